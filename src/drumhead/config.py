@@ -1,0 +1,240 @@
+"""Every setting of a model, a run and its data, as frozen dataclasses.
+
+This file imports no torch, so that `drumhead VERB --help` stays instant. Each field's docstring is the help
+text of its flag. A config goes to TOML (`config.toml` of a run) and back without loss.
+"""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from drumhead.errors import DrumheadError, choose
+
+Family = Literal["nwm"]
+Readout = Literal["linear", "fft", "last", "mean", "max"]
+Boundary = Literal["periodic", "fixed", "reflecting", "absorbing"]
+Nonlinearity = Literal["tanh", "linear"]
+Integrator = Literal["euler", "verlet"]
+Coupling = Literal["dense", "depthwise", "none"]
+Encoder = Literal["separate", "stem"]
+Precision = Literal["32-true", "bf16-mixed"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A segmentation network; the defaults are the paper's Neural Wave Machine with two channels."""
+
+    family: Family = "nwm"
+    """The kind of network: nwm is the Neural Wave Machine."""
+    image_channels: int = 3
+    """Channels of the image: 1 for grey, 3 for colour."""
+    classes: int = 6
+    """Number of labels, the background included."""
+    channels: int = 2
+    """Oscillators per pixel (C): the channels of the wave."""
+    steps: int = 100
+    """Time steps of the propagation (T)."""
+    dt: float = 0.1
+    """Length of one step in model time. The stable limit is about 2 / sqrt(8 + omega)."""
+    integrator: Integrator = "euler"
+    """euler is the paper's first-order step; verlet is second order with exact damping, for large dt."""
+    coupling: Coupling = "dense"
+    """dense mixes channels, depthwise does not, none cuts the waves (the local control)."""
+    kernel_size: int = 3
+    """Side of the coupling kernel in pixels, odd."""
+    boundary: Boundary = "periodic"
+    """What a wave meets at the edge of the image."""
+    nonlinearity: Nonlinearity = "tanh"
+    """Applied to the coupling force."""
+    courant: float = 0.0
+    """0 leaves the medium free, as in the paper. Otherwise kernel and omega are bounded so that dt never
+    exceeds this fraction of the largest stable step."""
+    encoder: Encoder = "separate"
+    """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
+    width: int = 16
+    """Channels inside the encoder."""
+    stride: int = 1
+    """1 or 2: pixels per oscillator in each direction (2 needs the stem encoder)."""
+    readout: Readout = "linear"
+    """What a pixel keeps of the wave: a learned time map, its spectrum, or its last, mean or largest state."""
+    bins: int = 0
+    """Features per channel of the linear and fft readouts; 0 means steps // 2 + 1."""
+    head: tuple[int, ...] = (256, 256, 256)
+    """Hidden widths of the pointwise network that turns features into logits."""
+    skip: bool = False
+    """Let the head also see the stem's features (needs the stem encoder)."""
+    norm: bool = False
+    """Batch normalisation in the stem and on what the head sees (needs the stem encoder)."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            choose(f"model.{name}", getattr(self, name), allowed)
+        for name, least in (("image_channels", 1), ("classes", 2), ("channels", 1), ("steps", 1),
+                            ("kernel_size", 1), ("width", 1), ("bins", 0)):  # fmt: skip
+            if getattr(self, name) < least:
+                raise DrumheadError(f"model.{name}={getattr(self, name)}: at least {least} is needed")
+        if not self.dt > 0:
+            raise DrumheadError(f"model.dt={self.dt}: a positive step is needed (the paper's is 0.1)")
+        if self.kernel_size % 2 == 0:
+            raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
+        if self.stride not in (1, 2):
+            raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
+        if not 0 <= self.courant <= 1:
+            raise DrumheadError(f"model.courant={self.courant}: 0 (free medium) to 1 is possible; 0.9 is safe")
+        if self.encoder == "separate" and (self.skip or self.norm or self.stride != 1 or self.courant):
+            raise DrumheadError(
+                "model.skip, model.norm, model.stride=2 and model.courant need --model.encoder stem; "
+                "the paper's separate encoders have none of them"
+            )
+        if self.readout == "fft" and self.bins > self.steps // 2 + 1:
+            raise DrumheadError(
+                f"model.bins={self.bins}: {self.steps} steps have {self.steps // 2 + 1} frequency bins"
+            )
+
+    @property
+    def time_features(self) -> int:
+        """Features per channel that the readout keeps (K)."""
+        return (self.bins or self.steps // 2 + 1) if self.readout in ("linear", "fft") else 1
+
+
+_CHOICES = {
+    "family": get_args(Family),
+    "readout": get_args(Readout),
+    "boundary": get_args(Boundary),
+    "nonlinearity": get_args(Nonlinearity),
+    "integrator": get_args(Integrator),
+    "coupling": get_args(Coupling),
+    "encoder": get_args(Encoder),
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the defaults are the paper's protocol."""
+
+    epochs: int = 300
+    """Passes over the training images."""
+    batch: int = 64
+    """Images per step; an incomplete last batch is dropped."""
+    lr: float = 1e-3
+    """Largest learning rate."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """adamw decouples the weight decay."""
+    weight_decay: float = 0.0
+    """Weight decay."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: linear warm-up, then a half cosine down to zero at the last step."""
+    warmup: float = 0.0
+    """Share of all steps spent on the warm-up of the cosine schedule."""
+    clip: float = 0.0
+    """Largest gradient norm; 0 does not clip."""
+    augment: Literal["none", "dihedral", "wrap"] = "none"
+    """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
+    with wrap-around."""
+    seed: int = 0
+    """Seeds the initial weights, the order of the images and the augmentation."""
+    limit: int = 0
+    """Use only the first so many images of each split, for a quick look; 0 uses all."""
+    precision: Precision = "32-true"
+    """bf16-mixed computes convolutions in bfloat16."""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    checkpoint_minutes: float = 2.0
+    """Time between two checkpoints inside an epoch; one is also written after each epoch."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch", 1), ("limit", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise DrumheadError(f"train.{name}={getattr(self, name)}: at least {least} is needed")
+        if not self.lr > 0:
+            raise DrumheadError(f"train.lr={self.lr}: a positive learning rate is needed")
+        if not 0 <= self.warmup < 1:
+            raise DrumheadError(f"train.warmup={self.warmup}: a share of the steps, 0 to below 1, is needed")
+        for name, allowed in _TRAIN_CHOICES.items():
+            choose(f"train.{name}", getattr(self, name), allowed)
+
+
+_TRAIN_CHOICES = {
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "cosine"),
+    "augment": ("none", "dihedral", "wrap"),
+    "precision": get_args(Precision),
+    "accelerator": ("auto", "cpu", "cuda"),
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that defines a run; written to `config.toml`, and enough to repeat it."""
+
+    preset: str = "tetrominoes/nwm-linear"
+    """Where the other settings started from."""
+    task: str = "tetrominoes"
+    """Images and masks: a task's name."""
+    data: str = ""
+    """Directory of the folder task; empty for the others."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The network."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The training."""
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a config as plain dicts, lists, numbers and strings."""
+    out = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            value = to_dict(value)
+        out[item.name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
+    """Build the dataclass `cls` from plain values; unknown keys are named, missing ones take defaults."""
+    fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise DrumheadError(f"{where}: unknown setting {', '.join(unknown)}; known are {', '.join(fields)}")
+    nested = {"model": ModelConfig, "train": TrainConfig}
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in nested and isinstance(value, dict):
+            value = from_dict(nested[name], value, f"{where}.{name}")
+        out[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**out)
+
+
+def to_toml(config: Any) -> str:
+    """Return a config as TOML text: first the plain settings, then one table for each nested config."""
+    values = to_dict(config)
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    lines = [f"{name} = {_toml_value(value)}" for name, value in plain.items()]
+    for name, value in values.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{name}]", *(f"{key} = {_toml_value(item)}" for key, item in value.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return repr(value)
+
+
+def read_run(path: Path) -> RunConfig:
+    """Read a run's `config.toml`."""
+    try:
+        return from_dict(RunConfig, tomllib.loads(path.read_text()), str(path))
+    except FileNotFoundError:
+        raise DrumheadError(f"{path} does not exist; a run directory made by 'drumhead train' has one") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DrumheadError(f"{path} is not valid TOML: {error}") from None

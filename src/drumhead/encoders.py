@@ -1,0 +1,68 @@
+"""From an image to the medium: omega, alpha and the initial displacement y0 of every oscillator."""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.config import ModelConfig
+
+
+class Medium(NamedTuple):
+    """What an image sets before the waves run; each (b, c, y, x)."""
+
+    omega: Tensor
+    """Squared natural frequency, 1 / time^2."""
+    alpha: Tensor
+    """Damping, 1 / time."""
+    y0: Tensor
+    """Initial displacement."""
+
+
+class SeparateEncoders(nn.Module):
+    """The paper's three networks of 3x3 convolutions: two of depth 3 ending in ReLU, one of depth 4 in tanh."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        ends = (config.image_channels, config.width, config.channels)
+        self.omega = _stack(*ends, depth=3)
+        self.alpha = _stack(*ends, depth=3)
+        self.y0 = _stack(*ends, depth=4)
+
+    def forward(self, images: Tensor) -> tuple[Medium, None]:
+        """Return the medium; there are no features for the head."""
+        return Medium(F.relu(self.omega(images)), F.relu(self.alpha(images)), self.y0(images).tanh()), None
+
+
+def _stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(inner, width, 3, padding=1), nn.ReLU()]
+    for _ in range(depth - 2):
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, outer, 3, padding=1))
+
+
+class Stem(nn.Module):
+    """One shared network: three 3x3 convolutions (the second may halve the size), then a 1x1 to the medium.
+
+    omega = omega_largest sigmoid(.) when the medium is bounded, else softplus(.); alpha = softplus(. - 2);
+    y0 = tanh(.). A pixel of the result sees at most 11 x 11 pixels of the image, so what lies further away
+    can only come from the waves.
+    """
+
+    def __init__(self, config: ModelConfig, omega_largest: float | None):
+        super().__init__()
+        width = config.width
+        layers: list[nn.Module] = []
+        for inner, stride in ((config.image_channels, 1), (width, config.stride), (width, 1)):
+            layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
+            layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
+        self.features = nn.Sequential(*layers)
+        self.medium = nn.Conv2d(width, 3 * config.channels, 1)
+        self.omega_largest = omega_largest
+
+    def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
+        """Return the medium and the features, both at the stem's resolution."""
+        features = self.features(images)
+        omega, alpha, y0 = self.medium(features).chunk(3, dim=1)
+        omega = F.softplus(omega) if self.omega_largest is None else self.omega_largest * omega.sigmoid()
+        return Medium(omega, F.softplus(alpha - 2), y0.tanh()), features

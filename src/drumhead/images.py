@@ -1,0 +1,36 @@
+"""Images on their way in: from files and arrays to the tensor a model takes."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drumhead.errors import DrumheadError
+
+
+def to_images(array: np.ndarray) -> Tensor:
+    """Turn uint8 images into the tensor a model takes: x / 255, channels first.
+
+    Args:
+        array: uint8, (n, y, x, k), or one image (y, x, k) or (y, x).
+
+    Returns:
+        float32 tensor (n, k, y, x) with values in [0, 1].
+
+    Raises:
+        DrumheadError: another dtype or number of dimensions.
+
+    Example:
+        >>> dh.to_images(np.zeros((2, 64, 64, 3), np.uint8)).shape
+        torch.Size([2, 3, 64, 64])
+    """
+    array = np.asarray(array)
+    if array.dtype != np.uint8 or not 2 <= array.ndim <= 4 or not array.size:
+        raise DrumheadError(
+            f"images: got {array.dtype} of shape {array.shape}; uint8 of shape (n, y, x, k), (y, x, k) or (y, x) "
+            "is needed; a float tensor (n, k, y, x) with values in [0, 1] can go to the model as it is"
+        )
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim == 3:
+        array = array[None]
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))).float() / 255

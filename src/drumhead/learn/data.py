@@ -1,0 +1,65 @@
+"""Batches for training: the whole data set in memory, an order that depends on seed and epoch alone.
+
+Because nothing but (seed, epoch, index of the batch) decides what a batch holds, a run can stop anywhere and
+resume on the very same batches.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drumhead.config import TrainConfig
+
+
+class Split:
+    """Images and masks of one split on one device, as uint8 until a batch is made.
+
+    Args:
+        images: uint8 (n, y, x, k).
+        masks: uint8 (n, y, x).
+        device: where the batches are wanted.
+        limit: use only the first so many; 0 uses all.
+    """
+
+    def __init__(self, images: np.ndarray, masks: np.ndarray, device: torch.device, limit: int = 0):
+        count = min(limit, len(images)) if limit else len(images)
+        self.images = torch.from_numpy(np.ascontiguousarray(images[:count].transpose(0, 3, 1, 2))).to(device)
+        self.masks = torch.from_numpy(np.ascontiguousarray(masks[:count])).to(device)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images float32 in [0, 1] and masks int64."""
+        return self.images[index].float() / 255, self.masks[index].long()
+
+    def in_order(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images once, in order; the last batch may be smaller."""
+        for index in torch.arange(len(self), device=self.images.device).split(batch):
+            yield self.take(index)
+
+    def shuffled(self, train: TrainConfig, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the full batches of an epoch from batch `start` on, augmented as the config says."""
+        batch = min(train.batch, len(self))
+        order = np.random.default_rng((train.seed, epoch)).permutation(len(self))
+        for i in range(start, len(self) // batch):
+            index = torch.from_numpy(order[i * batch : (i + 1) * batch]).to(self.images.device)
+            yield augment(*self.take(index), train.augment, np.random.default_rng((train.seed, epoch, i)))
+
+
+def augment(images: Tensor, masks: Tensor, kind: str, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Flip, turn and shift a batch as a whole: "none", "dihedral" or "wrap" (see `TrainConfig.augment`)."""
+    if kind == "none":
+        return images, masks
+    turns, flip = int(random.integers(4)), bool(random.integers(2))
+    if masks.shape[-1] != masks.shape[-2]:
+        turns -= turns % 2  # a quarter turn would change the shape of the batch
+    shift = tuple(int(random.integers(size)) for size in masks.shape[-2:]) if kind == "wrap" else (0, 0)
+
+    def apply(x: Tensor) -> Tensor:
+        x = x.flip(-1) if flip else x
+        return x.rot90(turns, (-2, -1)).roll(shift, (-2, -1))
+
+    return apply(images), apply(masks)

@@ -1,0 +1,61 @@
+"""Named configs. `presets()` lists them; each is a `RunConfig` that `drumhead train NAME` runs as it is."""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from drumhead.config import ModelConfig, RunConfig, TrainConfig
+from drumhead.errors import DrumheadError
+
+READOUTS = ("linear", "fft", "last", "mean", "max")
+
+_TASKS = {
+    # Multi-MNIST: 16 channels and the slim head of the published runs (arXiv 2502.06034).
+    "tetrominoes": ModelConfig(image_channels=3, classes=6),
+    "mnist": ModelConfig(image_channels=1, classes=11),
+    "multi-mnist": ModelConfig(image_channels=1, classes=11, channels=16, head=(32,) * 5),
+    "polygons": ModelConfig(image_channels=1, classes=5),
+    "folder": ModelConfig(image_channels=3, classes=2),  # channels and classes come from the data
+}
+
+_FAST = dict(
+    channels=8, steps=20, dt=0.5, integrator="verlet", coupling="depthwise", courant=0.9,
+    encoder="stem", width=24, stride=2, readout="linear", bins=11, head=(64, 64), skip=True, norm=True,
+)  # fmt: skip
+
+_FAST_TRAIN = TrainConfig(epochs=40, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
+
+
+def _all() -> dict[str, RunConfig]:
+    out = {}
+    for task, model in _TASKS.items():
+        for readout in READOUTS:
+            name = f"{task}/nwm-{readout}"
+            out[name] = RunConfig(preset=name, task=task, model=replace(model, readout=readout))
+        name = f"{task}/nwm-fast"
+        fast = replace(ModelConfig(image_channels=model.image_channels, classes=model.classes), **_FAST)
+        out[name] = RunConfig(preset=name, task=task, model=fast, train=_FAST_TRAIN)
+    return out
+
+
+PRESETS = _all()
+
+
+def presets(pattern: str = "*") -> list[str]:
+    """Return the names of the presets that match a pattern with `*` as wildcard.
+
+    Example:
+        >>> dh.presets("tetrominoes/nwm-f*")
+        ['tetrominoes/nwm-fast', 'tetrominoes/nwm-fft']
+    """
+    return sorted(name for name in PRESETS if fnmatchcase(name, pattern))
+
+
+def get_preset(name: str) -> RunConfig:
+    """Return the preset of this name; a wrong name raises with the nearest ones."""
+    if name in PRESETS:
+        return PRESETS[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, PRESETS, n=3, cutoff=0.3)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    raise DrumheadError(f"preset {name!r} is not known; {hint}'drumhead train --list' shows all")

@@ -1,0 +1,69 @@
+"""From what a pixel heard to its label: a summary of the wave over time, then a pointwise network.
+
+Both halves look at one pixel at a time: any context comes from the wave.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.config import ModelConfig
+from drumhead.records import Fourier, Last, Max, Mean, Project, Record
+
+
+class TimeReadout(nn.Module):
+    """The summary over time, as a record that `drumhead.propagate` computes while the waves run.
+
+    linear: a learned map from T states to K numbers, shared by all channels and pixels (no bias);
+    fft: the magnitudes of K frequency bins; last, mean, max: one number a channel. Features are ordered (k, c).
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.kind, self.bins, self.steps = config.readout, config.bins, config.steps
+        if self.kind == "linear":
+            bound = config.steps**-0.5  # the default start of a linear layer with T inputs
+            self.time_map = nn.Parameter(torch.empty(config.time_features, config.steps).uniform_(-bound, bound))
+
+    def record(self) -> Record:
+        """Return what `propagate` has to keep."""
+        match self.kind:
+            case "linear":
+                return Project(self.time_map)
+            case "fft":
+                return Fourier(self.bins or None)
+            case "last":
+                return Last()
+            case "mean":
+                return Mean()
+            case _:
+                return Max()
+
+    def forward(self, heard: Tensor) -> Tensor:
+        """Flatten (b, k, c, y, x) to (b, k c, y, x); maps without k pass through."""
+        return heard.flatten(1, 2) if heard.ndim == 5 else heard
+
+
+class Head(nn.Module):
+    """A pointwise network, features -> logits, ReLU between its layers.
+
+    With stride 2 each oscillator answers for 2 x 2 pixels: the last layer gives four times as many channels
+    and a pixel shuffle spreads them over the image.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        inner = config.channels * config.time_features + (config.width if config.skip else 0)
+        self.stride = config.stride
+        self.norm = nn.BatchNorm2d(inner) if config.norm else nn.Identity()
+        layers: list[nn.Module] = []
+        for width in config.head:
+            layers += [nn.Conv2d(inner, width, 1), nn.ReLU()]
+            inner = width
+        self.layers = nn.Sequential(*layers, nn.Conv2d(inner, config.classes * self.stride**2, 1))
+
+    def forward(self, features: Tensor, size: torch.Size) -> Tensor:
+        """Return logits (b, classes, y, x) of the given image size."""
+        logits = self.layers(self.norm(features))
+        if self.stride > 1:
+            logits = nn.functional.pixel_shuffle(logits, self.stride)[..., : size[0], : size[1]]
+        return logits

@@ -1,0 +1,118 @@
+"""Images with their masks, reproducible to the bit. NumPy and Pillow only, no torch.
+
+    task = drumhead.tasks.get("tetrominoes")
+    images, masks = task.arrays("test")      # uint8 (n, y, x, k) and uint8 (n, y, x)
+
+A new task is one more entry in `_TASKS`: a function that returns a `Task`.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drumhead.errors import DrumheadError, choose
+
+SPLITS = ("train", "val", "test")
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A segmentation task.
+
+    Attributes:
+        name: its name.
+        classes: the name of each label; label 0 is the background.
+        image_channels: 1 for grey, 3 for colour.
+        size: height and width in pixels.
+        symmetric: whether flips and quarter turns keep the labels right (they do not for digits).
+        make: returns the arrays of a split.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    image_channels: int
+    size: tuple[int, int]
+    symmetric: bool
+    make: Callable[[str], Arrays]
+
+    def arrays(self, split: str) -> Arrays:
+        """Return images uint8 (n, y, x, k) and masks uint8 (n, y, x) of "train", "val" or "test"."""
+        choose("split", split, SPLITS)
+        return self.make(split)
+
+
+def get(name: str, data: str | Path | None = None) -> Task:
+    """Return a task by name.
+
+    Args:
+        name: one of `drumhead.tasks.names()`.
+        data: the directory of the "folder" task; for the MNIST tasks a directory with the IDX files, instead
+            of the places that are searched.
+
+    Raises:
+        DrumheadError: no such task, or its files are missing or damaged.
+
+    Example:
+        >>> images, masks = dh.tasks.get("tetrominoes").arrays("test")
+        >>> images.shape, masks.shape
+        ((1000, 64, 64, 3), (1000, 64, 64))
+    """
+    choose("task", name, _TASKS)
+    if name == "folder" and not data:
+        raise DrumheadError("the folder task needs its directory: --data DIR, or drumhead.tasks.get('folder', DIR)")
+    return _TASKS[name](Path(data) if data else None)
+
+
+def names() -> list[str]:
+    """Return the names of all tasks."""
+    return list(_TASKS)
+
+
+def _tetrominoes(data: Path | None) -> Task:
+    from drumhead.tasks import tetrominoes
+
+    return Task("tetrominoes", tetrominoes.CLASSES, 3, (64, 64), True, _once(tetrominoes.generate))
+
+
+def _mnist(data: Path | None) -> Task:
+    from drumhead.tasks import mnist
+
+    return Task("mnist", mnist.CLASSES, 1, (56, 56), False, lambda split: mnist.arrays(split, data))
+
+
+def _multi_mnist(data: Path | None) -> Task:
+    from drumhead.tasks import mnist, multi_mnist
+
+    return Task("multi-mnist", mnist.CLASSES, 1, (128, 128), False, lambda split: multi_mnist.arrays(split, data))
+
+
+def _polygons(data: Path | None) -> Task:
+    from drumhead.tasks import polygons
+
+    return Task("polygons", polygons.CLASSES, 1, (75, 75), False, polygons.arrays)
+
+
+def _folder(data: Path | None) -> Task:
+    from drumhead.tasks import folder
+
+    assert data is not None
+    return folder.task(data)
+
+
+def _once(generate: Callable[[], dict[str, Arrays]]) -> Callable[[str], Arrays]:
+    """Generate all splits at the first request and keep them."""
+    made = functools.cache(generate)
+    return lambda split: made()[split]
+
+
+_TASKS: dict[str, Callable[[Path | None], Task]] = {
+    "tetrominoes": _tetrominoes,
+    "mnist": _mnist,
+    "multi-mnist": _multi_mnist,
+    "polygons": _polygons,
+    "folder": _folder,
+}
