@@ -21,7 +21,7 @@ from drumhead.propagate import propagate
 from drumhead.readouts import Head, TimeReadout
 from drumhead.records import All, Record
 
-KERNEL_BUDGET = 8.0  # stiffness of the Laplacian: waves of at most 1 pixel per unit time in a bounded medium
+KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
 
 
 class NeuralWaveMachine(nn.Module):
@@ -103,19 +103,22 @@ class NeuralWaveMachine(nn.Module):
 
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
         config = self.config
-        return propagate(
-            medium.y0,
-            medium.omega,
-            medium.alpha,
-            self.coupling(),
-            steps=config.steps if steps is None else steps,
-            dt=config.dt,
-            nonlinearity=config.nonlinearity,
-            boundary=config.boundary,
-            integrator=config.integrator,
-            record=record,
-            check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
-        )
+        kernel = self.coupling()
+        with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
+            omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
+            return propagate(
+                y0,
+                omega,
+                alpha,
+                kernel,
+                steps=config.steps if steps is None else steps,
+                dt=config.dt,
+                nonlinearity=config.nonlinearity,
+                boundary=config.boundary,
+                integrator=config.integrator,
+                record=record,
+                check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
+            )
 
     def _check(self, images: Tensor) -> None:
         k = self.config.image_channels
@@ -136,7 +139,7 @@ def _budget(config: ModelConfig) -> tuple[float, float]:
     total = (2 * config.courant / config.dt) ** 2
     if config.integrator == "euler":
         raise DrumheadError("model.courant bounds the medium only for --model.integrator verlet (exact damping)")
-    kernel = 0.0 if config.coupling == "none" else min(KERNEL_BUDGET, 0.8 * total)
+    kernel = 0.0 if config.coupling == "none" else KERNEL_SHARE * total
     return kernel, total - kernel
 
 

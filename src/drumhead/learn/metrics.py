@@ -7,38 +7,21 @@ The second is a function of the first and never sees background painted as an ob
 beside metrics that do: class-mean IoU and Dice over the foreground classes, pooled over all pixels.
 """
 
-from dataclasses import asdict, dataclass
-
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What `Segmentation.compute` returns; all between 0 and 1, NaN where undefined."""
-
-    accuracy: float
-    """Share of correct pixels, per image, averaged."""
-    foreground_accuracy: float
-    """Share of correct pixels among the true foreground, per image, averaged over images that have some."""
-    foreground_iou: float
-    """The paper's foreground IoU, a / (2 - a) of each image, averaged."""
-    mean_iou: float
-    """Intersection over union of each class that occurs in truth or prediction, background included, averaged."""
-    dice: float
-    """2 TP / (2 TP + FP + FN) of each foreground class that occurs, averaged; sees false positives."""
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the scores by name."""
-        return asdict(self)
-
-
 class Segmentation(Metric):
-    """Accumulates predictions; `compute` gives `Scores`. Label 0 is the background.
+    """Accumulates predictions and computes all scores, each between 0 and 1 (NaN where undefined).
+
+    accuracy: share of correct pixels; foreground_accuracy: a; foreground_iou: a / (2 - a); mean_iou:
+    intersection over union of every class that occurs in truth or prediction, background included, averaged;
+    dice: 2 TP / (2 TP + FP + FN) of every foreground class that occurs, averaged. The first three are means
+    over images (those with foreground, for the second and third), the last two pool all pixels.
 
     Args:
-        classes: number of labels, the background included.
+        classes: number of labels; label 0 is the background.
     """
 
     full_state_update = False
@@ -67,7 +50,7 @@ class Segmentation(Metric):
         self.sums[2] += (a / (2 - a)).sum()
         self.counts += torch.stack([torch.tensor(len(masks), device=size.device), known.sum()])
 
-    def compute(self) -> Scores:
+    def compute(self) -> dict[str, float]:
         """Return the scores of all that was added."""
         images, known = self.counts.tolist()
         undefined = float("nan")
@@ -77,10 +60,10 @@ class Segmentation(Metric):
         iou = hit / (true + guessed - hit)
         dice = 2 * hit / (true + guessed)
         accuracy, a, a_iou = self.sums.tolist()
-        return Scores(
-            accuracy=accuracy / images if images else undefined,
-            foreground_accuracy=a / known if known else undefined,
-            foreground_iou=a_iou / known if known else undefined,
-            mean_iou=float(iou[occurs].mean()) if occurs.any() else undefined,
-            dice=float(dice[1:][occurs[1:]].mean()) if occurs[1:].any() else undefined,
-        )
+        return {
+            "accuracy": accuracy / images if images else undefined,
+            "foreground_accuracy": a / known if known else undefined,
+            "foreground_iou": a_iou / known if known else undefined,
+            "mean_iou": float(iou[occurs].mean()) if occurs.any() else undefined,
+            "dice": float(dice[1:][occurs[1:]].mean()) if occurs[1:].any() else undefined,
+        }

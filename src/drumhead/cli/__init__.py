@@ -1,0 +1,49 @@
+"""The command line: one verb a file, each a function whose signature is its options.
+
+Nothing here imports torch before a verb has its arguments, so that `--help` is instant.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from drumhead.errors import DrumheadError
+
+VERBS = {
+    "segment": "find objects in images and show how they were heard",
+    "train": "train a network from a preset, or resume a run",
+    "evaluate": "measure a trained network on a task",
+    "doctor": "say what is installed, found and missing",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; exit with 2 and one sentence for the user's mistakes, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("drumhead: neural networks that hear the shape of things\n\nusage: drumhead VERB [options]\n")
+        print("\n".join(f"  {verb:<10} {text}" for verb, text in VERBS.items()))
+        print("\n'drumhead VERB --help' explains a verb.")
+        return
+    if arguments[0] == "--version":
+        from drumhead import __version__
+
+        print(__version__)
+        return
+    verb, *rest = arguments
+    try:
+        if verb not in VERBS:
+            raise DrumheadError(f"{verb!r} is not a verb of drumhead; there are {', '.join(VERBS)}")
+        importlib.import_module(f"drumhead.cli.{verb}").run(rest)
+    except DrumheadError as error:
+        sys.exit(_complain(str(error)))
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _complain(message: str) -> int:
+    print(f"drumhead: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,65 @@
+"""`drumhead train PRESET`: train a network, or resume a run."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from drumhead.config import ModelConfig, RunConfig, TrainConfig
+from drumhead.errors import DrumheadError
+from drumhead.presets import get_preset, presets
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Train a network from a preset, or resume a run."""
+
+    preset: Annotated[str, tyro.conf.Positional] = "tetrominoes/nwm-fast"
+    """What to train; --list shows all presets."""
+    out: Path | None = None
+    """The run directory; by default runs/ with the preset and the seed in its name."""
+    resume: Path | None = None
+    """Go on with the run in this directory; other options are ignored."""
+    limit: int | None = None
+    """Use only the first so many images of each split, for a quick look."""
+    epochs: int | None = None
+    """Passes over the training images."""
+    seed: int | None = None
+    """Seeds weights, order and augmentation."""
+    data: str = ""
+    """Directory of the folder task, or of MNIST's IDX files."""
+    list: bool = False
+    """List the presets and stop."""
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags with the preset's values as defaults, then train."""
+    named = arguments[0] if arguments and not arguments[0].startswith("-") else Flags.preset
+    base = get_preset(named)
+    flags = tyro.cli(
+        Flags,
+        prog="drumhead train",
+        args=arguments,
+        default=Flags(preset=named, model=base.model, train=base.train),
+    )
+    if flags.list:
+        print("\n".join(presets()))
+        return
+    if flags.preset != named:
+        raise DrumheadError(f"put the preset first: drumhead train {flags.preset} ...")
+
+    from drumhead.learn import train
+    from drumhead.learn.progress import Bar
+
+    if flags.resume:
+        done = train.resume(flags.resume, Bar())
+    else:
+        given = {name: getattr(flags, name) for name in ("limit", "epochs", "seed")}
+        settings = replace(flags.train, **{name: value for name, value in given.items() if value is not None})
+        config = RunConfig(preset=named, task=base.task, data=flags.data, model=flags.model, train=settings)
+        out = flags.out or Path("runs") / f"{named.replace('/', '-')}-seed{settings.seed}"
+        done = train.start(config, out, Bar())
+    print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")

@@ -1,0 +1,58 @@
+"""What a training shows: silent by default, a bar with loss, foreground accuracy and time left in a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drumhead.learn.run import Run
+
+
+class Progress:
+    """Shows nothing; the base of what does."""
+
+    @contextmanager
+    def show(self, run: "Run", total: int, done: int) -> Iterator[None]:
+        """Be visible while a training runs; `total` and `done` count steps."""
+        yield
+
+    def advance(self, done: int, loss: float, foreground_accuracy: float) -> None:
+        """Report the steps done and the newest batch."""
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """Report the row of metrics of an epoch."""
+
+
+class Bar(Progress):
+    """A rich progress bar and a line an epoch."""
+
+    @contextmanager
+    def show(self, run: "Run", total: int, done: int) -> Iterator[None]:
+        """Draw the bar until the training ends."""
+        from rich import progress
+
+        columns = (
+            progress.BarColumn(bar_width=24),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("loss {task.fields[loss]:.4f}  fg acc {task.fields[accuracy]:.3f}"),
+            progress.TextColumn("ETA"),
+            progress.TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        with progress.Progress(*columns) as bar:
+            self._bar = bar
+            bar.console.print(f"training in {run.path}")
+            self._task = bar.add_task("", total=total, completed=done, loss=float("nan"), accuracy=float("nan"))
+            yield
+
+    def advance(self, done: int, loss: float, foreground_accuracy: float) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, loss=loss, accuracy=foreground_accuracy)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """Print the epoch's line above the bar."""
+        warning = "  UNSTABLE: lower dt or set model.courant" if row["courant"] > 1 else ""
+        self._bar.console.print(
+            f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  train loss {row['train_loss']:.4f}  "
+            f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
+            f"dice {row['val_dice']:.4f}  courant {row['courant']:.2f}{warning}"
+        )

@@ -1,0 +1,134 @@
+"""A run directory: everything about one training, each file whole or absent.
+
+    config.toml            the whole config; training with it again gives the same run
+    metrics.jsonl          one row an epoch
+    weights.safetensors    the weights with the lowest validation loss, config inside
+    last.ckpt/             what resuming needs: weights, optimiser, random states, position in the data
+    environment.json       versions, commit, machine
+"""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.config import RunConfig, read_run, to_toml
+from drumhead.errors import DrumheadError
+from drumhead.files import write_atomic
+from drumhead.model import fit, read_safetensors
+
+
+class Run:
+    """The directory of one run.
+
+    Args:
+        path: the directory.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.weights = self.path / "weights.safetensors"
+        self._metrics = self.path / "metrics.jsonl"
+        self._checkpoint = self.path / "last.ckpt" / "state.safetensors"
+
+    @property
+    def config(self) -> RunConfig:
+        """The config that the run was started with."""
+        return read_run(self.path / "config.toml")
+
+    def create(self, config: RunConfig) -> None:
+        """Start a new directory; refuse one that holds a run already."""
+        if (self.path / "config.toml").exists():
+            raise DrumheadError(
+                f"{self.path} holds a run already: continue it with 'drumhead train --resume {self.path}', "
+                "or choose another directory with --out"
+            )
+        write_atomic(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        write_atomic(self.path / "config.toml", to_toml(config))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of metrics.jsonl, one an epoch."""
+        if not self._metrics.exists():
+            return []
+        return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+
+    def add_row(self, row: dict[str, Any]) -> None:
+        """Add the row of an epoch, in place of an earlier one of the same epoch or later ones."""
+        rows = [old for old in self.rows() if old["epoch"] < row["epoch"]] + [row]
+        write_atomic(self._metrics, "".join(json.dumps(item) + "\n" for item in rows))
+
+    def save_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: dict[str, Any]) -> None:
+        """Write all that resuming needs, as tensors and JSON in one file."""
+        from safetensors.torch import save
+
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        write_atomic(self._checkpoint, save(content, {"position": json.dumps(position)}))
+
+    def load_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+        """Restore model, optimiser and random states; return the position, or None if there is no checkpoint."""
+        if not self._checkpoint.exists():
+            return None
+        metadata, tensors = read_safetensors(self._checkpoint)
+        part: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            part[kind][rest] = tensor
+        fit(model, part["model"], str(self._checkpoint))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in part["optimizer"].items():
+            index, _, key = name.partition(".")
+            state.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        torch.set_rng_state(part["random"]["cpu"])
+        if "cuda" in part["random"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state(part["random"]["cuda"])
+        return json.loads(metadata["position"])
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, commit and machine, so that a number can be traced to what made it."""
+    import numpy
+
+    from drumhead import __version__
+
+    commit = ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        here = Path(__file__).parent
+        done = subprocess.run(
+            ["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=5
+        )
+        commit = done.stdout.strip()
+    return {
+        "drumhead": __version__,
+        "commit": commit,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "command": sys.argv,
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
