@@ -1,0 +1,106 @@
+"""MNIST's four IDX files: found, downloaded if need be, and read with every length checked."""
+
+import gzip
+import hashlib
+import os
+import struct
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from drumhead.errors import DrumheadError
+from drumhead.files import cache_dir, write_atomic
+
+URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
+# sha256 of the uncompressed files, which do not depend on who compressed them.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def places(data: Path | None = None) -> list[Path]:
+    """Return the directories that are searched, in this order."""
+    if data:
+        return [data]
+    found = []
+    if os.environ.get("DRUMHEAD_DATA"):
+        root = Path(os.environ["DRUMHEAD_DATA"])
+        found = [root, root / "mnist"]
+    return [*found, Path("../shared/data/mnist"), cache_dir() / "mnist"]
+
+
+def find(data: Path | None = None) -> Path | None:
+    """Return the first searched directory with all four files, compressed or not, or None."""
+    for place in places(data):
+        if all((place / name).is_file() or (place / f"{name}.gz").is_file() for name in SHA256):
+            return place
+    return None
+
+
+def load(part: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return images uint8 (n, 28, 28) and labels uint8 (n,) of "train" or "t10k".
+
+    Raises:
+        DrumheadError: the files are damaged, or neither found nor to be had by download.
+    """
+    place = find(data)
+    if place is None:
+        if data:
+            raise DrumheadError(f"{data} lacks MNIST's IDX files ({', '.join(SHA256)}, each plain or as .gz)")
+        place = download(cache_dir() / "mnist")
+    images = read(_either(place, f"{part}-images-idx3-ubyte"), dimensions=3)
+    labels = read(_either(place, f"{part}-labels-idx1-ubyte"), dimensions=1)
+    if len(images) != len(labels) or images.shape[1:] != (28, 28):
+        raise DrumheadError(f"{place}: {images.shape} images and {len(labels)} labels of {part!r} do not belong together")
+    return images, labels
+
+
+def _either(place: Path, name: str) -> Path:
+    return place / name if (place / name).is_file() else place / f"{name}.gz"
+
+
+def read(path: Path, dimensions: int) -> np.ndarray:
+    """Return the array in one IDX file of unsigned bytes, plain or gzip-compressed."""
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DrumheadError(f"{path} cannot be read ({error}); delete it to have it downloaded again") from None
+    start = 4 + 4 * dimensions
+    if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
+        raise DrumheadError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimensions")
+    shape = struct.unpack(f">{dimensions}I", content[4:start])
+    if len(content) - start != int(np.prod(shape)):
+        raise DrumheadError(
+            f"{path} is truncated or too long: {len(content) - start} bytes of data, its header says {shape}"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def download(to: Path, url: str = URL) -> Path:
+    """Fetch the four files into `to`, each checked before it gets its name; return `to`."""
+    for name, expected in SHA256.items():
+        target = to / f"{name}.gz"
+        if target.is_file() or (to / name).is_file():
+            continue
+        try:
+            with urllib.request.urlopen(f"{url}{name}.gz", timeout=30) as answer:
+                packed = answer.read()
+            digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+        except (urllib.error.URLError, OSError, EOFError, zlib.error) as error:
+            raise DrumheadError(
+                f"MNIST was not found in {', '.join(str(place) for place in places())} and {url}{name}.gz could not "
+                f"be downloaded ({error}); put the four IDX files in a directory and set DRUMHEAD_DATA to it"
+            ) from None
+        if digest != expected:
+            raise DrumheadError(f"{url}{name}.gz has the checksum {digest[:16]}..., {expected[:16]}... was expected")
+        write_atomic(target, packed)
+    return to
