@@ -45,7 +45,7 @@ def surround(y: Tensor, fill: str) -> Tensor:
     return F.pad(y, (MARGIN,) * 4, mode="replicate")
 
 
-def margin_damping(height: int, width: int, speed: float, like: Tensor) -> Tensor:
+def margin_damping(height: int, width: int, speed: Tensor, like: Tensor) -> Tensor:
     """Damping that rises as a cubic from 0 at the grid's edge to its largest at the rim of the margin.
 
     A wave of the given speed (pixels per unit time) crosses the margin, returns and loses exp(-7) of its

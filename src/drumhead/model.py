@@ -7,7 +7,6 @@ config, so that a file is all that `load` needs.
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from drumhead import stability
 from drumhead.config import ModelConfig, from_dict, to_dict
 from drumhead.encoders import Medium, SeparateEncoders, Stem
 from drumhead.errors import DrumheadError, choose
-from drumhead.presets import get_preset
+from drumhead.presets import PRESETS, get_preset
 from drumhead.propagate import propagate
 from drumhead.readouts import Head, TimeReadout
 from drumhead.records import All, Record
@@ -183,14 +182,14 @@ def save(model: NeuralWaveMachine, path: str | Path, **extra: str) -> None:
     write_atomic(Path(path), to_bytes(tensors, metadata))
 
 
-def load(source: str | Path, *, format: str = "drumhead", config: str | ModelConfig | None = None) -> Any:
+def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> NeuralWaveMachine:
     """Load a trained network, in evaluation mode.
 
     Args:
         source: the name of shipped weights (`drumhead.model.shipped()` lists them), a run directory, or a file.
         format: "drumhead" for our .safetensors, "published" for the `cp.pt` state dict of the paper's code.
-        config: for "published" only: the preset or config when it is not the paper's default for those shapes
-            (dt, steps and readout are not all in the file).
+        readout: for "published" only: the readout that the weights were trained with, which that file does not
+            say ("linear", "fft", "last", "mean" or "max").
 
     Returns:
         The network.
@@ -207,8 +206,8 @@ def load(source: str | Path, *, format: str = "drumhead", config: str | ModelCon
     if format == "published":
         from drumhead.published import load_published
 
-        return load_published(Path(source), config)
-    path = _find_weights(source)
+        return load_published(Path(source), readout)
+    path = find_weights(source)
     metadata, tensors = read_safetensors(path)
     if metadata.get("format") != "drumhead":
         raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
@@ -246,7 +245,8 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted((Path(__file__).parent / "weights").glob("*.safetensors"))}
 
 
-def _find_weights(source: str | Path) -> Path:
+def find_weights(source: str | Path) -> Path:
+    """Return the file that `load(source)` reads."""
     names = shipped()
     if str(source) in names:
         return names[str(source)]
@@ -255,7 +255,7 @@ def _find_weights(source: str | Path) -> Path:
         path = path / "weights.safetensors"
     if path.is_file():
         return path
-    hint = f"; {source} is a preset: train it first, or use dh.build" if str(source).count("/") == 1 else ""
+    hint = "; that is a preset's name: train it first, or use dh.build" if str(source) in PRESETS else ""
     raise DrumheadError(
         f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, or a "
         f"shipped name ({', '.join(names) or 'none in this installation'}){hint}"

@@ -41,18 +41,18 @@ def stiffness(kernel: Tensor) -> Tensor:
     return torch.linalg.eigvalsh(hermitian).max().clamp(min=0)
 
 
-def speed(kernel: Tensor) -> float:
+def speed(kernel: Tensor) -> Tensor:
     """Return the speed of long waves in pixels per unit time, sqrt(sum_r w(r) r^2 / 2); 1 for the Laplacian.
 
-    The second moment is averaged over the axes and the channel diagonal; 0 for a kernel that carries no waves.
+    The second moment is averaged over the axes and the channel diagonal. At least 0.1, so that it stays
+    differentiable for kernels that carry no waves.
     """
-    kernel = kernel.detach().to(torch.float64)
     ky, kx = kernel.shape[-2:]
     diagonal = kernel[:, 0] if kernel.shape[1] == 1 else torch.diagonal(kernel).permute(2, 0, 1)
     rows = torch.arange(ky, device=kernel.device) - ky // 2
     columns = torch.arange(kx, device=kernel.device) - kx // 2
     moment = (diagonal * (rows[:, None] ** 2 + columns[None, :] ** 2)).sum((-2, -1)) / 4
-    return math.sqrt(max(float(moment.mean()), 0.0))
+    return moment.mean().clamp(min=0.01).sqrt()
 
 
 def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float = 0.0, *,

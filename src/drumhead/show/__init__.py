@@ -1,0 +1,1 @@
+"""Pictures, movies and sound of what a model does. Plain arrays in, files out; no torch."""

@@ -1,0 +1,86 @@
+"""`drumhead doctor`: one line for each thing that drumhead uses, with what to do when it is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+
+import tyro
+
+PACKAGES = (
+    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "torchmetrics",
+    "lightning-fabric",
+)  # fmt: skip
+
+
+def doctor() -> None:
+    """Say what is installed, found and missing; exit with 1 if something that is needed is missing."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    failed = False
+    for mark, name, text in _findings():
+        colour = {"ok": "green", "--": "yellow", "!!": "red"}[mark]
+        console.print(f"[{colour}]{mark}[/] {name:<17} {escape(text)}")
+        failed |= mark == "!!"
+    sys.exit(int(failed))
+
+
+def _findings() -> Iterator[tuple[str, str, str]]:
+    """Yield a mark (ok, -- for what is optional, !! for what is needed), a name and a line."""
+    from drumhead import __version__
+
+    yield "ok", "drumhead", __version__
+    yield ("ok" if sys.version_info >= (3, 11) else "!!"), "python", f"{platform.python_version()} (3.11 or newer)"
+    missing = False
+    for package in PACKAGES:
+        try:
+            yield "ok", package, importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            missing = True
+            yield "!!", package, "missing: pip install -c constraints.txt drumhead"
+    if missing:
+        return
+
+    import torch
+
+    yield "ok", "processor", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS sets it)"
+    if torch.cuda.is_available():
+        yield "ok", "gpu", torch.cuda.get_device_name()
+    else:
+        reason = "a CPU build of torch" if torch.version.cuda is None else "no CUDA device visible"
+        yield "--", "gpu", f"none ({reason}); everything runs on the processor"
+    yield "ok", "backend eager", "the reference, on every device; 'auto' takes it"
+    yield from _data()
+
+    from drumhead.model import shipped
+
+    weights = shipped()
+    yield (
+        ("ok", "weights", ", ".join(weights))
+        if weights
+        else ("!!", "weights", "none shipped in this installation: reinstall drumhead")
+    )
+    free = shutil.disk_usage(".").free / 1e9
+    yield ("ok" if free > 1 else "--"), "disk", f"{free:.0f} GB free here"
+
+
+def _data() -> Iterator[tuple[str, str, str]]:
+    from drumhead.tasks import idx
+
+    yield "ok", "data tetrominoes", "made on the spot, 2 s"
+    yield "ok", "data polygons", "made on the spot, 10 s"
+    found = idx.find()
+    searched = ", ".join(str(place) for place in idx.places())
+    if found:
+        yield "ok", "data mnist", f"in {found}"
+    else:
+        yield "--", "data mnist", f"not in {searched}; downloaded (11 MB) when first needed, or set DRUMHEAD_DATA"
+
+
+def run(arguments: list[str]) -> None:
+    """Parse and call."""
+    tyro.cli(doctor, prog="drumhead doctor", args=arguments)

@@ -1,0 +1,26 @@
+"""Colours: one a class, and lookup tables for signed waves."""
+
+import numpy as np
+
+# Okabe and Ito's palette, told apart by colour-blind eyes, then variations for more classes; 0 is the background.
+_CLASSES = (
+    "f4f4f4", "0072b2", "e69f00", "009e73", "d55e00", "cc79a7", "56b4e9", "f0e442", "7f3c8d", "80ba5a", "a5402d",
+)  # fmt: skip
+
+
+def class_colours(count: int) -> np.ndarray:
+    """Return uint8 (count, 3); beyond eleven classes the colours repeat, darker."""
+    base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _CLASSES])
+    index = np.arange(count)
+    rounds = np.where(index == 0, 0, (index - 1) // (len(base) - 1))
+    colours = base[np.where(index == 0, 0, (index - 1) % (len(base) - 1) + 1)]
+    return (colours * 0.7 ** rounds[:, None]).astype(np.uint8)
+
+
+def wave_colours(values: np.ndarray, scale: float) -> np.ndarray:
+    """Map -scale .. 0 .. scale to blue .. white .. red; uint8 (..., 3)."""
+    import matplotlib
+
+    table = (matplotlib.colormaps["RdBu_r"](np.linspace(0, 1, 255))[:, :3] * 255).astype(np.uint8)
+    index = np.clip(np.rint(values / max(scale, 1e-12) * 127), -127, 127).astype(int) + 127
+    return table[index]

@@ -1,0 +1,118 @@
+"""Still pictures: the mask beside its image, and the spectra heard inside objects."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drumhead.files import write_atomic
+from drumhead.show.palette import class_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one pixel of one object heard."""
+
+    label: int
+    """Class of the object."""
+    name: str
+    """Name of the class."""
+    y: int
+    """Row of the pixel in the image."""
+    x: int
+    """Column of the pixel in the image."""
+    series: np.ndarray
+    """The wave at that pixel, (t, c)."""
+
+
+def spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:
+    """Return the magnitude spectrum of a series (t, c), root mean square over channels: (padded // 2 + 1,)."""
+    return np.sqrt((np.abs(np.fft.rfft(series, n=padded, axis=0)) ** 2).mean(1))
+
+
+def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],
+              truth: np.ndarray | None = None) -> None:  # fmt: skip
+    """Draw the image, the mask that was found with its listening pixels, and the true mask if it is known.
+
+    Args:
+        path: PNG to write.
+        image: uint8 (y, x, k).
+        labels: found labels (y, x).
+        names: of all classes, the background first.
+        heard: pixels to mark.
+        truth: true labels (y, x).
+    """
+    from matplotlib.patches import Patch
+
+    colours = class_colours(len(names))
+    panels = {"image": image.squeeze(-1) if image.shape[-1] == 1 else image, "heard": colours[labels]}
+    if truth is not None:
+        panels["truth"] = colours[truth]
+    figure = _figure(3 * len(panels), 3.5)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (title, panel) in zip(axes, panels.items(), strict=True):
+        axis.imshow(panel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set_title(title, fontsize=11)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    for spot in heard:
+        axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
+    found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
+    patches = [Patch(facecolor=colours[i] / 255, edgecolor="0.6", label=names[i]) for i in found]
+    figure.legend(handles=patches, loc="lower center", ncols=min(len(patches), 6), frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    _save(figure, path)
+
+
+def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
+    """Draw the wave at one pixel of each object over time and its spectrum.
+
+    Args:
+        path: PNG to write.
+        heard: the pixels; nothing is drawn but a note when there are none.
+        dt: model time between two states.
+    """
+    figure = _figure(8, 3.2)
+    over_time, over_frequency = figure.subplots(1, 2)
+    top = max((spot.label for spot in heard), default=0)
+    colours = class_colours(top + 1) / 255
+    for spot in heard:
+        steps = len(spot.series)
+        label, colour = f"{spot.name} ({spot.x}, {spot.y})", colours[spot.label]
+        loudest = spot.series[:, np.argmax(spot.series.std(0))]
+        over_time.plot(dt * np.arange(1, steps + 1), loudest, color=colour, marker=".", markersize=3)
+        fine = spectrum(spot.series, 16 * steps)
+        omega = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
+        over_frequency.plot(omega, fine, color=colour, label=label)
+        bins = spectrum(spot.series)
+        over_frequency.plot(2 * np.pi * np.arange(len(bins)) / (steps * dt), bins, ".", color=colour, markersize=5)
+    over_time.set(xlabel="time (model units)", ylabel="loudest channel", title="what one pixel of each object hears")
+    over_frequency.set(xlabel="angular frequency (1 / model time)", ylabel="magnitude, rms of channels",
+                       title="its spectrum")  # fmt: skip
+    for axis in (over_time, over_frequency):
+        axis.title.set_fontsize(10)
+        axis.spines[["top", "right"]].set_visible(False)
+    if heard:
+        over_frequency.legend(frameon=False, fontsize=8, title="object (x, y)", title_fontsize=8)
+    else:
+        over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
+    figure.tight_layout()
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=120)
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_atomic(path, content.getvalue())

@@ -1,0 +1,40 @@
+"""Sound: what a pixel hears, slowed or sped up into the range of the ear."""
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from drumhead.files import write_atomic
+from drumhead.show.pictures import spectrum
+
+RATE_HZ, HZ_PER_OMEGA, SECONDS, DECAY_SECONDS = 22_050, 200.0, 1.5, 0.35
+
+
+def tone(series: np.ndarray, dt: float) -> np.ndarray:
+    """Return a struck tone with the spectrum of a series (t, c), float in [-1, 1] at 22,050 Hz.
+
+    A trained medium is damped within a few periods, too short to hear, so the spectrum is played instead of the
+    series: each frequency bin omega_k (without the constant one) is a sine of 200 omega_k Hz whose amplitude is the
+    bin's magnitude, and all of them fade together as a struck drum does.
+    """
+    magnitude = spectrum(series)[1:]
+    omega = 2 * np.pi * np.arange(1, len(magnitude) + 1) / (len(series) * dt)
+    time = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
+    partials = np.sin(2 * np.pi * HZ_PER_OMEGA * omega[:, None] * time)
+    sound = (magnitude[:, None] * partials).sum(0) * np.exp(-time / DECAY_SECONDS)
+    sound *= np.minimum(1, time / 0.005)  # no click at the start
+    return sound / max(np.abs(sound).max(), 1e-12)
+
+
+def save_tone(path: Path, series: np.ndarray, dt: float) -> None:
+    """Write `tone(series, dt)` as a 16-bit mono WAV."""
+    samples = np.rint(tone(series, dt) * 0.9 * 32767).astype("<i2")
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(samples.tobytes())
+    write_atomic(path, content.getvalue())

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)  # pytest-xdist fills the cores
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def mnist_at_hand() -> bool:
+    from drumhead.tasks import idx
+
+    return idx.find() is not None
+
+
+needs_mnist = pytest.mark.skipif(not mnist_at_hand(), reason="MNIST's IDX files are not on this machine")

@@ -1,0 +1,103 @@
+"""Mistakes at the boundary: each message says what was got and what to do."""
+
+import pytest
+import torch
+
+import drumhead as dh
+
+Y0 = torch.zeros(1, 2, 4, 4)
+GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps": 4, "dt": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps=0: a propagation needs a whole number of steps, at least one"),
+        ({"steps": 2.5}, r"steps=2\.5"),
+        ({"steps": True}, "steps=True"),
+        ({"dt": 0}, "dt=0: a positive number"),
+        ({"dt": float("nan")}, "dt=nan"),
+        ({"dt": torch.tensor(0.1)}, "dt=tensor"),
+        ({"dt": 0.9}, r"dt=0\.9 is beyond the stable limit 0\.6\d* .*lower dt.*check_stability=False"),
+        ({"y0": Y0[0]}, r"y0: got torch.float32 of shape \(2, 4, 4\); .*\(b, c, y, x\)"),
+        ({"y0": Y0.long()}, "y0: got torch.int64"),
+        ({"y0": Y0[:0]}, "y0: got .* non-empty"),
+        ({"y0": [1.0]}, "y0: got list"),
+        ({"y0": Y0 + float("inf")}, "y0 has infinite or undefined values"),
+        ({"omega": torch.ones(3, 1, 1)}, r"omega: got the shape \(3, 1, 1\), which does not broadcast"),
+        ({"omega": torch.ones(2, 2, 4, 4)}, "omega: got the shape"),
+        ({"alpha": torch.ones(1, 1, 1, 1, 1)}, "alpha: got the shape"),
+        ({"omega": -1.0}, "omega has negative values"),
+        ({"alpha": torch.tensor(float("nan"))}, "alpha has infinite"),
+        ({"omega": torch.ones(1).double()}, r"omega is torch\.float64 .*omega\.to\(y0\)"),
+        ({"z0": torch.ones(3)}, "z0: got the shape"),
+        ({"kernel": dh.laplacian(3)}, r"kernel: got .*\(3, 1, 3, 3\); for 2 channels it has the shape \(2, 2, ky, kx\)"),
+        ({"kernel": torch.zeros(2, 1, 2, 3)}, r"odd sides are needed"),
+        ({"kernel": None}, "kernel: got NoneType"),
+        ({"boundary": "dirichlet"}, "boundary='dirichlet' is not known; choose one of 'periodic', 'fixed'"),
+        ({"nonlinearity": "relu"}, "nonlinearity='relu'"),
+        ({"integrator": "rk4"}, "integrator='rk4'"),
+        ({"backend": "native"}, "backend='native'"),
+        ({"record": "all"}, r"record='all': a record such as dh\.All\(\)"),
+        ({"record": dh.Every(5)}, r"Every\(5\): a whole number from 1 to steps=4"),
+        ({"record": dh.Every(0)}, r"Every\(0\)"),
+        ({"record": dh.Fourier(4)}, r"Fourier\(4\): 4 steps have the bins 0 to 2"),
+        ({"record": dh.Fourier(0)}, r"Fourier\(0\)"),
+        ({"record": dh.Project(torch.zeros(3, 5))}, r"Project\(basis\): got \(3, 5\).*\(k, steps=4\)"),
+        ({"record": dh.Project(torch.zeros(0, 4))}, "no rows"),
+        ({"record": dh.Project(torch.zeros(1, 4).double())}, r"basis is torch\.float64"),
+    ],
+)
+def test_propagate_says_what_is_wrong(change, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        dh.propagate(**(GOOD | change))
+
+
+def test_stability_check_can_be_switched_off():
+    out = dh.propagate(**(GOOD | {"dt": 0.9, "omega": -0.5}), check_stability=False)
+    assert out.shape == (1, 4, 2, 4, 4)
+
+
+def test_an_absorbing_margin_names_its_remedy():
+    with pytest.raises(dh.DrumheadError, match="integrator='verlet' takes without a limit"):
+        dh.propagate(**(GOOD | {"dt": 0.66, "boundary": "absorbing"}))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(1, 1, 8, 8), r"images: got \(1, 1, 8, 8\); .*\(b, 3, y, x\)"),
+        (torch.zeros(3, 8, 8), r"got \(3, 8, 8\)"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), r"got torch\.uint8; .*dh\.to_images"),
+    ],
+)
+def test_models_say_what_they_take(images, message):
+    model = dh.build("tetrominoes/nwm-fast")
+    for call in (model, model.medium, model.waves, model.segment):
+        with pytest.raises(dh.DrumheadError, match=message):
+            call(images)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stride": 2}, "need --model.encoder stem"),
+        ({"kernel_size": 4}, r"model\.kernel_size=4: an odd size"),
+        ({"readout": "stft"}, r"model\.readout='stft' is not known; choose one of 'linear', 'fft'"),
+        ({"readout": "fft", "bins": 60}, "100 steps have 51 frequency bins"),
+        ({"classes": 1}, "at least 2"),
+        ({"dt": -1.0}, "a positive step"),
+    ],
+)
+def test_configs_say_what_is_wrong(settings, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        dh.ModelConfig(**settings)
+
+
+def test_a_wrong_preset_names_the_nearest():
+    with pytest.raises(dh.DrumheadError, match="did you mean tetrominoes/nwm-linear"):
+        dh.build("tetrominoes/nwm-liner")
+    with pytest.raises(dh.DrumheadError, match="shipped name"):
+        dh.load("no-such-run")
+    with pytest.raises(dh.DrumheadError, match=r"uint8 of shape \(n, y, x, k\)"):
+        dh.to_images(torch.zeros(2, 2).numpy())
