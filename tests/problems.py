@@ -1,6 +1,6 @@
 """Waves whose answer is known.
 
-standing_mode   a mode of a clamped square; closed form of both integrators (Strikwerda, Finite Difference Schemes, 2004)
+standing_mode   a mode of a clamped square; closed form of both integrators (Strikwerda 2004)
 dense_operator  the coupling as a matrix, built cell by cell with plain Python: an oracle for W * y
 exact           the matrix exponential of the linear medium (scipy.linalg.expm)
 """

@@ -31,7 +31,10 @@ GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps"
         ({"alpha": torch.tensor(float("nan"))}, "alpha has infinite"),
         ({"omega": torch.ones(1).double()}, r"omega is torch\.float64 .*omega\.to\(y0\)"),
         ({"z0": torch.ones(3)}, "z0: got the shape"),
-        ({"kernel": dh.laplacian(3)}, r"kernel: got .*\(3, 1, 3, 3\); for 2 channels it has the shape \(2, 2, ky, kx\)"),
+        (
+            {"kernel": dh.laplacian(3)},
+            r"kernel: got .*\(3, 1, 3, 3\); for 2 channels it has the shape \(2, 2, ky, kx\)",
+        ),
         ({"kernel": torch.zeros(2, 1, 2, 3)}, r"odd sides are needed"),
         ({"kernel": None}, "kernel: got NoneType"),
         ({"boundary": "dirichlet"}, "boundary='dirichlet' is not known; choose one of 'periodic', 'fixed'"),

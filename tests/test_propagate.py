@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import exact, numpy_propagate, standing_mode
 
 import drumhead as dh
 from drumhead import boundaries
+from problems import exact, numpy_propagate, standing_mode
 
 D = torch.float64
 BOUNDARIES = ("periodic", "fixed", "reflecting", "absorbing")
@@ -65,7 +65,15 @@ def test_energy_is_conserved_without_damping(boundary, integrator):
     y0, omega = torch.randn(1, 1, 9, 7, dtype=D), torch.rand(1, 1, 9, 7, dtype=D)
     kernel, dt = dh.laplacian(1).double(), 0.5
     series = dh.propagate(
-        y0, omega, 0.0, kernel, steps=2000, dt=dt, nonlinearity="linear", boundary=boundary, integrator=integrator
+        y0,
+        omega,
+        0.0,
+        kernel,
+        steps=2000,
+        dt=dt,
+        nonlinearity="linear",
+        boundary=boundary,
+        integrator=integrator,
     )[0]
     after, before = series[1:], series[:-1]
     padded = boundaries.pad(before, (1, 1), boundary)
@@ -146,7 +154,12 @@ def test_waves_on_a_torus_commute_with_shifts(data):
     shift = tuple(data.draw(st.integers(-9, 9)) for _ in range(2))
     torch.manual_seed(data.draw(st.integers(0, 99)))
     given = medium(1, c, h, w, dense=data.draw(st.booleans()), ky=ky, kx=kx)
-    options = {"steps": 5, "dt": 0.3, "check_stability": False, "integrator": data.draw(st.sampled_from(["euler", "verlet"]))}
+    options = {
+        "steps": 5,
+        "dt": 0.3,
+        "check_stability": False,
+        "integrator": data.draw(st.sampled_from(["euler", "verlet"])),
+    }
     rolled = {name: a if name == "kernel" else a.roll(shift, (-2, -1)) for name, a in given.items()}
     expected = dh.propagate(**given, **options).roll(shift, (-2, -1))
     torch.testing.assert_close(dh.propagate(**rolled, **options), expected, atol=1e-12, rtol=0)
@@ -202,7 +215,16 @@ def test_gradients_of_every_argument(record, integrator):
     def call(y0, omega, alpha, kernel, z0, *rest):
         keep = dh.Project(rest[0]) if rest else made
         return dh.propagate(
-            y0, omega, alpha, kernel, z0=z0, steps=5, dt=0.4, record=keep, integrator=integrator, check_stability=False
+            y0,
+            omega,
+            alpha,
+            kernel,
+            z0=z0,
+            steps=5,
+            dt=0.4,
+            record=keep,
+            integrator=integrator,
+            check_stability=False,
         )
 
     inputs = [*given.values(), *([basis] if basis is not None else [])]
@@ -217,7 +239,16 @@ def test_gradients_at_every_boundary(boundary, dense, monkeypatch):
 
     def call(y0, omega, alpha, kernel, z0):
         return dh.propagate(
-            y0, omega, alpha, kernel, z0=z0, steps=3, dt=0.4, record=dh.Last(), boundary=boundary, check_stability=False
+            y0,
+            omega,
+            alpha,
+            kernel,
+            z0=z0,
+            steps=3,
+            dt=0.4,
+            record=dh.Last(),
+            boundary=boundary,
+            check_stability=False,
         )
 
     assert torch.autograd.gradcheck(call, given)
@@ -230,7 +261,13 @@ def test_media_broadcast(shape):
     given = medium() | {"omega": torch.rand(shape, dtype=D), "alpha": torch.rand(shape, dtype=D)}
     full = given | {name: given[name].expand(2, 3, 5, 4) for name in ("omega", "alpha")}
     for boundary, integrator in itertools.product(BOUNDARIES, ("euler", "verlet")):
-        options = {"steps": 4, "dt": 0.1, "boundary": boundary, "integrator": integrator, "check_stability": False}
+        options = {
+            "steps": 4,
+            "dt": 0.1,
+            "boundary": boundary,
+            "integrator": integrator,
+            "check_stability": False,
+        }
         torch.testing.assert_close(dh.propagate(**given, **options), dh.propagate(**full, **options))
 
 

@@ -15,7 +15,13 @@ STEPS = 45
 def case():
     torch.manual_seed(0)
     y0 = torch.randn(2, 3, 5, 4, dtype=torch.float64)
-    arguments = {"omega": torch.rand_like(y0), "alpha": 0.1, "kernel": dh.laplacian(3).double(), "steps": STEPS, "dt": 0.3}
+    arguments = {
+        "omega": torch.rand_like(y0),
+        "alpha": 0.1,
+        "kernel": dh.laplacian(3).double(),
+        "steps": STEPS,
+        "dt": 0.3,
+    }
     return lambda record: dh.propagate(y0, record=record, **arguments)
 
 
@@ -62,5 +68,13 @@ def test_the_series_is_not_stored(record):
 
 def test_a_single_step_fits_every_record():
     y0 = torch.randn(1, 1, 3, 3)
-    for record in (dh.All(), dh.Every(1), dh.Last(), dh.Mean(), dh.Max(), dh.Fourier(), dh.Project(torch.ones(2, 1))):
+    for record in (
+        dh.All(),
+        dh.Every(1),
+        dh.Last(),
+        dh.Mean(),
+        dh.Max(),
+        dh.Fourier(),
+        dh.Project(torch.ones(2, 1)),
+    ):
         assert torch.isfinite(dh.propagate(y0, 1.0, 0.0, dh.laplacian(1), steps=1, dt=0.1, record=record)).all()

@@ -42,7 +42,7 @@ _HOME = {
     **dict.fromkeys(("laplacian", "stable_dt"), "stability"),
 }
 
-__all__ = ["__version__", "tasks", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", "tasks", *_HOME]
 
 
 class _Package(types.ModuleType):

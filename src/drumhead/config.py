@@ -90,9 +90,7 @@ class ModelConfig:
                 "the paper's separate encoders have none of them"
             )
         if self.readout == "fft" and self.bins > self.steps // 2 + 1:
-            raise DrumheadError(
-                f"model.bins={self.bins}: {self.steps} steps have {self.steps // 2 + 1} frequency bins"
-            )
+            raise DrumheadError(f"model.bins={self.bins}: {self.steps} steps have {self.steps // 2 + 1} frequency bins")
 
     @property
     def time_features(self) -> int:

@@ -22,6 +22,7 @@ def to_images(array: np.ndarray) -> Tensor:
     Example:
         >>> dh.to_images(np.zeros((2, 64, 64, 3), np.uint8)).shape
         torch.Size([2, 3, 64, 64])
+
     """
     array = np.asarray(array)
     if array.dtype != np.uint8 or not 2 <= array.ndim <= 4 or not array.size:
@@ -33,4 +34,4 @@ def to_images(array: np.ndarray) -> Tensor:
         array = array[..., None]
     if array.ndim == 3:
         array = array[None]
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))).float() / 255
+    return torch.from_numpy(array.transpose(0, 3, 1, 2).astype(np.float32) / 255)

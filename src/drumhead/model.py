@@ -35,6 +35,7 @@ class NeuralWaveMachine(nn.Module):
         >>> model = dh.build("tetrominoes/nwm-fast")
         >>> model(torch.rand(2, 3, 64, 64)).shape
         torch.Size([2, 6, 64, 64])
+
     """
 
     def __init__(self, config: ModelConfig):
@@ -71,6 +72,7 @@ class NeuralWaveMachine(nn.Module):
         Args:
             images: (b, k, y, x) in [0, 1].
             steps: how long to listen; the model's own T by default. More steps show the same medium for longer.
+
         """
         return self._propagate(self.medium(images), All(), steps)
 
@@ -157,6 +159,7 @@ def build(config: str | ModelConfig) -> NeuralWaveMachine:
     Example:
         >>> sum(p.numel() for p in dh.build("tetrominoes/nwm-linear").parameters())
         176124
+
     """
     if isinstance(config, str):
         config = get_preset(config).model
@@ -172,6 +175,7 @@ def save(model: NeuralWaveMachine, path: str | Path, **extra: str) -> None:
         model: the network.
         path: where to write.
         extra: further texts for the file's metadata, such as `preset` or `commit`.
+
     """
     from safetensors.torch import save as to_bytes
 
@@ -201,6 +205,7 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         >>> model = dh.load("tetrominoes")
         >>> model.segment(torch.rand(1, 3, 64, 64)).shape
         torch.Size([1, 64, 64])
+
     """
     choose("format", format, ("drumhead", "published"))
     if format == "published":

@@ -82,6 +82,7 @@ def propagate(
         >>> waves = dh.propagate(y0, 0.0, 0.0, dh.laplacian(1), steps=40, dt=0.5)
         >>> waves.shape
         torch.Size([1, 40, 1, 33, 33])
+
     """
     record = All() if record is None else record
     choose("backend", backend, ("auto", "eager"))
@@ -93,7 +94,7 @@ def propagate(
         y0, z0 = boundaries.surround(y0, "zeros"), boundaries.surround(z0.expand(y0.shape), "zeros")
         omega = boundaries.surround(_spread(omega, size), "replicate")
         alpha = boundaries.surround(_spread(alpha, size), "replicate")
-        alpha = alpha + boundaries.margin_damping(*size, stability.speed(kernel), alpha)
+        alpha = alpha + boundaries.margin_damping(size, stability.speed(kernel), alpha)
         boundary = "fixed"
 
     if check_stability:
@@ -179,9 +180,14 @@ def _check(
     record.check(steps)
 
     channels = y0.shape[1]
-    if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] not in (
-        (channels, channels),
-        (channels, 1),
+    if (
+        not isinstance(kernel, Tensor)
+        or kernel.ndim != 4
+        or kernel.shape[:2]
+        not in (
+            (channels, channels),
+            (channels, 1),
+        )
     ):
         raise DrumheadError(
             f"kernel: got {_describe(kernel)}; for {channels} channels it has the shape "

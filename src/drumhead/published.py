@@ -34,6 +34,7 @@ def load_published(path: Path, readout: str = "linear") -> "NeuralWaveMachine":
 
     Raises:
         DrumheadError: the file is not such a state dict, or does not fit the readout.
+
     """
     from drumhead.model import build, fit
 

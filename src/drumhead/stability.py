@@ -25,6 +25,7 @@ def stiffness(kernel: Tensor) -> Tensor:
 
     Args:
         kernel: (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise.
+
     """
     kernel = kernel.detach().to(torch.float64)
     ky, kx = kernel.shape[-2:]
@@ -75,6 +76,7 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         >>> import torch, drumhead as dh
         >>> round(dh.stable_dt(dh.laplacian(1), omega=1.0), 4)
         0.6667
+
     """
     lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).max()), 0.0)
     damping = max(float(torch.as_tensor(alpha).max()), 0.0) if integrator == "euler" else 0.0
@@ -94,6 +96,7 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
     Example:
         >>> dh.laplacian(2).shape
         torch.Size([2, 1, 3, 3])
+
     """
     stencil = torch.zeros(size, size)
     if size >= 3:

@@ -34,7 +34,11 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     from drumhead import __version__
 
     yield "ok", "drumhead", __version__
-    yield ("ok" if sys.version_info >= (3, 11) else "!!"), "python", f"{platform.python_version()} (3.11 or newer)"
+    yield (
+        ("ok" if sys.version_info >= (3, 11) else "!!"),
+        "python",
+        f"{platform.python_version()} (3.11 or newer)",
+    )
     missing = False
     for package in PACKAGES:
         try:
@@ -47,7 +51,11 @@ def _findings() -> Iterator[tuple[str, str, str]]:
 
     import torch
 
-    yield "ok", "processor", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS sets it)"
+    yield (
+        "ok",
+        "processor",
+        f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS sets it)",
+    )
     if torch.cuda.is_available():
         yield "ok", "gpu", torch.cuda.get_device_name()
     else:
@@ -78,7 +86,11 @@ def _data() -> Iterator[tuple[str, str, str]]:
     if found:
         yield "ok", "data mnist", f"in {found}"
     else:
-        yield "--", "data mnist", f"not in {searched}; downloaded (11 MB) when first needed, or set DRUMHEAD_DATA"
+        yield (
+            "--",
+            "data mnist",
+            f"not in {searched}; downloaded (11 MB) when first needed, or set DRUMHEAD_DATA",
+        )
 
 
 def run(arguments: list[str]) -> None:

@@ -32,6 +32,7 @@ def evaluate(
         batch: images at a time.
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
+
     """
     if batch < 1 or limit < 0:
         raise DrumheadError(f"batch={batch}, limit={limit}: at least 1 and 0 are needed")
@@ -83,7 +84,14 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{split}{'-cut' if cut else ''}.json" if in_run else None)
     if out:
-        result = {"weights": str(source), "task": name, "split": split, "images": len(images), "cut": cut, **scores}
+        result = {
+            "weights": str(source),
+            "task": name,
+            "split": split,
+            "images": len(images),
+            "cut": cut,
+            **scores,
+        }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
         print(f"written: {out}")
 

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import tyro
 
@@ -37,6 +37,7 @@ def segment(
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
+
     """
     files = _files(images)
 
@@ -91,7 +92,9 @@ def _show(network: "NeuralWaveMachine", name: str, image: "np.ndarray", tensor, 
         sound.save_tone(out / f"{name}-{number}-{word}.wav", spot.series, network.config.dt)
 
 
-def listen(labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: int, smallest: int = 20) -> "list[Heard]":
+def listen(
+    labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: int, smallest: int = 20
+) -> "list[Heard]":
     """Return what the innermost pixel of each object heard; objects are connected pixels of one class.
 
     Args:
@@ -100,6 +103,7 @@ def listen(labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: 
         names: of all classes.
         stride: pixels per oscillator.
         smallest: objects with fewer pixels are left out.
+
     """
     import numpy as np
     from scipy import ndimage
@@ -108,7 +112,7 @@ def listen(labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: 
 
     heard = []
     for label in sorted(set(labels.ravel().tolist()) - {0}):
-        objects, count = ndimage.label(labels == label)
+        objects, count = cast("tuple[np.ndarray, int]", ndimage.label(labels == label))
         for number in range(1, count + 1):
             inside = objects == number
             if inside.sum() < smallest:

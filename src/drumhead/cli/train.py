@@ -1,6 +1,6 @@
 """`drumhead train PRESET`: train a network, or resume a run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +31,10 @@ class Flags:
     """Directory of the folder task, or of MNIST's IDX files."""
     list: bool = False
     """List the presets and stop."""
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The network."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The training."""
 
 
 def run(arguments: list[str]) -> None:

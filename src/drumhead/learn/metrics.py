@@ -22,6 +22,7 @@ class Segmentation(Metric):
 
     Args:
         classes: number of labels; label 0 is the background.
+
     """
 
     full_state_update = False

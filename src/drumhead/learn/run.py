@@ -1,10 +1,10 @@
 """A run directory: everything about one training, each file whole or absent.
 
-    config.toml            the whole config; training with it again gives the same run
-    metrics.jsonl          one row an epoch
-    weights.safetensors    the weights with the lowest validation loss, config inside
-    last.ckpt/             what resuming needs: weights, optimiser, random states, position in the data
-    environment.json       versions, commit, machine
+config.toml            the whole config; training with it again gives the same run
+metrics.jsonl          one row an epoch
+weights.safetensors    the weights with the lowest validation loss, config inside
+last.ckpt/             what resuming needs: weights, optimiser, random states, position in the data
+environment.json       versions, commit, machine
 """
 
 import contextlib
@@ -30,6 +30,7 @@ class Run:
 
     Args:
         path: the directory.
+
     """
 
     def __init__(self, path: str | Path):

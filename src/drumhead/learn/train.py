@@ -39,6 +39,7 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
 
     Returns:
         The run; its `weights` have the lowest validation loss.
+
     """
     task = _task(config)
     if config.task == "folder":
@@ -144,9 +145,15 @@ def _train(run: Run, config: RunConfig, arrays: dict[str, tasks.Arrays], progres
             run.add_row(row)
             if not measured["loss"] >= at["best"]:
                 if not math.isfinite(measured["loss"]):
-                    raise DrumheadError(_explain_divergence(run, module, images, at))
+                    raise DrumheadError(_explain_divergence(run, module, validation.take(torch.arange(1))[0], at))
                 at["best"] = measured["loss"]
-                save(module, run.weights, preset=config.preset, task=config.task, classes="\n".join(_names(config)))
+                save(
+                    module,
+                    run.weights,
+                    preset=config.preset,
+                    task=config.task,
+                    classes="\n".join(_names(config)),
+                )
             progress.epoch(row)
             at |= {"epoch": at["epoch"] + 1, "batch": 0, "loss": 0.0}
             run.save_checkpoint(module, optimizer, at)

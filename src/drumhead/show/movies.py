@@ -24,6 +24,7 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         classes: number of classes, for the colours.
         dt: model time between two states.
         frames_per_second: speed; the last frame stays for two seconds.
+
     """
     moving = np.argsort(-waves.std(axis=0).mean((-2, -1)))[:2]
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
@@ -56,7 +57,11 @@ def _compose(panels: list[Image.Image], caption: str, waves: int) -> Image.Image
     height = max(panel.height for panel in panels)
     frame = Image.new("RGB", (width, height + FOOT), "white")
     pen, font = ImageDraw.Draw(frame), ImageFont.load_default(13)
-    titles = ["image", *[f"wave, {caption}" if i == 0 else "another channel" for i in range(waves)], "what was heard"]
+    titles = [
+        "image",
+        *[f"wave, {caption}" if i == 0 else "another channel" for i in range(waves)],
+        "what was heard",
+    ]
     x = 0
     for panel, title in zip(panels, titles, strict=True):
         frame.paste(panel, (x, 0))

@@ -47,6 +47,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
         names: of all classes, the background first.
         heard: pixels to mark.
         truth: true labels (y, x).
+
     """
     from matplotlib.patches import Patch
 
@@ -64,7 +65,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     for spot in heard:
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
-    patches = [Patch(facecolor=colours[i] / 255, edgecolor="0.6", label=names[i]) for i in found]
+    patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
     figure.legend(handles=patches, loc="lower center", ncols=min(len(patches), 6), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     _save(figure, path)
@@ -77,6 +78,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         path: PNG to write.
         heard: the pixels; nothing is drawn but a note when there are none.
         dt: model time between two states.
+
     """
     figure = _figure(8, 3.2)
     over_time, over_frequency = figure.subplots(1, 2)

@@ -22,7 +22,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 def task(root: Path) -> Task:
     """Return the task of a directory; every file is checked when its split is read."""
     if not root.is_dir():
-        raise DrumheadError(f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/")
+        raise DrumheadError(
+            f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/"
+        )
     classes = _classes(root / "classes.txt")
     first = _open(_pairs(root, SPLITS[0])[0][0])
     channels = 1 if first.mode in ("1", "L", "I;16") else 3
@@ -76,8 +78,8 @@ def _read(root: Path, split: str, classes: tuple[str, ...], channels: int, size:
         labels = np.asarray(mask).astype(np.uint8)
         if labels.max() >= len(classes):
             raise DrumheadError(
-                f"{mask_path} has the label {labels.max()}, classes.txt names {len(classes)} (0 to {len(classes) - 1}); "
-                "a mask of grey levels such as 255 must be mapped to labels first"
+                f"{mask_path} has the label {labels.max()}; classes.txt has {len(classes)} (0 to {len(classes) - 1}). "
+                "map grey levels such as 255 to labels first"
             )
         images.append(np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(*size, channels))
         masks.append(labels)

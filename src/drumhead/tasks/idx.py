@@ -49,6 +49,7 @@ def load(part: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         DrumheadError: the files are damaged, or neither found nor to be had by download.
+
     """
     place = find(data)
     if place is None:
@@ -58,7 +59,9 @@ def load(part: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     images = read(_either(place, f"{part}-images-idx3-ubyte"), dimensions=3)
     labels = read(_either(place, f"{part}-labels-idx1-ubyte"), dimensions=1)
     if len(images) != len(labels) or images.shape[1:] != (28, 28):
-        raise DrumheadError(f"{place}: {images.shape} images and {len(labels)} labels of {part!r} do not belong together")
+        raise DrumheadError(
+            f"{place}: {images.shape} images and {len(labels)} labels of {part!r} do not belong together"
+        )
     return images, labels
 
 

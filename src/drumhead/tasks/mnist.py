@@ -49,7 +49,12 @@ def enlarge(images: np.ndarray) -> np.ndarray:
 
     (top, bottom), (left, right) = towards(images.shape[1]), towards(images.shape[2])
     total = np.float64(0)
-    for (rows, row_share), (columns, column_share) in ((top, right), (top, left), (bottom, left), (bottom, right)):
+    for (rows, row_share), (columns, column_share) in (
+        (top, right),
+        (top, left),
+        (bottom, left),
+        (bottom, right),
+    ):
         corner = padded[:, rows[:, None], columns[None, :]] * (row_share[:, None] * column_share[None, :])
         total = (total + corner).astype(np.float32)
     return total

@@ -1,0 +1,162 @@
+"""The command line as a user meets it: output, files, exit codes, no traceback."""
+
+import json
+import subprocess
+import sys
+import wave
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import drumhead as dh
+from drumhead import cli
+from drumhead.cli.segment import listen
+from drumhead.learn.run import Run
+
+
+def call(*arguments):
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
+    return 0
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    dh.save(dh.build("tetrominoes/nwm-fast"), path, task="tetrominoes")
+    return path
+
+
+def test_help_does_not_load_torch():
+    code = (
+        "import sys, drumhead.cli as cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    for arguments in ([], ["--help"], *([verb, "--help"] for verb in cli.VERBS), ["train", "--list"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sing"], "'sing' is not a verb of drumhead; there are segment, train"),
+        (["segment", "nowhere.png"], "nowhere.png does not exist"),
+        (["segment", "--model", "nowhere"], "no weights at 'nowhere'"),
+        (["train", "tetrominoes/none"], "did you mean"),
+        (["train", "--resume", "nowhere"], "config.toml does not exist"),
+        (["train", "folder/nwm-fast"], "--data DIR"),
+        (["train", "folder/nwm-fast", "--data", "nowhere"], "nowhere is not a directory"),
+        (["train", "--train.lr", "-1"], "train.lr=-1.0"),
+        (["train", "--model.steps", "0"], "at least 1"),
+        (["evaluate", "nowhere"], "no weights at"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_with_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in " ".join(error.split())
+    assert "Traceback" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_segment_writes_everything_it_names(tmp_path, capsys):
+    assert call("segment", "--out", tmp_path) == 0
+    shown = capsys.readouterr().out
+    names = {path.name for path in tmp_path.iterdir()}
+    for sample in ("pieces-1", "pieces-5"):
+        assert sample in shown
+        assert {f"{sample}-mask.png", f"{sample}-waves.gif", f"{sample}-spectrum.png"} <= names
+    with Image.open(tmp_path / "pieces-1-waves.gif") as movie:
+        assert movie.n_frames == dh.load("tetrominoes").config.steps
+    assert not [name for name in names if name.startswith(".")]
+    tones = [name for name in names if name.startswith("pieces-1-") and name.endswith(".wav")]
+    assert tones == ["pieces-1-1-I.wav"]
+    with wave.open(str(tmp_path / tones[0])) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert samples.size > 20_000
+    assert np.abs(samples).max() > 20_000
+
+
+def test_segment_takes_any_image(tmp_path, weights, capsys):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (37, 51), np.uint8)).save(tmp_path / "grey.png")
+    Image.new("RGBA", (1, 1)).save(tmp_path / "pixel.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    assert call("segment", tmp_path, "--model", weights, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr().out
+    assert "grey" in shown
+    assert "pixel" in shown
+    assert (tmp_path / "out" / "grey-waves.gif").exists()
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert call("segment", tmp_path / "broken.png", "--model", weights) == 2
+    Image.fromarray(np.full((5, 5), 9, np.uint8)).save(tmp_path / "grey.mask.png")
+    assert call("segment", tmp_path / "grey.png", "--model", weights, "--no-pictures") == 2
+    assert "does not fit the image" in capsys.readouterr().err
+
+
+def test_train_resume_evaluate_segment(tmp_path, capsys):
+    run = tmp_path / "run"
+    settings = ["--limit", 8, "--epochs", 1, "--train.batch", 4, "--model.steps", 4, "--model.bins", 3]
+    assert call("train", "tetrominoes/nwm-fast", "--out", run, *settings) == 0
+    assert call("train", "--resume", run) == 0
+    assert len(Run(run).rows()) == 1
+    assert Run(run).config.model.steps == 4
+    assert call("train", "tetrominoes/nwm-fast", "--out", run) == 2
+    assert call("evaluate", run, "--limit", 4, "--cut") == 0
+    written = json.loads((run / "evaluation-test-cut.json").read_text())
+    assert written["images"] == 4
+    assert 0 <= written["foreground_accuracy"] <= 1
+    assert call("segment", "--model", run, "--out", tmp_path / "out", "--no-pictures") == 0
+    assert not (tmp_path / "out").exists()
+    assert "evaluation" in capsys.readouterr().out
+
+
+def test_train_on_a_folder(tmp_path, capsys):
+    from test_tasks import write_folder
+
+    settings = [
+        "--epochs",
+        1,
+        "--train.batch",
+        4,
+        "--model.steps",
+        4,
+        "--model.bins",
+        3,
+        "--out",
+        tmp_path / "run",
+    ]
+    assert call("train", "folder/nwm-fast", "--data", write_folder(tmp_path / "data", mode="L"), *settings) == 0
+    model = dh.load(tmp_path / "run")
+    assert (model.config.image_channels, model.config.classes) == (1, 3)
+    assert call("evaluate", tmp_path / "run") == 0
+    assert "folder/test" in capsys.readouterr().out
+
+
+def test_doctor_names_what_it_finds(capsys, monkeypatch, tmp_path):
+    assert call("doctor") == 0
+    shown = capsys.readouterr().out
+    for word in ("python", "torch", "gpu", "backend eager", "data mnist", "weights"):
+        assert word in shown
+    monkeypatch.setattr("drumhead.cli.doctor.PACKAGES", ("no-such-package",))
+    assert call("doctor") == 1
+    assert "missing: pip install" in capsys.readouterr().out
+
+
+def test_listening_pixels_lie_inside_their_objects():
+    labels = np.zeros((20, 20), np.int64)
+    labels[2:9, 2:9], labels[12:19, 3:17], labels[0, 19] = 1, 2, 1
+    waves = np.arange(5 * 2 * 10 * 10, dtype=float).reshape(5, 2, 10, 10)
+    first, second = listen(labels, waves, ["background", "a", "b"], stride=2)
+    assert (first.y, first.x, first.name) == (5, 5, "a")
+    assert (second.y, second.name) == (15, "b")
+    np.testing.assert_array_equal(first.series, waves[:, :, 2, 2])

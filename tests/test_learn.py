@@ -1,0 +1,244 @@
+"""Training and measuring: metrics against definitions, runs that stop anywhere and resume to the same bits."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
+
+import drumhead as dh
+from drumhead.config import RunConfig, TrainConfig, from_dict, read_run, to_dict, to_toml
+from drumhead.learn import train
+from drumhead.learn.data import Split, augment
+from drumhead.learn.metrics import Segmentation
+from drumhead.learn.run import Run
+from drumhead.model import read_safetensors
+from drumhead.presets import PRESETS, get_preset
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(2, 5))
+@settings(max_examples=30, deadline=None)
+def test_metrics_equal_their_definitions(seed, images, classes):
+    random = np.random.default_rng(seed)
+    masks, labels = random.integers(0, classes, (2, images, 5, 6))
+    metric = Segmentation(classes)
+    for i in range(images):
+        metric.update(torch.tensor(labels[i : i + 1]), torch.tensor(masks[i : i + 1]))
+    got = metric.compute()
+    a = np.array([(lab == mask)[mask > 0].mean() for lab, mask in zip(labels, masks, strict=True) if (mask > 0).any()])
+    assert got["accuracy"] == pytest.approx((labels == masks).mean())
+    assert got["foreground_accuracy"] == pytest.approx(a.mean())
+    assert got["foreground_iou"] == pytest.approx((a / (2 - a)).mean())
+    tensors = torch.tensor(labels), torch.tensor(masks)
+    present = [c for c in range(classes) if (masks == c).any() or (labels == c).any()]
+    iou = MulticlassJaccardIndex(classes, average="none")(*tensors)[present].mean()
+    dice = MulticlassF1Score(classes, average="none")(*tensors)[[c for c in present if c]].mean()
+    assert got["mean_iou"] == pytest.approx(float(iou), abs=1e-6)
+    assert got["dice"] == pytest.approx(float(dice), abs=1e-6)
+
+
+def test_metrics_of_edge_cases():
+    with pytest.warns(UserWarning, match="before the ``update`` method"):
+        assert all(math.isnan(value) for value in Segmentation(3).compute().values())
+    background = Segmentation(3)
+    background.update(torch.zeros(2, 4, 4), torch.zeros(2, 4, 4))
+    got = background.compute()
+    assert got["accuracy"] == got["mean_iou"] == 1
+    assert math.isnan(got["foreground_accuracy"])
+    assert math.isnan(got["dice"])
+    painted = Segmentation(3)  # the paper's measure does not see background painted as an object; Dice does
+    masks = torch.zeros(1, 4, 4)
+    masks[0, 0, 0] = 1
+    painted.update(torch.ones(1, 4, 4), masks)
+    got = painted.compute()
+    assert got["foreground_iou"] == 1
+    assert got["dice"] == pytest.approx(2 / 17)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_configs_survive_toml(name, tmp_path):
+    config = replace(get_preset(name), data='a "quoted" \\ path\n')
+    (tmp_path / "config.toml").write_text(to_toml(config))
+    assert read_run(tmp_path / "config.toml") == config
+    assert from_dict(RunConfig, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_batches_depend_on_seed_epoch_and_index_alone():
+    images = np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2)
+    split = Split(images, images[..., 0], torch.device("cpu"))
+    settings = TrainConfig(batch=4, augment="wrap", seed=3)
+    whole = list(split.shuffled(settings, epoch=1))
+    assert len(whole) == 5
+    assert sorted(int(mask[0, 0]) for _, masks in whole for mask in masks) == list(range(20))
+    for (a, b), (c, d) in zip(whole[2:], split.shuffled(settings, epoch=1, start=2), strict=True):
+        assert torch.equal(a, c)
+        assert torch.equal(b, d)
+    other = next(iter(split.shuffled(settings, epoch=2)))
+    assert not torch.equal(other[1], whole[0][1])
+
+
+@pytest.mark.parametrize("kind", ["dihedral", "wrap"])
+@pytest.mark.parametrize("shape", [(6, 6), (4, 6)])
+def test_augmentation_moves_image_and_mask_together(kind, shape):
+    masks = torch.randint(0, 5, (3, *shape))
+    images = masks[:, None].float()
+    seen = set()
+    for seed in range(40):
+        x, y = augment(images, masks, kind, np.random.default_rng(seed))
+        assert x.shape == images.shape
+        assert torch.equal(x[:, 0], y.float())
+        seen.add(tuple(y.flatten().tolist()))
+    assert len(seen) > 3
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    schedule = TrainConfig(lr=1.0, schedule="cosine", warmup=0.1)
+    rates = [train.learning_rate(schedule, i / 100) for i in range(101)]
+    assert rates[0] == pytest.approx(0, abs=1e-6)
+    assert max(rates) == pytest.approx(rates[10], rel=0.01)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert train.learning_rate(TrainConfig(lr=0.5), 0.7) == 0.5
+
+
+def tiny(epochs=2, limit=16, **settings):
+    base = get_preset("tetrominoes/nwm-fast")
+    model = replace(base.model, channels=4, width=8, head=(16,), steps=8, bins=4)
+    schedule = {"lr": 1e-2, "warmup": 0.05, "batch": 8, "epochs": epochs, "limit": limit} | settings
+    return replace(base, model=model, train=replace(base.train, **schedule))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return train.start(tiny(epochs=3), tmp_path_factory.mktemp("runs") / "whole")
+
+
+def weights(run):
+    return read_safetensors(run.weights)[1], read_safetensors(run.path / "last.ckpt" / "state.safetensors")[1]
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_directory_is_complete(finished):
+    assert sorted(path.name for path in finished.path.iterdir()) == [
+        "config.toml", "environment.json", "last.ckpt", "metrics.jsonl", "weights.safetensors",
+    ]  # fmt: skip
+    rows = finished.rows()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["images"] == 48
+    assert all(math.isfinite(value) for row in rows for value in row.values())
+    assert all(0 < row["courant"] <= 0.9 + 1e-6 for row in rows)
+    environment = json.loads((finished.path / "environment.json").read_text())
+    assert environment["torch"] == torch.__version__
+    assert dh.load(finished.path).config == finished.config.model
+
+
+def test_the_same_config_gives_the_same_bits_and_another_seed_does_not(finished, tmp_path):
+    again = train.start(read_run(finished.path / "config.toml"), tmp_path / "again")
+    assert same(weights(finished)[1], weights(again)[1])
+    other = train.start(tiny(epochs=1, seed=1), tmp_path / "other")
+    assert not same(weights(finished)[0], weights(other)[0])
+
+
+class StopAfter(train.Progress):
+    def __init__(self, looks):
+        self.looks = looks
+
+    def advance(self, done, loss, foreground_accuracy):
+        self.looks -= 1
+        if not self.looks:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 4])
+def test_an_interrupted_run_resumes_to_the_same_bits(finished, looks, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "LOOK_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        train.start(tiny(epochs=3), tmp_path / "run", StopAfter(looks))
+    run = train.resume(tmp_path / "run")
+    assert all(same(a, b) for a, b in zip(weights(finished), weights(run), strict=True))
+    drop = ("seconds",)
+    rows = [[{k: v for k, v in row.items() if k not in drop} for row in r.rows()] for r in (finished, run)]
+    assert rows[0] == rows[1]
+
+
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
+    config = tiny(epochs=12, limit=32, checkpoint_minutes=0.0)
+    whole = train.start(config, tmp_path / "whole")
+    (tmp_path / "config.toml").write_text(to_toml(config))
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from pathlib import Path\nfrom drumhead.config import read_run\nfrom drumhead.learn import train\n"
+        f"train.start(read_run(Path({str(tmp_path / 'config.toml')!r})), {str(tmp_path / 'killed')!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    metrics = tmp_path / "killed" / "metrics.jsonl"
+    until = time.monotonic() + 120
+    while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") >= 2):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    run = train.resume(tmp_path / "killed")
+    assert all(same(a, b) for a, b in zip(weights(whole), weights(run), strict=True))
+    assert [row["epoch"] for row in run.rows()] == list(range(1, 13))
+
+
+def test_a_finished_run_stays_as_it_is(finished):
+    before = weights(finished)
+    assert all(same(a, b) for a, b in zip(before, weights(train.resume(finished.path)), strict=True))
+
+
+def test_a_used_directory_is_refused(finished):
+    with pytest.raises(dh.DrumheadError, match="holds a run already: continue it with 'drumhead train --resume"):
+        train.start(tiny(), finished.path)
+    with pytest.raises(dh.DrumheadError, match=r"config\.toml does not exist"):
+        train.resume(finished.path / "nothing")
+
+
+def test_eight_images_can_be_learned_by_heart(tmp_path):
+    config = tiny(epochs=250, limit=8)
+    config = replace(config, model=replace(config.model, channels=8, width=16, head=(32,), steps=16))
+    run = train.start(config, tmp_path / "run")
+    model = dh.build(config.model)
+    last = weights(run)[1]
+    model.load_state_dict({k.removeprefix("model."): v for k, v in last.items() if k.startswith("model.")})
+    images, masks = (array[:8] for array in dh.tasks.get("tetrominoes").arrays("train"))
+    metric = Segmentation(6)
+    metric.update(model.segment(dh.to_images(images)), torch.from_numpy(masks))
+    assert metric.compute()["foreground_accuracy"] > 0.95
+    assert run.rows()[-1]["train_loss"] < 0.05 * run.rows()[0]["train_loss"]
+
+
+def test_bfloat16_trains(tmp_path):
+    run = train.start(tiny(epochs=1, precision="bf16-mixed"), tmp_path / "run")
+    assert math.isfinite(run.rows()[0]["val_loss"])
+
+
+def test_divergence_is_explained_and_keeps_the_run(tmp_path, monkeypatch):
+    config = replace(get_preset("tetrominoes/nwm-last"), train=TrainConfig(epochs=9, batch=4, limit=8, lr=1e9))
+    config = replace(config, model=replace(config.model, steps=4))
+    with pytest.raises(dh.DrumheadError, match=r"not a number any more .*courant.*--train\.lr"):
+        train.start(config, tmp_path / "run")
+    assert Run(tmp_path / "run").config == config
+
+
+def test_mismatches_are_explained(tmp_path):
+    with pytest.raises(dh.DrumheadError, match="task mnist has 1 image channels and 11 classes, the model 3 and 6"):
+        train.start(replace(tiny(), task="mnist"), tmp_path / "run")
+    config = replace(get_preset("mnist/nwm-fast"), train=TrainConfig(augment="dihedral"))
+    with pytest.raises(dh.DrumheadError, match="change the labels of mnist"):
+        train.start(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

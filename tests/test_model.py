@@ -1,0 +1,184 @@
+"""Networks: exact sizes, exact behaviour, files without loss."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+import drumhead as dh
+from drumhead.model import shipped
+from drumhead.presets import PRESETS
+
+# arXiv 2502.06034, counted without the time map that last, mean, max and fft never use (5,100 parameters).
+PUBLISHED = {
+    "tetrominoes/nwm-linear": 176_124,
+    "tetrominoes/nwm-fft": 176_124 - 5_100,
+    "tetrominoes/nwm-last": 150_524 - 5_100,
+    "tetrominoes/nwm-mean": 150_524 - 5_100,
+    "tetrominoes/nwm-max": 150_524 - 5_100,
+    "mnist/nwm-linear": 176_545,
+    "mnist/nwm-fft": 171_445,
+    "mnist/nwm-last": 145_845,
+    "mnist/nwm-mean": 145_845,
+    "mnist/nwm-max": 145_845,
+    "multi-mnist/nwm-linear": 54_855,
+}
+
+
+def conv(inner, outer, side, bias=True):
+    return inner * outer * side**2 + outer * bias
+
+
+def expected_size(m):
+    """Count the parameters from the description alone."""
+    if m.encoder == "separate":
+        middle = conv(m.width, m.width, 3)
+        ends = conv(m.image_channels, m.width, 3) + conv(m.width, m.channels, 3)
+        total = 2 * (ends + middle) + ends + 2 * middle
+    else:
+        total = conv(m.image_channels, m.width, 3, bias=False) + 2 * conv(m.width, m.width, 3, bias=False)
+        total += 3 * 2 * m.width + conv(m.width, 3 * m.channels, 1)
+    total += 9 * m.channels * (m.channels if m.coupling == "dense" else 1)
+    features = {"linear": m.time_features, "fft": m.time_features}.get(m.readout, 1)
+    total += features * m.steps if m.readout == "linear" else 0
+    inner = features * m.channels + m.width * m.skip
+    total += 2 * inner * m.norm
+    for outer in (*m.head, m.classes * m.stride**2):
+        total, inner = total + conv(inner, outer, 1), outer
+    return total
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_with_its_exact_size(name):
+    model = dh.build(name)
+    size = sum(p.numel() for p in model.parameters())
+    assert size == expected_size(model.config)
+    if name in PUBLISHED:
+        assert size == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("readout", ["linear", "fft", "last", "mean", "max"])
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (7, 12), (16, 16)])
+def test_every_readout_runs_at_any_size_and_trains_every_parameter(readout, fast, size):
+    name = "tetrominoes/nwm-fast" if fast else "tetrominoes/nwm-linear"
+    settings = {"readout": readout, "bins": 0, "steps": 9}
+    model = dh.build(dh.ModelConfig(**{**vars(PRESETS[name].model), **settings}))
+    images = torch.rand(2, 3, *size)
+    logits = model(images)
+    assert logits.shape == (2, 6, *size)
+    F.cross_entropy(logits, torch.randint(0, 6, (2, *size))).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    labels = model.segment(images)
+    assert labels.dtype == torch.int64
+    assert labels.shape == (2, *size)
+
+
+def test_waves_are_what_the_readout_hears():
+    model = dh.build("tetrominoes/nwm-last").eval()
+    images = torch.rand(2, 3, 10, 12)
+    waves, (omega, alpha, y0) = model.waves(images), model.medium(images)
+    assert waves.shape == (2, 100, 2, 10, 12)
+    assert omega.shape == alpha.shape == y0.shape == (2, 2, 10, 12)
+    assert (omega >= 0).all()
+    assert (alpha >= 0).all()
+    torch.testing.assert_close(model.head(waves[:, -1], images.shape[-2:]), model(images))
+    assert model.waves(images, steps=7).shape[1] == 7
+
+
+def test_segment_leaves_the_training_mode_alone():
+    model = dh.build("tetrominoes/nwm-fast").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.segment(torch.rand(2, 3, 8, 8))
+    assert model.training
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name  # running statistics of the normalisation included
+
+
+def test_a_bounded_medium_cannot_leave_the_stable_region():
+    model = dh.build("tetrominoes/nwm-fast")
+    images = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        for _ in range(3):
+            model.kernel.mul_(30).add_(torch.randn_like(model.kernel))
+            for parameter in model.encoder.parameters():
+                parameter.mul_(3)
+            assert model.courant(images) <= 0.9 + 1e-6
+    free = dh.build("tetrominoes/nwm-linear")
+    with torch.no_grad():
+        free.kernel.mul_(1000)
+    assert free.courant(images) > 1  # reported, not hidden
+
+
+def test_a_cut_coupling_leaves_only_the_neighbourhood():
+    cut = dh.ModelConfig(**{**vars(PRESETS["tetrominoes/nwm-fast"].model), "coupling": "none", "norm": False})
+    whole = dh.ModelConfig(**{**vars(PRESETS["tetrominoes/nwm-fast"].model), "norm": False})
+    for config, reaches in ((cut, False), (whole, True)):
+        model = dh.build(config).double().eval()
+        image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+        other = image.clone()
+        other[..., 32, 32] += 0.5
+        moved = (model(image) - model(other)).abs().amax((0, 1)) > 1e-12
+        far = moved.clone()
+        far[26:39, 26:39] = False
+        assert moved.any()
+        assert bool(far.any()) is reaches
+
+
+@pytest.mark.parametrize("name", ["tetrominoes/nwm-fft", "mnist/nwm-fast"])
+def test_save_and_load_lose_nothing(name, tmp_path):
+    model = dh.build(name)
+    dh.save(model, tmp_path / "w.safetensors", note="a note")
+    again = dh.load(tmp_path / "w.safetensors")
+    assert again.config == model.config
+    assert not again.training
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[key])
+    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_damaged_files_are_named(tmp_path):
+    path = tmp_path / "w.safetensors"
+    dh.save(dh.build("tetrominoes/nwm-fast"), path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(dh.DrumheadError, match=r"w\.safetensors is not a readable"):
+        dh.load(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(dh.DrumheadError, match="carries no drumhead config"):
+        dh.load(path)
+    config = json.dumps({"family": "nwm", "wings": 2})
+    save_file({"a": torch.zeros(1)}, path, {"format": "drumhead", "model": config})
+    with pytest.raises(dh.DrumheadError, match="unknown setting wings"):
+        dh.load(path)
+    save_file({"a": torch.zeros(1)}, path, {"format": "drumhead", "model": "{}"})
+    with pytest.raises(dh.DrumheadError, match=r"tensor a is not part of this model"):
+        dh.load(path)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_weights_are_small_and_know_themselves(name):
+    assert shipped()[name].stat().st_size < 1_000_000
+    model = dh.load(name)
+    assert model.segment(torch.rand(1, model.config.image_channels, 20, 20)).shape == (1, 20, 20)
+
+
+@pytest.mark.parametrize("name", ["tetrominoes/nwm-linear", "tetrominoes/nwm-fast"])
+def test_models_compile_whole_graphs_for_export(name):
+    model = dh.build(name).eval()
+    images = torch.rand(1, 3, 12, 12)
+    exported = torch.export.export(model, (images,)).module()
+    torch.testing.assert_close(exported(images), model(images), atol=1e-5, rtol=1e-5)
+
+
+def test_bfloat16_autocast_keeps_the_waves_in_full_precision():
+    model = dh.build("tetrominoes/nwm-fast").eval()
+    images = torch.rand(1, 3, 16, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = model(images)
+        assert model.waves(images).dtype == torch.float32
+    assert torch.isfinite(low).all()
+    assert (low.float() - model(images)).abs().max() < 0.1

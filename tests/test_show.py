@@ -1,0 +1,55 @@
+"""Pictures and sound carry what they should."""
+
+import numpy as np
+from PIL import Image
+
+from drumhead.show.movies import save_waves
+from drumhead.show.palette import class_colours, wave_colours
+from drumhead.show.pictures import save_spectrum, spectrum
+from drumhead.show.sound import HZ_PER_OMEGA, RATE_HZ, tone
+
+
+def test_colours_tell_classes_apart():
+    colours = class_colours(30)
+    assert len({tuple(c) for c in colours.tolist()}) == 30
+
+
+def test_waves_are_white_at_rest_and_symmetric():
+    low, rest, high = wave_colours(np.array([-1.0, 0.0, 1.0]), 1.0).astype(int)
+    assert rest.min() > 240
+    assert high[0] > high[2]
+    assert low[2] > low[0]
+
+
+def test_a_spectrum_peaks_where_the_wave_rings():
+    t = np.arange(64)
+    series = np.stack([np.sin(2 * np.pi * 8 * t / 64), np.zeros(64)], 1)
+    assert spectrum(series).argmax() == 8
+
+
+def test_a_tone_sounds_at_the_frequency_of_the_wave():
+    dt, steps, k = 0.5, 64, 10
+    omega = 2 * np.pi * k / (steps * dt)
+    series = np.cos(omega * dt * np.arange(steps))[:, None]
+    sound = tone(series, dt)
+    heard = np.abs(np.fft.rfft(sound)).argmax() * RATE_HZ / len(sound)
+    assert abs(heard - HZ_PER_OMEGA * omega) < 2
+    assert np.abs(sound).max() <= 1
+    assert np.isfinite(tone(np.zeros((8, 2)), dt)).all()
+
+
+def test_movies_have_a_frame_a_step_and_end_with_the_mask(tmp_path):
+    waves = np.random.default_rng(0).normal(size=(7, 1, 6, 9))
+    image, labels = np.zeros((6, 9, 1), np.uint8), np.ones((6, 9), np.int64)
+    save_waves(tmp_path / "a.gif", image, waves, labels, 2, dt=0.1)
+    with Image.open(tmp_path / "a.gif") as movie:
+        assert movie.n_frames == 7
+        movie.seek(6)
+        last = np.asarray(movie.convert("RGB"))
+    assert (np.abs(last.astype(int) - class_colours(2)[1]).sum(-1) < 30).mean() > 0.15
+
+
+def test_a_spectrum_is_drawn_without_objects(tmp_path):
+    save_spectrum(tmp_path / "a.png", [], dt=0.1)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width > 300

@@ -1,0 +1,243 @@
+"""Data sets: the published bits, and clear words about files that are not right."""
+
+import gzip
+import hashlib
+import struct
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import needs_mnist
+from drumhead import DrumheadError, tasks
+from drumhead.tasks import idx, mnist
+
+
+def digest(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+
+
+def test_tetrominoes_are_the_published_bits():
+    task = tasks.get("tetrominoes")
+    images, masks = task.arrays("train")
+    assert (digest(images), digest(masks)) == ("540a65896f6a4a28", "239fd1a5219ecadb")
+    images, masks = task.arrays("test")
+    assert images.shape == (1000, 64, 64, 3)
+    assert (masks == 0).mean() == pytest.approx(0.855583984375, abs=1e-12)
+    fractions = np.bincount(masks.ravel(), minlength=6) / masks.size
+    np.testing.assert_allclose(fractions[1:], [0.02833, 0.02957, 0.02833, 0.02900, 0.02919], atol=5e-6)
+
+
+@needs_mnist
+def test_mnist_is_the_published_split():
+    order = mnist.permutation(60_000, seed=42)
+    assert order[:5].tolist() == [37542, 43087, 2992, 25810, 39634]
+    assert order[51_000:51_005].tolist() == [24161, 50189, 26739, 43064, 59759]
+    images, masks = tasks.get("mnist").arrays("test")
+    assert images.shape == (10_000, 56, 56, 1)
+    assert (masks == 0).mean() == pytest.approx(0.867376, abs=5e-7)
+    assert (masks > 0).sum((1, 2)).min() == 60
+
+
+@needs_mnist
+def test_multi_mnist_is_the_published_bits():
+    task = tasks.get("multi-mnist")
+    images, masks = task.arrays("train")
+    assert digest(masks) == "c72b05e85dadb279"
+    assert ((images[..., 0] == 255) == (masks > 0)).all()
+    assert (task.arrays("test")[1] == 0).mean() == pytest.approx(0.95198193359375, abs=1e-12)
+
+
+def test_enlarging_equals_torch(rng):
+    import torch
+
+    images = rng.integers(0, 256, (3, 5, 7)).astype(np.float32) / 255
+    expected = torch.nn.functional.interpolate(torch.from_numpy(images)[None], scale_factor=2, mode="bilinear")[0]
+    np.testing.assert_allclose(mnist.enlarge(images), expected.numpy(), atol=1e-7)
+
+
+def test_polygons_are_where_they_should_be():
+    images, masks = tasks.get("polygons").arrays("test")
+    again = tasks.get("polygons").arrays("test")[1]
+    assert (masks == again).all()
+    assert images.shape == (1000, 75, 75, 1)
+    assert set(np.unique(masks)) == {0, 1, 2, 3, 4}
+    present = [(masks == label).any((1, 2)).mean() for label in range(1, 5)]
+    assert min(present) > 0.25
+    assert max(present) < 0.45
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """Write a tiny data set in MNIST's format."""
+
+    def write(place=tmp_path, count=6, compress=True):
+        place.mkdir(exist_ok=True)
+        random = np.random.default_rng(0)
+        for part in ("train", "t10k"):
+            images, labels = (
+                random.integers(0, 256, (count, 28, 28), np.uint8),
+                np.arange(count, dtype=np.uint8),
+            )
+            for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+                header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+                content = header + array.tobytes()
+                path = place / (f"{name}.gz" if compress else name)
+                path.write_bytes(gzip.compress(content) if compress else content)
+        return place
+
+    return write
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_idx_files_are_read(digits, compress, monkeypatch, tmp_path):
+    place = digits(tmp_path / "mnist", compress=compress)
+    images, labels = idx.load("t10k", place)
+    assert images.shape == (6, 28, 28)
+    assert labels.tolist() == list(range(6))
+    monkeypatch.setenv("DRUMHEAD_DATA", str(tmp_path))
+    assert idx.find() == place
+
+
+def test_damaged_idx_files_are_named(digits):
+    place = digits()
+    path = place / "t10k-images-idx3-ubyte.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    with pytest.raises(DrumheadError, match=r"t10k-images-idx3-ubyte\.gz cannot be read"):
+        idx.load("t10k", place)
+    path.write_bytes(gzip.compress(gzip.decompress(whole)[:-10]))
+    with pytest.raises(DrumheadError, match="is truncated or too long"):
+        idx.load("t10k", place)
+    path.write_bytes(gzip.compress(b"hello, I am not IDX"))
+    with pytest.raises(DrumheadError, match="is not an IDX file"):
+        idx.load("t10k", place)
+    path.unlink()
+    with pytest.raises(DrumheadError, match="lacks MNIST's IDX files"):
+        idx.load("t10k", place)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serve a directory on loopback."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    root = tmp_path / "served"
+    root.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield root, f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+        thread.join()
+
+
+def test_download_checks_what_it_gets(server, digits, tmp_path, monkeypatch):
+    root, url = server
+    digits(root)
+    to = tmp_path / "cache"
+    with pytest.raises(DrumheadError, match="has the checksum"):
+        idx.download(to, url)
+    assert not to.exists() or not list(to.iterdir())  # nothing half-written
+
+    sums = {n: hashlib.sha256(gzip.decompress((root / f"{n}.gz").read_bytes())).hexdigest() for n in idx.SHA256}
+    monkeypatch.setattr(idx, "SHA256", sums)
+    assert idx.load("train", idx.download(to, url))[0].shape == (6, 28, 28)
+    (root / "train-images-idx3-ubyte.gz").unlink()
+    idx.download(to, url)  # all there: nothing is fetched again
+    with pytest.raises(DrumheadError, match=r"could not be downloaded .*set DRUMHEAD_DATA"):
+        idx.download(tmp_path / "other", url)
+
+
+def write_folder(root, count=12, size=(10, 8), label=1, mode="RGB"):
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True, exist_ok=True)
+    (root / "classes.txt").write_text("background\ncell\nnucleus\n")
+    random = np.random.default_rng(0)
+    for i in range(count):
+        channels = (3,) if mode == "RGB" else ()
+        Image.fromarray(random.integers(0, 256, (*size, *channels), np.uint8)).save(root / "images" / f"{i:03d}.png")
+        mask = np.zeros(size, np.uint8)
+        mask[2:5, 2:5] = label
+        Image.fromarray(mask).save(root / "masks" / f"{i:03d}.png")
+    return root
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_folder_is_a_task(tmp_path, mode):
+    task = tasks.get("folder", write_folder(tmp_path, mode=mode))
+    assert task.classes == ("background", "cell", "nucleus")
+    assert task.image_channels == (3 if mode == "RGB" else 1)
+    sizes = {split: len(task.arrays(split)[0]) for split in tasks.SPLITS}
+    assert sizes == {"train": 10, "val": 1, "test": 1}
+    images, masks = task.arrays("train")
+    assert images.shape == (10, 10, 8, task.image_channels)
+    assert masks[0, 3, 3] == 1
+
+
+def test_a_folder_may_fix_its_splits(tmp_path):
+    for split, count in (("train", 4), ("val", 2), ("test", 1)):
+        write_folder(tmp_path / split, count)
+    (tmp_path / "classes.txt").write_text("background\ncell\n")
+    task = tasks.get("folder", tmp_path)
+    assert [len(task.arrays(split)[0]) for split in tasks.SPLITS] == [4, 2, 1]
+
+
+def _break(how):
+    def apply(root):
+        if how == "no mask":
+            (root / "masks" / "003.png").unlink()
+        elif how == "size":
+            Image.new("RGB", (9, 9)).save(root / "images" / "003.png")
+        elif how == "label":
+            Image.new("L", (8, 10), 255).save(root / "masks" / "003.png")
+        elif how == "colour mask":
+            Image.new("RGB", (8, 10)).save(root / "masks" / "003.png")
+        elif how == "not an image":
+            (root / "images" / "003.png").write_bytes(b"text")
+        elif how == "classes":
+            (root / "classes.txt").unlink()
+        elif how == "one class":
+            (root / "classes.txt").write_text("background\n")
+        elif how == "empty":
+            for path in (root / "images").iterdir():
+                path.unlink()
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("no mask", "003.png has no mask"),
+        ("size", "9 x 9 pixels, the first image 10 x 8"),
+        ("label", "has the label 255; classes.txt has 3"),
+        ("colour mask", "has the mode RGB"),
+        ("not an image", "not a readable image"),
+        ("classes", "classes.txt is missing"),
+        ("one class", "names 1 classes"),
+        ("empty", "holds no images"),
+    ],
+)
+def test_a_wrong_folder_is_explained(tmp_path, how, message):
+    write_folder(tmp_path)
+    _break(how)(tmp_path)
+    with pytest.raises(DrumheadError, match=message):
+        tasks.get("folder", tmp_path).arrays("train")
+
+
+def test_unknown_names_are_explained():
+    with pytest.raises(DrumheadError, match="task='cifar' is not known; choose one of 'tetrominoes'"):
+        tasks.get("cifar")
+    with pytest.raises(DrumheadError, match="split='dev'"):
+        tasks.get("tetrominoes").arrays("dev")
+    with pytest.raises(DrumheadError, match="needs its directory"):
+        tasks.get("folder")
+    with pytest.raises(DrumheadError, match="is not a directory"):
+        tasks.get("folder", "/nowhere")
