@@ -43,9 +43,9 @@ def stiffness(kernel: Tensor) -> Tensor:
 
 
 def speed(kernel: Tensor) -> Tensor:
-    """Return the speed of long waves in pixels per unit time, sqrt(sum_r w(r) r^2 / 2); 1 for the Laplacian.
+    """Return the speed of long waves in pixels per unit time, sqrt(sum_r w(r) |r|^2 / 4); 1 for the Laplacian.
 
-    The second moment is averaged over the axes and the channel diagonal. At least 0.1, so that it stays
+    Averaged over the axes and the channel diagonal. At least 0.1, so that it stays
     differentiable for kernels that carry no waves.
     """
     ky, kx = kernel.shape[-2:]
