@@ -84,6 +84,11 @@ class ModelConfig:
             raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
         if not 0 <= self.courant <= 1:
             raise DrumheadError(f"model.courant={self.courant}: 0 (free medium) to 1 is possible; 0.9 is safe")
+        if self.courant and self.integrator == "euler":
+            raise DrumheadError(
+                f"model.courant={self.courant} bounds the medium for --model.integrator verlet only, whose damping "
+                "sets no limit; give --model.courant 0 for euler"
+            )
         if self.encoder == "separate" and (self.skip or self.norm or self.stride != 1 or self.courant):
             raise DrumheadError(
                 "model.skip, model.norm, model.stride=2 and model.courant need --model.encoder stem; "
@@ -124,7 +129,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     """Weight decay."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: linear warm-up, then a half cosine down to zero at the last step."""
+    """cosine: linear warm-up, then half a cosine down to zero."""
     warmup: float = 0.0
     """Share of all steps spent on the warm-up of the cosine schedule."""
     clip: float = 0.0

@@ -22,7 +22,7 @@ _FAST = dict(
     encoder="stem", width=24, stride=2, readout="linear", bins=11, head=(64, 64), skip=True, norm=True,
 )  # fmt: skip
 
-_FAST_TRAIN = TrainConfig(epochs=40, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
+_FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
 
 
 def _all() -> dict[str, RunConfig]:

@@ -78,8 +78,8 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         0.6667
 
     """
-    lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).max()), 0.0)
-    damping = max(float(torch.as_tensor(alpha).max()), 0.0) if integrator == "euler" else 0.0
+    lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).detach().max()), 0.0)
+    damping = max(float(torch.as_tensor(alpha).detach().max()), 0.0) if integrator == "euler" else 0.0
     if lam < 1e-12:
         return 2 / damping if damping else math.inf
     return (math.sqrt(damping**2 + 4 * lam) - damping) / lam

@@ -44,10 +44,15 @@ class Split:
     def shuffled(self, train: TrainConfig, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the full batches of an epoch from batch `start` on, augmented as the config says."""
         batch = min(train.batch, len(self))
-        order = np.random.default_rng((train.seed, epoch)).permutation(len(self))
+        order = _stream(train.seed, 0, epoch).permutation(len(self))
         for i in range(start, len(self) // batch):
             index = torch.from_numpy(order[i * batch : (i + 1) * batch]).to(self.images.device)
-            yield augment(*self.take(index), train.augment, np.random.default_rng((train.seed, epoch, i)))
+            yield augment(*self.take(index), train.augment, _stream(train.seed, 1, epoch, i))
+
+
+def _stream(seed: int, *purpose: int) -> np.random.Generator:
+    """Return a random stream of its own for each seed and purpose."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
 
 
 def augment(images: Tensor, masks: Tensor, kind: str, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ environment.json       versions, commit, machine
 
 import contextlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -51,8 +52,16 @@ class Run:
                 f"{self.path} holds a run already: continue it with 'drumhead train --resume {self.path}', "
                 "or choose another directory with --out"
             )
-        write_atomic(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        about = {**environment(), "seed": config.train.seed}
+        write_atomic(self.path / "environment.json", json.dumps(about, indent=1) + "\n")
         write_atomic(self.path / "config.toml", to_toml(config))
+
+    def note_resumed(self) -> None:
+        """Add to environment.json what the run goes on with."""
+        path = self.path / "environment.json"
+        about = json.loads(path.read_text()) if path.exists() else {}
+        about.setdefault("resumed", []).append(environment())
+        write_atomic(path, json.dumps(about, indent=1) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of metrics.jsonl, one an epoch."""
@@ -62,7 +71,8 @@ class Run:
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Add the row of an epoch, in place of an earlier one of the same epoch or later ones."""
-        rows = [old for old in self.rows() if old["epoch"] < row["epoch"]] + [row]
+        known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        rows = [old for old in self.rows() if old["epoch"] < row["epoch"]] + [known]
         write_atomic(self._metrics, "".join(json.dumps(item) + "\n" for item in rows))
 
     def save_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: dict[str, Any]) -> None:
@@ -106,12 +116,11 @@ def environment() -> dict[str, Any]:
     from drumhead import __version__
 
     commit = ""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        here = Path(__file__).parent
-        done = subprocess.run(
-            ["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=5
-        )
-        commit = done.stdout.strip()
+    source = Path(__file__).parents[3]
+    if (source / ".git").exists():  # a checkout, not an installation inside somebody else's
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            describe = ["git", "-C", str(source), "describe", "--always", "--dirty"]
+            commit = subprocess.run(describe, capture_output=True, text=True, timeout=5).stdout.strip()
     return {
         "drumhead": __version__,
         "commit": commit,

@@ -9,12 +9,13 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from drumhead import tasks
 from drumhead.config import RunConfig, TrainConfig
@@ -24,7 +25,10 @@ from drumhead.learn.evaluate import evaluate
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
-from drumhead.model import NeuralWaveMachine, build, save
+from drumhead.model import build, save
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOOK_EVERY = 10  # steps between two looks at the loss: each look makes a GPU wait
 
@@ -39,17 +43,15 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
 
     Returns:
         The run; its `weights` have the lowest validation loss.
-
     """
-    task = _task(config)
+    task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model)
-    _check(config, task)
-    arrays = {split: task.arrays(split) for split in ("train", "val")}  # missing data must not leave a directory
     run = Run(out)
-    run.create(config)
-    _train(run, config, arrays, progress or Progress())
+    training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
+    run.create(config)  # ... before there is a directory
+    training.go()
     return run
 
 
@@ -57,13 +59,157 @@ def resume(out: str | Path, progress: Progress | None = None) -> Run:
     """Go on with a run that was stopped; one that had finished stays as it is."""
     run = Run(out)
     config = run.config
-    task = _task(config)
-    _train(run, config, {split: task.arrays(split) for split in ("train", "val")}, progress or Progress())
+    training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
+    training.restore()
+    training.go()
     return run
 
 
-def _task(config: RunConfig) -> tasks.Task:
-    return tasks.get(config.task, config.data or None)
+@dataclass
+class Position:
+    """How far a run has come."""
+
+    epoch: int = 0
+    """Whole epochs done."""
+    batch: int = 0
+    """Batches done of the epoch under way."""
+    seconds: float = 0.0
+    """Time spent, earlier sessions included."""
+    best: float | None = None
+    """Lowest validation loss so far."""
+    loss: float = 0.0
+    """Sum of the losses of the epoch under way."""
+
+
+class Training:
+    """One run under way.
+
+    Args:
+        run: where it is kept.
+        config: all settings.
+        task: images and masks.
+        progress: shows how it goes.
+    """
+
+    def __init__(self, run: Run, config: RunConfig, task: tasks.Task, progress: Progress):
+        _check(config, task)
+        self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
+        self.fabric = _fabric(config.train)
+        self.train, self.validation = (
+            Split(*task.arrays(name), self.fabric.device, self.settings.limit) for name in ("train", "val")
+        )
+        torch.manual_seed(self.settings.seed)
+        self.module = build(config.model).to(self.fabric.device)
+        kind = torch.optim.AdamW if self.settings.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(self.module.parameters(), lr=self.settings.lr, weight_decay=self.settings.weight_decay)
+        self.at = Position()
+        self.batch = min(self.settings.batch, len(self.train))
+        self.batches = len(self.train) // self.batch
+        self.total = self.settings.epochs * self.batches
+
+    def restore(self) -> None:
+        """Take up the run's last checkpoint; without one, start from the beginning."""
+        position = self.run.load_checkpoint(self.module, self.optimizer)
+        self.at = Position(**position) if position else Position()
+        self.run.note_resumed()
+
+    def go(self) -> None:
+        """Train to the end, or until a signal; both leave a checkpoint."""
+        self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
+        done = self.at.epoch * self.batches + self.at.batch
+        with self.progress.show(self.run, self.total, done), _stop_signals() as stop:
+            self.stop = stop
+            self.began = time.perf_counter() - self.at.seconds
+            self.saved = time.perf_counter()
+            while self.at.epoch < self.settings.epochs:
+                self._epoch()
+                self._close_epoch()
+
+    def _epoch(self) -> None:
+        """Take the steps that are left of this epoch."""
+        self.model.train()
+        total = torch.tensor(self.at.loss, dtype=torch.float64, device=self.fabric.device)
+        for images, masks in self.train.shuffled(self.settings, self.at.epoch, self.at.batch):
+            logits, loss = self._step(images, masks)
+            total += loss
+            self.at.batch += 1
+            if self.at.batch % LOOK_EVERY == 0 or self.at.batch == self.batches or self.stop:
+                self.at.loss = float(total)
+                self._look(images, masks, logits, float(loss))
+
+    def _step(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one optimiser step; return logits and loss without gradients."""
+        step = self.at.epoch * self.batches + self.at.batch
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, step, self.total)
+        self.fitted.zero_grad()
+        logits = self.model(images).float()
+        loss = F.cross_entropy(logits, masks)
+        self.fabric.backward(loss)
+        if self.settings.clip:
+            self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip)
+        self.fitted.step()
+        return logits.detach(), loss.detach()
+
+    def _look(self, images: Tensor, masks: Tensor, logits: Tensor, loss: float) -> None:
+        """See how it goes: refuse to go on from a broken loss, show progress, checkpoint, stop when asked to."""
+        self._check_finite(self.at.loss, images)
+        scores = Segmentation(len(self.task.classes)).to(logits.device)
+        scores.update(logits.argmax(1), masks)
+        done = self.at.epoch * self.batches + self.at.batch
+        self.progress.advance(done, loss, scores.compute()["foreground_accuracy"])
+        self.at.seconds = time.perf_counter() - self.began
+        due = time.perf_counter() - self.saved > 60 * self.settings.checkpoint_minutes
+        if due or self.stop:
+            self._checkpoint()
+        if self.stop:
+            raise KeyboardInterrupt
+
+    def _close_epoch(self) -> None:
+        """Validate, write the row of metrics, keep the best weights."""
+        measured = evaluate(self.model, self.validation, len(self.task.classes), self.settings.batch)
+        courants = [self.module.courant(images) for images, _ in self.validation.in_order(100)]
+        self.at.seconds = time.perf_counter() - self.began
+        row = {
+            "epoch": self.at.epoch + 1,
+            "images": (self.at.epoch + 1) * self.batches * self.batch,
+            "seconds": round(self.at.seconds, 3),
+            "train_loss": self.at.loss / self.batches,
+            **{f"val_{name}": value for name, value in measured.items()},
+            "courant": max(courants, key=lambda value: (math.isnan(value), value)),
+        }
+        self.run.add_row(row)
+        self._check_finite(measured["loss"], self.validation.take(torch.arange(1))[0])
+        if self.at.best is None or measured["loss"] < self.at.best:
+            self.at.best = measured["loss"]
+            about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
+            save(self.module, self.run.weights, **about)
+        self.progress.epoch(row)
+        self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        self.run.save_checkpoint(self.module, self.optimizer, asdict(self.at))
+        self.saved = time.perf_counter()
+
+    def _check_finite(self, loss: float, images: Tensor) -> None:
+        if math.isfinite(loss):
+            return
+        raise DrumheadError(
+            f"the loss is not a number any more (epoch {self.at.epoch + 1}, batch {self.at.batch}, courant "
+            f"{self.module.courant(images):.3g}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
+            f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps its best weights so far"
+        )
+
+
+def learning_rate(settings: TrainConfig, step: int, total: int) -> float:
+    """Return the learning rate of step 0 <= step < total."""
+    if settings.schedule == "constant":
+        return settings.lr
+    warmup = settings.warmup * total
+    if step < warmup:
+        return settings.lr * (step + 1) / (warmup + 1)
+    return settings.lr * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
 
 
 def _check(config: RunConfig, task: tasks.Task) -> None:
@@ -77,108 +223,12 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")
 
 
-def _train(run: Run, config: RunConfig, arrays: dict[str, tasks.Arrays], progress: Progress) -> None:
+def _fabric(settings: TrainConfig) -> "Fabric":
+    if settings.accelerator == "cuda" and not torch.cuda.is_available():
+        raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
 
-    settings = config.train
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
-    training, validation = (Split(*arrays[name], fabric.device, settings.limit) for name in ("train", "val"))
-    torch.manual_seed(settings.seed)
-    module = build(config.model).to(fabric.device)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    optimizer = kind(module.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-    at = {"epoch": 0, "batch": 0, "seconds": 0.0, "best": math.inf, "loss": 0.0}
-    at |= run.load_checkpoint(module, optimizer) or {}
-    model, fitted = fabric.setup(module, optimizer)
-
-    batches = len(training) // min(settings.batch, len(training))
-    total = settings.epochs * batches
-    with progress.show(run, total, at["epoch"] * batches + at["batch"]), _stop_signals() as stop:
-        began = time.perf_counter() - at["seconds"]
-        checkpointed = time.perf_counter()
-        while at["epoch"] < settings.epochs:
-            model.train()
-            scores = Segmentation(config.model.classes).to(fabric.device)  # of the batches since the last look
-            fresh, loss_sum = [], at["loss"]
-            for images, masks in training.shuffled(settings, at["epoch"], at["batch"]):
-                step = at["epoch"] * batches + at["batch"]
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(settings, step / total)
-                fitted.zero_grad()
-                logits = model(images).float()
-                loss = F.cross_entropy(logits, masks)
-                fabric.backward(loss)
-                if settings.clip:
-                    fabric.clip_gradients(model, fitted, max_norm=settings.clip)
-                fitted.step()
-                at["batch"] += 1
-                fresh.append(loss.detach())
-
-                if at["batch"] % LOOK_EVERY and at["batch"] < batches and not stop:
-                    continue
-                losses = torch.stack(fresh).tolist()
-                loss_sum, fresh = loss_sum + sum(losses), []
-                if not math.isfinite(loss_sum):
-                    raise DrumheadError(_explain_divergence(run, module, images, at))
-                scores.reset()
-                scores.update(logits.argmax(1), masks)
-                progress.advance(step + 1, losses[-1], scores.compute()["foreground_accuracy"])
-                at |= {"seconds": time.perf_counter() - began, "loss": loss_sum}
-                if stop:
-                    run.save_checkpoint(module, optimizer, at)
-                    raise KeyboardInterrupt
-                if time.perf_counter() - checkpointed > 60 * settings.checkpoint_minutes:
-                    run.save_checkpoint(module, optimizer, at)
-                    checkpointed = time.perf_counter()
-
-            measured = evaluate(model, validation, config.model.classes, settings.batch)
-            courant = max(module.courant(images) for images, _ in validation.in_order(100))
-            at |= {"seconds": time.perf_counter() - began}
-            row = {
-                "epoch": at["epoch"] + 1,
-                "images": (at["epoch"] + 1) * batches * min(settings.batch, len(training)),
-                "seconds": round(at["seconds"], 3),
-                "train_loss": loss_sum / batches,
-                **{f"val_{name}": value for name, value in measured.items()},
-                "courant": courant,
-            }
-            run.add_row(row)
-            if not measured["loss"] >= at["best"]:
-                if not math.isfinite(measured["loss"]):
-                    raise DrumheadError(_explain_divergence(run, module, validation.take(torch.arange(1))[0], at))
-                at["best"] = measured["loss"]
-                save(
-                    module,
-                    run.weights,
-                    preset=config.preset,
-                    task=config.task,
-                    classes="\n".join(_names(config)),
-                )
-            progress.epoch(row)
-            at |= {"epoch": at["epoch"] + 1, "batch": 0, "loss": 0.0}
-            run.save_checkpoint(module, optimizer, at)
-            checkpointed = time.perf_counter()
-
-
-def learning_rate(settings: TrainConfig, done: float) -> float:
-    """Return the learning rate when the share `done` of all steps lies behind."""
-    if settings.schedule == "constant":
-        return settings.lr
-    warm = min(1.0, (done + 1e-9) / settings.warmup) if settings.warmup else 1.0
-    return settings.lr * warm * (1 + math.cos(math.pi * done)) / 2
-
-
-def _names(config: RunConfig) -> tuple[str, ...]:
-    return _task(config).classes
-
-
-def _explain_divergence(run: Run, module: NeuralWaveMachine, images: torch.Tensor, at: dict[str, Any]) -> str:
-    courant = module.courant(images)
-    return (
-        f"the loss is not a number any more (epoch {at['epoch'] + 1}, batch {at['batch']}, courant {courant:.3g}; "
-        f"above 1 the medium is unstable at this dt). Try a lower --train.lr, --train.clip 1 or a smaller --model.dt; "
-        f"{run.path} keeps its best weights so far"
-    )
+    return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
 
 
 @contextmanager
