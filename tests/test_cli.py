@@ -12,8 +12,8 @@ from PIL import Image
 
 import drumhead as dh
 from drumhead import cli
-from drumhead.cli.segment import listen
 from drumhead.learn.run import Run
+from drumhead.show.listen import listen
 
 
 def call(*arguments):
@@ -100,7 +100,7 @@ def test_segment_takes_any_image(tmp_path, weights, capsys):
     assert call("segment", tmp_path / "broken.png", "--model", weights) == 2
     Image.fromarray(np.full((5, 5), 9, np.uint8)).save(tmp_path / "grey.mask.png")
     assert call("segment", tmp_path / "grey.png", "--model", weights, "--no-pictures") == 2
-    assert "does not fit the image" in capsys.readouterr().err
+    assert "has the label 9; there are 6 classes" in capsys.readouterr().err
 
 
 def test_train_resume_evaluate_segment(tmp_path, capsys):

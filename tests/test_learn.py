@@ -21,6 +21,7 @@ from drumhead.config import RunConfig, TrainConfig, from_dict, read_run, to_dict
 from drumhead.learn import train
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
+from drumhead.learn.progress import Bar
 from drumhead.learn.run import Run
 from drumhead.model import read_safetensors
 from drumhead.presets import PRESETS, get_preset
@@ -166,9 +167,10 @@ class StopAfter(train.Progress):
 
 @pytest.mark.parametrize("looks", [1, 2, 4])
 def test_an_interrupted_run_resumes_to_the_same_bits(finished, looks, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "LOOK_EVERY", 1)
+    monkeypatch.setattr(train, "LOOK_EVERY", 1)  # the run has few batches
     with pytest.raises(KeyboardInterrupt):
         train.start(tiny(epochs=3), tmp_path / "run", StopAfter(looks))
+    monkeypatch.undo()  # resuming looks as rarely as usual
     run = train.resume(tmp_path / "run")
     assert all(same(a, b) for a, b in zip(weights(finished), weights(run), strict=True))
     drop = ("seconds",)
@@ -243,4 +245,35 @@ def test_mismatches_are_explained(tmp_path):
     config = replace(get_preset("mnist/nwm-fast"), train=TrainConfig(augment="dihedral"))
     with pytest.raises(dh.DrumheadError, match="change the labels of mnist"):
         train.start(config, tmp_path / "run")
+    with pytest.raises(dh.DrumheadError, match=r"--model\.integrator verlet only"):
+        replace(tiny().model, integrator="euler")
+    if not torch.cuda.is_available():
+        with pytest.raises(dh.DrumheadError, match="torch sees no CUDA device"):
+            train.start(tiny(accelerator="cuda"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('steps = "20"', "steps = '20' has the wrong type; int is needed"),
+        ("steps = 20.5", "wrong type"),
+        ("steps = true", "wrong type"),
+        ("head = 64", "head = 64 has the wrong type"),
+        ("wings = 2", "unknown setting wings"),
+        ("steps = ", "is not valid TOML"),
+    ],
+)
+def test_broken_configs_are_explained(line, message, tmp_path):
+    (tmp_path / "config.toml").write_text(f"[model]\n{line}\n")
+    with pytest.raises(dh.DrumheadError, match=message):
+        read_run(tmp_path / "config.toml")
+
+
+def test_an_unstable_medium_is_reported(tmp_path, capsys):
+    """A paper network whose step is too long says so in its metrics and on the screen."""
+    config = replace(get_preset("tetrominoes/nwm-last"), train=TrainConfig(epochs=1, batch=4, limit=8))
+    config = replace(config, model=replace(config.model, steps=4, dt=0.9))
+    run = train.start(config, tmp_path / "run", Bar())
+    assert run.rows()[0]["courant"] > 1
+    assert "UNSTABLE" in capsys.readouterr().out

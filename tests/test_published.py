@@ -112,3 +112,10 @@ def test_code_in_a_file_is_not_executed(tmp_path, capsys):
         with pytest.raises(dh.DrumheadError, match="not a plain state dict"):
             dh.load(path, format="published")
     assert "executed" not in capsys.readouterr().out
+
+
+def test_foreign_tensors_are_named(tmp_path):
+    state = published_state("linear") | {"classifier.decoder.0.weight": torch.zeros(1)}
+    torch.save(state, tmp_path / "cp.pt")
+    with pytest.raises(dh.DrumheadError, match=r"tensor decoder\.0\.weight is not part of this model"):
+        dh.load(tmp_path / "cp.pt", format="published")

@@ -3,9 +3,10 @@
 import numpy as np
 from PIL import Image
 
+from drumhead.show.listen import spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import save_spectrum, spectrum
+from drumhead.show.pictures import save_spectrum
 from drumhead.show.sound import HZ_PER_OMEGA, RATE_HZ, tone
 
 

@@ -54,9 +54,13 @@ def test_multi_mnist_is_the_published_bits():
 def test_enlarging_equals_torch(rng):
     import torch
 
-    images = rng.integers(0, 256, (3, 5, 7)).astype(np.float32) / 255
+    # Ties at exactly one half decide masks, and need the same rounding, so levels that make many of them.
+    images = rng.choice([0, 17, 85, 119, 136, 170, 255], (400, 28, 28)).astype(np.float32) / 255
     expected = torch.nn.functional.interpolate(torch.from_numpy(images)[None], scale_factor=2, mode="bilinear")[0]
-    np.testing.assert_allclose(mnist.enlarge(images), expected.numpy(), atol=1e-7)
+    expected = expected.numpy()
+    assert (np.abs(expected - 0.5) < 1e-6).sum() > 100
+    np.testing.assert_allclose(mnist.enlarge(images), expected, atol=1e-7)
+    assert ((mnist.enlarge(images) > 0.5) != (expected > 0.5)).sum() == 0
 
 
 def test_polygons_are_where_they_should_be():
@@ -149,6 +153,11 @@ def test_download_checks_what_it_gets(server, digits, tmp_path, monkeypatch):
     sums = {n: hashlib.sha256(gzip.decompress((root / f"{n}.gz").read_bytes())).hexdigest() for n in idx.SHA256}
     monkeypatch.setattr(idx, "SHA256", sums)
     assert idx.load("train", idx.download(to, url))[0].shape == (6, 28, 28)
+    cut_short = SimpleHTTPRequestHandler.copyfile
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "copyfile", lambda self, source, out: out.write(source.read(100)))
+    with pytest.raises(DrumheadError, match="could not be downloaded"):
+        idx.download(tmp_path / "short", url)
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "copyfile", cut_short)
     (root / "train-images-idx3-ubyte.gz").unlink()
     idx.download(to, url)  # all there: nothing is fetched again
     with pytest.raises(DrumheadError, match=r"could not be downloaded .*set DRUMHEAD_DATA"):
@@ -199,6 +208,8 @@ def _break(how):
             Image.new("L", (8, 10), 255).save(root / "masks" / "003.png")
         elif how == "colour mask":
             Image.new("RGB", (8, 10)).save(root / "masks" / "003.png")
+        elif how == "16 bits":
+            Image.fromarray(np.zeros((10, 8), np.uint16)).save(root / "images" / "003.png")
         elif how == "not an image":
             (root / "images" / "003.png").write_bytes(b"text")
         elif how == "classes":
@@ -217,9 +228,10 @@ def _break(how):
     [
         ("no mask", "003.png has no mask"),
         ("size", "9 x 9 pixels, the first image 10 x 8"),
-        ("label", "has the label 255; classes.txt has 3"),
+        ("label", "has the label 255; there are 3 classes"),
         ("colour mask", "has the mode RGB"),
         ("not an image", "not a readable image"),
+        ("16 bits", "more than 8 bits a pixel"),
         ("classes", "classes.txt is missing"),
         ("one class", "names 1 classes"),
         ("empty", "holds no images"),

@@ -8,7 +8,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from drumhead.errors import DrumheadError, choose
 
@@ -19,7 +19,11 @@ Nonlinearity = Literal["tanh", "linear"]
 Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
 Encoder = Literal["separate", "stem"]
+Optimizer = Literal["adam", "adamw"]
+Schedule = Literal["constant", "cosine"]
+Augment = Literal["none", "dihedral", "wrap"]
 Precision = Literal["32-true", "bf16-mixed"]
+Accelerator = Literal["auto", "cpu", "cuda"]
 T = TypeVar("T")
 
 
@@ -124,17 +128,17 @@ class TrainConfig:
     """Images per step; an incomplete last batch is dropped."""
     lr: float = 1e-3
     """Largest learning rate."""
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Optimizer = "adam"
     """adamw decouples the weight decay."""
     weight_decay: float = 0.0
     """Weight decay."""
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Schedule = "constant"
     """cosine: linear warm-up, then half a cosine down to zero."""
     warmup: float = 0.0
     """Share of all steps spent on the warm-up of the cosine schedule."""
     clip: float = 0.0
     """Largest gradient norm; 0 does not clip."""
-    augment: Literal["none", "dihedral", "wrap"] = "none"
+    augment: Augment = "none"
     """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
     with wrap-around."""
     seed: int = 0
@@ -143,7 +147,7 @@ class TrainConfig:
     """Use only the first so many images of each split, for a quick look; 0 uses all."""
     precision: Precision = "32-true"
     """bf16-mixed computes convolutions in bfloat16."""
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    accelerator: Accelerator = "auto"
     """Where to train; auto takes a GPU if there is one."""
     checkpoint_minutes: float = 2.0
     """Time between two checkpoints inside an epoch; one is also written after each epoch."""
@@ -161,11 +165,11 @@ class TrainConfig:
 
 
 _TRAIN_CHOICES = {
-    "optimizer": ("adam", "adamw"),
-    "schedule": ("constant", "cosine"),
-    "augment": ("none", "dihedral", "wrap"),
+    "optimizer": get_args(Optimizer),
+    "schedule": get_args(Schedule),
+    "augment": get_args(Augment),
     "precision": get_args(Precision),
-    "accelerator": ("auto", "cpu", "cuda"),
+    "accelerator": get_args(Accelerator),
 }
 
 
@@ -202,13 +206,26 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise DrumheadError(f"{where}: unknown setting {', '.join(unknown)}; known are {', '.join(fields)}")
-    nested = {"model": ModelConfig, "train": TrainConfig}
+    hints = get_type_hints(cls)
     out: dict[str, Any] = {}
     for name, value in values.items():
-        if name in nested and isinstance(value, dict):
-            value = from_dict(nested[name], value, f"{where}.{name}")
-        out[name] = tuple(value) if isinstance(value, list) else value
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+            out[name] = from_dict(hint, value, f"{where}.{name}")  # type: ignore[arg-type]
+        elif _fits(value, hint):
+            out[name] = tuple(value) if isinstance(value, list) else value
+        else:
+            kind = getattr(hint, "__name__", str(hint))
+            raise DrumheadError(f"{where}: {name} = {value!r} has the wrong type; {kind} is needed")
     return cls(**out)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Say whether a plain value has a field's type; which words a Literal allows is checked by the dataclass."""
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+    kind = str if get_origin(hint) is Literal else (int, float) if hint is float else hint
+    return isinstance(value, kind) and isinstance(value, bool) == (hint is bool)
 
 
 def to_toml(config: Any) -> str:

@@ -15,12 +15,14 @@ so the loop below is the definition that every faster engine is checked against.
 
 import math
 from collections.abc import Iterator
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead import boundaries, stability
+from drumhead.config import Boundary, Integrator, Nonlinearity
 from drumhead.errors import DrumheadError, choose
 from drumhead.records import All, Record
 
@@ -166,9 +168,9 @@ def _check(
     record: Record,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Refuse what does not fit; return omega, alpha and z0 as 4-d tensors like y0."""
-    choose("nonlinearity", nonlinearity, ("tanh", "linear"))
-    choose("boundary", boundary, ("periodic", "fixed", "reflecting", "absorbing"))
-    choose("integrator", integrator, ("euler", "verlet"))
+    choose("nonlinearity", nonlinearity, get_args(Nonlinearity))
+    choose("boundary", boundary, get_args(Boundary))
+    choose("integrator", integrator, get_args(Integrator))
     if not isinstance(y0, Tensor) or y0.ndim != 4 or not y0.is_floating_point() or not y0.numel():
         raise DrumheadError(f"y0: got {_describe(y0)}; a non-empty floating-point tensor (b, c, y, x) is needed")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:

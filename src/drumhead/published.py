@@ -18,7 +18,12 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     from drumhead.model import NeuralWaveMachine
 
-_ENCODERS = {"omega_encoder": "encoder.omega", "alpha_encoder": "encoder.alpha", "hy_encoder": "encoder.y0"}
+_PARTS = {
+    "omega_encoder": "encoder.omega",
+    "alpha_encoder": "encoder.alpha",
+    "hy_encoder": "encoder.y0",
+    "fc_readout": "head.layers",
+}
 
 
 def load_published(path: Path, readout: str = "linear") -> "NeuralWaveMachine":
@@ -103,7 +108,7 @@ def _rename(name: str) -> str:
     if name == "fc_time.weight":
         return "readout.time_map"
     part, _, rest = name.partition(".")
-    return f"{_ENCODERS[part]}.{rest}" if part in _ENCODERS else f"head.layers.{rest}"
+    return f"{_PARTS[part]}.{rest}" if part in _PARTS else name  # `fit` names what is not part of the model
 
 
 def _reshape(name: str, tensor: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drumhead.model import NeuralWaveMachine
-    from drumhead.show.pictures import Heard
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 TRUTH = ".mask.png"
 
 
@@ -29,8 +27,8 @@ def segment(
     """Find objects in images and show how they were heard.
 
     For each image NAME this writes NAME-mask.png (the mask beside the image), NAME-waves.gif, NAME-spectrum.png
-    (what one pixel of each object hears) and NAME-OBJECT.wav (the sound of that pixel). A file NAME.mask.png beside
-    an image, with its true labels, is used to measure accuracy.
+    (what one pixel of each object hears) and NAME-NUMBER-CLASS.wav (the sound of that pixel). A file NAME.mask.png
+    beside an image, with its true labels, is used to measure accuracy.
 
     Args:
         images: image files or directories of them; by default the sample images that come with drumhead.
@@ -46,6 +44,7 @@ def segment(
 
     from drumhead.images import to_images
     from drumhead.model import find_weights, load, read_safetensors
+    from drumhead.read import read_image
 
     network = load(model)
     config = network.config
@@ -57,7 +56,7 @@ def segment(
     for column in ("image", "classes found", "foreground accuracy", "ms per image"):
         table.add_column(column, justify="left" if column in ("image", "classes found") else "right")
     for path in files:
-        image = _read(path, config.image_channels)
+        image = read_image(path, config.image_channels)
         tensor = to_images(image)
         labels, milliseconds = _segment(network, tensor)
         truth = _truth(path, labels.shape, config.classes)
@@ -80,6 +79,7 @@ def _show(network: "NeuralWaveMachine", name: str, image: "np.ndarray", tensor, 
 
     from drumhead.show import movies, sound
     from drumhead.show import pictures as draw
+    from drumhead.show.listen import listen
 
     with torch.no_grad():
         waves = network.waves(tensor)[0].numpy()
@@ -92,41 +92,10 @@ def _show(network: "NeuralWaveMachine", name: str, image: "np.ndarray", tensor, 
         sound.save_tone(out / f"{name}-{number}-{word}.wav", spot.series, network.config.dt)
 
 
-def listen(
-    labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: int, smallest: int = 20
-) -> "list[Heard]":
-    """Return what the innermost pixel of each object heard; objects are connected pixels of one class.
-
-    Args:
-        labels: (y, x).
-        waves: (t, c, y / stride, x / stride).
-        names: of all classes.
-        stride: pixels per oscillator.
-        smallest: objects with fewer pixels are left out.
-
-    """
-    import numpy as np
-    from scipy import ndimage
-
-    from drumhead.show.pictures import Heard
-
-    heard = []
-    for label in sorted(set(labels.ravel().tolist()) - {0}):
-        objects, count = cast("tuple[np.ndarray, int]", ndimage.label(labels == label))
-        for number in range(1, count + 1):
-            inside = objects == number
-            if inside.sum() < smallest:
-                continue
-            depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]  # type: ignore[index]
-            deepest = np.argwhere(depth == depth.max())
-            middle = np.argwhere(inside).mean(0)
-            y, x = (int(i) for i in deepest[((deepest - middle) ** 2).sum(1).argmin()])
-            heard.append(Heard(label, names[label], y, x, waves[:, :, y // stride, x // stride]))
-    return heard
-
-
 def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
+    from drumhead.read import SUFFIXES
+
     if not images:
         images = (Path(__file__).parent.parent / "samples",)
     files: list[Path] = []
@@ -143,33 +112,19 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def _read(path: Path, channels: int) -> "np.ndarray":
-    """Return an image as uint8 (y, x, k)."""
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            picture = picture.convert("L" if channels == 1 else "RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise DrumheadError(f"{path} is not a readable image: {error}") from None
-    return np.asarray(picture).reshape(picture.height, picture.width, channels)
-
-
 def _truth(path: Path, shape: tuple[int, ...], classes: int) -> "np.ndarray | None":
     """Return the true labels of an image if a file beside it has them."""
-    import numpy as np
+    from drumhead.read import read_labels
 
     mask = path.with_name(path.stem + TRUTH)
     if not mask.is_file():
         return None
-    labels = _read(mask, 1)[..., 0]
-    if labels.shape != shape or labels.max() >= classes:
+    labels = read_labels(mask, classes)
+    if labels.shape != shape:
         raise DrumheadError(
-            f"{mask}: {labels.shape} with labels up to {labels.max()} does not fit the image {shape} and "
-            f"{classes} classes (one byte a pixel, 0 is the background)"
+            f"{mask} is {labels.shape[0]} x {labels.shape[1]} pixels, its image {shape[0]} x {shape[1]}"
         )
-    return labels.astype(np.int64)
+    return labels
 
 
 def _segment(network: "NeuralWaveMachine", tensor) -> "tuple[np.ndarray, float]":

@@ -2,38 +2,17 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drumhead.files import write_atomic
+from drumhead.show.listen import Heard, spectrum
 from drumhead.show.palette import class_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What one pixel of one object heard."""
-
-    label: int
-    """Class of the object."""
-    name: str
-    """Name of the class."""
-    y: int
-    """Row of the pixel in the image."""
-    x: int
-    """Column of the pixel in the image."""
-    series: np.ndarray
-    """The wave at that pixel, (t, c)."""
-
-
-def spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:
-    """Return the magnitude spectrum of a series (t, c), root mean square over channels: (padded // 2 + 1,)."""
-    return np.sqrt((np.abs(np.fft.rfft(series, n=padded, axis=0)) ** 2).mean(1))
 
 
 def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],

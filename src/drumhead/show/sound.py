@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from drumhead.files import write_atomic
-from drumhead.show.pictures import spectrum
+from drumhead.show.listen import spectrum
 
 RATE_HZ, HZ_PER_OMEGA, SECONDS, DECAY_SECONDS = 22_050, 200.0, 1.5, 0.35
 

@@ -11,12 +11,10 @@ image by name goes to test, the one before it to val and the rest to train.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from drumhead.errors import DrumheadError
+from drumhead.read import SUFFIXES, is_grey, read_image, read_labels
 from drumhead.tasks import SPLITS, Arrays, Task
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def task(root: Path) -> Task:
@@ -26,9 +24,10 @@ def task(root: Path) -> Task:
             f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/"
         )
     classes = _classes(root / "classes.txt")
-    first = _open(_pairs(root, SPLITS[0])[0][0])
-    channels = 1 if first.mode in ("1", "L", "I;16") else 3
-    size = (first.height, first.width)
+    first = _pairs(root, SPLITS[0])[0][0]
+    channels = 1 if is_grey(first) else 3
+    height, width = read_image(first, channels).shape[:2]
+    size = (height, width)
     return Task("folder", classes, channels, size, False, lambda split: _read(root, split, classes, channels, size))
 
 
@@ -66,30 +65,13 @@ def _pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
 def _read(root: Path, split: str, classes: tuple[str, ...], channels: int, size: tuple[int, int]) -> Arrays:
     images, masks = [], []
     for image_path, mask_path in _pairs(root, split):
-        image, mask = _open(image_path), _open(mask_path)
-        for path, picture in ((image_path, image), (mask_path, mask)):
-            if (picture.height, picture.width) != size:
+        image, mask = read_image(image_path, channels), read_labels(mask_path, len(classes))
+        for path, array in ((image_path, image), (mask_path, mask)):
+            if array.shape[:2] != size:
                 raise DrumheadError(
-                    f"{path} is {picture.height} x {picture.width} pixels, the first image {size[0]} x {size[1]}; "
+                    f"{path} is {array.shape[0]} x {array.shape[1]} pixels, the first image {size[0]} x {size[1]}; "
                     "all need one size: crop or resize them"
                 )
-        if mask.mode not in ("L", "P", "1"):
-            raise DrumheadError(f"{mask_path} has the mode {mask.mode}; a mask is a grey or palette image of labels")
-        labels = np.asarray(mask).astype(np.uint8)
-        if labels.max() >= len(classes):
-            raise DrumheadError(
-                f"{mask_path} has the label {labels.max()}; classes.txt has {len(classes)} (0 to {len(classes) - 1}). "
-                "map grey levels such as 255 to labels first"
-            )
-        images.append(np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(*size, channels))
-        masks.append(labels)
+        images.append(image)
+        masks.append(mask)
     return np.stack(images), np.stack(masks)
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        image = Image.open(path)
-        image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise DrumheadError(f"{path} is not a readable image: {error}") from None
-    return image

@@ -2,9 +2,9 @@
 
 import gzip
 import hashlib
+import http.client
 import os
 import struct
-import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
@@ -33,7 +33,8 @@ def places(data: Path | None = None) -> list[Path]:
     if os.environ.get("DRUMHEAD_DATA"):
         root = Path(os.environ["DRUMHEAD_DATA"])
         found = [root, root / "mnist"]
-    return [*found, Path("../shared/data/mnist"), cache_dir() / "mnist"]
+    beside = Path("../shared/data/mnist")  # a data directory shared by checkouts that lie side by side
+    return [*found, *([beside] if beside.is_dir() else []), cache_dir() / "mnist"]
 
 
 def find(data: Path | None = None) -> Path | None:
@@ -98,7 +99,7 @@ def download(to: Path, url: str = URL) -> Path:
             with urllib.request.urlopen(f"{url}{name}.gz", timeout=30) as answer:
                 packed = answer.read()
             digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
-        except (urllib.error.URLError, OSError, EOFError, zlib.error) as error:
+        except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
             raise DrumheadError(
                 f"MNIST was not found in {', '.join(str(place) for place in places())} and {url}{name}.gz could not "
                 f"be downloaded ({error}); put the four IDX files in a directory and set DRUMHEAD_DATA to it"
