@@ -36,9 +36,7 @@ def step_radius(kernel, omega, alpha, dt, integrator, boundary):
 def test_below_the_limit_nothing_grows(integrator, boundary, dense, damping, rng):
     for _ in range(5):
         kernel = symmetric_kernel(rng, 2, dense)
-        kernel[:, :, 1, 1] -= (2 * np.eye(2) if dense else np.full((2, 1), 2)) * np.abs(
-            kernel
-        ).sum()  # no growth by itself
+        kernel[:, :, 1, 1] -= (2 * np.eye(2) if dense else np.full((2, 1), 2)) * np.abs(kernel).sum()
         omega = rng.uniform(0, 3, (2, 4, 4))
         alpha = damping * rng.uniform(0, 1, (2, 4, 4))
         limit = dh.stable_dt(torch.tensor(kernel), torch.tensor(omega), torch.tensor(alpha), integrator=integrator)
