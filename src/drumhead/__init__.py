@@ -42,7 +42,7 @@ _HOME = {
     **dict.fromkeys(("laplacian", "stable_dt"), "stability"),
 }
 
-__all__ = ["__version__", "tasks", *_HOME]
+__all__ = ["__version__", "tasks", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 class _Package(types.ModuleType):

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from drumhead.errors import DrumheadError, choose
 
-Family = Literal["nwm"]
+Family = Literal["nwm", "lstm", "gru", "rnn", "cnn", "unet"]
 Readout = Literal["linear", "fft", "last", "mean", "max"]
 Boundary = Literal["periodic", "fixed", "reflecting", "absorbing"]
 Nonlinearity = Literal["tanh", "linear"]
@@ -32,7 +32,7 @@ class ModelConfig:
     """A segmentation network; the defaults are the paper's Neural Wave Machine with two channels."""
 
     family: Family = "nwm"
-    """The kind of network: nwm is the Neural Wave Machine."""
+    """The kind of network: the Neural Wave Machine, a convolutional LSTM, GRU or RNN, a CNN or a U-Net."""
     image_channels: int = 3
     """Channels of the image: 1 for grey, 3 for colour."""
     classes: int = 6
@@ -59,7 +59,9 @@ class ModelConfig:
     encoder: Encoder = "separate"
     """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
     width: int = 16
-    """Channels inside the encoder."""
+    """Channels inside the encoder (nwm, lstm, gru, rnn), the layers (cnn) or on the first level (unet)."""
+    depth: int = 8
+    """Layers of the cnn."""
     stride: int = 1
     """1 or 2: pixels per oscillator in each direction (2 needs the stem encoder)."""
     readout: Readout = "linear"
@@ -77,7 +79,7 @@ class ModelConfig:
         for name, allowed in _CHOICES.items():
             choose(f"model.{name}", getattr(self, name), allowed)
         for name, least in (("image_channels", 1), ("classes", 2), ("channels", 1), ("steps", 1),
-                            ("kernel_size", 1), ("width", 1), ("bins", 0)):  # fmt: skip
+                            ("kernel_size", 1), ("width", 1), ("depth", 2), ("bins", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise DrumheadError(f"model.{name}={getattr(self, name)}: at least {least} is needed")
         if not self.dt > 0:
@@ -88,6 +90,10 @@ class ModelConfig:
             raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
         if not 0 <= self.courant <= 1:
             raise DrumheadError(f"model.courant={self.courant}: 0 (free medium) to 1 is possible; 0.9 is safe")
+        if self.family != "nwm" and (self.encoder != "separate" or self.courant):
+            raise DrumheadError(
+                f"model.family={self.family!r} has no stem and no medium: leave model.encoder and courant"
+            )
         if self.courant and self.integrator == "euler":
             raise DrumheadError(
                 f"model.courant={self.courant} bounds the medium for --model.integrator verlet only, whose damping "

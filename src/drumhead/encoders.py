@@ -25,16 +25,17 @@ class SeparateEncoders(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         ends = (config.image_channels, config.width, config.channels)
-        self.omega = _stack(*ends, depth=3)
-        self.alpha = _stack(*ends, depth=3)
-        self.y0 = _stack(*ends, depth=4)
+        self.omega = stack(*ends, depth=3)
+        self.alpha = stack(*ends, depth=3)
+        self.y0 = stack(*ends, depth=4)
 
     def forward(self, images: Tensor) -> tuple[Medium, None]:
         """Return the medium; there are no features for the head."""
         return Medium(F.relu(self.omega(images)), F.relu(self.alpha(images)), self.y0(images).tanh()), None
 
 
-def _stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
+def stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
+    """Return `depth` 3x3 convolutions with ReLU between them and nothing at the end."""
     layers: list[nn.Module] = [nn.Conv2d(inner, width, 3, padding=1), nn.ReLU()]
     for _ in range(depth - 2):
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]

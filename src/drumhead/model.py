@@ -1,159 +1,31 @@
-"""The networks, and how they are made: encoder -> medium -> propagate -> readout -> logits.
+"""How networks are made and kept: build, load, save.
 
 `build` makes an untrained network, `load` a trained one; `save` writes a .safetensors file that carries its
 config, so that a file is all that `load` needs.
 """
 
 import json
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from drumhead import stability
+from drumhead.baselines import CNN, UNet
+from drumhead.cells import RecurrentNetwork
 from drumhead.config import ModelConfig, from_dict, to_dict
-from drumhead.encoders import Medium, SeparateEncoders, Stem
 from drumhead.errors import DrumheadError, choose
+from drumhead.nwm import NeuralWaveMachine
 from drumhead.presets import PRESETS, get_preset
-from drumhead.propagate import propagate
-from drumhead.readouts import Head, TimeReadout
-from drumhead.records import All, Record
+from drumhead.segmenter import Segmenter
 
-KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
-
-
-class NeuralWaveMachine(nn.Module):
-    """Segments an image by letting waves run through a medium that the image sets.
-
-    omega, alpha, y0 = encoder(image);  y_1 .. y_T = propagate(...);  logits(pixel) = head(readout(y_1 .. y_T)).
-
-    Args:
-        config: all sizes and choices; `drumhead.build` takes a preset's name as well.
-
-    Example:
-        >>> model = dh.build("tetrominoes/nwm-fast")
-        >>> model(torch.rand(2, 3, 64, 64)).shape
-        torch.Size([2, 6, 64, 64])
-
-    """
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        self.config = config
-        self.kernel_budget, omega_largest = _budget(config) if config.courant else (math.inf, None)
-        if config.encoder == "separate":
-            self.encoder: nn.Module = SeparateEncoders(config)
-        else:
-            self.encoder = Stem(config, omega_largest)
-        if config.coupling != "none":
-            dense = config.coupling == "dense"
-            self.kernel = nn.Parameter(stability.laplacian(config.channels, size=config.kernel_size, dense=dense))
-        self.readout = TimeReadout(config)
-        self.head = Head(config)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        self._check(images)
-        medium, features = self.encoder(images)
-        heard = self.readout(self._propagate(medium, self.readout.record()))
-        if self.config.skip:
-            heard = torch.cat([heard, features], dim=1)
-        return self.head(heard, images.shape[-2:])
-
-    def medium(self, images: Tensor) -> Medium:
-        """Return omega, alpha and y0, each (b, c, y, x), that the images set."""
-        self._check(images)
-        return self.encoder(images)[0]
-
-    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
-        """Return the series of waves, (b, t, c, y, x), one state a step from t = 1.
-
-        Args:
-            images: (b, k, y, x) in [0, 1].
-            steps: how long to listen; the model's own T by default. More steps show the same medium for longer.
-
-        """
-        return self._propagate(self.medium(images), All(), steps)
-
-    @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
-        with self._evaluating():
-            return self(images).argmax(dim=1)
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """Be in evaluation mode for a while, so that looking does not move the statistics of the normalisation."""
-        training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(training)
-
-    @torch.no_grad()
-    def courant(self, images: Tensor) -> float:
-        """Return dt over the largest stable dt of the medium that the images set; above 1 it is unstable."""
-        with self._evaluating():
-            omega, alpha, _ = self.medium(images)
-        limit = stability.stable_dt(self.coupling(), omega, alpha, integrator=self.config.integrator)
-        return self.config.dt / limit
-
-    def coupling(self) -> Tensor:
-        """Return the coupling kernel as the waves see it: bounded if the config says so."""
-        if self.config.coupling == "none":
-            return next(self.parameters()).new_zeros(self.config.channels, 1, 1, 1)
-        if math.isinf(self.kernel_budget):
-            return self.kernel
-        # Sums of |w| bound the stiffness (Gershgorin) and, unlike the exact value, cost nothing. Depthwise, each
-        # channel has its own; dense, the Hermitian part mixes rows and columns.
-        size = self.kernel.abs().sum((2, 3))
-        size = size if self.config.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
-        return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
-
-    def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
-        config = self.config
-        kernel = self.coupling()
-        with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
-            omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
-            return propagate(
-                y0,
-                omega,
-                alpha,
-                kernel,
-                steps=config.steps if steps is None else steps,
-                dt=config.dt,
-                nonlinearity=config.nonlinearity,
-                boundary=config.boundary,
-                integrator=config.integrator,
-                record=record,
-                check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
-            )
-
-    def _check(self, images: Tensor) -> None:
-        k = self.config.image_channels
-        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
-            got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-            raise DrumheadError(
-                f"images: got {got}; a tensor (b, {k}, y, x) is needed: this model was built for images of {k} "
-                f"channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
-            )
-        if not images.is_floating_point():
-            raise DrumheadError(
-                f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
-            )
+FAMILIES: dict[str, type[Segmenter]] = {
+    "nwm": NeuralWaveMachine,
+    **dict.fromkeys(("lstm", "gru", "rnn"), RecurrentNetwork),
+    "cnn": CNN,
+    "unet": UNet,
+}
 
 
-def _budget(config: ModelConfig) -> tuple[float, float]:
-    """Split the stiffness that dt allows between the kernel and omega, the same with and without coupling."""
-    total = (2 * config.courant / config.dt) ** 2
-    return KERNEL_SHARE * total, (1 - KERNEL_SHARE) * total
-
-
-def build(config: str | ModelConfig) -> NeuralWaveMachine:
+def build(config: str | ModelConfig) -> Segmenter:
     """Make an untrained network from a preset's name or a config.
 
     Args:
@@ -174,10 +46,10 @@ def build(config: str | ModelConfig) -> NeuralWaveMachine:
         config = get_preset(config).model
     if not isinstance(config, ModelConfig):
         raise DrumheadError(f"build: got {type(config).__name__}; a preset's name or a ModelConfig is needed")
-    return NeuralWaveMachine(config)
+    return FAMILIES[config.family](config)
 
 
-def save(model: NeuralWaveMachine, path: str | Path, **extra: str) -> None:
+def save(model: Segmenter, path: str | Path, **extra: str) -> None:
     """Write weights and config to one .safetensors file, whole or not at all.
 
     Args:
@@ -195,7 +67,7 @@ def save(model: NeuralWaveMachine, path: str | Path, **extra: str) -> None:
     write_atomic(Path(path), to_bytes(tensors, metadata))
 
 
-def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> NeuralWaveMachine:
+def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
     """Load a trained network, in evaluation mode.
 
     Args:

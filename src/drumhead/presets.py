@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import product
 
 from drumhead.config import ModelConfig, RunConfig, TrainConfig
 from drumhead.errors import DrumheadError
@@ -28,12 +29,19 @@ _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", sched
 def _all() -> dict[str, RunConfig]:
     out = {}
     for task, model in _TASKS.items():
-        for readout in READOUTS:
-            name = f"{task}/nwm-{readout}"
-            out[name] = RunConfig(preset=name, task=task, model=replace(model, readout=readout))
-        name = f"{task}/nwm-fast"
+        networks = {f"nwm-{readout}": replace(model, readout=readout) for readout in READOUTS}
+        # The published recurrent networks run for 20 steps, with 2 channels and the wide head on every task.
+        plain = replace(model, channels=2, head=(256,) * 3)
+        for family, readout in product(("lstm", "gru", "rnn"), READOUTS):
+            networks[f"{family}-{readout}"] = replace(plain, family=family, steps=20, readout=readout)
+        for depth in (2, 4, 8, 16, 32):
+            networks[f"cnn-{depth}"] = replace(plain, family="cnn", depth=depth)
+        for width in (2, 3, 4, 5):
+            networks[f"unet-{width}"] = replace(plain, family="unet", width=width)
+        for name, network in networks.items():
+            out[f"{task}/{name}"] = RunConfig(preset=f"{task}/{name}", task=task, model=network)
         fast = replace(ModelConfig(image_channels=model.image_channels, classes=model.classes), **_FAST)
-        out[name] = RunConfig(preset=name, task=task, model=fast, train=_FAST_TRAIN)
+        out[f"{task}/nwm-fast"] = RunConfig(preset=f"{task}/nwm-fast", task=task, model=fast, train=_FAST_TRAIN)
     return out
 
 

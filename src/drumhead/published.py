@@ -16,7 +16,7 @@ from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 
 if TYPE_CHECKING:
-    from drumhead.model import NeuralWaveMachine
+    from drumhead.segmenter import Segmenter
 
 _PARTS = {
     "omega_encoder": "encoder.omega",
@@ -26,7 +26,7 @@ _PARTS = {
 }
 
 
-def load_published(path: Path, readout: str = "linear") -> "NeuralWaveMachine":
+def load_published(path: Path, readout: str = "linear") -> "Segmenter":
     """Load a Neural Wave Machine from the published code's state dict, in evaluation mode.
 
     Args:

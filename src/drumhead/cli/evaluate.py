@@ -65,11 +65,11 @@ def evaluate(
             f"task {name} has {chosen.image_channels} image channels and {len(chosen.classes)} classes, the model "
             f"{model.config.image_channels} and {model.config.classes}"
         )
-    if cut and model.config.coupling == "none":
-        raise DrumheadError("--cut: this network has no coupling to cut")
     if cut:
-        with torch.no_grad():
-            model.kernel.zero_()
+        coupling = dict(model.named_parameters()).get("kernel")
+        if coupling is None:
+            raise DrumheadError("--cut: this network has no coupling to cut; a nwm with coupling does")
+        coupling.data.zero_()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = Split(*chosen.arrays(split), device, limit)
     scores = measure(model.to(device), images, model.config.classes, batch)

@@ -11,7 +11,7 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     import numpy as np
 
-    from drumhead.model import NeuralWaveMachine
+    from drumhead.segmenter import Segmenter
 
 TRUTH = ".mask.png"
 
@@ -72,7 +72,7 @@ def segment(
         print(f"masks, wave movies, spectra and sounds are in {out}/")
 
 
-def _show(network: "NeuralWaveMachine", name: str, image: "np.ndarray", tensor, labels: "np.ndarray",
+def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: "np.ndarray",
           truth: "np.ndarray | None", names: list[str], out: Path) -> None:  # fmt: skip
     """Write all files of one image."""
     import torch
@@ -81,6 +81,9 @@ def _show(network: "NeuralWaveMachine", name: str, image: "np.ndarray", tensor, 
     from drumhead.show import pictures as draw
     from drumhead.show.listen import listen
 
+    if network.config.family in ("cnn", "unet"):  # nothing to hear
+        draw.save_mask(out / f"{name}-mask.png", image, labels, names, [], truth)
+        return
     with torch.no_grad():
         waves = network.waves(tensor)[0].numpy()
     heard = listen(labels, waves, names, network.config.stride)
@@ -127,7 +130,7 @@ def _truth(path: Path, shape: tuple[int, ...], classes: int) -> "np.ndarray | No
     return labels
 
 
-def _segment(network: "NeuralWaveMachine", tensor) -> "tuple[np.ndarray, float]":
+def _segment(network: "Segmenter", tensor) -> "tuple[np.ndarray, float]":
     """Return labels (y, x) and the median time of three passes in milliseconds, after one to warm up."""
     labels = network.segment(tensor)[0].numpy()
     times = []

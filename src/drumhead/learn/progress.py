@@ -50,9 +50,11 @@ class Bar(Progress):
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Print the epoch's line above the bar."""
-        warning = "  UNSTABLE: lower dt or set model.courant" if row["courant"] > 1 else ""
+        courant = "" if row["courant"] is None else f"  courant {row['courant']:.2f}"
+        if row["courant"] is not None and not row["courant"] <= 1:
+            courant += "  UNSTABLE: lower dt or set model.courant"
         self._bar.console.print(
             f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  train loss {row['train_loss']:.4f}  "
             f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
-            f"dice {row['val_dice']:.4f}  courant {row['courant']:.2f}{warning}"
+            f"dice {row['val_dice']:.4f}{courant}"
         )

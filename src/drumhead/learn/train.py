@@ -168,7 +168,6 @@ class Training:
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
         measured = evaluate(self.model, self.validation, len(self.task.classes), self.settings.batch)
-        courants = [self.module.courant(images) for images, _ in self.validation.in_order(100)]
         self.at.seconds = time.perf_counter() - self.began
         row = {
             "epoch": self.at.epoch + 1,
@@ -176,7 +175,7 @@ class Training:
             "seconds": round(self.at.seconds, 3),
             "train_loss": self.at.loss / self.batches,
             **{f"val_{name}": value for name, value in measured.items()},
-            "courant": max(courants, key=lambda value: (math.isnan(value), value)),
+            "courant": self._courant(),
         }
         self.run.add_row(row)
         self._check_finite(measured["loss"], self.validation.take(torch.arange(1))[0])
@@ -188,6 +187,12 @@ class Training:
         self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
         self._checkpoint()
 
+    def _courant(self) -> float | None:
+        """Return the largest Courant number on the validation images, NaN before all; None without waves."""
+        found = [self.module.courant(images) for images, _ in self.validation.in_order(100)]
+        known = [value for value in found if value is not None]
+        return max(known, key=lambda value: (math.isnan(value), value), default=None)
+
     def _checkpoint(self) -> None:
         self.run.save_checkpoint(self.module, self.optimizer, asdict(self.at))
         self.saved = time.perf_counter()
@@ -197,7 +202,7 @@ class Training:
             return
         raise DrumheadError(
             f"the loss is not a number any more (epoch {self.at.epoch + 1}, batch {self.at.batch}, courant "
-            f"{self.module.courant(images):.3g}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
+            f"{self.module.courant(images)}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
             f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps its best weights so far"
         )
 

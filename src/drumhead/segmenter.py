@@ -1,0 +1,60 @@
+"""What all networks share: images in, logits out, labels on request."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.config import ModelConfig
+from drumhead.errors import DrumheadError
+
+
+class Segmenter(nn.Module):
+    """A network from images (b, k, y, x) in [0, 1] to logits (b, classes, y, x); subclasses define `forward`.
+
+    Args:
+        config: all sizes and choices.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
+        with self.evaluating():
+            return self(images).argmax(dim=1)
+
+    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
+        """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
+        raise DrumheadError(f"a {self.config.family} has no waves; the families nwm, lstm, gru and rnn do")
+
+    def courant(self, images: Tensor) -> float | None:
+        """Return dt over the largest stable dt; None for a network that is not a wave equation."""
+        return None
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Be in evaluation mode for a while, so that looking does not move the statistics of a normalisation."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of images for this network."""
+        k = self.config.image_channels
+        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
+            got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise DrumheadError(
+                f"images: got {got}; a tensor (b, {k}, y, x) is needed: this model was built for images of {k} "
+                f"channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
+            )
+        if not images.is_floating_point():
+            raise DrumheadError(
+                f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
+            )
