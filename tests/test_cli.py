@@ -103,6 +103,34 @@ def test_segment_takes_any_image(tmp_path, weights, capsys):
     assert "has the label 9; there are 6 classes" in capsys.readouterr().err
 
 
+def test_places_that_cannot_be_written_are_one_sentence(tmp_path, capsys, weights):
+    (tmp_path / "file").write_text("")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for out in (tmp_path / "file", tmp_path / "file" / "x"):
+        assert call("segment", tmp_path / "a.png", "--model", weights, "--out", out) == 2
+        assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", out) == 2
+    assert call("evaluate", weights, "--limit", 2, "--json-out", tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error.count("drumhead: ") == 5
+    assert "Traceback" not in error
+
+
+def test_names_are_text_and_never_collide(tmp_path, weights, capsys):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / place / "x[red].png")
+    assert call("segment", tmp_path / "one", "--model", weights, "--out", tmp_path / "out") == 0
+    assert "x[red]" in capsys.readouterr().out
+    assert call("segment", tmp_path / "one", tmp_path / "two", "--model", weights, "--out", tmp_path / "out") == 2
+    assert "would write the same files" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_no_error():
+    code = "from drumhead.cli import main; main(['--help'])"
+    done = subprocess.run(f'"{sys.executable}" -c "{code}" | true', shell=True, capture_output=True, text=True)
+    assert not done.stderr
+
+
 def test_train_resume_evaluate_segment(tmp_path, capsys):
     run = tmp_path / "run"
     settings = ["--limit", 8, "--epochs", 1, "--train.batch", 4, "--model.steps", 4, "--model.bins", 3]

@@ -1,9 +1,11 @@
 """Mistakes at the boundary: each message says what was got and what to do."""
 
+import numpy as np
 import pytest
 import torch
 
 import drumhead as dh
+from drumhead.config import TrainConfig
 
 Y0 = torch.zeros(1, 2, 4, 4)
 GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps": 4, "dt": 0.1}
@@ -31,6 +33,7 @@ GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps"
         ({"alpha": torch.tensor(float("nan"))}, "alpha has infinite"),
         ({"omega": torch.ones(1).double()}, r"omega is torch\.float64 .*omega\.to\(y0\)"),
         ({"z0": torch.ones(3)}, "z0: got the shape"),
+        ({"z0": torch.full((1,), float("nan"))}, "z0 has infinite or undefined values"),
         (
             {"kernel": dh.laplacian(3)},
             r"kernel: got .*\(3, 1, 3, 3\); for 2 channels it has the shape \(2, 2, ky, kx\)",
@@ -56,6 +59,18 @@ def test_propagate_says_what_is_wrong(change, message):
         dh.propagate(**(GOOD | change))
 
 
+def test_numbers_of_numpy_are_numbers():
+    given = GOOD | {"steps": np.int64(4), "dt": np.float32(0.1), "record": dh.Fourier(np.int64(2))}
+    assert dh.propagate(**given).shape == (1, 2, 2, 4, 4)
+
+
+def test_helpers_say_what_is_wrong():
+    with pytest.raises(dh.DrumheadError, match="integrator='Euler' is not known"):
+        dh.stable_dt(dh.laplacian(1), integrator="Euler")
+    with pytest.raises(dh.DrumheadError, match="an odd size"):
+        dh.laplacian(1, size=2)
+
+
 def test_stability_check_can_be_switched_off():
     out = dh.propagate(**(GOOD | {"dt": 0.9, "omega": -0.5}), check_stability=False)
     assert out.shape == (1, 4, 2, 4, 4)
@@ -72,6 +87,7 @@ def test_an_absorbing_margin_names_its_remedy():
         (torch.zeros(1, 1, 8, 8), r"images: got \(1, 1, 8, 8\); .*\(b, 3, y, x\)"),
         (torch.zeros(3, 8, 8), r"got \(3, 8, 8\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), r"got torch\.uint8; .*dh\.to_images"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.float64), r"got torch\.float64, the model computes in torch\.float32"),
     ],
 )
 def test_models_say_what_they_take(images, message):
@@ -90,11 +106,33 @@ def test_models_say_what_they_take(images, message):
         ({"readout": "fft", "bins": 60}, "100 steps have 51 frequency bins"),
         ({"classes": 1}, "at least 2"),
         ({"dt": -1.0}, "a positive step"),
+        ({"dt": float("inf")}, "a positive step"),
+        ({"head": (-3,)}, "hidden widths of at least 1"),
+        ({"family": "cnn", "depth": 1}, "at least 2"),
+        ({"family": "unet", "courant": 0.9}, "has no stem and no medium"),
     ],
 )
 def test_configs_say_what_is_wrong(settings, message):
     with pytest.raises(dh.DrumheadError, match=message):
         dh.ModelConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clip": -1.0},
+        {"weight_decay": -1.0},
+        {"lr": 0.0},
+        {"seed": 10**23},
+        {"epochs": 0},
+        {"warmup": 1.0},
+        {"limit": -1},
+    ],
+)
+def test_training_settings_say_what_is_wrong(settings):
+    (name,) = settings
+    with pytest.raises(dh.DrumheadError, match=rf"train\.{name}="):
+        TrainConfig(**settings)
 
 
 def test_a_wrong_preset_names_the_nearest():

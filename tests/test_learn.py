@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
 
 import drumhead as dh
@@ -205,6 +207,44 @@ def test_a_finished_run_stays_as_it_is(finished):
     assert all(same(a, b) for a, b in zip(before, weights(train.resume(finished.path)), strict=True))
 
 
+def damage(how, path):
+    if how == "no checkpoint":
+        shutil.rmtree(path / "last.ckpt")
+    elif how == "checkpoint is a file":
+        shutil.rmtree(path / "last.ckpt")
+        (path / "last.ckpt").write_text("")
+    elif how == "truncated checkpoint":
+        file = path / "last.ckpt" / "state.safetensors"
+        file.write_bytes(file.read_bytes()[:2000])
+    elif how == "foreign checkpoint":
+        save_file({"a": torch.zeros(1)}, path / "last.ckpt" / "state.safetensors")
+    elif how == "metrics":
+        (path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
+        shutil.rmtree(path / "last.ckpt")
+    elif how == "config":
+        (path / "config.toml").write_bytes(b"\xff\xfe")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("no checkpoint", "is missing, so .* cannot go on"),
+        ("checkpoint is a file", "is missing, so .* cannot go on"),
+        ("truncated checkpoint", "is not a readable"),
+        ("foreign checkpoint", "is not a checkpoint of drumhead"),
+        ("metrics", "is damaged"),
+        ("config", "is not valid TOML"),
+    ],
+)
+def test_a_damaged_run_is_refused_and_left_alone(finished, how, message, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    damage(how, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    with pytest.raises(dh.DrumheadError, match=message):
+        train.resume(tmp_path / "run")
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+
+
 def test_a_used_directory_is_refused(finished):
     with pytest.raises(dh.DrumheadError, match="holds a run already: continue it with 'drumhead train --resume"):
         train.start(tiny(), finished.path)
@@ -237,6 +277,8 @@ def test_divergence_is_explained_and_keeps_the_run(tmp_path, monkeypatch):
     with pytest.raises(dh.DrumheadError, match=r"not a number any more .*courant.*--train\.lr"):
         train.start(config, tmp_path / "run")
     assert Run(tmp_path / "run").config == config
+    with pytest.raises(dh.DrumheadError, match="not a number any more"):
+        train.start(tiny(lr=1e30), tmp_path / "clipped")
 
 
 def test_mismatches_are_explained(tmp_path):

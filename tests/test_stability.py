@@ -57,6 +57,7 @@ def test_known_limits():
     assert float(stiffness(dh.laplacian(3, dense=True))) == pytest.approx(8)
     assert dh.stable_dt(dh.laplacian(1)) == pytest.approx(2 / 8**0.5)
     assert dh.stable_dt(torch.zeros(1, 1, 3, 3), alpha=4.0) == 0.5
+    assert dh.stable_dt(torch.zeros(1, 1, 1, 1), omega=1e-7, alpha=1e6) == pytest.approx(2e-6)
     assert dh.stable_dt(torch.zeros(1, 1, 3, 3), alpha=4.0, integrator="verlet") == float("inf")
     assert float(speed(dh.laplacian(2))) == pytest.approx(1)
     assert float(speed(4 * dh.laplacian(2, size=5))) == pytest.approx(2)

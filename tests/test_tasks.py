@@ -72,6 +72,8 @@ def test_polygons_are_where_they_should_be():
     present = [(masks == label).any((1, 2)).mean() for label in range(1, 5)]
     assert min(present) > 0.25
     assert max(present) < 0.45
+    masks[:] = 0  # what a caller does to its arrays stays there
+    assert (tasks.get("polygons").arrays("test")[1] == again).all()
 
 
 @pytest.fixture
@@ -122,6 +124,14 @@ def test_damaged_idx_files_are_named(digits):
     path.unlink()
     with pytest.raises(DrumheadError, match="lacks MNIST's IDX files"):
         idx.load("t10k", place)
+    for name in ("mnist", "multi-mnist"):  # a wrong place is never replaced by another
+        with pytest.raises(DrumheadError, match="lacks MNIST's IDX files"):
+            tasks.get(name, place).arrays("test")
+
+
+def test_a_short_mnist_is_refused(digits):
+    with pytest.raises(DrumheadError, match="60,000 training digits, these files 6"):
+        tasks.get("mnist", digits()).arrays("train")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ text of its flag. A config goes to TOML (`config.toml` of a run) and back withou
 """
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +83,10 @@ class ModelConfig:
                             ("kernel_size", 1), ("width", 1), ("depth", 2), ("bins", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise DrumheadError(f"model.{name}={getattr(self, name)}: at least {least} is needed")
-        if not self.dt > 0:
+        if not 0 < self.dt < math.inf:
             raise DrumheadError(f"model.dt={self.dt}: a positive step is needed (the paper's is 0.1)")
+        if any(width < 1 for width in self.head):
+            raise DrumheadError(f"model.head={self.head}: hidden widths of at least 1 are needed")
         if self.kernel_size % 2 == 0:
             raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
         if self.stride not in (1, 2):
@@ -162,8 +165,13 @@ class TrainConfig:
         for name, least in (("epochs", 1), ("batch", 1), ("limit", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise DrumheadError(f"train.{name}={getattr(self, name)}: at least {least} is needed")
-        if not self.lr > 0:
+        if not 0 < self.lr < math.inf:
             raise DrumheadError(f"train.lr={self.lr}: a positive learning rate is needed")
+        for name in ("weight_decay", "clip", "checkpoint_minutes"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise DrumheadError(f"train.{name}={getattr(self, name)}: 0 or a positive number is needed")
+        if self.seed >= 2**63:
+            raise DrumheadError(f"train.seed={self.seed}: a seed below 2^63 is needed")
         if not 0 <= self.warmup < 1:
             raise DrumheadError(f"train.warmup={self.warmup}: a share of the steps, 0 to below 1, is needed")
         for name, allowed in _TRAIN_CHOICES.items():
@@ -262,5 +270,5 @@ def read_run(path: Path) -> RunConfig:
         return from_dict(RunConfig, tomllib.loads(path.read_text()), str(path))
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist; a run directory made by 'drumhead train' has one") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DrumheadError(f"{path} is not valid TOML: {error}") from None

@@ -95,9 +95,13 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         return load_published(Path(source), readout)
     path = find_weights(source)
     metadata, tensors = read_safetensors(path)
-    if metadata.get("format") != "drumhead":
+    try:
+        config = json.loads(metadata["model"]) if metadata.get("format") == "drumhead" else None
+    except (KeyError, ValueError):
+        config = None
+    if not isinstance(config, dict):
         raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
-    model = build(from_dict(ModelConfig, json.loads(metadata["model"]), f"{path}: model"))
+    model = build(from_dict(ModelConfig, config, f"{path}: model"))
     fit(model, tensors, str(path))
     return model.eval()
 

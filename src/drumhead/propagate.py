@@ -15,6 +15,7 @@ so the loop below is the definition that every faster engine is checked against.
 
 import math
 from collections.abc import Iterator
+from numbers import Integral, Real
 from typing import get_args
 
 import torch
@@ -90,6 +91,7 @@ def propagate(
     choose("backend", backend, ("auto", "eager"))
     omega, alpha, z0 = _check(y0, omega, alpha, kernel, z0, steps, dt, nonlinearity, boundary, integrator, record)
 
+    steps, dt = int(steps), float(dt)  # NumPy's numbers are welcome too
     absorbing = boundary == "absorbing"
     if absorbing:
         size = y0.shape[-2:]
@@ -100,7 +102,7 @@ def propagate(
         boundary = "fixed"
 
     if check_stability:
-        _check_values(y0, omega, alpha, kernel, dt, integrator, absorbing)
+        _check_values(y0, z0, omega, alpha, kernel, dt, integrator, absorbing)
     states = _march(y0, z0, omega, alpha, kernel, steps, dt, nonlinearity, boundary, integrator)
     if absorbing:
         states = map(boundaries.crop, states)
@@ -173,9 +175,9 @@ def _check(
     choose("integrator", integrator, get_args(Integrator))
     if not isinstance(y0, Tensor) or y0.ndim != 4 or not y0.is_floating_point() or not y0.numel():
         raise DrumheadError(f"y0: got {_describe(y0)}; a non-empty floating-point tensor (b, c, y, x) is needed")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
         raise DrumheadError(f"steps={steps!r}: a propagation needs a whole number of steps, at least one")
-    if isinstance(dt, Tensor) or not (isinstance(dt, (int, float)) and math.isfinite(dt) and dt > 0):
+    if isinstance(dt, Tensor) or not (isinstance(dt, Real) and math.isfinite(dt) and dt > 0):
         raise DrumheadError(f"dt={dt!r}: a positive number is needed, such as 0.1")
     if not isinstance(record, Record):
         raise DrumheadError(f"record={record!r}: a record such as dh.All() or dh.Last() is needed")
@@ -223,10 +225,10 @@ def _describe(value: object) -> str:
 
 
 def _check_values(
-    y0: Tensor, omega: Tensor, alpha: Tensor, kernel: Tensor, dt: float, integrator: str, absorbing: bool
+    y0: Tensor, z0: Tensor, omega: Tensor, alpha: Tensor, kernel: Tensor, dt: float, integrator: str, absorbing: bool
 ) -> None:
     """Refuse a medium that is not physical and a step that is too long for it."""
-    for name, tensor in (("y0", y0), ("omega", omega), ("alpha", alpha), ("kernel", kernel)):
+    for name, tensor in (("y0", y0), ("z0", z0), ("omega", omega), ("alpha", alpha), ("kernel", kernel)):
         if not torch.isfinite(tensor).all():
             raise DrumheadError(f"{name} has infinite or undefined values")
         if name in ("omega", "alpha") and (tensor < 0).any():

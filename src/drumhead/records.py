@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -54,12 +55,12 @@ class Every(Record):
 
     def check(self, steps: int) -> None:
         """Refuse a spacing that would keep nothing."""
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or not 1 <= self.k <= steps:
+        if isinstance(self.k, bool) or not isinstance(self.k, Integral) or not 1 <= self.k <= steps:
             raise DrumheadError(f"Every({self.k!r}): a whole number from 1 to steps={steps} is needed")
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Stack each k-th state along time."""
-        return torch.stack(list(islice(states, self.k - 1, None, self.k)), dim=1)
+        return torch.stack(list(islice(states, int(self.k) - 1, None, int(self.k))), dim=1)
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,12 @@ class Fourier(Record):
         """Return the bins kept of a propagation of so many steps."""
         if self.bins is None:
             return tuple(range(steps // 2 + 1))
-        return tuple(range(self.bins)) if isinstance(self.bins, int) else tuple(self.bins)
+        return tuple(self.bins) if isinstance(self.bins, tuple) else tuple(range(int(self.bins)))
 
     def check(self, steps: int) -> None:
         """Refuse bins beyond the Nyquist frequency."""
         bins = self.indices(steps)
-        if not bins or any(not isinstance(k, int) or not 0 <= k <= steps // 2 for k in bins):
+        if not bins or any(not isinstance(k, Integral) or not 0 <= k <= steps // 2 for k in bins):
             raise DrumheadError(
                 f"Fourier({self.bins!r}): {steps} steps have the bins 0 to {steps // 2}; "
                 "give a number of bins, a tuple of them, or None for all"

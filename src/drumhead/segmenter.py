@@ -54,6 +54,9 @@ class Segmenter(nn.Module):
                 f"images: got {got}; a tensor (b, {k}, y, x) is needed: this model was built for images of {k} "
                 f"channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
             )
+        dtype = next(self.parameters()).dtype
+        if images.is_floating_point() and images.dtype != dtype and not torch.is_autocast_enabled(images.device.type):
+            raise DrumheadError(f"images: got {images.dtype}, the model computes in {dtype}; use images.to({dtype})")
         if not images.is_floating_point():
             raise DrumheadError(
                 f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"

@@ -14,9 +14,13 @@ symmetric): no step can cure that.
 """
 
 import math
+from typing import get_args
 
 import torch
 from torch import Tensor
+
+from drumhead.config import Integrator
+from drumhead.errors import DrumheadError, choose
 
 GRID = 64  # wave vectors per axis, at least, on which the kernel's symbol is searched; misses under 1 % of its maximum
 
@@ -78,11 +82,12 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         0.6667
 
     """
+    choose("integrator", integrator, get_args(Integrator))
     lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).detach().max()), 0.0)
     damping = max(float(torch.as_tensor(alpha).detach().max()), 0.0) if integrator == "euler" else 0.0
-    if lam < 1e-12:
-        return 2 / damping if damping else math.inf
-    return (math.sqrt(damping**2 + 4 * lam) - damping) / lam
+    # (sqrt(d^2 + 4 lambda) - d) / lambda, written so that nothing cancels.
+    bottom = math.sqrt(damping**2 + 4 * lam) + damping
+    return 4 / bottom if bottom > 1e-12 else math.inf
 
 
 def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
@@ -98,6 +103,10 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
         torch.Size([2, 1, 3, 3])
 
     """
+    if size < 1 or size % 2 == 0 or channels < 1:
+        raise DrumheadError(
+            f"laplacian(channels={channels}, size={size}): an odd size and a channel or more are needed"
+        )
     stencil = torch.zeros(size, size)
     if size >= 3:
         m = size // 2

@@ -4,6 +4,7 @@ Nothing here imports torch before a verb has its arguments, so that `--help` is 
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,28 +21,35 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; exit with 2 and one sentence for the user's mistakes, 130 when interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _dispatch(arguments)
+        sys.stdout.flush()
+    except DrumheadError as error:
+        sys.exit(_complain(str(error)))
+    except BrokenPipeError:  # `drumhead ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(_complain(f"{error.filename or 'a file'}: {error.strerror or error}"))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print("drumhead: neural networks that hear the shape of things\n\nusage: drumhead VERB [options]\n")
         print("\n".join(f"  {verb:<10} {text}" for verb, text in VERBS.items()))
         print("\n'drumhead VERB --help' explains a verb.")
         return
-    if arguments[0] == "--version":
+    verb, *rest = arguments
+    if verb == "--version":
         from drumhead import __version__
 
         print(__version__)
         return
-    verb, *rest = arguments
-    try:
-        if verb not in VERBS:
-            raise DrumheadError(f"{verb!r} is not a verb of drumhead; there are {', '.join(VERBS)}")
-        importlib.import_module(f"drumhead.cli.{verb}").run(rest)
-    except DrumheadError as error:
-        sys.exit(_complain(str(error)))
-    except BrokenPipeError:
-        sys.exit(0)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    if verb not in VERBS:
+        raise DrumheadError(f"{verb!r} is not a verb of drumhead; there are {', '.join(VERBS)}")
+    importlib.import_module(f"drumhead.cli.{verb}").run(rest)
 
 
 def _complain(message: str) -> int:

@@ -1,6 +1,7 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,6 +40,7 @@ def evaluate(
 
     import torch
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from drumhead import tasks
@@ -74,7 +76,7 @@ def evaluate(
     images = Split(*chosen.arrays(split), device, limit)
     scores = measure(model.to(device), images, model.config.classes, batch)
 
-    title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
+    title = f"{escape(source)} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
     table = Table(title=title, title_justify="left")
     for column in ("metric", "value"):
         table.add_column(column, justify="right" if column == "value" else "left")
@@ -84,6 +86,7 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{split}{'-cut' if cut else ''}.json" if in_run else None)
     if out:
+        scores = {key: None if math.isnan(value) else value for key, value in scores.items()}
         result = {
             "weights": str(source),
             "task": name,

@@ -40,6 +40,7 @@ def segment(
     files = _files(images)
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from drumhead.images import to_images
@@ -48,11 +49,13 @@ def segment(
 
     network = load(model)
     config = network.config
+    if pictures:
+        out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
     names = read_safetensors(find_weights(model))[0].get("classes", "").split("\n")
     if len(names) != config.classes:
         names = ["background", *(f"class {i}" for i in range(1, config.classes))]
 
-    table = Table(title=f"{model}: {len(files)} image{'s' * (len(files) != 1)}", title_justify="left")
+    table = Table(title=f"{escape(model)}: {len(files)} image{'s' * (len(files) != 1)}", title_justify="left")
     for column in ("image", "classes found", "foreground accuracy", "ms per image"):
         table.add_column(column, justify="left" if column in ("image", "classes found") else "right")
     for path in files:
@@ -64,7 +67,7 @@ def segment(
         accuracy = "-"
         if truth is not None and (truth > 0).any():
             accuracy = f"{(labels == truth)[truth > 0].mean():.3f}"
-        table.add_row(path.stem, ", ".join(found) or "nothing", accuracy, f"{milliseconds:.1f}")
+        table.add_row(escape(path.stem), escape(", ".join(found)) or "nothing", accuracy, f"{milliseconds:.1f}")
         if pictures:
             _show(network, path.stem, image, tensor, labels, truth, names, out)
     Console().print(table)
@@ -75,6 +78,7 @@ def segment(
 def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: "np.ndarray",
           truth: "np.ndarray | None", names: list[str], out: Path) -> None:  # fmt: skip
     """Write all files of one image."""
+    import numpy as np
     import torch
 
     from drumhead.show import movies, sound
@@ -86,6 +90,10 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
         return
     with torch.no_grad():
         waves = network.waves(tensor)[0].numpy()
+    if not np.isfinite(waves).all():
+        raise DrumheadError(
+            f"the waves of this network are not finite on {name}: its courant is {network.courant(tensor)}"
+        )
     heard = listen(labels, waves, names, network.config.stride)
     draw.save_mask(out / f"{name}-mask.png", image, labels, names, heard, truth)
     draw.save_spectrum(out / f"{name}-spectrum.png", heard, network.config.dt)
@@ -112,6 +120,11 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
             files.append(path)
         else:
             raise DrumheadError(f"{path} does not exist; give image files or directories of them")
+    names: dict[str, Path] = {}
+    for path in files:
+        other = names.setdefault(path.stem, path)
+        if other is not path:
+            raise DrumheadError(f"{other} and {path} would write the same files; segment them into different --out")
     return files
 
 

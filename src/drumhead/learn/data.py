@@ -26,8 +26,8 @@ class Split:
 
     def __init__(self, images: np.ndarray, masks: np.ndarray, device: torch.device, limit: int = 0):
         count = min(limit, len(images)) if limit else len(images)
-        self.images = torch.from_numpy(np.ascontiguousarray(images[:count].transpose(0, 3, 1, 2))).to(device)
-        self.masks = torch.from_numpy(np.ascontiguousarray(masks[:count])).to(device)
+        self.images = torch.from_numpy(images[:count].transpose(0, 3, 1, 2).copy()).to(device)
+        self.masks = torch.from_numpy(masks[:count].copy()).to(device)
 
     def __len__(self) -> int:
         return len(self.images)

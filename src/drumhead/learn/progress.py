@@ -40,7 +40,7 @@ class Bar(Progress):
         )
         with progress.Progress(*columns) as bar:
             self._bar = bar
-            bar.console.print(f"training in {run.path}")
+            bar.console.print(f"training in {run.path}", markup=False)
             self._task = bar.add_task("", total=total, completed=done, loss=float("nan"), accuracy=float("nan"))
             yield
 

@@ -59,7 +59,10 @@ class Run:
     def note_resumed(self) -> None:
         """Add to environment.json what the run goes on with."""
         path = self.path / "environment.json"
-        about = json.loads(path.read_text()) if path.exists() else {}
+        try:
+            about = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):  # a note for people: nothing depends on it
+            about = {}
         about.setdefault("resumed", []).append(environment())
         write_atomic(path, json.dumps(about, indent=1) + "\n")
 
@@ -67,7 +70,10 @@ class Run:
         """Return the rows of metrics.jsonl, one an epoch."""
         if not self._metrics.exists():
             return []
-        return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+        try:
+            return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+        except ValueError as error:
+            raise DrumheadError(f"{self._metrics} is damaged ({error}); mend or delete the broken line") from None
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Add the row of an epoch, in place of an earlier one of the same epoch or later ones."""
@@ -90,23 +96,32 @@ class Run:
 
     def load_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Restore model, optimiser and random states; return the position, or None if there is no checkpoint."""
-        if not self._checkpoint.exists():
+        if not self._checkpoint.is_file():
+            if self.rows():
+                raise DrumheadError(
+                    f"{self._checkpoint} is missing, so {self.path} cannot go on; "
+                    "its weights are still good: train anew in another directory"
+                )
             return None
         metadata, tensors = read_safetensors(self._checkpoint)
-        part: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            part[kind][rest] = tensor
-        fit(model, part["model"], str(self._checkpoint))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in part["optimizer"].items():
-            index, _, key = name.partition(".")
-            state.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        torch.set_rng_state(part["random"]["cpu"])
-        if "cuda" in part["random"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(part["random"]["cuda"])
-        return json.loads(metadata["position"])
+        try:
+            position = json.loads(metadata["position"])
+            random = tensors.pop("random.cpu"), tensors.pop("random.cuda", None)
+            weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
+            state: dict[int, dict[str, Tensor]] = {}
+            for name in tensors.keys() - {f"model.{weight}" for weight in weights}:
+                _, index, key = name.split(".", 2)
+                state.setdefault(int(index), {})[key] = tensors[name]
+            fit(model, weights, str(self._checkpoint))
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            torch.set_rng_state(random[0])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            if isinstance(error, DrumheadError):
+                raise
+            raise DrumheadError(f"{self._checkpoint} is not a checkpoint of drumhead: {error!r}") from None
+        if random[1] is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(random[1])
+        return position
 
 
 def environment() -> dict[str, Any]:

@@ -105,12 +105,23 @@ class Training:
         self.at = Position()
         self.batch = min(self.settings.batch, len(self.train))
         self.batches = len(self.train) // self.batch
+        oscillators = self.batch * math.prod(-(-side // config.model.stride) for side in task.size)
+        if config.model.norm and oscillators < 2:
+            raise DrumheadError(
+                f"batch normalisation needs more than one value: {task.size[0]} x {task.size[1]} pixels in batches of "
+                f"{self.batch} leave one; use a larger --train.batch"
+            )
         self.total = self.settings.epochs * self.batches
 
     def restore(self) -> None:
         """Take up the run's last checkpoint; without one, start from the beginning."""
         position = self.run.load_checkpoint(self.module, self.optimizer)
-        self.at = Position(**position) if position else Position()
+        try:
+            self.at = Position(**(position or {}))
+        except TypeError as error:
+            raise DrumheadError(
+                f"{self.run.path}: the checkpoint's position is not one of this version: {error}"
+            ) from None
         self.run.note_resumed()
 
     def go(self) -> None:
@@ -147,7 +158,7 @@ class Training:
         loss = F.cross_entropy(logits, masks)
         self.fabric.backward(loss)
         if self.settings.clip:
-            self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip)
+            self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip, error_if_nonfinite=False)
         self.fitted.step()
         return logits.detach(), loss.detach()
 
@@ -203,7 +214,7 @@ class Training:
         raise DrumheadError(
             f"the loss is not a number any more (epoch {self.at.epoch + 1}, batch {self.at.batch}, courant "
             f"{self.module.courant(images)}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
-            f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps its best weights so far"
+            f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps what it has"
         )
 
 

@@ -41,9 +41,10 @@ class Task:
     make: Callable[[str], Arrays]
 
     def arrays(self, split: str) -> Arrays:
-        """Return images uint8 (n, y, x, k) and masks uint8 (n, y, x) of "train", "val" or "test"."""
+        """Return images uint8 (n, y, x, k) and masks uint8 (n, y, x) of "train", "val" or "test"; yours to change."""
         choose("split", split, SPLITS)
-        return self.make(split)
+        images, masks = (a if a.flags.writeable else a.copy() for a in self.make(split))
+        return images, masks
 
 
 def get(name: str, data: str | Path | None = None) -> Task:
@@ -107,7 +108,15 @@ def _folder(data: Path | None) -> Task:
 
 def _once(generate: Callable[[], dict[str, Arrays]]) -> Callable[[str], Arrays]:
     """Generate all splits at the first request and keep them."""
-    made = functools.cache(generate)
+
+    @functools.cache
+    def made() -> dict[str, Arrays]:
+        splits = generate()
+        for arrays in splits.values():
+            for array in arrays:
+                array.setflags(write=False)  # kept and shared
+        return splits
+
     return lambda split: made()[split]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from drumhead.errors import DrumheadError
 from drumhead.tasks import idx
 
 CLASSES = ("background", *"0123456789")
@@ -20,6 +21,10 @@ def arrays(split: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray
     """Return images uint8 (n, 56, 56, 1) and masks uint8 (n, 56, 56)."""
     digits, labels = idx.load("t10k" if split == "test" else "train", data)
     if split != "test":
+        if len(digits) <= TRAIN:
+            raise DrumheadError(
+                f"MNIST has 60,000 training digits, these files {len(digits)}: the split needs {TRAIN + 1}"
+            )
         order = permutation(len(digits), seed=42)
         chosen = order[:TRAIN] if split == "train" else order[TRAIN:]
         digits, labels = digits[chosen], labels[chosen]

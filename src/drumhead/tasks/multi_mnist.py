@@ -20,7 +20,7 @@ COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}
 
 def arrays(split: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return images uint8 (n, 128, 128, 1), each pixel 0 or 255, and masks uint8 (n, 128, 128)."""
-    masks = _generate(idx.find(data))[split]
+    masks = _generate(idx.find(data) or data)[split]
     return np.where(masks > 0, np.uint8(255), np.uint8(0))[..., None], masks
 
 
@@ -36,6 +36,7 @@ def _generate(place: Path | None) -> dict[str, np.ndarray]:
                 index = stream.randint(0, len(digits) - 1)
                 large = Image.fromarray(digits[index]).resize((DIGIT, DIGIT), Image.Resampling.BILINEAR)
                 _place(stream, mask, np.asarray(large) > 50, int(labels[index]) + 1)
+        out[split].setflags(write=False)  # kept and shared
     return out
 
 

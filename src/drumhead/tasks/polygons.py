@@ -28,6 +28,7 @@ def _masks(split: str) -> np.ndarray:
     for mask in masks:
         for _ in range(random.integers(1, 3)):
             _add(random, mask)
+    masks.setflags(write=False)  # kept and shared
     return masks
 
 
