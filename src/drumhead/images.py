@@ -22,7 +22,6 @@ def to_images(array: np.ndarray) -> Tensor:
     Example:
         >>> dh.to_images(np.zeros((2, 64, 64, 3), np.uint8)).shape
         torch.Size([2, 3, 64, 64])
-
     """
     array = np.asarray(array)
     if array.dtype != np.uint8 or not 2 <= array.ndim <= 4 or not array.size:

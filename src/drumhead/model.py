@@ -40,7 +40,6 @@ def build(config: str | ModelConfig) -> Segmenter:
     Example:
         >>> sum(p.numel() for p in dh.build("tetrominoes/nwm-linear").parameters())
         176124
-
     """
     if isinstance(config, str):
         config = get_preset(config).model
@@ -56,7 +55,6 @@ def save(model: Segmenter, path: str | Path, **extra: str) -> None:
         model: the network.
         path: where to write.
         extra: further texts for the file's metadata, such as `preset` or `commit`.
-
     """
     from safetensors.torch import save as to_bytes
 
@@ -86,7 +84,6 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         >>> model = dh.load("tetrominoes")
         >>> model.segment(torch.rand(1, 3, 64, 64)).shape
         torch.Size([1, 64, 64])
-
     """
     choose("format", format, ("drumhead", "published"))
     if format == "published":

@@ -28,7 +28,6 @@ class NeuralWaveMachine(Segmenter):
         >>> model = dh.build("tetrominoes/nwm-fast")
         >>> model(torch.rand(2, 3, 64, 64)).shape
         torch.Size([2, 6, 64, 64])
-
     """
 
     def __init__(self, config: ModelConfig):
@@ -64,7 +63,6 @@ class NeuralWaveMachine(Segmenter):
         Args:
             images: (b, k, y, x) in [0, 1].
             steps: how long to listen; the model's own T by default. More steps show the same medium for longer.
-
         """
         return self._propagate(self.medium(images), All(), steps)
 

@@ -54,7 +54,6 @@ def presets(pattern: str = "*") -> list[str]:
     Example:
         >>> dh.presets("tetrominoes/nwm-f*")
         ['tetrominoes/nwm-fast', 'tetrominoes/nwm-fft']
-
     """
     return sorted(name for name in PRESETS if fnmatchcase(name, pattern))
 

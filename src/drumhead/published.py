@@ -38,7 +38,6 @@ def load_published(path: Path, readout: str = "linear") -> "Segmenter":
 
     Raises:
         DrumheadError: the file is not such a state dict, or does not fit the readout.
-
     """
     from drumhead.model import build, fit
 

@@ -48,7 +48,6 @@ class Every(Record):
     Args:
         k: spacing in steps, 1 <= k <= steps. Waves on a 3x3 kernel are oversampled when dt is far below the
             stable limit; keep k * dt below 1 to lose next to nothing.
-
     """
 
     k: int
@@ -96,7 +95,6 @@ class Project(Record):
 
     Args:
         basis: (k, steps), of the states' dtype and on their device; gradients flow into it.
-
     """
 
     basis: Tensor
@@ -134,7 +132,6 @@ class Fourier(Record):
     Args:
         bins: how many bins from 0 upward, or the bins themselves, each 0 <= k <= T // 2; None takes all
             T // 2 + 1. Few low bins are enough when dt is far below the stable limit.
-
     """
 
     bins: int | tuple[int, ...] | None = None

@@ -30,7 +30,6 @@ def stiffness(kernel: Tensor) -> Tensor:
 
     Args:
         kernel: (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise.
-
     """
     kernel = kernel.detach().to(torch.float64)
     ky, kx = kernel.shape[-2:]
@@ -80,7 +79,6 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         >>> import torch, drumhead as dh
         >>> round(dh.stable_dt(dh.laplacian(1), omega=1.0), 4)
         0.6667
-
     """
     choose("integrator", integrator, get_args(Integrator))
     lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).detach().max()), 0.0)
@@ -101,7 +99,6 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
     Example:
         >>> dh.laplacian(2).shape
         torch.Size([2, 1, 3, 3])
-
     """
     if size < 1 or size % 2 == 0 or channels < 1:
         raise DrumheadError(

@@ -33,7 +33,6 @@ def evaluate(
         batch: images at a time.
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
-
     """
     if batch < 1 or limit < 0:
         raise DrumheadError(f"batch={batch}, limit={limit}: at least 1 and 0 are needed")

@@ -35,7 +35,6 @@ def segment(
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
-
     """
     files = _files(images)
 

@@ -21,7 +21,6 @@ class Split:
         masks: uint8 (n, y, x).
         device: where the batches are wanted.
         limit: use only the first so many; 0 uses all.
-
     """
 
     def __init__(self, images: np.ndarray, masks: np.ndarray, device: torch.device, limit: int = 0):

@@ -20,7 +20,6 @@ def evaluate(model: nn.Module, split: Split, classes: int, batch: int = 100) -> 
         split: what to measure on.
         classes: number of labels, the background included.
         batch: images at a time.
-
     """
     training = model.training
     model.eval()

@@ -22,7 +22,6 @@ class Segmentation(Metric):
 
     Args:
         classes: number of labels; label 0 is the background.
-
     """
 
     full_state_update = False

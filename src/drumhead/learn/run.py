@@ -31,7 +31,6 @@ class Run:
 
     Args:
         path: the directory.
-
     """
 
     def __init__(self, path: str | Path):

@@ -24,7 +24,6 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         classes: number of classes, for the colours.
         dt: model time between two states.
         frames_per_second: speed; the last frame stays for two seconds.
-
     """
     moving = np.argsort(-waves.std(axis=0).mean((-2, -1)))[:2]
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]

@@ -26,7 +26,6 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
         names: of all classes, the background first.
         heard: pixels to mark.
         truth: true labels (y, x).
-
     """
     from matplotlib.patches import Patch
 
@@ -57,7 +56,6 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         path: PNG to write.
         heard: the pixels; nothing is drawn but a note when there are none.
         dt: model time between two states.
-
     """
     figure = _figure(8, 3.2)
     over_time, over_frequency = figure.subplots(1, 2)

@@ -30,7 +30,6 @@ class Task:
         size: height and width in pixels.
         symmetric: whether flips and quarter turns keep the labels right (they do not for digits).
         make: returns the arrays of a split.
-
     """
 
     name: str
@@ -62,7 +61,6 @@ def get(name: str, data: str | Path | None = None) -> Task:
         >>> images, masks = dh.tasks.get("tetrominoes").arrays("test")
         >>> images.shape, masks.shape
         ((1000, 64, 64, 3), (1000, 64, 64))
-
     """
     choose("task", name, _TASKS)
     if name == "folder" and not data:

@@ -50,7 +50,6 @@ def load(part: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         DrumheadError: the files are damaged, or neither found nor to be had by download.
-
     """
     place = find(data)
     if place is None:

@@ -51,7 +51,6 @@ def polygon(sides: int, radius: float, x: float, y: float) -> tuple[tuple[slice,
         radius: circumradius in pixels.
         x: centre, in pixels from the left edge.
         y: centre, in pixels from the upper edge.
-
     """
     angles = 2 * np.pi * np.arange(sides) / sides
     corners = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], 1)
