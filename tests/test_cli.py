@@ -136,11 +136,12 @@ def test_train_resume_evaluate_segment(tmp_path, capsys):
     settings = ["--limit", 8, "--epochs", 1, "--train.batch", 4, "--model.steps", 4, "--model.bins", 3]
     assert call("train", "tetrominoes/nwm-fast", "--out", run, *settings) == 0
     assert call("train", "--resume", run) == 0
+    assert "has finished already: 1 epochs" in capsys.readouterr().out
     assert len(Run(run).rows()) == 1
     assert Run(run).config.model.steps == 4
     assert call("train", "tetrominoes/nwm-fast", "--out", run) == 2
     assert call("evaluate", run, "--limit", 4, "--cut") == 0
-    written = json.loads((run / "evaluation-test-cut.json").read_text())
+    written = json.loads((run / "evaluation-test-cut-first4.json").read_text())
     assert written["images"] == 4
     assert 0 <= written["foreground_accuracy"] <= 1
     assert call("segment", "--model", run, "--out", tmp_path / "out", "--no-pictures") == 0

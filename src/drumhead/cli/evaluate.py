@@ -83,7 +83,11 @@ def evaluate(
         table.add_row(key.replace("_", " "), f"{value:.4f}")
     Console().print(table)
 
-    out = json_out or (path.parent / f"evaluation-{split}{'-cut' if cut else ''}.json" if in_run else None)
+    out = json_out or (
+        path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"
+        if in_run
+        else None
+    )
     if out:
         scores = {key: None if math.isnan(value) else value for key, value in scores.items()}
         result = {

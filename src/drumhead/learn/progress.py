@@ -22,6 +22,9 @@ class Progress:
     def epoch(self, row: dict[str, Any]) -> None:
         """Report the row of metrics of an epoch."""
 
+    def finished(self, run: "Run", epochs: int) -> None:
+        """Report that there is nothing left to do."""
+
 
 class Bar(Progress):
     """A rich progress bar and a line an epoch."""
@@ -58,3 +61,7 @@ class Bar(Progress):
             f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
             f"dice {row['val_dice']:.4f}{courant}"
         )
+
+    def finished(self, run: "Run", epochs: int) -> None:
+        """Say so in a line."""
+        print(f"{run.path} has finished already: {epochs} epochs")

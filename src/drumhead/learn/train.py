@@ -126,6 +126,9 @@ class Training:
 
     def go(self) -> None:
         """Train to the end, or until a signal; both leave a checkpoint."""
+        if self.at.epoch >= self.settings.epochs:
+            self.progress.finished(self.run, self.at.epoch)
+            return
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
         done = self.at.epoch * self.batches + self.at.batch
         with self.progress.show(self.run, self.total, done), _stop_signals() as stop:
