@@ -1,7 +1,6 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,7 +45,7 @@ def evaluate(
     from drumhead.files import write_atomic
     from drumhead.learn.data import Split
     from drumhead.learn.evaluate import evaluate as measure
-    from drumhead.learn.run import environment
+    from drumhead.learn.run import environment, without_nan
     from drumhead.model import find_weights, load, read_safetensors
 
     path = find_weights(source)
@@ -89,14 +88,13 @@ def evaluate(
         else None
     )
     if out:
-        scores = {key: None if math.isnan(value) else value for key, value in scores.items()}
         result = {
             "weights": str(source),
             "task": name,
             "split": split,
             "images": len(images),
             "cut": cut,
-            **scores,
+            **without_nan(scores),
         }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
         print(f"written: {out}")

@@ -76,8 +76,7 @@ class Run:
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Add the row of an epoch, in place of an earlier one of the same epoch or later ones."""
-        known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        rows = [old for old in self.rows() if old["epoch"] < row["epoch"]] + [known]
+        rows = [old for old in self.rows() if old["epoch"] < row["epoch"]] + [without_nan(row)]
         write_atomic(self._metrics, "".join(json.dumps(item) + "\n" for item in rows))
 
     def save_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: dict[str, Any]) -> None:
@@ -121,6 +120,11 @@ class Run:
         if random[1] is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(random[1])
         return position
+
+
+def without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with None in place of NaN, which JSON does not have."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 def environment() -> dict[str, Any]:
