@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from drumhead import engine as engine
     from drumhead import tasks as tasks
     from drumhead.config import ModelConfig as ModelConfig
     from drumhead.errors import DrumheadError as DrumheadError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from drumhead.records import Last as Last
     from drumhead.records import Max as Max
     from drumhead.records import Mean as Mean
+    from drumhead.records import Mix as Mix
     from drumhead.records import Project as Project
     from drumhead.records import Record as Record
     from drumhead.stability import laplacian as laplacian
@@ -38,11 +40,13 @@ _HOME = {
     **dict.fromkeys(("build", "load", "save"), "model"),
     "presets": "presets",
     "propagate": "propagate",
-    **dict.fromkeys(("All", "Every", "Fourier", "Last", "Max", "Mean", "Project", "Record"), "records"),
+    **dict.fromkeys(("All", "Every", "Fourier", "Last", "Max", "Mean", "Mix", "Project", "Record"), "records"),
     **dict.fromkeys(("laplacian", "stable_dt"), "stability"),
 }
 
-__all__ = ["__version__", "tasks", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+_PACKAGES = ("engine", "tasks")
+
+__all__ = ["__version__", *_PACKAGES, *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 class _Package(types.ModuleType):
@@ -53,8 +57,8 @@ class _Package(types.ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name == "tasks":
-            return importlib.import_module("drumhead.tasks")
+        if name in _PACKAGES:
+            return importlib.import_module(f"drumhead.{name}")
         if name not in _HOME:
             raise AttributeError(f"module 'drumhead' has no attribute {name!r}")
         value = getattr(importlib.import_module(f"drumhead.{_HOME[name]}"), name)

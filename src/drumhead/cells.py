@@ -123,5 +123,5 @@ class RecurrentNetwork(Segmenter):
                 out = self.mlp(state[0])
                 yield out
 
-        record.check(steps)
+        record.check(steps, self.config.channels)
         return record.collect(outputs(), steps)

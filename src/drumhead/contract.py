@@ -38,7 +38,7 @@ def check(
         raise DrumheadError(f"dt={dt!r}: a positive number is needed, such as 0.1")
     if not isinstance(record, Record):
         raise DrumheadError(f"record={record!r}: a record such as dh.All() or dh.Last() is needed")
-    record.check(steps)
+    record.check(int(steps), y0.shape[1])
 
     channels = y0.shape[1]
     if (

@@ -2,16 +2,17 @@
 
 A record sees a state once, as it is produced, so a long propagation can keep a few maps instead of the whole
 series. Only `All` and `Every` keep states; `Project` and `Fourier` hold at most `BLOCK` of them at a time.
-(Under autograd, eager mode keeps every state for the backward pass, whatever the record.)
+(Under autograd, eager mode keeps every state for the backward pass, whatever the record; the engines do not.)
 """
 
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,21 @@ from drumhead.errors import DrumheadError
 BLOCK = 16  # states per matrix product: enough for BLAS to pay, few enough not to matter in memory
 
 
+def _as_is(kept: Tensor) -> Tensor:
+    return kept
+
+
+class Stream(NamedTuple):
+    """A record in the words of the engines, which keep it without ever holding the series."""
+
+    keep: str
+    """"series" (each `every`-th state), "project" (basis (k, t)), "mix" (basis (k, t, c)) or "max"."""
+    every: int = 1
+    basis: Tensor | None = None
+    finish: Callable[[Tensor], Tensor] = _as_is
+    """What is left to do with what the engine kept."""
+
+
 class Record(ABC):
     """What `drumhead.propagate` returns: subclass it and define `collect` to keep something else."""
 
@@ -28,8 +44,12 @@ class Record(ABC):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Consume the states y_1 .. y_T, each of shape (b, c, y, x), and return what is kept of them."""
 
-    def check(self, steps: int) -> None:  # noqa: B027 (most records fit any number of steps)
-        """Raise `DrumheadError` if the record does not fit a propagation of so many steps."""
+    def stream(self, steps: int, like: Tensor) -> Stream | None:
+        """Say to the engines what to keep; None leaves the record to the loop, which offers each state."""
+        return None
+
+    def check(self, steps: int, channels: int) -> None:  # noqa: B027 (most records fit everything)
+        """Raise `DrumheadError` if the record does not fit a propagation of so many steps and channels."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,10 @@ class All(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Stack the states along time."""
         return torch.stack(list(states), dim=1)
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Keep each state."""
+        return Stream("series")
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,7 @@ class Every(Record):
 
     k: int
 
-    def check(self, steps: int) -> None:
+    def check(self, steps: int, channels: int) -> None:
         """Refuse a spacing that would keep nothing."""
         if isinstance(self.k, bool) or not isinstance(self.k, Integral) or not 1 <= self.k <= steps:
             raise DrumheadError(f"Every({self.k!r}): a whole number from 1 to steps={steps} is needed")
@@ -60,6 +84,10 @@ class Every(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Stack each k-th state along time."""
         return torch.stack(list(islice(states, int(self.k) - 1, None, int(self.k))), dim=1)
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Keep each k-th state."""
+        return Stream("series", int(self.k))
 
 
 @dataclass(frozen=True)
@@ -70,6 +98,10 @@ class Last(Record):
         """Return the last state."""
         return functools.reduce(lambda _, y: y, states)
 
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Keep each T-th state, of which there is one."""
+        return Stream("series", steps, finish=lambda kept: kept.squeeze(1))
+
 
 @dataclass(frozen=True)
 class Mean(Record):
@@ -79,6 +111,10 @@ class Mean(Record):
         """Sum as the states come, divide once."""
         return functools.reduce(torch.add, states) / steps
 
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Project on a constant."""
+        return Stream("project", basis=like.new_full((1, steps), 1 / steps), finish=lambda kept: kept.squeeze(1))
+
 
 @dataclass(frozen=True)
 class Max(Record):
@@ -87,6 +123,10 @@ class Max(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Keep a running maximum."""
         return functools.reduce(torch.maximum, states)
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Keep the maximum and, for the gradient, when it was; of equal values the first one counts."""
+        return Stream("max")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +139,7 @@ class Project(Record):
 
     basis: Tensor
 
-    def check(self, steps: int) -> None:
+    def check(self, steps: int, channels: int) -> None:
         """Refuse a basis that does not have one column a step."""
         if not isinstance(self.basis, Tensor) or self.basis.ndim != 2 or self.basis.shape[1] != steps:
             got = tuple(self.basis.shape) if isinstance(self.basis, Tensor) else type(self.basis).__name__
@@ -120,6 +160,42 @@ class Project(Record):
             block = list(islice(states, 1))
         assert total is not None
         return total.unflatten(1, first.shape).transpose(0, 1)
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Project on the basis."""
+        return Stream("project", basis=self.basis)
+
+
+@dataclass(frozen=True, eq=False)
+class Mix(Record):
+    """Keep k linear combinations over time and channels, p_k = sum_t sum_c basis[k, t, c] y_t[c]: (b, k, y, x).
+
+    A time map followed by a linear layer over channels is one such map; it keeps k maps where `Project` keeps k c.
+
+    Args:
+        basis: (k, steps, c), of the states' dtype and on their device; gradients flow into it.
+    """
+
+    basis: Tensor
+
+    def check(self, steps: int, channels: int) -> None:
+        """Refuse a basis that does not have one number a step and channel."""
+        if not isinstance(self.basis, Tensor) or tuple(self.basis.shape[1:]) != (steps, channels):
+            got = tuple(self.basis.shape) if isinstance(self.basis, Tensor) else type(self.basis).__name__
+            raise DrumheadError(
+                f"Mix(basis): got {got}; a tensor of shape (k, steps={steps}, channels={channels}) is needed"
+            )
+        if not self.basis.shape[0]:
+            raise DrumheadError("Mix(basis): the basis has no rows, so nothing would be kept")
+
+    def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
+        """Add the contribution of each state as it comes."""
+        parts = (torch.einsum("kc,bcyx->bkyx", self.basis[:, t], y) for t, y in enumerate(states))
+        return functools.reduce(torch.add, parts)
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Combine on the basis."""
+        return Stream("mix", basis=self.basis)
 
 
 @dataclass(frozen=True)
@@ -142,7 +218,7 @@ class Fourier(Record):
             return tuple(range(steps // 2 + 1))
         return tuple(self.bins) if isinstance(self.bins, tuple) else tuple(range(int(self.bins)))
 
-    def check(self, steps: int) -> None:
+    def check(self, steps: int, channels: int) -> None:
         """Refuse bins beyond the Nyquist frequency."""
         bins = self.indices(steps)
         if not bins or any(not isinstance(k, Integral) or not 0 <= k <= steps // 2 for k in bins):
@@ -154,14 +230,27 @@ class Fourier(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Project on cosines and sines, then take the magnitude."""
         first = next(states)
+        basis = self._waves(steps, first)
+        cast = (y.to(basis.dtype) for y in _chain(first, states))
+        return _magnitude(Project(basis).collect(cast, steps)).to(first.dtype)
+
+    def stream(self, steps: int, like: Tensor) -> Stream | None:
+        """Project on cosines and sines, then take the magnitude."""
+        basis = self._waves(steps, like)
+        return Stream("project", basis=basis, finish=_magnitude) if basis.dtype == like.dtype else None
+
+    def _waves(self, steps: int, like: Tensor) -> Tensor:
+        """Cosines, then sines, at the bins: (2 k, steps)."""
         # Complex magnitudes exist in single and double precision only.
-        exact = first.dtype if first.dtype in (torch.float32, torch.float64) else torch.float32
+        exact = like.dtype if like.dtype in (torch.float32, torch.float64) else torch.float32
         k = torch.tensor(self.indices(steps), dtype=torch.float64)
         angle = 2 * math.pi / steps * (k[:, None] * torch.arange(steps) % steps)
-        basis = torch.cat([angle.cos(), -angle.sin()]).to(first.device, exact)
-        cast = (y.to(exact) for y in _chain(first, states))
-        real, imaginary = Project(basis).collect(cast, steps).chunk(2, dim=1)
-        return torch.complex(real, imaginary).abs().to(first.dtype)
+        return torch.cat([angle.cos(), -angle.sin()]).to(like.device, exact)
+
+
+def _magnitude(kept: Tensor) -> Tensor:
+    real, imaginary = kept.chunk(2, dim=1)
+    return torch.complex(real, imaginary).abs()
 
 
 def _chain(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:

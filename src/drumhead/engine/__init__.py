@@ -1,0 +1,117 @@
+"""Engines: the recursion of `drumhead.propagate` in one call, with its exact adjoint, checked against the loop.
+
+native  C on the processor (csrc/, native.py); cuda  one kernel on the GPU (cuda.py); eager is the loop itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from drumhead.engine.plan import SEGMENT, Rollout
+from drumhead.engine.watch import checking
+from drumhead.errors import DrumheadError, choose
+
+__all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "run", "using"]
+
+BACKENDS = ("auto", "eager", "native", "cuda")
+_preferred = ["auto"]
+
+
+@contextmanager
+def using(backend: str) -> Iterator[None]:
+    """Let backend="auto" mean one engine for a while, in every thread.
+
+    Args:
+        backend: "auto", "eager", "native" or "cuda".
+
+    Example:
+        >>> with dh.engine.using("eager"):
+        ...     logits = dh.build("tetrominoes/nwm-last")(torch.rand(1, 3, 8, 8))
+    """
+    choose("backend", backend, BACKENDS)
+    _preferred.append(backend)
+    try:
+        yield
+    finally:
+        _preferred.pop()
+
+
+def available() -> dict[str, str]:
+    """Return each engine with "yes" or the reason why it cannot run here."""
+    from drumhead.engine import native
+
+    cpu = "yes" if native.library() else "no C compiler was found and none was built in"
+    gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
+    return {"eager": "yes", "native": cpu, "cuda": gpu}
+
+
+def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -> str:
+    """Return the engine that a propagation takes: "eager", "native" or "cuda".
+
+    "auto" takes an engine where it is known to be faster and to give all derivatives asked for, else the loop.
+
+    Args:
+        backend: what the caller asked for.
+        y0: initial state.
+        tensors: all tensors of the propagation.
+        streams: whether the record tells engines what to keep.
+
+    Raises:
+        DrumheadError: an engine was asked for by name and cannot do it.
+    """
+    automatic = backend == "auto" and _preferred[-1] == "auto"
+    wanted = _preferred[-1] if backend == "auto" else backend
+    if wanted == "eager":
+        return wanted
+    if automatic:
+        wanted = "cuda" if y0.is_cuda else "native"
+    reason = _obstacle(wanted, y0, tensors, streams, automatic)
+    if reason is None:
+        return wanted
+    if automatic:
+        return "eager"
+    raise DrumheadError(f"backend={wanted!r}: {reason}; use backend='eager'")
+
+
+def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool, automatic: bool) -> str | None:
+    if not streams:
+        return "this record collects states one by one"
+    if y0.device.type != ("cuda" if wanted == "cuda" else "cpu"):
+        return f"the tensors are on {y0.device}"
+    if y0.dtype != torch.float32 and (wanted == "cuda" or automatic or y0.dtype != torch.float64):
+        return f"it does not compute in {y0.dtype}"  # float64 is for checks: the loop's tanh is the faster one there
+    if any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors)):  # pyright: ignore[reportAttributeAccessIssue]
+        return "torch.func transforms need the loop"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode derivatives need the loop"
+    if wanted == "native":
+        from drumhead.engine import native
+
+        return None if native.library() else "it could not be built (a C compiler is needed)"
+    return None
+
+
+def run(
+    plan: Rollout,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+) -> Tensor:
+    """Return what the plan keeps of a rollout, differentiable in every tensor; fields broadcast to y0."""
+    from drumhead.engine import ops
+
+    z0 = None if z0 is None else z0.expand(y0.shape)
+    first_decay = None if first_decay is None else first_decay.expand(y0.shape)
+    numbers = (
+        plan.steps, plan.dt, plan.offset, plan.slope, plan.first_offset, plan.tanh, plan.boundary, plan.keep,
+        plan.every, plan.segment, plan.reduced,
+    )  # fmt: skip
+    return ops.rollout(
+        y0, z0, omega.expand(y0.shape), decay.expand(y0.shape), first_decay, kernel, basis, *numbers
+    )[0]  # fmt: skip

@@ -1,0 +1,171 @@
+/* The rollout of one image.
+ *
+ *     z <- decay z + gain (phi(W * y) - omega y),   y <- y + dt z,   gain = offset + slope decay
+ *
+ * Steps travel over the grid together, `levels` at a time (temporal blocking): as soon as step k has rows r - ry .. r + ry,
+ * step k + 1 takes row r, while all of them are still in cache. Only the first and the last level are whole planes, the
+ * ones between keep 2 ry + 1 rows. On a torus the early levels start above row 0 and end below the last one, which
+ * repeats levels * ry rows. With one level this is the plain loop over steps.
+ */
+
+typedef struct {
+    const rollout *a;
+    grid g;
+    stencil coupling;
+    REAL *y[2], *z[2], *omega, *decay, *first_decay;
+    REAL **y_ring, **z_ring; /* [levels]: rows between two levels */
+    const REAL **rows;       /* [ky] */
+    REAL *buffer;            /* PROJECT: states of the current block, each (c, y, x) */
+    int64_t filled, pixels;
+} forward;
+
+static forward make_forward(const rollout *a, arena *memory) {
+    forward f = {.a = a, .g = make_grid(a, memory), .coupling = make_stencil(a, 0, memory)};
+    const grid *g = &f.g;
+    for (int i = 0; i < 2; i++) f.y[i] = take_padded(memory, g, g->height);
+    for (int i = 0; i < 2; i++) f.z[i] = i && a->levels == 1 ? f.z[0] : take_plain(memory, g, g->height);
+    f.omega = take_plain(memory, g, g->height), f.decay = take_plain(memory, g, g->height);
+    f.first_decay = a->first_decay ? take_plain(memory, g, g->height) : f.decay;
+    f.rows = take(memory, a->kernel_height, sizeof(REAL *));
+    f.y_ring = take(memory, a->levels, sizeof(REAL *)), f.z_ring = take(memory, a->levels, sizeof(REAL *));
+    for (int64_t k = 1; k < a->levels; k++) {
+        REAL *y = take_padded(memory, g, 2 * g->ry + 1), *z = take_plain(memory, g, g->ry + 1);
+        if (memory->base) f.y_ring[k] = y, f.z_ring[k] = z;
+    }
+    f.pixels = g->channels * g->height * g->width;
+    if (a->keep == PROJECT) f.buffer = take(memory, a->block * f.pixels + LANES, sizeof(REAL));
+    return f;
+}
+
+/* One step of one row, all channels. */
+typedef struct {
+    const REAL *const *rows, *y, *z_in, *omega, *decay;
+    REAL *y_out, *z_out, dt, offset, slope;
+} row_step;
+
+static void step_row(const rollout *a, const grid *g, const stencil *w, const row_step *r) {
+    const int64_t stride = g->stride, lanes = g->lanes;
+    const int tanh_on = (int)a->tanh;
+#define STEP(OUT, WIDE, KY, KX)                                                                  \
+    do {                                                                                         \
+        sums acc = convolve(w, OUT, WIDE, KY, KX, r->rows, stride, c, x);             \
+        for (int j = 0; j < OUT; j++)                                                            \
+            for (int b = 0; b < WIDE; b++) {                                                     \
+                int64_t at = (c + j) * lanes + x + b * LANES, on = (c + j) * stride + x + b * LANES; \
+                vector s = tanh_on ? tanh_of(acc.at[j][b]) : acc.at[j][b];                       \
+                vector y = load(r->y + on), d = load(r->decay + at);                             \
+                vector z = d * load(r->z_in + at) + (r->offset + r->slope * d) * (s - load(r->omega + at) * y); \
+                store(r->z_out + at, z);                                                         \
+                store(r->y_out + on, y + r->dt * z);                                             \
+            }                                                                                    \
+    } while (0)
+    OVER_ROW(STEP, w, 0, lanes)
+#undef STEP
+}
+
+/* Hand row r of state y_{t+1} to the record. */
+static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *row) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    REAL *out = a->out;
+    if (a->keep == SERIES) {
+        if ((t + 1) % a->every) return;
+        int64_t count = a->steps / a->every, i = (t + 1) / a->every - 1;
+        write_row(g, row, g->stride, out + (image * count + i) * f->pixels, r);
+    } else if (a->keep == PROJECT) {
+        write_row(g, row, g->stride, f->buffer + (t - f->filled) * f->pixels, r);
+    } else if (a->keep == MIX) {
+        int64_t plane = g->height * g->width;
+        maps to = {out + image * a->features * plane + r * g->width, plane};
+        combine(to, a->features, (const_maps){row, g->stride}, g->channels, (const REAL *)a->basis + t * g->channels,
+                a->steps * g->channels, 1, g->width, t > 0);
+    } else {
+        for (int64_t c = 0; c < g->channels; c++) {
+            int64_t at = image * f->pixels + (c * g->height + r) * g->width;
+            for (int64_t x = 0; x < g->width; x++) {
+                REAL v = row[c * g->stride + x];
+                /* NaN wins, as in torch.maximum. */
+                if (t == 0 || v > out[at + x] || v != v) out[at + x] = v, a->argmax[at + x] = (int32_t)t;
+            }
+        }
+    }
+}
+
+/* PROJECT: multiply the buffered states y_{filled+1} .. y_t onto the basis. */
+static void flush(forward *f, int64_t image, int64_t t) {
+    const rollout *a = f->a;
+    maps out = {(REAL *)a->out + image * a->features * f->pixels, f->pixels};
+    combine(out, a->features, (const_maps){f->buffer, f->pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
+            a->steps, 1, f->pixels, f->filled > 0);
+    f->filled = t;
+}
+
+/* Advance n steps from t; the state goes from (y[0], z[0]) to (y[1], z[1]). */
+static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t ry = g->ry, window = 2 * ry + 1, wraps = g->boundary == PERIODIC;
+    const int64_t start = wraps ? -(n - 1) * ry : 0;
+    for (int64_t front = start; front < g->height + (n - 1) * ry; front++)
+        for (int64_t k = 1; k <= n; k++) {
+            int64_t r = front - (k - 1) * ry, over = wraps ? (n - k) * ry : 0;
+            if (r < -over || r >= g->height + over) continue;
+            int64_t here = ((r % g->height) + g->height) % g->height;
+            for (int64_t d = -ry; d <= ry; d++) {
+                int64_t e = r + d, lap = ((e % g->height) + g->height) % g->height;
+                if (!wraps) e = lap = source_row(g, e);
+                f->rows[d + ry] = e < 0 && !wraps ? g->zeros
+                                  : k == 1        ? f->y[0] + lap * g->padded
+                                                  : f->y_ring[k - 1] + ((e + n * window) % window) * g->padded;
+            }
+            int64_t zr = (r + n * (ry + 1)) % (ry + 1), yr = (r + n * window) % window;
+            int first = t + k == 1;
+            REAL *y_out = k == n ? f->y[1] + here * g->padded : f->y_ring[k] + yr * g->padded;
+            row_step step = {
+                .rows = f->rows, .y = f->rows[ry], .y_out = y_out,
+                .z_in = k == 1 ? f->z[0] + here * g->plain : f->z_ring[k - 1] + zr * g->plain,
+                .z_out = k == n ? f->z[1] + here * g->plain : f->z_ring[k] + zr * g->plain,
+                .omega = f->omega + here * g->plain,
+                .decay = (first ? f->first_decay : f->decay) + here * g->plain,
+                .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
+                .slope = (REAL)(first ? 0 : a->slope),
+            };
+            step_row(a, g, &f->coupling, &step);
+            fill_halo(g, y_out);
+            if (r == here) emit(f, image, t + k - 1, r, y_out);
+        }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Checkpoint i of an image: y and z, in (n, 2, b, c, y, x). */
+static REAL *checkpoint(const rollout *a, int64_t i, int64_t part, int64_t image, int64_t pixels) {
+    return (REAL *)a->saved + ((i * 2 + part) * a->batch + image) * pixels;
+}
+
+static void forward_image(forward *f, int64_t image) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t at = image * f->pixels;
+    read_padded(g, f->y[0], (const REAL *)a->y0 + at);
+    read_plain(g, f->z[0], a->z0 ? (const REAL *)a->z0 + at : NULL);
+    read_plain(g, f->omega, (const REAL *)a->omega + at);
+    read_plain(g, f->decay, (const REAL *)a->decay + at);
+    if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
+    f->filled = 0;
+    for (int64_t t = 0, n; t < a->steps; t += n) {
+        n = least(a->levels, a->steps - t);
+        if (a->segment) n = least(n, a->segment - t % a->segment);
+        if (a->keep == PROJECT) n = least(n, f->filled + a->block - t);
+        advance(f, image, t, n);
+        REAL *y = f->y[0], *z = f->z[0];
+        f->y[0] = f->y[1], f->y[1] = y, f->z[0] = f->z[1], f->z[1] = z;
+        int64_t now = t + n, over = now == a->steps;
+        if (a->keep == PROJECT && (now - f->filled == a->block || over)) flush(f, image, now);
+        if (a->segment && (now % a->segment == 0 || over)) {
+            int64_t i = (now - 1) / a->segment;
+            write_padded(g, f->y[0], checkpoint(a, i, 0, image, f->pixels));
+            write_plain(g, f->z[0], checkpoint(a, i, 1, image, f->pixels));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/* How one image lies in memory: rows of [channel][x], padded so that vectors need no tails and a stencil no branches.
+ *
+ *     padded row (y, q):  | left | x = 0 .. width-1 | up to a whole vector | right |   per channel, `stride` numbers
+ *     plain row (z, ...): | x = 0 .. width-1 | up to a whole vector |                  per channel, `lanes` numbers
+ *
+ * Halo columns hold what the boundary says; halo rows are never stored: `row_source` tells which row stands for them.
+ */
+
+typedef struct {
+    int64_t channels, height, width, ry, rx, boundary;
+    int64_t left, lanes, stride;      /* of one channel of a row */
+    int64_t padded, plain;            /* of one row: all channels */
+    int64_t *row_source;              /* [height + 4 ry], index shifted by 2 ry; -1: a row of zeros */
+    int64_t *column_source;           /* [2 rx]: left halo, then right halo */
+    lane_mask last;                   /* lanes of the last vector of a row that lie inside the image */
+    REAL *zeros;                      /* a padded row of zeros, at x = 0 */
+} grid;
+
+/* Memory is handed out from one block; with a null base only the size is counted. */
+typedef struct { char *base; size_t used; } arena;
+
+static void *take(arena *a, int64_t count, size_t size) {
+    size_t at = a->used;
+    a->used = (at + (size_t)count * size + 63) & ~(size_t)63;
+    return a->base ? a->base + at : NULL;
+}
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+static int64_t source_of(int64_t i, int64_t size, int64_t boundary) {
+    if (i >= 0 && i < size) return i;
+    if (boundary == FIXED) return -1;
+    int64_t period = boundary == PERIODIC ? size : 2 * size;
+    i = ((i % period) + period) % period;
+    return i < size ? i : 2 * size - 1 - i;
+}
+
+static grid make_grid(const rollout *a, arena *memory) {
+    grid g;
+    g.channels = a->channels, g.height = a->height, g.width = a->width, g.boundary = a->boundary;
+    g.ry = a->kernel_height / 2, g.rx = a->kernel_width / 2;
+    g.lanes = round_up(g.width, LANES);
+    /* The adjoint of a mirror reaches twice as far to both sides. */
+    int64_t reach = round_up(g.rx, LANES) * (a->boundary == REFLECTING ? 2 : 1);
+    g.left = reach;
+    g.stride = reach + g.lanes + reach;
+    g.padded = g.channels * g.stride, g.plain = g.channels * g.lanes;
+    g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
+    g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
+    g.zeros = take(memory, g.padded, sizeof(REAL));
+    int64_t rest = g.width - (g.lanes - LANES);
+    for (int64_t i = 0; i < LANES; i++) g.last[i] = i < rest ? -1 : 0;
+    if (!memory->base) return g;
+    for (int64_t r = -2 * g.ry; r < g.height + 2 * g.ry; r++)
+        g.row_source[r + 2 * g.ry] = source_of(r, g.height, g.boundary);
+    for (int64_t j = 0; j < g.rx; j++) {
+        g.column_source[j] = source_of(j - g.rx, g.width, g.boundary);
+        g.column_source[g.rx + j] = source_of(g.width + j, g.width, g.boundary);
+    }
+    memset(g.zeros, 0, (size_t)g.padded * sizeof(REAL));
+    g.zeros += g.left;
+    return g;
+}
+
+/* A padded plane, pointing at x = 0 of row 0; zeroed once, so that margins start out clean. */
+static REAL *take_padded(arena *memory, const grid *g, int64_t rows) {
+    REAL *p = take(memory, rows * g->padded, sizeof(REAL));
+    if (!p) return NULL;
+    memset(p, 0, (size_t)(rows * g->padded) * sizeof(REAL));
+    return p + g->left;
+}
+
+static REAL *take_plain(arena *memory, const grid *g, int64_t rows) {
+    REAL *p = take(memory, rows * g->plain, sizeof(REAL));
+    if (p) memset(p, 0, (size_t)(rows * g->plain) * sizeof(REAL));
+    return p;
+}
+
+static int64_t source_row(const grid *g, int64_t r) { return g->row_source[r + 2 * g->ry]; }
+
+/* Extend a padded row to both sides as the boundary says. */
+static void fill_halo(const grid *g, REAL *row) {
+    for (int64_t c = 0; c < g->channels; c++, row += g->stride) {
+        if (g->lanes > g->width) memset(row + g->width, 0, (size_t)(g->lanes - g->width) * sizeof(REAL));
+        if (g->boundary == FIXED) continue;
+        for (int64_t j = 0; j < g->rx; j++) {
+            row[j - g->rx] = row[g->column_source[j]];
+            row[g->width + j] = row[g->column_source[g->rx + j]];
+        }
+    }
+}
+
+/* Rows to and from an image (c, y, x) of the caller's. */
+static void read_row(const grid *g, REAL *row, int64_t pitch, const REAL *image, int64_t r) {
+    for (int64_t c = 0; c < g->channels; c++)
+        memcpy(row + c * pitch, image + (c * g->height + r) * g->width, (size_t)g->width * sizeof(REAL));
+}
+
+static void write_row(const grid *g, const REAL *row, int64_t pitch, REAL *image, int64_t r) {
+    for (int64_t c = 0; c < g->channels; c++)
+        memcpy(image + (c * g->height + r) * g->width, row + c * pitch, (size_t)g->width * sizeof(REAL));
+}
+
+static void read_padded(const grid *g, REAL *plane, const REAL *image) {
+    for (int64_t r = 0; r < g->height; r++) {
+        if (image) read_row(g, plane + r * g->padded, g->stride, image, r);
+        else for (int64_t c = 0; c < g->channels; c++)
+            memset(plane + r * g->padded + c * g->stride, 0, (size_t)g->width * sizeof(REAL));
+        fill_halo(g, plane + r * g->padded);
+    }
+}
+
+static void read_plain(const grid *g, REAL *plane, const REAL *image) {
+    if (!image) memset(plane, 0, (size_t)(g->height * g->plain) * sizeof(REAL));
+    else for (int64_t r = 0; r < g->height; r++) read_row(g, plane + r * g->plain, g->lanes, image, r);
+}
+
+static void write_padded(const grid *g, const REAL *plane, REAL *image) {
+    for (int64_t r = 0; r < g->height; r++) write_row(g, plane + r * g->padded, g->stride, image, r);
+}
+
+static void write_plain(const grid *g, const REAL *plane, REAL *image) {
+    for (int64_t r = 0; r < g->height; r++) write_row(g, plane + r * g->plain, g->lanes, image, r);
+}

@@ -1,0 +1,48 @@
+/* All kernels for one type of number and one instruction set: compiled once each with
+ *     -DREAL=float -DREAL_IS_DOUBLE=0 -DVECTOR_BYTES=64 -DNAME=float_avx512 -mavx512f ...
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "rollout.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL_(text) _Pragma(#text)
+#ifdef __clang__
+#define UNROLL(n) UNROLL_(unroll n)
+#else
+#define UNROLL(n) UNROLL_(GCC unroll n)
+#endif
+
+#include "vector.h"
+#include "grid.h"
+#include "stencil.h"
+#include "products.h"
+#include "forward.h"
+#include "adjoint.h"
+
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+
+/* Bytes of scratch memory that one worker needs. */
+int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
+    arena memory = {0};
+    if (back) make_backward(a, &memory);
+    else make_forward(a, &memory);
+    return (int64_t)memory.used;
+}
+
+/* Images worker, worker + workers, ..: which worker takes which image changes no number. */
+void JOIN(NAME, forward)(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
+    arena memory = {scratch, 0};
+    forward f = make_forward(a, &memory);
+    for (int64_t image = worker; image < a->batch; image += workers) forward_image(&f, image);
+}
+
+void JOIN(NAME, backward)(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
+    arena memory = {scratch, 0};
+    backward f = make_backward(a, &memory);
+    for (int64_t image = worker; image < a->batch; image += workers) backward_image(&f, image);
+}

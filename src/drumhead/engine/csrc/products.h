@@ -1,0 +1,92 @@
+/* Small matrix products over pixels: the time projection and its adjoint. */
+
+typedef struct { REAL *data; int64_t pitch; } maps;             /* count maps of pixels, `pitch` apart */
+typedef struct { const REAL *data; int64_t pitch; } const_maps;
+
+/* out[o][p] (+)= sum_i weight[o * wo + i * wi] in[i][p] */
+INLINE void combine_block(const int OUT, const int WIDE, maps out, const_maps in, int64_t inputs, const REAL *weight,
+                          int64_t wo, int64_t wi, int64_t p, int64_t some, int add) {
+    vector acc[DEEPEST][WIDEST];
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) {
+            const REAL *at = out.data + j * out.pitch + p + b * LANES;
+            acc[j][b] = !add ? (vector){0} : some ? load_some(at, some) : load(at);
+        }
+    for (int64_t i = 0; i < inputs; i++) {
+        vector v[WIDEST];
+        for (int b = 0; b < WIDE; b++) {
+            const REAL *at = in.data + i * in.pitch + p + b * LANES;
+            v[b] = some ? load_some(at, some) : load(at);
+        }
+        for (int j = 0; j < OUT; j++)
+            for (int b = 0; b < WIDE; b++) acc[j][b] += weight[j * wo + i * wi] * v[b];
+    }
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) {
+            REAL *at = out.data + j * out.pitch + p + b * LANES;
+            if (some) store_some(at, acc[j][b], some);
+            else store(at, acc[j][b]);
+        }
+}
+
+static void combine(maps out, int64_t outputs, const_maps in, int64_t inputs, const REAL *weight, int64_t wo,
+                    int64_t wi, int64_t pixels, int add) {
+    int64_t p = 0;
+#define COMBINE(WIDE, SOME)                                                                             \
+    do {                                                                                                \
+        int64_t o = 0;                                                                                  \
+        for (; o + 4 <= outputs; o += 4)                                                                \
+            combine_block(4, WIDE, (maps){out.data + o * out.pitch, out.pitch}, in, inputs, weight + o * wo, wo, wi, \
+                          p, SOME, add);                                                                \
+        for (; o < outputs; o++)                                                                        \
+            combine_block(1, WIDE, (maps){out.data + o * out.pitch, out.pitch}, in, inputs, weight + o * wo, wo, wi, \
+                          p, SOME, add);                                                                \
+    } while (0)
+    for (; p + WIDEST * LANES <= pixels; p += WIDEST * LANES) COMBINE(WIDEST, 0);
+    for (; p + LANES <= pixels; p += LANES) COMBINE(1, 0);
+    if (p < pixels) COMBINE(1, pixels - p);
+#undef COMBINE
+}
+
+/* acc[i][j] += sum_p a[i][p] b[j][p], lane by lane: acc holds vectors, reduced once at the end by `reduce`. */
+INLINE void dots_block(const int A, const int B, REAL *acc, int64_t columns, const_maps a, const_maps b,
+                       int64_t pixels) {
+    vector s[4][4];
+    for (int i = 0; i < A; i++)
+        for (int j = 0; j < B; j++) s[i][j] = load(acc + (i * columns + j) * LANES);
+    int64_t p = 0;
+    for (; p + LANES <= pixels; p += LANES) {
+        vector v[4];
+        for (int j = 0; j < B; j++) v[j] = load(b.data + j * b.pitch + p);
+        for (int i = 0; i < A; i++) {
+            vector u = load(a.data + i * a.pitch + p);
+            for (int j = 0; j < B; j++) s[i][j] += u * v[j];
+        }
+    }
+    if (p < pixels)
+        for (int i = 0; i < A; i++) {
+            vector u = load_some(a.data + i * a.pitch + p, pixels - p);
+            for (int j = 0; j < B; j++) s[i][j] += u * load_some(b.data + j * b.pitch + p, pixels - p);
+        }
+    for (int i = 0; i < A; i++)
+        for (int j = 0; j < B; j++) store(acc + (i * columns + j) * LANES, s[i][j]);
+}
+
+static void dots(REAL *acc, const_maps a, int64_t rows, const_maps b, int64_t columns, int64_t pixels) {
+    for (int64_t i = 0; i < rows;) {
+        int64_t deep = rows - i >= 4 ? 4 : 1;
+        for (int64_t j = 0; j < columns;) {
+            int64_t wide = columns - j >= 4 ? 4 : 1;
+            REAL *at = acc + (i * columns + j) * LANES;
+            const_maps u = {a.data + i * a.pitch, a.pitch}, v = {b.data + j * b.pitch, b.pitch};
+            if (deep == 4 && wide == 4) dots_block(4, 4, at, columns, u, v, pixels);
+            else if (deep == 4) dots_block(4, 1, at, columns, u, v, pixels);
+            else if (wide == 4) dots_block(1, 4, at, columns, u, v, pixels);
+            else dots_block(1, 1, at, columns, u, v, pixels);
+            j += wide;
+        }
+        i += deep;
+    }
+}
+
+static REAL reduce(const REAL *acc) { return sum_lanes(load(acc)); }

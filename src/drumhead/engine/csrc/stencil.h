@@ -1,0 +1,91 @@
+/* W * y on a block of OUT channels by WIDE vectors, held in registers; the heart of both directions.
+ *
+ * Taps are packed [block of channels][inner channel][dy][dx][OUT], so that a block reads them in order. A kernel of
+ * 3 x 3 is unrolled, others run in loops.
+ */
+
+#if VECTOR_BYTES == 64 || defined(__aarch64__)
+#define WIDEST 4 /* 32 registers: 16 sums, 4 inputs, one tap */
+#else
+#define WIDEST 2 /* 16 registers */
+#endif
+#define DEEPEST 4
+
+typedef struct {
+    int64_t outer, inner, ky, kx, depthwise;
+    REAL *taps;
+} stencil;
+
+static int64_t block_of(const stencil *s, int64_t c) {
+    int64_t rest = s->outer - c;
+    return s->depthwise || rest < 2 ? 1 : rest < 4 ? 2 : 4;
+}
+
+/* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
+static stencil make_stencil(const rollout *a, int transposed, arena *memory) {
+    stencil s = {a->channels, a->depthwise ? 1 : a->channels, a->kernel_height, a->kernel_width, a->depthwise, NULL};
+    s.taps = take(memory, s.outer * s.inner * s.ky * s.kx, sizeof(REAL));
+    if (!s.taps) return s;
+    const REAL *w = a->kernel;
+    REAL *tap = s.taps;
+    for (int64_t c = 0; c < s.outer; c += block_of(&s, c))
+        for (int64_t i = 0; i < s.inner; i++)
+            for (int64_t dy = 0; dy < s.ky; dy++)
+                for (int64_t dx = 0; dx < s.kx; dx++)
+                    for (int64_t j = 0; j < block_of(&s, c); j++) {
+                        int64_t out = c + j, in = i, y = dy, x = dx;
+                        if (transposed) {
+                            y = s.ky - 1 - dy, x = s.kx - 1 - dx;
+                            if (!s.depthwise) out = i, in = c + j;
+                        }
+                        *tap++ = w[((out * s.inner + in) * s.ky + y) * s.kx + x];
+                    }
+    return s;
+}
+
+typedef struct { vector at[DEEPEST][WIDEST]; } sums;
+
+/* `rows` point at x = 0 of channel 0 of the ky rows that a stencil sees. */
+INLINE sums convolve(const stencil *s, const int OUT, const int WIDE, const int64_t KY, const int64_t KX,
+                     const REAL *const *rows, int64_t stride, int64_t c, int64_t x) {
+    sums acc;
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) acc.at[j][b] = (vector){0};
+    const REAL *tap = s->taps + c * s->inner * KY * KX;
+    int64_t first = s->depthwise ? c : 0;
+    for (int64_t i = first; i < first + s->inner; i++)
+        for (int64_t dy = 0; dy < KY; dy++) {
+            const REAL *row = rows[dy] + i * stride + x - KX / 2;
+            UNROLL(3)
+            for (int64_t dx = 0; dx < KX; dx++, tap += OUT) {
+                vector y[WIDEST];
+                for (int b = 0; b < WIDE; b++) y[b] = load(row + dx + b * LANES);
+                for (int j = 0; j < OUT; j++)
+                    for (int b = 0; b < WIDE; b++) acc.at[j][b] += tap[j] * y[b];
+            }
+        }
+    return acc;
+}
+
+/* Run BODY(OUT, WIDE, KY, KX) over all channels and columns of a row, with constants the compiler can unroll. */
+#define OVER_COLUMNS(BODY, OUT, KY, KX, x, limit)                                   \
+    do {                                                                            \
+        for (; WIDEST == 4 && x + 4 * LANES <= limit; x += 4 * LANES) BODY(OUT, WIDEST, KY, KX); \
+        for (; x + 2 * LANES <= limit; x += 2 * LANES) BODY(OUT, 2, KY, KX);        \
+        for (; x + LANES <= limit; x += LANES) BODY(OUT, 1, KY, KX);                \
+    } while (0)
+
+#define OVER_ROW(BODY, s, from, limit)                                              \
+    for (int64_t c = 0, deep; c < (s)->outer; c += deep) {                          \
+        int64_t x = from;                                                           \
+        deep = block_of(s, c);                                                      \
+        if ((s)->ky == 3 && (s)->kx == 3) {                                         \
+            if (deep == 4) OVER_COLUMNS(BODY, 4, 3, 3, x, limit);                   \
+            else if (deep == 2) OVER_COLUMNS(BODY, 2, 3, 3, x, limit);              \
+            else OVER_COLUMNS(BODY, 1, 3, 3, x, limit);                             \
+        } else {                                                                    \
+            if (deep == 4) OVER_COLUMNS(BODY, 4, (s)->ky, (s)->kx, x, limit);       \
+            else if (deep == 2) OVER_COLUMNS(BODY, 2, (s)->ky, (s)->kx, x, limit);  \
+            else OVER_COLUMNS(BODY, 1, (s)->ky, (s)->kx, x, limit);                 \
+        }                                                                           \
+    }

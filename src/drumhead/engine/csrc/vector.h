@@ -1,0 +1,57 @@
+/* Vectors of REAL, and the two nonlinearities. Written with the vector extensions of GCC and Clang, so that one source
+ * serves every instruction set; VECTOR_BYTES is 16, 32 or 64. */
+
+#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+
+typedef REAL vector __attribute__((vector_size(VECTOR_BYTES)));
+typedef REAL vector_at __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#if REAL_IS_DOUBLE
+typedef int64_t lane_mask __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef int32_t lane_mask __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+
+INLINE vector load(const REAL *p) { return *(const vector_at *)p; }
+INLINE void store(REAL *p, vector v) { *(vector_at *)p = v; }
+INLINE vector splat(REAL s) { return s - (vector){0}; }
+INLINE vector choose(lane_mask m, vector a, vector b) {
+    return (vector)(((lane_mask)a & m) | ((lane_mask)b & ~m));
+}
+
+/* Only the first n lanes are touched; the others read as 0. */
+INLINE vector load_some(const REAL *p, int64_t n) {
+    vector v = {0};
+    memcpy(&v, p, (size_t)n * sizeof(REAL));
+    return v;
+}
+INLINE void store_some(REAL *p, vector v, int64_t n) { memcpy(p, &v, (size_t)n * sizeof(REAL)); }
+
+INLINE REAL sum_lanes(vector v) {
+    REAL s = 0;
+    for (int64_t i = 0; i < LANES; i++) s += v[i];
+    return s;
+}
+
+/* tanh as x P(x^2) / Q(x^2), relative error 3e-7 in float (diagnostics/fit_tanh.py). Comparisons, not min and max, so
+ * that NaN stays NaN. Double precision takes the library's tanh: it serves gradient checks. */
+INLINE vector tanh_of(vector x) {
+#if REAL_IS_DOUBLE
+    for (int64_t i = 0; i < LANES; i++) x[i] = tanh(x[i]);
+    return x;
+#else
+    x = choose(x > splat(9.0f), splat(9.0f), x);
+    x = choose(x < splat(-9.0f), splat(-9.0f), x);
+    vector u = x * x;
+    vector p = splat(1.33545448e-08f);
+    p = p * u + 2.06089952e-05f;
+    p = p * u + 0.00349558276f;
+    p = p * u + 0.133810211f;
+    p = p * u + 0.999999979f;
+    vector q = splat(7.7765096e-07f);
+    q = q * u + 0.000328562608f;
+    q = q * u + 0.0258769618f;
+    q = q * u + 0.467143367f;
+    q = q * u + 1.0f;
+    return x * p / q;
+#endif
+}

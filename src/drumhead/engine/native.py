@@ -1,0 +1,223 @@
+"""The C engine: one call for a whole rollout or its adjoint, images shared out over threads.
+
+The library is plain C behind ctypes: it knows neither Python nor torch, so one build serves every version of both.
+Which thread computes which image changes no number.
+"""
+
+import ctypes
+import math
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from drumhead.engine import build
+from drumhead.engine.plan import Rollout
+from drumhead.errors import DrumheadError
+
+BOUNDARIES = ("periodic", "fixed", "reflecting")
+KEEPS = ("series", "project", "mix", "max")
+ISAS = ("base", "avx2", "avx512")
+LEVELS = 8  # steps that travel over the grid together once the state leaves the second-level cache
+BLOCK = 20  # states per matrix product of a projection
+# The reversal divides by decay at each step, so errors grow by 1 / decay: e^7 over a segment still leaves gradients of
+# float32 at 1e-5, and beyond that a segment is recomputed and stored instead.
+GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
+
+_INTEGERS = (
+    "bytes", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
+    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "segment", "stored", "levels", "block",
+    "reduced",
+)  # fmt: skip
+_NUMBERS = (
+    "dt", "offset", "slope", "first_offset",
+)  # fmt: skip
+_POINTERS = (
+    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "grad_out", "grad_y0",
+    "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis", "error",
+)  # fmt: skip
+
+
+class _Struct(ctypes.Structure):
+    """`rollout` of csrc/rollout.h, field by field."""
+
+    _fields_ = (
+        [(name, ctypes.c_int64) for name in _INTEGERS]
+        + [(name, ctypes.c_double) for name in _NUMBERS]
+        + [(name, ctypes.c_void_p) for name in _POINTERS]
+    )
+
+
+@lru_cache
+def library() -> ctypes.CDLL | None:
+    """Return the loaded library, compiled if need be; None where that is impossible."""
+    path = build.find()
+    if path is None:
+        return None
+    lib = ctypes.CDLL(str(path))
+    lib.drumhead_best_isa.restype = lib.drumhead_struct_bytes.restype = lib.drumhead_workspace.restype = ctypes.c_int64
+    lib.drumhead_workspace.argtypes = [ctypes.c_void_p, ctypes.c_int64]
+    for call in (lib.drumhead_forward, lib.drumhead_backward):
+        call.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+        call.restype = None
+    if lib.drumhead_struct_bytes() != ctypes.sizeof(_Struct):
+        raise DrumheadError(f"{path} was built from other sources; remove it, and it is built again")
+    return lib
+
+
+def isa() -> str:
+    """Return the instruction set in use: "avx512", "avx2" or "base"; $DRUMHEAD_ISA can ask for a lesser one."""
+    return ISAS[_isa()]
+
+
+@lru_cache
+def _isa() -> int:
+    import os
+
+    lib = library()
+    assert lib is not None
+    best, wanted = int(lib.drumhead_best_isa()), os.environ.get("DRUMHEAD_ISA")
+    if wanted is None:
+        return best
+    if wanted not in ISAS[: best + 1]:
+        raise DrumheadError(f"DRUMHEAD_ISA={wanted!r}: this processor has {', '.join(ISAS[: best + 1])}")
+    return ISAS.index(wanted)
+
+
+def forward(
+    plan: Rollout,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x) and, for "max", the step of each maximum."""
+    inputs = _contiguous(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis)
+    out = y0.new_empty(plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0]))
+    saved = y0.new_empty((plan.segments(), 2, *y0.shape))
+    argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
+    struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax})
+    _run("forward", struct)
+    return out, saved, argmax
+
+
+def backward(
+    plan: Rollout,
+    grad_out: Tensor,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+    saved: Tensor,
+    argmax: Tensor,
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor]:
+    """Return the gradients in the order of the inputs, then the largest reconstruction error of each image."""
+    inputs = _contiguous(
+        y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis,
+        saved=saved, argmax=argmax, grad_out=grad_out,
+    )  # fmt: skip
+    batch = y0.shape[0]
+    grads = {
+        "grad_y0": torch.empty_like(inputs["y0"]),
+        "grad_z0": None if z0 is None else torch.empty_like(inputs["y0"]),
+        "grad_omega": torch.empty_like(inputs["y0"]),
+        "grad_decay": torch.empty_like(inputs["y0"]),
+        "grad_first_decay": None if first_decay is None else torch.empty_like(inputs["y0"]),
+        "grad_kernel": kernel.new_empty((batch, *kernel.shape)),
+        "grad_basis": None if basis is None else basis.new_empty((batch, *basis.shape)),
+        "error": y0.new_empty(batch, dtype=torch.float64),
+    }
+    struct = _struct(plan, inputs | grads)
+    struct.stored = not reversible(plan, decay)
+    _run("backward", struct)
+    grads["grad_kernel"] = grads["grad_kernel"].sum(0)
+    if basis is not None:
+        grads["grad_basis"] = grads["grad_basis"].sum(0)
+    return tuple(grads.values())  # type: ignore[return-value]
+
+
+def reversible(plan: Rollout, decay: Tensor) -> bool:
+    """Say whether a segment can be walked backwards: its errors grow by 1 / decay at each step."""
+    least = float(decay.min())
+    return least > 0 and -plan.segment * math.log(least) <= GROWTH[decay.dtype]
+
+
+def _contiguous(**tensors: Tensor | None) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}
+
+
+def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
+    y0, kernel, basis = tensors["y0"], tensors["kernel"], tensors.get("basis")
+    assert y0 is not None
+    assert kernel is not None
+    batch, channels, height, width = y0.shape
+    state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
+    struct = _Struct(
+        bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=_isa(),
+        batch=batch, channels=channels, height=height, width=width,
+        kernel_height=kernel.shape[2], kernel_width=kernel.shape[3],
+        depthwise=kernel.shape[1] == 1,
+        steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
+        every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
+        levels=min(LEVELS, plan.steps) if state > second_level_cache() else 1, block=min(BLOCK, plan.steps),
+        reduced=plan.reduced, dt=plan.dt, offset=plan.offset, slope=plan.slope, first_offset=plan.first_offset,
+    )  # fmt: skip
+    for name, tensor in tensors.items():
+        setattr(struct, name, None if tensor is None else tensor.data_ptr())
+    struct.keep_alive = tensors  # the struct holds bare addresses
+    return struct
+
+
+@lru_cache
+def second_level_cache() -> int:
+    """Return the size of a core's second-level cache in bytes, 1 MiB where the system does not say."""
+    import os
+
+    try:
+        return max(os.sysconf("SC_LEVEL2_CACHE_SIZE"), 1 << 18)
+    except (ValueError, OSError):
+        return 1 << 20
+
+
+_local = threading.local()
+
+
+def _scratch(size: int) -> Tensor:
+    """Return a block of memory that this thread keeps between calls: fresh pages cost more than the arithmetic."""
+    block = getattr(_local, "block", None)
+    if block is None or block.numel() < size:
+        block = _local.block = torch.empty(size, dtype=torch.uint8)
+    return block
+
+
+@lru_cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="drumhead")
+
+
+def _run(direction: str, struct: _Struct) -> None:
+    lib = library()
+    assert lib is not None
+    call: Callable[..., None] = getattr(lib, f"drumhead_{direction}")
+    size = lib.drumhead_workspace(ctypes.byref(struct), direction == "backward")
+    workers = max(1, min(torch.get_num_threads(), struct.batch))
+
+    def work(worker: int) -> None:
+        call(ctypes.byref(struct), worker, workers, _scratch(size).data_ptr())
+
+    if workers == 1:
+        work(0)
+    else:
+        others = [_pool(workers - 1).submit(work, worker) for worker in range(1, workers)]
+        work(0)
+        for other in others:
+            other.result()

@@ -1,0 +1,47 @@
+"""What an engine is asked to do, in plain numbers: the one recursion of `drumhead.propagate` and what to keep of it."""
+
+from dataclasses import dataclass
+
+SEGMENT = 10  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """z <- decay z + gain (phi(W * y) - omega y), y <- y + dt z, with gain = offset + slope decay; T times.
+
+    The first step takes the scalar gain `first_offset` and, if there is one, a decay map of its own.
+    """
+
+    steps: int
+    dt: float
+    offset: float
+    slope: float
+    first_offset: float
+    tanh: bool
+    boundary: str
+    """"periodic", "fixed" or "reflecting"; absorbing is a margin that `propagate` adds and removes."""
+    keep: str
+    """"series": each `every`-th state; "project": basis (k, t) over time; "mix": basis (k, t, c) over time and
+    channels; "max": the largest value and when it was."""
+    every: int = 1
+    segment: int = 0
+    """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
+    reduced: bool = False
+    """Products of the coupling in bfloat16, sums and state in float32, where an engine can."""
+
+    def segments(self) -> int:
+        """Return how many checkpoints are kept."""
+        return -(-self.steps // self.segment) if self.segment else 0
+
+    def shape(self, y0: tuple[int, ...], features: int) -> tuple[int, ...]:
+        """Return the shape of what is kept for an initial state (b, c, y, x)."""
+        b, c, y, x = y0
+        match self.keep:
+            case "series":
+                return (b, self.steps // self.every, c, y, x)
+            case "project":
+                return (b, features, c, y, x)
+            case "mix":
+                return (b, features, y, x)
+            case _:
+                return (b, c, y, x)

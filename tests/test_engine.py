@@ -1,0 +1,271 @@
+"""The engines against the loop: values, gradients, every record, every size, every instruction set."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import drumhead as dh
+from drumhead.engine import native, ops, plan
+
+pytestmark = pytest.mark.skipif(native.library() is None, reason="no C compiler")
+
+RECORDS = ("all", "every", "last", "mean", "max", "project", "mix", "fourier")
+TENSORS = ("y0", "omega", "alpha", "kernel", "z0", "basis")
+
+
+def case(
+    seed, b=2, c=2, h=6, w=5, steps=23, depthwise=False, ky=3, kx=3, moving=True, dtype=torch.float64, damping=2.0
+):
+    g = torch.Generator().manual_seed(seed)
+    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype).requires_grad_()  # noqa: E731
+    lift = lambda *shape: (damping * torch.rand(*shape, generator=g, dtype=torch.float64)).to(dtype).requires_grad_()  # noqa: E731
+    return {
+        "y0": draw(b, c, h, w),
+        "omega": lift(b, c, h, w),
+        "alpha": lift(b, c, h, w),
+        "kernel": (0.2 * draw(c, 1 if depthwise else c, ky, kx)).detach().requires_grad_(),
+        "z0": draw(b, c, h, w) if moving else None,
+        "basis": draw(4, steps),
+        "mixture": draw(5, steps, c),
+        "steps": steps,
+    }
+
+
+def record_of(name, given):
+    return {
+        "all": dh.All(),
+        "every": dh.Every(3),
+        "last": dh.Last(),
+        "mean": dh.Mean(),
+        "max": dh.Max(),
+        "project": dh.Project(given["basis"]),
+        "mix": dh.Mix(given["mixture"]),
+        "fourier": dh.Fourier(5),
+    }[name]
+
+
+def outcome(backend, name, given, **options):
+    """Return what is kept and every gradient."""
+    leaves = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "z0", "basis", "mixture") if given[k] is not None}
+    for leaf in leaves.values():
+        leaf.grad = None
+    fields = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "z0", "steps")}
+    out = dh.propagate(
+        **fields, dt=0.2, record=record_of(name, given), backend=backend, check_stability=False, **options
+    )
+    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(out.dtype)
+    (out * weights).sum().backward()
+    return out.detach(), {k: v.grad for k, v in leaves.items() if v.grad is not None}
+
+
+def compare(name, given, tolerance, **options):
+    expected, wanted = outcome("eager", name, given, **options)
+    found, gradients = outcome("native", name, given, **options)
+    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * float(expected.abs().max()))
+    assert gradients.keys() == wanted.keys()
+    for key, gradient in gradients.items():
+        atol = tolerance * float(wanted[key].abs().max() + 1e-30)
+        torch.testing.assert_close(gradient, wanted[key], rtol=0, atol=atol, msg=f"gradient of {key}")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6), b=st.integers(1, 3), c=st.integers(1, 6), h=st.integers(1, 9), w=st.integers(1, 40),
+    steps=st.integers(3, 27), depthwise=st.booleans(), ky=st.sampled_from([1, 3, 5]), kx=st.sampled_from([1, 3, 5]),
+    moving=st.booleans(), name=st.sampled_from(RECORDS),
+    boundary=st.sampled_from(["periodic", "fixed", "reflecting", "absorbing"]),
+    nonlinearity=st.sampled_from(["tanh", "linear"]), integrator=st.sampled_from(["euler", "verlet"]),
+)  # fmt: skip
+def test_any_propagation_in_double_precision(name, boundary, nonlinearity, integrator, steps, **sizes):
+    name = "last" if name == "fourier" and steps < 8 else name
+    compare(name, case(steps=steps, **sizes), 1e-9, boundary=boundary, nonlinearity=nonlinearity, integrator=integrator)
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDS if name != "max"])
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize(("c", "h", "w"), [(2, 16, 64), (5, 9, 37), (16, 8, 48)])
+def test_single_precision_to_1e_5(name, depthwise, c, h, w):
+    compare(name, case(3, c=c, h=h, w=w, depthwise=depthwise, dtype=torch.float32, damping=0.3), 1e-5)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
+@pytest.mark.parametrize("radius", [0, 1, 2])
+@pytest.mark.parametrize("name", ["all", "project", "mix", "max"])
+def test_steps_that_travel_together_change_nothing(boundary, radius, name, monkeypatch):
+    given = case(5, c=3, h=7, w=9, ky=2 * radius + 1, kx=2 * radius + 1, steps=29)
+    monkeypatch.setattr(native, "second_level_cache", lambda: 0)
+    compare(name, given, 1e-9, boundary=boundary)
+
+
+@pytest.mark.parametrize("damping", [0.0, 4.5, 5.0, 30.0])
+def test_strong_damping_is_stored_instead_of_reversed(damping):
+    """With dt = 0.2, damping 5 makes decay 0 and 30 makes it negative: nothing to divide by."""
+    given = case(7)
+    given["alpha"] = torch.full_like(given["y0"], damping).requires_grad_()
+    compare("all", given, 1e-9, integrator="euler", boundary="reflecting")
+    compare("project", given, 1e-9, integrator="euler")
+
+
+def test_gradients_are_those_of_finite_differences():
+    given = case(11, b=1, c=2, h=3, w=4, steps=7)
+    names = ("y0", "omega", "alpha", "kernel", "z0", "basis")
+
+    def kept(y0, omega, alpha, kernel, z0, basis):
+        return dh.propagate(
+            y0, omega, alpha, kernel, z0=z0, steps=7, dt=0.2, record=dh.Project(basis), integrator="verlet",
+            backend="native",
+        )  # fmt: skip
+
+    assert torch.autograd.gradcheck(kept, [given[name] for name in names])
+
+
+@pytest.mark.parametrize(("name", "keep"), [("all", "series"), ("project", "project"), ("mix", "mix"), ("max", "max")])
+def test_the_operator_keeps_torchs_rules(name, keep):
+    given = case(13, b=2, c=2, h=4, w=5, steps=7)
+    basis = {"project": given["basis"], "mix": given["mixture"]}.get(keep)
+    decay = (1 - 0.1 * given["alpha"]).detach().requires_grad_()
+    numbers = (7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, 1, 3, False)
+    arguments = (given["y0"], None, given["omega"], decay, None, given["kernel"], basis, *numbers)
+    torch.library.opcheck(ops.rollout, arguments)
+
+
+def test_threads_change_no_number():
+    given, threads = case(17, b=5, dtype=torch.float32), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one, first = outcome("native", "project", given)
+        torch.set_num_threads(3)
+        three, second = outcome("native", "project", given)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(one, three)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("isa", native.ISAS)
+def test_every_instruction_set_gives_the_same(isa):
+    """In a process of its own, because the choice is made once."""
+    if native.ISAS.index(isa) > native.library().drumhead_best_isa():
+        pytest.skip(f"this processor has no {isa}")
+    code = """
+import sys; sys.path.insert(0, "tests")
+import torch; from drumhead.engine import native; from test_engine import case, compare, RECORDS
+assert native.isa() == sys.argv[1]
+for name in RECORDS:
+    for c in (1, 2, 7):
+        compare(name, case(c, c=c, h=5, w=21), 1e-9, boundary="reflecting")
+        if name != "max":
+            compare(name, case(c, c=c, h=5, w=21, dtype=torch.float32, damping=0.3), 1e-5)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, isa], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_nothing_is_kept_when_no_gradient_is_asked_for(monkeypatch):
+    plans = []
+    monkeypatch.setattr(native, "forward", lambda p, *a, real=native.forward: plans.append(p) or real(p, *a))
+    given = case(19)
+    fields = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "steps")}
+    with torch.no_grad():
+        dh.propagate(**fields, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
+    dh.propagate(**fields, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
+    assert [p.segment for p in plans] == [0, plan.SEGMENT]
+
+
+def test_nan_stays_nan():
+    y0 = torch.zeros(1, 1, 8, 40)
+    y0[0, 0, 4, 20] = torch.nan
+    options = {"steps": 2, "dt": 0.1, "check_stability": False}
+    for record in (dh.Last(), dh.Max(), dh.Mean()):
+        last, eager = (
+            dh.propagate(y0, 0.0, 0.0, dh.laplacian(1), record=record, backend=backend, **options)
+            for backend in ("native", "eager")
+        )
+        assert torch.equal(last.isnan(), eager.isnan())
+
+
+def test_the_self_check_sees_a_bad_reversal(monkeypatch):
+    given = case(23, dtype=torch.float32)
+    with dh.engine.checking():
+        outcome("native", "last", given)
+    monkeypatch.setitem(native.GROWTH, torch.float32, 1e9)
+    given["alpha"] = torch.full_like(given["y0"], 4.99).requires_grad_()
+    with dh.engine.checking(), pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"):
+        outcome("native", "last", given)
+
+
+def test_second_derivatives_say_where_to_go():
+    given = case(29)
+    fields = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "steps")}
+    out = dh.propagate(**fields, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
+    (gradient,) = torch.autograd.grad(out.sum(), given["y0"], create_graph=True)
+    with pytest.raises(dh.DrumheadError, match="backend='eager'"):
+        gradient.sum().backward()
+
+
+def test_auto_takes_the_loop_where_an_engine_cannot_help():
+    y0 = torch.randn(1, 1, 4, 4)
+    pick = lambda y, streams=True: dh.engine.pick("auto", y, (y,), streams)  # noqa: E731
+    assert pick(y0) == "native"
+    assert pick(y0.double()) == "eager"
+    assert pick(y0.bfloat16()) == "eager"
+    assert pick(y0, streams=False) == "eager"
+    with dh.engine.using("eager"):
+        assert pick(y0) == "eager"
+
+    def energy(y):
+        kernel = dh.laplacian(1).to(y.dtype)
+        kept = dh.propagate(y, 0.0, 0.0, kernel, steps=3, dt=0.1, record=dh.Last(), check_stability=False)
+        return kept.square().sum()
+
+    hessian = torch.func.hessian(energy)(y0.double())
+    assert hessian.shape == (1, 1, 4, 4, 1, 1, 4, 4)
+    _, tangent = torch.func.jvp(energy, (y0,), (torch.ones_like(y0),))
+    assert tangent.isfinite()
+
+
+BAD = {
+    "steps": ({"steps": 0}, "steps=0"),
+    "every": ({"every": 9}, "every=9"),
+    "boundary": ({"boundary": "absorbing"}, "an engine knows 'periodic'"),
+    "keep": ({"keep": "all"}, "keep='all'"),
+    "omega": ({"omega": torch.ones(1, 2, 4, 4)}, r"omega: got the shape \(1, 2, 4, 4\)"),
+    "kernel": ({"kernel": torch.ones(2, 2, 2, 3)}, "odd sides"),
+    "channels": ({"kernel": torch.ones(3, 3, 3, 3)}, r"kernel: got the shape \(3, 3, 3, 3\)"),
+    "dtype": ({"decay": torch.ones(1, 2, 4, 5, dtype=torch.float64)}, "decay is torch.float64"),
+    "half": ({"y0": torch.ones(1, 2, 4, 5).half()}, "y0 is torch.float16|omega is"),
+    "basis": ({"keep": "project", "basis": torch.ones(3, 4)}, r"basis: got the shape \(3, 4\)"),
+    "no basis": ({"keep": "mix"}, "needs a basis"),
+    "empty": ({"y0": torch.ones(0, 2, 4, 5)}, "non-empty"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_to_the_operator_is_an_error(bad):
+    change, message = BAD[bad]
+    field = torch.ones(1, 2, 4, 5)
+    good = {
+        "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None, "kernel": torch.ones(2, 2, 3, 3),
+        "basis": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1, "tanh": True,
+        "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
+    }  # fmt: skip
+    with pytest.raises(dh.DrumheadError, match=message):
+        ops.rollout(*(good | change).values())
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("layout", ["transposed", "expanded"])
+def test_strides_do_not_matter(depthwise, layout):
+    given = case(31, h=6, w=6, depthwise=depthwise)
+    y0 = given["y0"].detach()
+    y0 = y0.transpose(2, 3) if layout == "transposed" else y0[:1, :1].expand(2, 2, 6, 6)
+    given["y0"] = y0.requires_grad_()
+    compare("last", given, 1e-9)
