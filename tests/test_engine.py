@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from drumhead.engine import native, ops, plan
+from drumhead.engine import library, native, ops, plan
 
-pytestmark = pytest.mark.skipif(native.library() is None, reason="no C compiler")
+pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
 RECORDS = ("all", "every", "last", "mean", "max", "project", "mix", "fourier")
 TENSORS = ("y0", "omega", "alpha", "kernel", "z0", "basis")
@@ -147,15 +147,15 @@ def test_threads_change_no_number():
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-@pytest.mark.parametrize("isa", native.ISAS)
+@pytest.mark.parametrize("isa", library.ISAS)
 def test_every_instruction_set_gives_the_same(isa):
     """In a process of its own, because the choice is made once."""
-    if native.ISAS.index(isa) > native.library().drumhead_best_isa():
+    if library.ISAS.index(isa) > library.load().drumhead_best_isa():
         pytest.skip(f"this processor has no {isa}")
     code = """
 import sys; sys.path.insert(0, "tests")
-import torch; from drumhead.engine import native; from test_engine import case, compare, RECORDS
-assert native.isa() == sys.argv[1]
+import torch; from drumhead.engine import library; from test_engine import case, compare, RECORDS
+assert library.isa() == sys.argv[1]
 for name in RECORDS:
     for c in (1, 2, 7):
         compare(name, case(c, c=c, h=5, w=21), 1e-9, boundary="reflecting")

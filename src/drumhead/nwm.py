@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from drumhead import stability
+from drumhead import engine, stability
 from drumhead.config import ModelConfig
 from drumhead.encoders import Medium, SeparateEncoders, Stem
 from drumhead.propagate import propagate
 from drumhead.readouts import Head, TimeReadout
-from drumhead.records import All, Record
+from drumhead.records import All, Mix, Record
 from drumhead.segmenter import Segmenter
 
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
@@ -47,6 +47,8 @@ class NeuralWaveMachine(Segmenter):
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images)
         medium, features = self.encoder(images)
+        if self._composes(medium):
+            return self.head.rest(self._propagate(medium, Mix(self._composed())), images.shape[-2:])
         heard = self.readout(self._propagate(medium, self.readout.record()))
         if self.config.skip:
             heard = torch.cat([heard, features], dim=1)
@@ -86,9 +88,23 @@ class NeuralWaveMachine(Segmenter):
         size = size if self.config.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
         return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
 
+    def _composes(self, medium: Medium) -> bool:
+        """Say whether the time map and the head's first layer, both linear, cost less as one map over (t, c)."""
+        config = self.config
+        if config.readout != "linear" or config.skip or config.norm or not config.head:
+            return False
+        t, k, c, h = config.steps, config.time_features, config.channels, config.head[0]
+        return t * c * h < t * k * c + k * c * h and engine.pick("auto", medium.y0, medium, True) != "eager"
+
+    def _composed(self) -> Tensor:
+        """Return that map, (h, t, c)."""
+        first = self.head.layers[0].get_parameter("weight")
+        first = first.view(len(first), self.config.time_features, self.config.channels)
+        return torch.einsum("hkc,kt->htc", first, self.readout.time_map)
+
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
         config = self.config
-        kernel = self.coupling()
+        kernel, reduced = self.coupling(), engine.reduced(medium.y0.device)
         with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
             omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
             return propagate(
@@ -102,6 +118,7 @@ class NeuralWaveMachine(Segmenter):
                 boundary=config.boundary,
                 integrator=config.integrator,
                 record=record,
+                precision="bfloat16" if reduced else "float32",
                 check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
             )
 

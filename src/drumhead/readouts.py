@@ -6,6 +6,7 @@ Both halves look at one pixel at a time: any context comes from the wave.
 import torch
 from torch import Tensor, nn
 
+from drumhead import engine
 from drumhead.config import ModelConfig
 from drumhead.records import Fourier, Last, Max, Mean, Project, Record
 
@@ -63,7 +64,15 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, size: torch.Size) -> Tensor:
         """Return logits (b, classes, y, x) of the given image size."""
-        logits = self.layers(self.norm(features))
+        return self.spread(engine.pointwise(self.norm(features), self.layers), size)
+
+    def rest(self, first: Tensor, size: torch.Size) -> Tensor:
+        """Return the logits, given what the first layer's weights make of the features."""
+        bias = self.layers[0].get_parameter("bias")[:, None, None]
+        return self.spread(engine.pointwise((first + bias).relu(), list(self.layers)[2:]), size)
+
+    def spread(self, logits: Tensor, size: torch.Size) -> Tensor:
+        """Give each pixel its own logits where an oscillator answers for several."""
         if self.stride > 1:
             logits = nn.functional.pixel_shuffle(logits, self.stride)[..., : size[0], : size[1]]
         return logits

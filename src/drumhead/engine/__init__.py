@@ -3,17 +3,17 @@
 native  C on the processor (csrc/, native.py); cuda  one kernel on the GPU (cuda.py); eager is the loop itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drumhead.engine.plan import SEGMENT, Rollout
 from drumhead.engine.watch import checking
 from drumhead.errors import DrumheadError, choose
 
-__all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "run", "using"]
+__all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "pointwise", "reduced", "run", "using"]
 
 BACKENDS = ("auto", "eager", "native", "cuda")
 _preferred = ["auto"]
@@ -40,9 +40,9 @@ def using(backend: str) -> Iterator[None]:
 
 def available() -> dict[str, str]:
     """Return each engine with "yes" or the reason why it cannot run here."""
-    from drumhead.engine import native
+    from drumhead.engine import library
 
-    cpu = "yes" if native.library() else "no C compiler was found and none was built in"
+    cpu = "yes" if library.load() else "no C compiler was found and none was built in"
     gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
     return {"eager": "yes", "native": cpu, "cuda": gpu}
 
@@ -87,9 +87,9 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives need the loop"
     if wanted == "native":
-        from drumhead.engine import native
+        from drumhead.engine import library
 
-        return None if native.library() else "it could not be built (a C compiler is needed)"
+        return None if library.load() else "it could not be built (a C compiler is needed)"
     return None
 
 
@@ -115,3 +115,32 @@ def run(
     return ops.rollout(
         y0, z0, omega.expand(y0.shape), decay.expand(y0.shape), first_decay, kernel, basis, *numbers
     )[0]  # fmt: skip
+
+
+def reduced(device: torch.device) -> bool:
+    """Say whether the caller asked for products in bfloat16, as torch.autocast does."""
+    kind = device.type
+    return torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.bfloat16
+
+
+def pointwise(x: Tensor, layers: Iterable[nn.Module]) -> Tensor:
+    """Apply 1x1 convolutions with ReLU between them; in the C engine where it can, else layer by layer.
+
+    Args:
+        x: features (b, k, y, x).
+        layers: `nn.Conv2d` of size 1 and `nn.ReLU` in turn. Under torch.autocast in bfloat16, products are rounded.
+
+    Returns:
+        (b, n, y, x) in float32 or float64 from the engine, in the layers' own type otherwise.
+    """
+    from drumhead.engine import network
+
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    dtype = convolutions[0].weight.dtype
+    if len(convolutions) <= network.MOST_LAYERS and x.is_cpu and pick("auto", x.to(dtype), (x,), True) == "native":
+        weights = [layer.weight.flatten(1) for layer in convolutions]
+        biases = [layer.bias for layer in convolutions]
+        return network.pointwise(x.to(dtype), weights, biases, reduced(x.device))
+    for layer in layers:
+        x = layer(x)
+    return x

@@ -21,14 +21,16 @@ SOURCES = Path(__file__).parent / "csrc"
 NAME = "libdrumhead_waves" + (".dylib" if sys.platform == "darwin" else ".so")
 # No errno and no traps let square roots and selections become vector instructions; no reordering of sums.
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
+_AVX512 = (
+    "-DVECTOR_BYTES=64", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma",
+    "-mprefer-vector-width=512",
+)  # fmt: skip
 _X86 = {
     "base": ("-DVECTOR_BYTES=16",),
     "avx2": ("-DVECTOR_BYTES=32", "-mavx2", "-mfma"),
-    "avx512": (
-        "-DVECTOR_BYTES=64", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma",
-        "-mprefer-vector-width=512",
-    ),
-}  # fmt: skip
+    "avx512": _AVX512,
+    "bf16": (*_AVX512, "-mavx512bf16"),
+}
 
 
 @lru_cache
@@ -59,6 +61,7 @@ def objects() -> list[tuple[str, tuple[str, ...]]]:
         )
         for real in ("float", "double")
         for isa, flags in sets.items()
+        if (real, isa) != ("double", "bf16")  # bfloat16 stands in for float32 only
     ]
 
 

@@ -1,26 +1,18 @@
-"""The C engine: one call for a whole rollout or its adjoint, images shared out over threads.
-
-The library is plain C behind ctypes: it knows neither Python nor torch, so one build serves every version of both.
-Which thread computes which image changes no number.
-"""
+"""The C engine: one call for a whole rollout or its adjoint."""
 
 import ctypes
 import math
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from drumhead.engine import build
+from drumhead.engine import library
 from drumhead.engine.plan import Rollout
-from drumhead.errors import DrumheadError
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
-ISAS = ("base", "avx2", "avx512")
 LEVELS = 8  # steps that travel over the grid together once the state leaves the second-level cache
 BLOCK = 20  # states per matrix product of a projection
 # The reversal divides by decay at each step, so errors grow by 1 / decay: e^7 over a segment still leaves gradients of
@@ -51,42 +43,6 @@ class _Struct(ctypes.Structure):
     )
 
 
-@lru_cache
-def library() -> ctypes.CDLL | None:
-    """Return the loaded library, compiled if need be; None where that is impossible."""
-    path = build.find()
-    if path is None:
-        return None
-    lib = ctypes.CDLL(str(path))
-    lib.drumhead_best_isa.restype = lib.drumhead_struct_bytes.restype = lib.drumhead_workspace.restype = ctypes.c_int64
-    lib.drumhead_workspace.argtypes = [ctypes.c_void_p, ctypes.c_int64]
-    for call in (lib.drumhead_forward, lib.drumhead_backward):
-        call.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
-        call.restype = None
-    if lib.drumhead_struct_bytes() != ctypes.sizeof(_Struct):
-        raise DrumheadError(f"{path} was built from other sources; remove it, and it is built again")
-    return lib
-
-
-def isa() -> str:
-    """Return the instruction set in use: "avx512", "avx2" or "base"; $DRUMHEAD_ISA can ask for a lesser one."""
-    return ISAS[_isa()]
-
-
-@lru_cache
-def _isa() -> int:
-    import os
-
-    lib = library()
-    assert lib is not None
-    best, wanted = int(lib.drumhead_best_isa()), os.environ.get("DRUMHEAD_ISA")
-    if wanted is None:
-        return best
-    if wanted not in ISAS[: best + 1]:
-        raise DrumheadError(f"DRUMHEAD_ISA={wanted!r}: this processor has {', '.join(ISAS[: best + 1])}")
-    return ISAS.index(wanted)
-
-
 def forward(
     plan: Rollout,
     y0: Tensor,
@@ -103,7 +59,7 @@ def forward(
     saved = y0.new_empty((plan.segments(), 2, *y0.shape))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
     struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax})
-    _run("forward", struct)
+    library.run("", "forward", struct, y0.shape[0])
     return out, saved, argmax
 
 
@@ -138,7 +94,7 @@ def backward(
     }
     struct = _struct(plan, inputs | grads)
     struct.stored = not reversible(plan, decay)
-    _run("backward", struct)
+    library.run("", "backward", struct, batch)
     grads["grad_kernel"] = grads["grad_kernel"].sum(0)
     if basis is not None:
         grads["grad_basis"] = grads["grad_basis"].sum(0)
@@ -155,14 +111,21 @@ def _contiguous(**tensors: Tensor | None) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}
 
 
+@lru_cache
+def _checked() -> bool:
+    library.check_layout("rollout", _Struct)
+    return True
+
+
 def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
+    _checked()
     y0, kernel, basis = tensors["y0"], tensors["kernel"], tensors.get("basis")
     assert y0 is not None
     assert kernel is not None
     batch, channels, height, width = y0.shape
     state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
     struct = _Struct(
-        bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=_isa(),
+        bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,
         kernel_height=kernel.shape[2], kernel_width=kernel.shape[3],
         depthwise=kernel.shape[1] == 1,
@@ -173,7 +136,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     )  # fmt: skip
     for name, tensor in tensors.items():
         setattr(struct, name, None if tensor is None else tensor.data_ptr())
-    struct.keep_alive = tensors  # the struct holds bare addresses
+    struct.keep_alive = tensors  # the struct itself holds bare addresses
     return struct
 
 
@@ -186,38 +149,3 @@ def second_level_cache() -> int:
         return max(os.sysconf("SC_LEVEL2_CACHE_SIZE"), 1 << 18)
     except (ValueError, OSError):
         return 1 << 20
-
-
-_local = threading.local()
-
-
-def _scratch(size: int) -> Tensor:
-    """Return a block of memory that this thread keeps between calls: fresh pages cost more than the arithmetic."""
-    block = getattr(_local, "block", None)
-    if block is None or block.numel() < size:
-        block = _local.block = torch.empty(size, dtype=torch.uint8)
-    return block
-
-
-@lru_cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="drumhead")
-
-
-def _run(direction: str, struct: _Struct) -> None:
-    lib = library()
-    assert lib is not None
-    call: Callable[..., None] = getattr(lib, f"drumhead_{direction}")
-    size = lib.drumhead_workspace(ctypes.byref(struct), direction == "backward")
-    workers = max(1, min(torch.get_num_threads(), struct.batch))
-
-    def work(worker: int) -> None:
-        call(ctypes.byref(struct), worker, workers, _scratch(size).data_ptr())
-
-    if workers == 1:
-        work(0)
-    else:
-        others = [_pool(workers - 1).submit(work, worker) for worker in range(1, workers)]
-        work(0)
-        for other in others:
-            other.result()

@@ -1,19 +1,28 @@
 /* The entry points: pick the kernels for a type of number and what this processor can do. */
 #include <stdint.h>
 
+#include "pointwise.h"
 #include "rollout.h"
 
 typedef struct {
     int64_t (*workspace)(const rollout *, int64_t);
     void (*forward)(const rollout *, int64_t, int64_t, void *);
     void (*backward)(const rollout *, int64_t, int64_t, void *);
+    int64_t (*network_workspace)(const pointwise *, int64_t);
+    void (*network_forward)(const pointwise *, int64_t, int64_t, void *);
+    void (*network_backward)(const pointwise *, int64_t, int64_t, void *);
 } kernels;
 
-#define DECLARE(name)                                           \
-    int64_t name##_workspace(const rollout *, int64_t);         \
-    void name##_forward(const rollout *, int64_t, int64_t, void *); \
-    void name##_backward(const rollout *, int64_t, int64_t, void *);
-#define KERNELS(name) {name##_workspace, name##_forward, name##_backward}
+#define DECLARE(name)                                                          \
+    int64_t name##_workspace(const rollout *, int64_t);                        \
+    void name##_forward(const rollout *, int64_t, int64_t, void *);            \
+    void name##_backward(const rollout *, int64_t, int64_t, void *);           \
+    int64_t name##_network_workspace(const pointwise *, int64_t);              \
+    void name##_network_forward(const pointwise *, int64_t, int64_t, void *);  \
+    void name##_network_backward(const pointwise *, int64_t, int64_t, void *);
+#define KERNELS(name)                                                                          \
+    {name##_workspace,         name##_forward,         name##_backward,                        \
+     name##_network_workspace, name##_network_forward, name##_network_backward}
 
 DECLARE(float_base)
 DECLARE(double_base)
@@ -22,28 +31,31 @@ DECLARE(float_avx2)
 DECLARE(double_avx2)
 DECLARE(float_avx512)
 DECLARE(double_avx512)
+DECLARE(float_bf16)
 static const kernels table[][2] = {
     {KERNELS(float_base), KERNELS(double_base)},
     {KERNELS(float_avx2), KERNELS(double_avx2)},
     {KERNELS(float_avx512), KERNELS(double_avx512)},
+    {KERNELS(float_bf16), KERNELS(double_avx512)},
 };
 #else
 static const kernels table[][2] = {{KERNELS(float_base), KERNELS(double_base)}};
 #endif
 
-/* 0: base, 1: AVX2 and FMA, 2: AVX-512. */
+/* 0: base, 1: AVX2 and FMA, 2: AVX-512, 3: AVX-512 with bfloat16. */
 int64_t drumhead_best_isa(void) {
 #ifdef __x86_64__
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
-        return 2;
+        return __builtin_cpu_supports("avx512bf16") ? 3 : 2;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
 #endif
     return 0;
 }
 
-int64_t drumhead_struct_bytes(void) { return sizeof(rollout); }
+int64_t drumhead_rollout_bytes(void) { return sizeof(rollout); }
+int64_t drumhead_pointwise_bytes(void) { return sizeof(pointwise); }
 
 int64_t drumhead_workspace(const rollout *a, int64_t back) { return table[a->isa][a->is_double].workspace(a, back); }
 
@@ -53,4 +65,16 @@ void drumhead_forward(const rollout *a, int64_t worker, int64_t workers, void *s
 
 void drumhead_backward(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
     table[a->isa][a->is_double].backward(a, worker, workers, scratch);
+}
+
+int64_t drumhead_network_workspace(const pointwise *a, int64_t back) {
+    return table[a->isa][a->is_double].network_workspace(a, back);
+}
+
+void drumhead_network_forward(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+    table[a->isa][a->is_double].network_forward(a, worker, workers, scratch);
+}
+
+void drumhead_network_backward(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+    table[a->isa][a->is_double].network_backward(a, worker, workers, scratch);
 }

@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
+#include "pointwise.h"
 #include "rollout.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -16,12 +20,16 @@
 #define UNROLL(n) UNROLL_(GCC unroll n)
 #endif
 
+#define TILE 256 /* pixels of the pointwise network that go through its layers together */
+
 #include "vector.h"
 #include "grid.h"
 #include "stencil.h"
 #include "products.h"
+#include "reduced.h"
 #include "forward.h"
 #include "adjoint.h"
+#include "network.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -45,4 +53,24 @@ void JOIN(NAME, backward)(const rollout *a, int64_t worker, int64_t workers, voi
     arena memory = {scratch, 0};
     backward f = make_backward(a, &memory);
     for (int64_t image = worker; image < a->batch; image += workers) backward_image(&f, image);
+}
+
+int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
+    arena memory = {0};
+    make_network(a, (int)back, &memory);
+    return (int64_t)memory.used;
+}
+
+/* Tiles worker, worker + workers, .. of all images. */
+void JOIN(NAME, network_forward)(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+    arena memory = {scratch, 0};
+    network n = make_network(a, 0, &memory);
+    int64_t tiles = (a->pixels + TILE - 1) / TILE;
+    for (int64_t i = worker; i < a->batch * tiles; i += workers) network_forward(&n, i / tiles, i % tiles * TILE);
+}
+
+void JOIN(NAME, network_backward)(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+    arena memory = {scratch, 0};
+    network n = make_network(a, 1, &memory);
+    for (int64_t group = worker; group < a->groups; group += workers) network_group(&n, group);
 }

@@ -55,3 +55,33 @@ INLINE vector tanh_of(vector x) {
     return x * p / q;
 #endif
 }
+
+/* A square block of LANES x LANES numbers, in place. */
+#if VECTOR_BYTES == 64 && !REAL_IS_DOUBLE
+INLINE void transpose(vector v[16]) {
+    __m512 a[16], b[16];
+    for (int i = 0; i < 16; i += 4) { /* 4 x 4 within the quarters */
+        __m512d lo = (__m512d)_mm512_unpacklo_ps((__m512)v[i], (__m512)v[i + 1]);
+        __m512d hi = (__m512d)_mm512_unpackhi_ps((__m512)v[i], (__m512)v[i + 1]);
+        __m512d lo2 = (__m512d)_mm512_unpacklo_ps((__m512)v[i + 2], (__m512)v[i + 3]);
+        __m512d hi2 = (__m512d)_mm512_unpackhi_ps((__m512)v[i + 2], (__m512)v[i + 3]);
+        a[i] = (__m512)_mm512_unpacklo_pd(lo, lo2), a[i + 1] = (__m512)_mm512_unpackhi_pd(lo, lo2);
+        a[i + 2] = (__m512)_mm512_unpacklo_pd(hi, hi2), a[i + 3] = (__m512)_mm512_unpackhi_pd(hi, hi2);
+    }
+    for (int i = 0; i < 4; i++) { /* then the quarters themselves */
+        __m512 p = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88), q = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
+        __m512 r = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88), s = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+        b[i] = _mm512_shuffle_f32x4(p, r, 0x88), b[i + 8] = _mm512_shuffle_f32x4(p, r, 0xdd);
+        b[i + 4] = _mm512_shuffle_f32x4(q, s, 0x88), b[i + 12] = _mm512_shuffle_f32x4(q, s, 0xdd);
+    }
+    for (int i = 0; i < 16; i++) v[i] = (vector)b[i];
+}
+#else
+INLINE void transpose(vector *v) {
+    for (int64_t i = 0; i < LANES; i++)
+        for (int64_t j = 0; j < i; j++) {
+            REAL t = v[i][j];
+            v[i][j] = v[j][i], v[j][i] = t;
+        }
+}
+#endif
