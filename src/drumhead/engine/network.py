@@ -4,7 +4,7 @@
 
 The wide readout, not the wave, is most of the arithmetic of the paper's model. Tiles of pixels run through all layers
 at once; the backward pass computes the hidden layers again, so memory holds the features and nothing else. In bfloat16
-(`reduced`) products are rounded and sums are float32, where the processor has the instructions; elsewhere it is float32.
+(`reduced`) products are rounded and sums are float32, where the processor can; elsewhere nothing is rounded.
 """
 
 import ctypes

@@ -22,13 +22,16 @@ typedef struct {
     const REAL **rows;
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
     int64_t pixels, taps;
+    uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
+    uint16_t *g_natural;          /* and with pixels side by side; rows of g_rows features */
+    int64_t g_rows;
 } backward;
 
 static backward make_backward(const rollout *a, arena *memory) {
     backward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     const int64_t h = g->height;
-    f.coupling = make_stencil(a, 0, memory), f.transposed = make_stencil(a, 1, memory);
+    f.coupling = make_stencil(a, 0, (int)g->reduced, memory), f.transposed = make_stencil(a, 1, (int)g->reduced, memory);
     f.pixels = g->channels * h * g->width;
     f.taps = f.coupling.outer * f.coupling.inner * a->kernel_height * a->kernel_width;
     f.y = take_padded(memory, g, h), f.q = take_padded(memory, g, h);
@@ -50,51 +53,27 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.g_basis = take(memory, a->features * a->segment * LANES, sizeof(REAL));
     }
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
+#if CAN_REDUCE
+    if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
+        const int64_t c = g->channels, k = a->features, t = a->steps;
+        f.g_rows = round_up(k, 4);
+        f.mixture = take(memory, t * c * f.g_rows / 2, sizeof(uint32_t));
+        f.g_pairs = take(memory, h * f.g_rows / 2 * g->lanes, sizeof(uint32_t));
+        f.g_natural = take(memory, h * f.g_rows * g->lanes + 2 * LANES, sizeof(uint16_t));
+        if (memory->base) {
+            memset(f.g_pairs, 0, (size_t)(h * f.g_rows / 2 * g->lanes) * sizeof(uint32_t));
+            memset(f.g_natural, 0, (size_t)(h * f.g_rows * g->lanes + 2 * LANES) * sizeof(uint16_t));
+            const REAL *basis = a->basis;
+            for (int64_t i = 0; i < t * c; i++)
+                for (int64_t j = 0; j < f.g_rows; j += 2) {
+                    uint32_t low = j < k ? to_bfloat16(basis[j * t * c + i]) : 0;
+                    uint32_t high = j + 1 < k ? to_bfloat16(basis[(j + 1) * t * c + i]) : 0;
+                    f.mixture[i * f.g_rows / 2 + j / 2] = low | high << 16;
+                }
+        }
+    }
+#endif
     return f;
-}
-
-/* Add the record's gradient of state y_{t+1} to gy, and what that state contributes to the basis' gradient. */
-static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const REAL *y) {
-    const rollout *a = f->a;
-    const grid *g = &f->g;
-    const int64_t plane = g->height * g->width, channels = g->channels;
-    const REAL *grad = a->grad_out;
-    if (a->keep == SERIES) {
-        if ((t + 1) % a->every) return;
-        grad += (image * (a->steps / a->every) + (t + 1) / a->every - 1) * f->pixels;
-    } else if (a->keep == PROJECT) {
-        grad = f->g_states + (t - start) * f->pixels;
-        write_padded(g, y, f->states + (t - start) * f->pixels);
-    } else {
-        grad += image * (a->keep == MIX ? a->features * plane : f->pixels);
-    }
-    if (a->keep == MIX) memset(f->g_basis, 0, (size_t)(a->features * channels * LANES) * sizeof(REAL));
-    for (int64_t r = 0; r < g->height; r++) {
-        REAL *gy = f->gy + r * g->plain;
-        const REAL *row = y + r * g->padded;
-        if (a->keep == MIX) {
-            const_maps from = {grad + r * g->width, plane};
-            combine((maps){gy, g->lanes}, channels, from, a->features, (const REAL *)a->basis + t * channels, 1,
-                    a->steps * channels, g->width, 1);
-            dots(f->g_basis, from, a->features, (const_maps){row, g->stride}, channels, g->width);
-            continue;
-        }
-        for (int64_t c = 0; c < channels; c++) {
-            const int64_t at = (c * g->height + r) * g->width;
-            REAL *to = gy + c * g->lanes;
-            if (a->keep == MAX) {
-                const int32_t *when = a->argmax + image * f->pixels + at;
-                for (int64_t x = 0; x < g->width; x++) to[x] += when[x] == t ? grad[at + x] : 0;
-            } else {
-                for (int64_t x = 0; x < g->width; x++) to[x] += grad[at + x];
-            }
-        }
-    }
-    if (a->keep == MIX)
-        for (int64_t k = 0; k < a->features; k++)
-            for (int64_t c = 0; c < channels; c++)
-                ((REAL *)a->grad_basis)[((image * a->features + k) * a->steps + t) * channels + c] =
-                    reduce(f->g_basis + (k * channels + c) * LANES);
 }
 
 /* One step back at one row, all channels: everything but the coupling's transpose. */
@@ -206,8 +185,103 @@ INLINE void correlate_block(const int OUT, const int WIDE, backward *f, const RE
         for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
 }
 
+#if CAN_REDUCE
+/* The same in bfloat16, 32 pixels at a time: four outer channels by INNER inner ones by WIDE neighbours. */
+INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, const REAL *y, int64_t c, int64_t i,
+                              int64_t dy, int64_t dx, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const stencil *w = &f->coupling;
+    const int64_t window = w->ky * w->kx, next = w->inner * window;
+    REAL *acc = f->g_taps + ((c * w->inner + i) * window + dy * w->kx + dx) * LANES;
+    __m512 s[4][2][3];
+    for (int j = 0; j < 4; j++)
+        for (int k = 0; k < INNER; k++)
+            for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_loadu_ps(acc + (j * next + k * window + b) * LANES);
+    for (int64_t r = from; r < to; r++) {
+        int64_t e = source_row(g, r + dy - g->ry);
+        if (e < 0) continue;
+        const uint16_t *q = natural_of(g, f->q + r * g->padded) + c * g->stride;
+        const uint16_t *row = natural_of(g, y + e * g->padded) + i * g->stride + dx - g->rx;
+        for (int64_t x = 0; x < g->lanes; x += 2 * LANES) {
+            __m512bh v[2][3];
+            for (int k = 0; k < INNER; k++)
+                for (int b = 0; b < WIDE; b++) v[k][b] = (__m512bh)_mm512_loadu_si512(row + k * g->stride + x + b);
+            for (int j = 0; j < 4; j++) {
+                __m512bh u = (__m512bh)_mm512_loadu_si512(q + j * g->stride + x);
+                for (int k = 0; k < INNER; k++)
+                    for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_dpbf16_ps(s[j][k][b], u, v[k][b]);
+            }
+        }
+    }
+    for (int j = 0; j < 4; j++)
+        for (int k = 0; k < INNER; k++)
+            for (int b = 0; b < WIDE; b++) _mm512_storeu_ps(acc + (j * next + k * window + b) * LANES, s[j][k][b]);
+}
+
+/* acc[k][c] += sum over rows [from, to) and pixels of g[k] y[c], both in bfloat16, pixels side by side. */
+static void dots_natural(backward *f, const REAL *y, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const int64_t features = f->a->features, pitch = g->lanes;
+    for (int64_t k = 0; k < features; k += 4)
+        for (int64_t c = 0; c < g->channels; c += 4) {
+            const int64_t some = least(4, features - k);
+            __m512 s[4][4];
+            for (int j = 0; j < 4; j++)
+                for (int i = 0; i < 4; i++)
+                    s[j][i] = j < some ? _mm512_loadu_ps(f->g_basis + ((k + j) * g->channels + c + i) * LANES)
+                                       : _mm512_setzero_ps();
+            for (int64_t r = from; r < to; r++) {
+                const uint16_t *u = f->g_natural + (r * f->g_rows + k) * pitch;
+                const uint16_t *v = natural_of(g, y + r * g->padded) + c * g->stride;
+                for (int64_t x = 0; x < g->width; x += 2 * LANES) {
+                    __m512bh b[4];
+                    for (int i = 0; i < 4; i++) b[i] = (__m512bh)_mm512_loadu_si512(v + i * g->stride + x);
+                    for (int j = 0; j < 4; j++) {
+                        __m512bh a = (__m512bh)_mm512_loadu_si512(u + j * pitch + x);
+                        for (int i = 0; i < 4; i++) s[j][i] = _mm512_dpbf16_ps(s[j][i], a, b[i]);
+                    }
+                }
+            }
+            for (int j = 0; j < some; j++)
+                for (int i = 0; i < 4; i++)
+                    _mm512_storeu_ps(f->g_basis + ((k + j) * g->channels + c + i) * LANES, s[j][i]);
+        }
+}
+
+/* MIX: the gradient of the kept maps in bfloat16, once an image: features in pairs, and pixels side by side. */
+static void reduce_gradient(backward *f, int64_t image) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t plane = g->height * g->width, pitch = g->lanes, pairs = f->g_rows / 2;
+    const REAL *grad = (const REAL *)a->grad_out + image * a->features * plane;
+    for (int64_t r = 0; r < g->height; r++)
+        for (int64_t k = 0; k < a->features; k += 2)
+            for (int64_t x = 0; x < g->width; x += LANES) {
+                const REAL *at = grad + k * plane + r * g->width + x;
+                vector low = load(at), high = k + 1 < a->features ? load(at + plane) : (vector){0};
+                uint16_t *natural = f->g_natural + (r * f->g_rows + k) * pitch + x;
+                _mm512_storeu_si512(f->g_pairs + (r * pairs + k / 2) * pitch + x, interleave(low, high));
+                _mm256_storeu_si256((void *)natural, (__m256i)_mm512_cvtneps_pbh((__m512)low));
+                _mm256_storeu_si256((void *)(natural + pitch), (__m256i)_mm512_cvtneps_pbh((__m512)high));
+            }
+}
+#endif
+
 static void correlate(backward *f, const REAL *y, int64_t from, int64_t to) {
     const stencil *w = &f->coupling;
+#if CAN_REDUCE
+    if (w->pairs) {
+        for (int64_t c = 0; c < w->outer; c += 4)
+            for (int64_t i = 0; i < w->inner; i += 2)
+                for (int64_t dy = 0; dy < w->ky; dy++)
+                    for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
+                        wide = w->kx - dx >= 3 ? 3 : 1;
+                        if (wide == 3) correlate_natural(2, 3, f, y, c, i, dy, dx, from, to);
+                        else correlate_natural(2, 1, f, y, c, i, dy, dx, from, to);
+                    }
+        return;
+    }
+#endif
     for (int64_t c = 0, deep; c < w->outer; c += deep) {
         deep = block_of(w, c);
         for (int64_t i = 0; i < w->inner; i++)
@@ -224,6 +298,59 @@ static void correlate(backward *f, const REAL *y, int64_t from, int64_t to) {
 #undef CORRELATE
                 }
     }
+}
+
+/* Add the record's gradient of state y_{t+1} to gy, and what that state contributes to the basis' gradient. */
+static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const REAL *y) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t plane = g->height * g->width, channels = g->channels;
+    const REAL *grad = a->grad_out;
+    if (a->keep == SERIES) {
+        if ((t + 1) % a->every) return;
+        grad += (image * (a->steps / a->every) + (t + 1) / a->every - 1) * f->pixels;
+    } else if (a->keep == PROJECT) {
+        grad = f->g_states + (t - start) * f->pixels;
+        write_padded(g, y, f->states + (t - start) * f->pixels);
+    } else {
+        grad += image * (a->keep == MIX ? a->features * plane : f->pixels);
+    }
+    if (a->keep == MIX) memset(f->g_basis, 0, (size_t)(a->features * channels * LANES) * sizeof(REAL));
+    for (int64_t r = 0; r < g->height; r++) {
+        REAL *gy = f->gy + r * g->plain;
+        const REAL *row = y + r * g->padded;
+#if CAN_REDUCE
+        if (f->mixture) {
+            const int64_t pairs = f->g_rows / 2;
+            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->lanes, g->lanes, pairs,
+                          f->mixture + t * channels * pairs, pairs, g->lanes, 1);
+            if ((r + 1) % CHUNK == 0 || r + 1 == g->height) dots_natural(f, y, r / CHUNK * CHUNK, r + 1);
+            continue;
+        }
+#endif
+        if (a->keep == MIX) {
+            const_maps from = {grad + r * g->width, plane};
+            combine((maps){gy, g->lanes}, channels, from, a->features, (const REAL *)a->basis + t * channels, 1,
+                    a->steps * channels, g->width, 1);
+            dots(f->g_basis, from, a->features, (const_maps){row, g->stride}, channels, g->width);
+            continue;
+        }
+        for (int64_t c = 0; c < channels; c++) {
+            const int64_t at = (c * g->height + r) * g->width;
+            REAL *to = gy + c * g->lanes;
+            if (a->keep == MAX) {
+                const int32_t *when = a->argmax + image * f->pixels + at;
+                for (int64_t x = 0; x < g->width; x++) to[x] += when[x] == t ? grad[at + x] : 0;
+            } else {
+                for (int64_t x = 0; x < g->width; x++) to[x] += grad[at + x];
+            }
+        }
+    }
+    if (a->keep == MIX)
+        for (int64_t k = 0; k < a->features; k++)
+            for (int64_t c = 0; c < channels; c++)
+                ((REAL *)a->grad_basis)[((image * a->features + k) * a->steps + t) * channels + c] =
+                    reduce(f->g_basis + (k * channels + c) * LANES);
 }
 
 /* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing. */
@@ -251,12 +378,11 @@ static void step_back(backward *f, int64_t t, const REAL *y, const REAL *z_in, R
             .reverse = reverse,
         };
         back_row(a, g, &f->coupling, &back);
-        if (mirrored) {
-            for (int64_t c = 0; c < g->channels && g->lanes > g->width; c++)
-                memset(q + c * g->stride + g->width, 0, (size_t)(g->lanes - g->width) * sizeof(REAL));
-        } else {
-            fill_halo(g, q);
-        }
+        clear_tail(g, q);
+#if CAN_REDUCE
+        if (g->reduced) reduce_row(g, q, 0);
+#endif
+        if (!mirrored && !g->reduced) fill_halo(g, q, g->channels);
         if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, correlated, r + 1), correlated = r + 1;
         if (!mirrored)
             for (; next + ry <= r && next < high; next++) transpose_row(f, next);
@@ -284,7 +410,7 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
                 .slope = (REAL)(first ? 0 : a->slope),
             };
             step_row(a, g, &f->coupling, &step);
-            fill_halo(g, step.y_out);
+            finish_row(g, step.y_out);
         }
 }
 
@@ -318,6 +444,9 @@ static void backward_image(backward *f, int64_t image) {
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
     for (int64_t i = 0; i < g->height * g->plain; i++) f->inverse[i] = f->decay[i] != 0 ? 1 / f->decay[i] : 0;
     a->error[image] = 0;
+#if CAN_REDUCE
+    if (f->mixture) reduce_gradient(f, image);
+#endif
 
     for (int64_t i = count - 1; i >= 0; i--) {
         const int64_t start = i * a->segment, end = least(a->steps, start + a->segment), n = end - start;
@@ -349,7 +478,7 @@ static void backward_image(backward *f, int64_t image) {
                         for (int64_t x = 0; x < g->lanes; x += LANES)
                             store(y + c * g->stride + x, load(y + c * g->stride + x) -
                                                              (REAL)a->dt * load(z + c * g->lanes + x));
-                    fill_halo(g, y);
+                    finish_row(g, y);
                 }
                 step_back(f, t, f->y, f->z, f->z, 1);
             }

@@ -16,12 +16,14 @@ typedef struct {
     REAL **y_ring, **z_ring; /* [levels]: rows between two levels */
     const REAL **rows;       /* [ky] */
     REAL *buffer;            /* PROJECT: states of the current block, each (c, y, x) */
+    uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
     int64_t filled, pixels;
 } forward;
 
 static forward make_forward(const rollout *a, arena *memory) {
-    forward f = {.a = a, .g = make_grid(a, memory), .coupling = make_stencil(a, 0, memory)};
+    forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
+    f.coupling = make_stencil(a, 0, (int)g->reduced, memory);
     for (int i = 0; i < 2; i++) f.y[i] = take_padded(memory, g, g->height);
     for (int i = 0; i < 2; i++) f.z[i] = i && a->levels == 1 ? f.z[0] : take_plain(memory, g, g->height);
     f.omega = take_plain(memory, g, g->height), f.decay = take_plain(memory, g, g->height);
@@ -34,6 +36,12 @@ static forward make_forward(const rollout *a, arena *memory) {
     }
     f.pixels = g->channels * g->height * g->width;
     if (a->keep == PROJECT) f.buffer = take(memory, a->block * f.pixels + LANES, sizeof(REAL));
+#if CAN_REDUCE
+    if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
+        f.mixture = take(memory, a->features * a->steps * g->channels / 2, sizeof(uint32_t));
+        if (f.mixture) pack_weights(f.mixture, a->basis, a->features * a->steps, g->channels);
+    }
+#endif
     return f;
 }
 
@@ -77,6 +85,13 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *ro
     } else if (a->keep == MIX) {
         int64_t plane = g->height * g->width;
         maps to = {out + image * a->features * plane + r * g->width, plane};
+#if CAN_REDUCE
+        if (f->mixture) {
+            combine_pairs(to.data, plane, a->features, (const uint32_t *)pairs_of(g, (REAL *)row), g->stride,
+                          g->channels / 2, f->mixture + t * g->channels / 2, a->steps * g->channels / 2, g->width, t > 0);
+            return;
+        }
+#endif
         combine(to, a->features, (const_maps){row, g->stride}, g->channels, (const REAL *)a->basis + t * g->channels,
                 a->steps * g->channels, 1, g->width, t > 0);
     } else {
@@ -131,7 +146,7 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
                 .slope = (REAL)(first ? 0 : a->slope),
             };
             step_row(a, g, &f->coupling, &step);
-            fill_halo(g, y_out);
+            finish_row(g, y_out);
             if (r == here) emit(f, image, t + k - 1, r, y_out);
         }
 }

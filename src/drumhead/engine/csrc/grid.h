@@ -4,10 +4,13 @@
  *     plain row (z, ...): | x = 0 .. width-1 | up to a whole vector |                  per channel, `lanes` numbers
  *
  * Halo columns hold what the boundary says; halo rows are never stored: `row_source` tells which row stands for them.
+ * Where products are reduced to bfloat16, a padded row carries two more copies of itself behind it (reduced.h):
+ *
+ *     | y, float, per channel | channels in pairs | pixels side by side |
  */
 
 typedef struct {
-    int64_t channels, height, width, ry, rx, boundary;
+    int64_t channels, height, width, ry, rx, boundary, reduced;
     int64_t left, lanes, stride;      /* of one channel of a row */
     int64_t padded, plain;            /* of one row: all channels */
     int64_t *row_source;              /* [height + 4 ry], index shifted by 2 ry; -1: a row of zeros */
@@ -44,7 +47,8 @@ static grid make_grid(const rollout *a, arena *memory) {
     int64_t reach = round_up(g.rx, LANES) * (a->boundary == REFLECTING ? 2 : 1);
     g.left = reach;
     g.stride = reach + g.lanes + reach;
-    g.padded = g.channels * g.stride, g.plain = g.channels * g.lanes;
+    g.reduced = CAN_REDUCE && a->reduced && !a->depthwise && g.channels % 4 == 0 && g.rx;
+    g.padded = g.channels * g.stride * (g.reduced ? 2 : 1), g.plain = g.channels * g.lanes;
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
     g.zeros = take(memory, g.padded, sizeof(REAL));
@@ -79,8 +83,8 @@ static REAL *take_plain(arena *memory, const grid *g, int64_t rows) {
 static int64_t source_row(const grid *g, int64_t r) { return g->row_source[r + 2 * g->ry]; }
 
 /* Extend a padded row to both sides as the boundary says. */
-static void fill_halo(const grid *g, REAL *row) {
-    for (int64_t c = 0; c < g->channels; c++, row += g->stride) {
+static void fill_halo(const grid *g, REAL *row, int64_t channels) {
+    for (int64_t c = 0; c < channels; c++, row += g->stride) {
         if (g->lanes > g->width) memset(row + g->width, 0, (size_t)(g->lanes - g->width) * sizeof(REAL));
         if (g->boundary == FIXED) continue;
         for (int64_t j = 0; j < g->rx; j++) {
@@ -88,6 +92,52 @@ static void fill_halo(const grid *g, REAL *row) {
             row[g->width + j] = row[g->column_source[g->rx + j]];
         }
     }
+}
+
+/* Zeros in the lanes beyond the image. */
+static void clear_tail(const grid *g, REAL *row) {
+    for (int64_t c = 0; c < g->channels && g->lanes > g->width; c++)
+        memset(row + c * g->stride + g->width, 0, (size_t)(g->lanes - g->width) * sizeof(REAL));
+}
+
+#if CAN_REDUCE
+INLINE REAL *pairs_of(const grid *g, REAL *row) { return row + g->channels * g->stride; }
+INLINE uint16_t *natural_of(const grid *g, const REAL *row) {
+    return (uint16_t *)(row - g->left + g->channels * g->stride * 3 / 2) + g->left;
+}
+
+/* The two bfloat16 copies of a row, whose lanes beyond the image are zeros. `halo` extends both, as
+ * for y; without it, as for q, only a torus extends the first, and the second stays zero outside the image. */
+static void reduce_row(const grid *g, REAL *row, int halo) {
+    uint32_t *pairs = (uint32_t *)pairs_of(g, row);
+    uint16_t *natural = natural_of(g, row);
+    for (int64_t c = 0; c < g->channels; c += 2)
+        for (int64_t x = 0; x < g->lanes; x += LANES) {
+            vector low = load(row + c * g->stride + x), high = load(row + (c + 1) * g->stride + x);
+            _mm512_storeu_si512(pairs + c / 2 * g->stride + x, interleave(low, high));
+            _mm256_storeu_si256((void *)(natural + c * g->stride + x), (__m256i)_mm512_cvtneps_pbh((__m512)low));
+            _mm256_storeu_si256((void *)(natural + (c + 1) * g->stride + x), (__m256i)_mm512_cvtneps_pbh((__m512)high));
+        }
+    if (halo || g->boundary == PERIODIC) fill_halo(g, (REAL *)pairs, g->channels / 2);
+    if (halo && g->boundary != FIXED)
+        for (int64_t c = 0; c < g->channels; c++, natural += g->stride)
+            for (int64_t j = 0; j < g->rx; j++) {
+                natural[j - g->rx] = natural[g->column_source[j]];
+                natural[g->width + j] = natural[g->column_source[g->rx + j]];
+            }
+}
+#endif
+
+/* Make a row of y ready to be read by its neighbours. */
+static void finish_row(const grid *g, REAL *row) {
+#if CAN_REDUCE
+    if (g->reduced) {
+        clear_tail(g, row);
+        reduce_row(g, row, 1);
+        return;
+    }
+#endif
+    fill_halo(g, row, g->channels);
 }
 
 /* Rows to and from an image (c, y, x) of the caller's. */
@@ -106,7 +156,7 @@ static void read_padded(const grid *g, REAL *plane, const REAL *image) {
         if (image) read_row(g, plane + r * g->padded, g->stride, image, r);
         else for (int64_t c = 0; c < g->channels; c++)
             memset(plane + r * g->padded + c * g->stride, 0, (size_t)g->width * sizeof(REAL));
-        fill_halo(g, plane + r * g->padded);
+        finish_row(g, plane + r * g->padded);
     }
 }
 

@@ -22,11 +22,18 @@
 
 #define TILE 256 /* pixels of the pointwise network that go through its layers together */
 
+/* Products in bfloat16 need the processor's instructions for them; elsewhere `reduced` is ignored. */
+#if defined(__AVX512BF16__) && !REAL_IS_DOUBLE
+#define CAN_REDUCE 1
+#else
+#define CAN_REDUCE 0
+#endif
+
 #include "vector.h"
+#include "reduced.h"
 #include "grid.h"
 #include "stencil.h"
 #include "products.h"
-#include "reduced.h"
 #include "forward.h"
 #include "adjoint.h"
 #include "network.h"

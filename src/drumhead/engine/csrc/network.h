@@ -8,12 +8,6 @@
  * In bfloat16 two neighbours along the sum share 32 bits, and a lane adds two products at once.
  */
 
-#if defined(__AVX512BF16__) && !REAL_IS_DOUBLE
-#define CAN_REDUCE 1
-#else
-#define CAN_REDUCE 0
-#endif
-
 typedef struct {
     const pointwise *a;
     int64_t inner[MOST_LAYERS + 1];                      /* widths, rounded up to whole vectors */

@@ -2,8 +2,7 @@
  *
  *     pairs    [i / 2][p]: rows i and i + 1 interleaved       natural  [i][p / 2]: pixels p and p + 1 side by side
  */
-#if defined(__AVX512BF16__) && !REAL_IS_DOUBLE
-#include <immintrin.h>
+#if CAN_REDUCE
 
 /* (low, high) -> 32 bits a lane */
 INLINE __m512i interleave(vector low, vector high) {

@@ -14,6 +14,7 @@
 typedef struct {
     int64_t outer, inner, ky, kx, depthwise;
     REAL *taps;
+    uint32_t *pairs; /* the same in bfloat16, neighbouring inner channels together, or NULL */
 } stencil;
 
 static int64_t block_of(const stencil *s, int64_t c) {
@@ -22,9 +23,11 @@ static int64_t block_of(const stencil *s, int64_t c) {
 }
 
 /* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
-static stencil make_stencil(const rollout *a, int transposed, arena *memory) {
-    stencil s = {a->channels, a->depthwise ? 1 : a->channels, a->kernel_height, a->kernel_width, a->depthwise, NULL};
+static stencil make_stencil(const rollout *a, int transposed, int reduced, arena *memory) {
+    stencil s = {a->channels, a->depthwise ? 1 : a->channels, a->kernel_height, a->kernel_width, a->depthwise, NULL, NULL};
     s.taps = take(memory, s.outer * s.inner * s.ky * s.kx, sizeof(REAL));
+    uint32_t *memory_pairs = reduced ? take(memory, s.outer * s.inner * s.ky * s.kx / 2, sizeof(uint32_t)) : NULL;
+    (void)memory_pairs;
     if (!s.taps) return s;
     const REAL *w = a->kernel;
     REAL *tap = s.taps;
@@ -40,6 +43,19 @@ static stencil make_stencil(const rollout *a, int transposed, arena *memory) {
                         }
                         *tap++ = w[((out * s.inner + in) * s.ky + y) * s.kx + x];
                     }
+#if CAN_REDUCE
+    if (!reduced) return s;
+    s.pairs = memory_pairs;
+    const int64_t window = s.ky * s.kx;
+    uint32_t *pair = s.pairs;
+    for (int64_t c = 0; c < s.outer; c += 4)
+        for (int64_t i = 0; i < s.inner; i += 2)
+            for (int64_t d = 0; d < window; d++)
+                for (int64_t j = 0; j < 4; j++) {
+                    const REAL *at = s.taps + c * s.inner * window + (i * window + d) * 4 + j;
+                    *pair++ = to_bfloat16(at[0]) | (uint32_t)to_bfloat16(at[window * 4]) << 16;
+                }
+#endif
     return s;
 }
 
@@ -51,6 +67,26 @@ INLINE sums convolve(const stencil *s, const int OUT, const int WIDE, const int6
     sums acc;
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) acc.at[j][b] = (vector){0};
+#if CAN_REDUCE
+    if (s->pairs) {
+        const uint32_t *pair = s->pairs + c * s->inner / 2 * KY * KX;
+        for (int64_t i = 0; i < s->inner / 2; i++)
+            for (int64_t dy = 0; dy < KY; dy++) {
+                const REAL *row = rows[dy] + (s->inner + i) * stride + x - KX / 2; /* behind the floats: the pairs */
+                UNROLL(3)
+                for (int64_t dx = 0; dx < KX; dx++, pair += OUT) {
+                    __m512bh y[WIDEST];
+                    for (int b = 0; b < WIDE; b++) y[b] = (__m512bh)_mm512_loadu_si512(row + dx + b * LANES);
+                    for (int j = 0; j < OUT; j++) {
+                        __m512bh w = (__m512bh)_mm512_set1_epi32((int)pair[j]);
+                        for (int b = 0; b < WIDE; b++)
+                            acc.at[j][b] = (vector)_mm512_dpbf16_ps((__m512)acc.at[j][b], y[b], w);
+                    }
+                }
+            }
+        return acc;
+    }
+#endif
     const REAL *tap = s->taps + c * s->inner * KY * KX;
     int64_t first = s->depthwise ? c : 0;
     for (int64_t i = first; i < first + s->inner; i++)
