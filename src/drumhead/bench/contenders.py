@@ -1,7 +1,6 @@
 """The contenders: each can take a training step and infer, on the same images with the same parameters."""
 
 import copy
-import importlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from drumhead import engine
 from drumhead.bench.plan import CONTENDERS, TASKS
 from drumhead.bench.published import Published
 from drumhead.errors import DrumheadError, choose
@@ -41,7 +41,7 @@ class Contender:
         """Take a training step without its optimiser, which is the same for all: forward, loss, backward."""
         self.model.train()
         self.model.zero_grad()
-        with using(_backend(self.name)):
+        with engine.using(_backend(self.name)):
             with self._precision():
                 logits = self.model(self.images)
             F.cross_entropy(logits.float(), self.labels).backward()
@@ -49,24 +49,11 @@ class Contender:
     def infer(self) -> Tensor:
         """Return the logits, in evaluation mode without gradients."""
         self.model.eval()
-        with torch.no_grad(), using(_backend(self.name)), self._precision():
+        with torch.no_grad(), engine.using(_backend(self.name)), self._precision():
             return self.model(self.images)
 
     def _precision(self) -> AbstractContextManager:
         return torch.autocast("cpu", torch.bfloat16) if self.name.endswith("-bf16") else nullcontext()
-
-
-def using(backend: str) -> AbstractContextManager:
-    """Choose the engine of the time loop for a while; raise `DrumheadError` if there is no such engine."""
-    try:
-        engine = importlib.import_module("drumhead.engine")
-    except ModuleNotFoundError as error:
-        if error.name != "drumhead.engine":
-            raise
-        if backend == "eager":
-            return nullcontext()
-        raise DrumheadError(f"this version of drumhead has no {backend} engine") from None
-    return engine.using(backend)
 
 
 def _backend(name: str) -> str:

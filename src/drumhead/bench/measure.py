@@ -12,13 +12,15 @@ import numpy as np
 
 from drumhead.bench.plan import WARMUPS
 
+READABLE = 0.2  # seconds; the system counts work in hundredths of a second
+
 
 @dataclass
 class Samples:
     """Seconds per image, one a round; each is the mean of `calls` calls.
 
     `others` is how many cores other processes used meanwhile: threads that wait for a core that somebody else has
-    can make a sample many times slower. None where the system does not say.
+    can make a sample many times slower. None where the system does not say, or the sample was too short for it.
     """
 
     calls: int = 1
@@ -69,7 +71,8 @@ def _sample(call: Callable[[], object], samples: Samples, images: int) -> None:
         call()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     after = _busy()
-    samples.others.append(None if before is None or after is None else max(0.0, (after - before - cpu) / wall))
+    others = None if before is None or after is None else max(0.0, (after - before - cpu) / wall)
+    samples.others.append(others if wall >= READABLE else None)
     samples.wall.append(wall / samples.calls / images)
     samples.cpu.append(cpu / samples.calls / images)
 

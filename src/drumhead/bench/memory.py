@@ -47,7 +47,7 @@ def _measure(name: str, mode: str, case: Case, threads: int) -> int:
     import torch
 
     torch.set_num_threads(threads)
-    small = Case(case.task, side=32, batch=2, steps=4)
+    small = Case(case.task, side=16, batch=2, steps=2)
     call = getattr(assemble([name], small)[name], mode)
     call()  # loads libraries and starts threads
     del call

@@ -107,6 +107,11 @@ class Plan:
         return (4, 12) if self.quick else (50, 100, 200, 400, 1000)
 
     @property
+    def memory_samples(self) -> int:
+        """Processes for each size in the section memory: where an allocator puts things is partly chance."""
+        return 1 if self.quick else 3
+
+    @property
     def sides(self) -> tuple[int, ...]:
         """Sides of the images in the section side."""
         return (32, 64) if self.quick else (64, 128, 256, 512, 1024)

@@ -1,6 +1,7 @@
 """Two pictures of a benchmark: bars of time per image, and how memory and time grow."""
 
 import io
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,11 @@ def _growth(results: dict[str, Any]) -> "Figure":
         axis.tick_params(labelsize=9)
         axis.grid(alpha=0.2)
         axis.spines[["top", "right"]].set_visible(False)
-    _footnote(figure, results, "memory: growth of one call in a fresh process; time: median and quartiles of wall time")
+    _footnote(
+        figure,
+        results,
+        "memory: peak of one call in a fresh process, median and extremes; time: median and quartiles of wall time",
+    )
     return figure
 
 
@@ -89,14 +94,17 @@ def _memory(axis: "Axes", results: dict[str, Any]) -> None:
     batch = results["memory"][0]["batch"]
     for item in results["memory_slopes"]:
         name, mode, slope = item["contender"], item["mode"], item["mb_per_image_and_step"]
-        points = [(row["steps"], row["bytes"] / batch / 1e6) for row in results["memory"]
-                  if (row["contender"], row["mode"]) == (name, mode)]  # fmt: skip
-        if not points:
+        rows = [row for row in results["memory"] if (row["contender"], row["mode"]) == (name, mode)]
+        if not rows:
             continue
         label = f"{name}, {MODES[mode]}" + ("" if slope is None else f": {1e3 * slope:.3g} kB a step")
-        steps, sizes = zip(*points, strict=True)
+        steps = [row["steps"] for row in rows]
         style = "o-" if mode == "train" else "s--"
+        sizes, low, high = (
+            [f(row["bytes_samples"]) / batch / 1e6 for row in rows] for f in (statistics.median, min, max)
+        )
         axis.plot(steps, sizes, style, color=_colour(name), markersize=4, label=label)
+        axis.fill_between(steps, low, high, color=_colour(name), alpha=0.2, linewidth=0)
     _logarithmic(axis, sorted({row["steps"] for row in results["memory"]}))
     axis.set_xlabel("steps of the wave, T", fontsize=9)
     axis.set_ylabel("peak memory, MB per image", fontsize=9)

@@ -1,6 +1,7 @@
 """Results as JSON, with every sample, and as tables for people."""
 
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,10 @@ def _speed(results: dict[str, Any], task: str, mode: str) -> Table:
 def _memory(results: dict[str, Any]) -> Table:
     rows = results["memory"]
     steps = sorted({row["steps"] for row in rows})
-    found = {(row["contender"], row["mode"], row["steps"]): row["bytes"] for row in rows}
+    found = {(row["contender"], row["mode"], row["steps"]): row["bytes_samples"] for row in rows}
     return Table(
-        f"Peak memory of one call in MB (tetrominoes network, {rows[0]['side']} x {rows[0]['side']}, "
-        f"{rows[0]['batch']} images)",
+        f"Peak memory of one call in MB, median (extremes) of fresh processes "
+        f"(tetrominoes network, {rows[0]['side']} x {rows[0]['side']}, {rows[0]['batch']} images)",
         ("contender", *(f"T = {count}" for count in steps), "MB per image and step"),
         [
             (
@@ -191,8 +192,12 @@ def digits(value: float) -> str:
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def _megabytes(value: float | None) -> str:
-    return "left out" if value is None else digits(value / 1e6)
+def _megabytes(samples: list[float] | None) -> str:
+    """Return bytes as megabytes: the median, and the extremes of several samples."""
+    if samples is None:
+        return "left out"
+    low, median, high = (digits(f(samples) / 1e6) for f in (min, statistics.median, max))
+    return median if len(samples) == 1 else f"{median} ({low}-{high})"
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """The three sections of a benchmark: speed, memory against steps, time against the side of the image."""
 
 import contextlib
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,28 +73,33 @@ def steps(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
     rows, slopes, left_out = [], [], []
     modes, names = plan.chosen(MODES), plan.chosen(CONTENDERS)
     series = [(name, mode) for name, mode in MEMORY_SERIES if name in names and mode in modes]
-    with progress.section("memory", len(series) * len(plan.memory_steps)):
+    with progress.section("memory", len(series) * len(plan.memory_steps) * plan.memory_samples):
         able = _able([name for name, _ in series], "tetrominoes", "memory", left_out, progress)
         for name, mode in [item for item in series if item[0] in able]:
-            points: dict[int, float] = {}
+            own: list[Row] = []
             for count in plan.memory_steps:
                 case = Case("tetrominoes", plan.side_of("tetrominoes"), plan.memory_batch, count)
-                last = max(points, default=0)
-                reason = _too_much(0, points[last] * count / last, plan) if last else None
                 try:
-                    if reason:
+                    if own and (reason := _too_much(0, own[-1]["bytes"] * count / own[-1]["steps"], plan)):
                         raise DrumheadError(reason)
-                    points[count] = memory.growth(name, mode, case, torch.get_num_threads())
+                    own.append({**_about(case, name, mode), **_peak(plan, case, name, mode, progress)})
                 except DrumheadError as error:
                     left_out.append({"section": "memory", "contender": name, "mode": mode, "steps": count,
                                      "reason": str(error)})  # fmt: skip
                     progress.note(f"{name} ({MODES[mode]}) is left out from {count} steps on: {error}")
                     break
-                rows.append({**_about(case, name, mode), "bytes": points[count]})
-                progress.tick(f"{name} ({MODES[mode]}), {count} steps")
-            per_step = slope(list(points), [value / plan.memory_batch / 1e6 for value in points.values()])
+            per_step = slope([row["steps"] for row in own], [row["bytes"] / row["batch"] / 1e6 for row in own])
             slopes.append({"contender": name, "mode": mode, "mb_per_image_and_step": per_step})
+            rows += own
     return {"memory": rows, "memory_slopes": slopes, "left_out": left_out}
+
+
+def _peak(plan: Plan, case: Case, name: str, mode: str, progress: Progress) -> Row:
+    samples = []
+    for _ in range(plan.memory_samples):
+        samples.append(memory.growth(name, mode, case, torch.get_num_threads()))
+        progress.tick(f"{name} ({MODES[mode]}), {case.steps} steps")
+    return {"bytes_samples": samples, "bytes": statistics.median(samples)}
 
 
 def _able(names: list[str], task: str, section: str, left_out: list[Row], progress: Progress) -> list[str]:

@@ -92,7 +92,7 @@ def _print(table: "Table") -> None:
     wide = sum(widths) + 3 * len(widths) + 1 <= console.width
     grid = Grid(title=table.title, title_justify="left")
     for i, column in enumerate(table.columns):
-        grid.add_column(column, justify="right" if i else "left", no_wrap=not i)
+        grid.add_column(column, justify="right" if i else "left", min_width=0 if i else min(widths[0], 24))
     for row in table.rows:
         grid.add_row(row[0], *(cell if wide else re.sub(r" \(.*?\)", "", cell) for cell in row[1:]))
     console.print(grid)
