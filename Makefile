@@ -1,13 +1,14 @@
 # make demo    set up, then segment the sample images with the shipped weights into demo-out/
 # make test    set up, then run the whole test suite
 # make check   lint and types
+# make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check wheel clean
+.PHONY: demo test check bench wheel clean
 
 demo: .venv/installed
 	$(BIN)/drumhead segment --out demo-out
@@ -19,6 +20,9 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+bench: .venv/installed
+	$(BIN)/drumhead bench $(ARGS)
 
 # The wheel, installed into an empty environment, does the main job.
 wheel: .venv/installed-dev

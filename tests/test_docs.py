@@ -55,10 +55,11 @@ def imported(path):
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        (".", ("learn", "cli", "show")),
-        ("tasks", ("torch", "model", "propagate", "images", "learn", "cli", "show")),
-        ("show", ("torch", "model", "propagate", "images", "tasks", "learn", "cli")),
-        ("learn", ("cli", "show")),
+        (".", ("learn", "cli", "show", "bench")),
+        ("tasks", ("torch", "model", "propagate", "images", "learn", "cli", "show", "bench")),
+        ("show", ("torch", "model", "propagate", "images", "tasks", "learn", "cli", "bench")),
+        ("learn", ("cli", "show", "bench")),
+        ("bench", ("cli",)),
     ],
 )
 def test_imports_point_downward(folder, forbidden):

@@ -1,0 +1,174 @@
+"""Two pictures of a benchmark: bars of time per image, and how memory and time grow."""
+
+import io
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drumhead.bench.plan import MODES
+from drumhead.bench.report import digits, times
+from drumhead.files import write_atomic
+from drumhead.show.palette import class_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+_PLACE = {"published": 4, "eager": 2, "native": 1, "native-bf16": 6, "unet": 3, "unet-bf16": 9}  # in the palette
+
+
+def save(out: Path, results: dict[str, Any]) -> None:
+    """Write speed.png and growth.png of the sections that were measured.
+
+    Args:
+        out: directory.
+        results: as `run` returns them.
+    """
+    if results.get("speed"):
+        _write(_speed(results), out / "speed.png")
+    if results.get("memory") or results.get("side"):
+        _write(_growth(results), out / "growth.png")
+
+
+def _speed(results: dict[str, Any]) -> "Figure":
+    rows = results["speed"]
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    modes = list(dict.fromkeys(row["mode"] for row in rows))
+    most = max(len({row["contender"] for row in rows if row["task"] == task}) for task in tasks)
+    figure = _figure(5.6 * len(modes), len(tasks) * (0.38 * most + 1.0) + 0.5)
+    grid = figure.subplots(len(tasks), len(modes), squeeze=False)
+    for i, task in enumerate(tasks):
+        for j, mode in enumerate(modes):
+            _bars(grid[i, j], [row for row in rows if (row["task"], row["mode"]) == (task, mode)], task, mode)
+    _footnote(figure, results, "bars: median wall time, with quartiles; x: times as fast as the published loop")
+    return figure
+
+
+def _bars(axis: "Axes", rows: list[dict[str, Any]], task: str, mode: str) -> None:
+    names = [row["contender"] for row in rows]
+    spreads = [{key: 1e3 * value for key, value in row["wall_s"].items()} for row in rows]
+    medians = [spread["median"] for spread in spreads]
+    errors = [
+        [spread["median"] - spread["low"] for spread in spreads],
+        [spread["high"] - spread["median"] for spread in spreads],
+    ]
+    axis.barh(names, medians, color=[_colour(name) for name in names], height=0.66)
+    axis.errorbar(medians, range(len(names)), xerr=errors, fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
+    axis.set_xscale("log")
+    low, high = min(medians) / 3, max(spread["high"] for spread in spreads)
+    axis.set_xlim(low, high * (high / low) ** 0.75)  # room for the words behind the bars
+    for i, (row, spread) in enumerate(zip(rows, spreads, strict=True)):
+        text = f"{digits(spread['median'])} ms"
+        if row["contender"] != "published" and row["wall_ratio"]:
+            text += f"  {times(row['wall_ratio'])}"
+        axis.annotate(text, (spread["high"], i), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+    axis.invert_yaxis()
+    first = rows[0]
+    axis.set_title(f"{task}, {MODES[mode]} ({first['side']} x {first['side']}, batch {first['batch']})", fontsize=10)
+    axis.set_xlabel("ms per image (logarithmic)", fontsize=9)
+    _plain(axis.xaxis, *axis.get_xlim())
+    axis.tick_params(labelsize=9)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _growth(results: dict[str, Any]) -> "Figure":
+    parts = [name for name in ("memory", "side") if results.get(name)]
+    figure = _figure(5.6 * len(parts), 4.3)
+    axes = figure.subplots(1, len(parts), squeeze=False)[0]
+    for axis, part in zip(axes, parts, strict=True):
+        (_memory if part == "memory" else _side)(axis, results)
+        axis.legend(frameon=False, fontsize=8.5, loc="upper left")
+        axis.tick_params(labelsize=9)
+        axis.grid(alpha=0.2)
+        axis.spines[["top", "right"]].set_visible(False)
+    _footnote(
+        figure,
+        results,
+        "memory: peak of one call in a fresh process, median and extremes; time: median and quartiles of wall time",
+    )
+    return figure
+
+
+def _memory(axis: "Axes", results: dict[str, Any]) -> None:
+    batch = results["memory"][0]["batch"]
+    for item in results["memory_slopes"]:
+        name, mode, slope = item["contender"], item["mode"], item["mb_per_image_and_step"]
+        rows = [row for row in results["memory"] if (row["contender"], row["mode"]) == (name, mode)]
+        if not rows:
+            continue
+        label = f"{name}, {MODES[mode]}" + ("" if slope is None else f": {1e3 * slope:.3g} kB a step")
+        steps = [row["steps"] for row in rows]
+        style = "o-" if mode == "train" else "s--"
+        sizes, low, high = (
+            [f(row["bytes_samples"]) / batch / 1e6 for row in rows] for f in (statistics.median, min, max)
+        )
+        axis.plot(steps, sizes, style, color=_colour(name), markersize=4, label=label)
+        axis.fill_between(steps, low, high, color=_colour(name), alpha=0.2, linewidth=0)
+    _logarithmic(axis, sorted({row["steps"] for row in results["memory"]}))
+    axis.set_xlabel("steps of the wave, T", fontsize=9)
+    axis.set_ylabel("peak memory, MB per image", fontsize=9)
+    side = results["memory"][0]["side"]
+    axis.set_title(f"memory against steps ({side} x {side}, batch {batch})", fontsize=10)
+
+
+def _side(axis: "Axes", results: dict[str, Any]) -> None:
+    rows = results["side"]
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        own = [row for row in rows if row["contender"] == name]
+        sides = [row["side"] for row in own]
+        medians = [1e3 * row["wall_s"]["median"] for row in own]
+        axis.plot(sides, medians, color=_colour(name), marker="o", markersize=4, label=name)
+        low, high = ([1e3 * row["wall_s"][key] for row in own] for key in ("low", "high"))
+        axis.fill_between(sides, low, high, color=_colour(name), alpha=0.2, linewidth=0)
+    _logarithmic(axis, sorted({row["side"] for row in rows}))
+    axis.set_xlabel("side of the image, pixels", fontsize=9)
+    axis.set_ylabel("inference, ms per image", fontsize=9)
+    steps = next((f", T = {row['steps']}" for row in rows if row["steps"]), "")
+    axis.set_title(f"time against size (one image{steps})", fontsize=10)
+
+
+def _logarithmic(axis: "Axes", ticks: list[int]) -> None:
+    """Make both axes logarithmic, with the measured places as ticks and room for a legend."""
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.set_xticks([], minor=True)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** 0.4)
+    _plain(axis.yaxis, *axis.get_ylim())
+
+
+def _plain(axis: "Axis", low: float, high: float) -> None:
+    """Label a logarithmic axis with plain numbers, at 1, 2 and 5 where there is room."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    few = high / low > 300
+    axis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _colour(name: str) -> tuple[float, ...]:
+    return tuple(class_colours(len(_PLACE) + 5)[_PLACE[name]] / 255)
+
+
+def _footnote(figure: "Figure", results: dict[str, Any], text: str) -> None:
+    machine = results["machine"]
+    quick = "QUICK RUN, NO EVIDENCE. " if results["plan"]["quick"] else ""
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] > 1)}"
+    about = f"{quick}{machine['processor']}, {threads}, torch {machine['torch']}, {results['date'][:10]}"
+    figure.tight_layout(rect=(0, 0.36 / figure.get_figheight(), 1, 1))
+    figure.text(0.01, 0.06 / figure.get_figheight(), f"{text}\n{about}", fontsize=7.5, color="0.35", va="bottom")
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=120)
+
+
+def _write(figure: "Figure", path: Path) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_atomic(path, content.getvalue())
