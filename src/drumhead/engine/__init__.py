@@ -1,0 +1,1 @@
+"""Engines that run the recursion of `drumhead.propagate` faster than its loop."""
