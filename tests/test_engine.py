@@ -196,7 +196,7 @@ def test_the_self_check_sees_a_bad_reversal(monkeypatch):
     given = case(23, dtype=torch.float32)
     with dh.engine.checking():
         outcome("native", "last", given)
-    monkeypatch.setitem(native.GROWTH, torch.float32, 1e9)
+    monkeypatch.setitem(plan.GROWTH, torch.float32, 1e9)
     given["alpha"] = torch.full_like(given["y0"], 4.99).requires_grad_()
     with dh.engine.checking(), pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"):
         outcome("native", "last", given)

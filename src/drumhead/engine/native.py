@@ -1,7 +1,6 @@
 """The C engine: one call for a whole rollout or its adjoint."""
 
 import ctypes
-import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -15,9 +14,6 @@ BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
 LEVELS = 8  # steps that travel over the grid together once the state leaves the second-level cache
 BLOCK = 20  # states per matrix product of a projection
-# The reversal divides by decay at each step, so errors grow by 1 / decay: e^7 over a segment still leaves gradients of
-# float32 at 1e-5, and beyond that a segment is recomputed and stored instead.
-GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
 
 _INTEGERS = (
     "bytes", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
@@ -54,7 +50,7 @@ def forward(
     basis: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x) and, for "max", the step of each maximum."""
-    inputs = _contiguous(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis)
+    inputs = dict(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis)
     out = y0.new_empty(plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0]))
     saved = y0.new_empty((plan.segments(), 2, *y0.shape))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
@@ -77,38 +73,27 @@ def backward(
     argmax: Tensor,
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor]:
     """Return the gradients in the order of the inputs, then the largest reconstruction error of each image."""
-    inputs = _contiguous(
+    inputs = dict(
         y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis,
         saved=saved, argmax=argmax, grad_out=grad_out,
     )  # fmt: skip
     batch = y0.shape[0]
     grads = {
-        "grad_y0": torch.empty_like(inputs["y0"]),
-        "grad_z0": None if z0 is None else torch.empty_like(inputs["y0"]),
-        "grad_omega": torch.empty_like(inputs["y0"]),
-        "grad_decay": torch.empty_like(inputs["y0"]),
-        "grad_first_decay": None if first_decay is None else torch.empty_like(inputs["y0"]),
+        "grad_y0": torch.empty_like(y0),
+        "grad_z0": None if z0 is None else torch.empty_like(y0),
+        "grad_omega": torch.empty_like(y0),
+        "grad_decay": torch.empty_like(y0),
+        "grad_first_decay": None if first_decay is None else torch.empty_like(y0),
         "grad_kernel": kernel.new_empty((batch, *kernel.shape)),
         "grad_basis": None if basis is None else basis.new_empty((batch, *basis.shape)),
         "error": y0.new_empty(batch, dtype=torch.float64),
     }
     struct = _struct(plan, inputs | grads)
-    struct.stored = not reversible(plan, decay)
     library.run("", "backward", struct, batch)
     grads["grad_kernel"] = grads["grad_kernel"].sum(0)
     if basis is not None:
         grads["grad_basis"] = grads["grad_basis"].sum(0)
     return tuple(grads.values())  # type: ignore[return-value]
-
-
-def reversible(plan: Rollout, decay: Tensor) -> bool:
-    """Say whether a segment can be walked backwards: its errors grow by 1 / decay at each step."""
-    least = float(decay.min())
-    return least > 0 and -plan.segment * math.log(least) <= GROWTH[decay.dtype]
-
-
-def _contiguous(**tensors: Tensor | None) -> dict[str, Tensor]:
-    return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}
 
 
 @lru_cache
@@ -132,7 +117,8 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
         levels=min(LEVELS, plan.steps) if state > second_level_cache() else 1, block=min(BLOCK, plan.steps),
-        reduced=plan.reduced, dt=plan.dt, offset=plan.offset, slope=plan.slope, first_offset=plan.first_offset,
+        reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
+        first_offset=plan.first_offset,
     )  # fmt: skip
     for name, tensor in tensors.items():
         setattr(struct, name, None if tensor is None else tensor.data_ptr())

@@ -6,6 +6,7 @@
 Both take the numbers of a `Rollout` one by one, because an operator's schema knows no dataclass.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,12 +19,16 @@ from drumhead.errors import DrumheadError
 
 def _module(y0: Tensor) -> Any:
     if y0.device.type == "cuda":
-        from drumhead.engine import cuda  # pyright: ignore[reportAttributeAccessIssue]
+        from drumhead.engine import cuda
 
         return cuda
     from drumhead.engine import native
 
     return native
+
+
+def _contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
+    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
 @torch.library.custom_op("drumhead::rollout", mutates_args=())
@@ -50,7 +55,7 @@ def rollout(
     """Run a rollout on the device of its tensors."""
     plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis)
-    return _module(y0).forward(plan, y0, z0, omega, decay, first_decay, kernel, basis)
+    return _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis))
 
 
 @rollout.register_fake
@@ -97,9 +102,9 @@ def rollout_backward(
     ):
         if tuple(tensor.shape) != shape:
             raise DrumheadError(f"{name}: got the shape {tuple(tensor.shape)}; {shape} is needed")
-    *grads, error = _module(y0).backward(
-        plan, grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax
-    )
+    plan = replace(plan, stored=not plan.reversible(decay))
+    inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
+    *grads, error = _module(y0).backward(plan, *inputs)
     watch.report(error, plan, y0)
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)  # type: ignore[return-value]
 

@@ -1,8 +1,15 @@
 """What an engine is asked to do, in plain numbers: the one recursion of `drumhead.propagate` and what to keep of it."""
 
+import math
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 SEGMENT = 10  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
+
+# e^7 over a segment still leaves gradients in float32 at 1e-5; beyond that a segment is stored instead.
+GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,13 @@ class Rollout:
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
     """Products of the coupling in bfloat16, sums and state in float32, where an engine can."""
+    stored: bool = False
+    """Backward: recompute each segment forwards and store its states, instead of walking it back."""
+
+    def reversible(self, decay: Tensor) -> bool:
+        """Say whether a segment can be walked back: its errors grow by 1 / decay at each step."""
+        least = float(decay.min())
+        return least > 0 and -self.segment * math.log(least) <= GROWTH[decay.dtype]
 
     def segments(self) -> int:
         """Return how many checkpoints are kept."""
