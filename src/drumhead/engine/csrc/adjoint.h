@@ -98,10 +98,10 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.g_rows = round_up(k, 4);
         f.mixture = take(memory, t * c * f.g_rows / 2, sizeof(uint32_t));
         f.g_pairs = take(memory, h * f.g_rows / 2 * g->lanes, sizeof(uint32_t));
-        f.g_natural = take(memory, h * f.g_rows * g->lanes + 2 * LANES, sizeof(uint16_t));
+        f.g_natural = take(memory, h * f.g_rows * round_up(g->lanes, 2 * LANES), sizeof(uint16_t));
         if (memory->base) {
             memset(f.g_pairs, 0, (size_t)(h * f.g_rows / 2 * g->lanes) * sizeof(uint32_t));
-            memset(f.g_natural, 0, (size_t)(h * f.g_rows * g->lanes + 2 * LANES) * sizeof(uint16_t));
+            memset(f.g_natural, 0, (size_t)(h * f.g_rows * round_up(g->lanes, 2 * LANES)) * sizeof(uint16_t));
             const REAL *basis = a->basis;
             for (int64_t i = 0; i < t * c; i++)
                 for (int64_t j = 0; j < f.g_rows; j += 2) {

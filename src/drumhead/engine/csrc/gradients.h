@@ -62,7 +62,7 @@ INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, cons
 /* acc[k][c] += sum over rows [from, to) and pixels of g[k] y[c], both in bfloat16, pixels side by side. */
 static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t from, int64_t to) {
     const grid *g = &f->g;
-    const int64_t features = f->a->features, pitch = g->lanes;
+    const int64_t features = f->a->features, pitch = round_up(g->lanes, 2 * LANES); /* zeros beyond the image */
     for (int64_t k = 0; k < features; k += 4)
         for (int64_t c = 0; c < g->channels; c += 4) {
             const int64_t some = least(4, features - k);
@@ -93,17 +93,17 @@ static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t fr
 static void reduce_gradient(backward *f, int64_t image) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t plane = g->height * g->width, pitch = g->lanes, pairs = f->g_rows / 2;
+    const int64_t plane = g->height * g->width, pitch = g->lanes, wide = round_up(pitch, 2 * LANES), pairs = f->g_rows / 2;
     const REAL *grad = (const REAL *)a->grad_out + image * a->features * plane;
     for (int64_t r = 0; r < g->height; r++)
         for (int64_t k = 0; k < a->features; k += 2)
             for (int64_t x = 0; x < g->width; x += LANES) {
                 const REAL *at = grad + k * plane + r * g->width + x;
                 vector low = load(at), high = k + 1 < a->features ? load(at + plane) : (vector){0};
-                uint16_t *natural = f->g_natural + (r * f->g_rows + k) * pitch + x;
+                uint16_t *natural = f->g_natural + (r * f->g_rows + k) * wide + x;
                 _mm512_storeu_si512(f->g_pairs + (r * pairs + k / 2) * pitch + x, interleave(low, high));
                 _mm256_storeu_si256((void *)natural, (__m256i)_mm512_cvtneps_pbh((__m512)low));
-                _mm256_storeu_si256((void *)(natural + pitch), (__m256i)_mm512_cvtneps_pbh((__m512)high));
+                _mm256_storeu_si256((void *)(natural + wide), (__m256i)_mm512_cvtneps_pbh((__m512)high));
             }
 }
 #endif
