@@ -160,7 +160,7 @@ static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t st
 #if CAN_REDUCE
         if (f->mixture) {
             const int64_t pairs = f->g_rows / 2;
-            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->lanes, g->lanes, pairs,
+            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->lanes, NULL, g->lanes, pairs,
                           f->mixture + t * channels * pairs, pairs, g->lanes, 1);
             return;
         }
