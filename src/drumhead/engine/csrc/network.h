@@ -164,8 +164,8 @@ static void network_group(network *n, int64_t group) {
         memset(n->gw[l], 0, (size_t)(a->widths[l + 1] * n->inner[l]) * sizeof(REAL));
         memset(n->gb[l], 0, (size_t)a->widths[l + 1] * sizeof(REAL));
     }
-    for (int64_t image = group; image < a->batch; image += a->groups)
-        for (int64_t start = 0; start < a->pixels; start += TILE) network_backward(n, image, start);
+    const int64_t tiles = (a->pixels + TILE - 1) / TILE;
+    for (int64_t i = group; i < a->batch * tiles; i += a->groups) network_backward(n, i / tiles, i % tiles * TILE);
     for (int64_t l = 0; l < a->layers; l++) {
         const int64_t outputs = a->widths[l + 1], inputs = a->widths[l];
         REAL *gw = (REAL *)a->grad_weights[l] + group * outputs * inputs;
