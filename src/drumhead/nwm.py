@@ -80,7 +80,7 @@ class NeuralWaveMachine(Segmenter):
         """Return the coupling kernel as the waves see it: bounded if the config says so."""
         if self.config.coupling == "none":
             return next(self.parameters()).new_zeros(self.config.channels, 1, 1, 1)
-        if math.isinf(self.kernel_budget):
+        if self.kernel_budget == math.inf:
             return self.kernel
         # Sums of |w| bound the stiffness (Gershgorin) and, unlike the exact value, cost nothing. Depthwise, each
         # channel has its own; dense, the Hermitian part mixes rows and columns.
