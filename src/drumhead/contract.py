@@ -34,7 +34,7 @@ def check(
         raise DrumheadError(f"y0: got {_describe(y0)}; a non-empty floating-point tensor (b, c, y, x) is needed")
     if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
         raise DrumheadError(f"steps={steps!r}: a propagation needs a whole number of steps, at least one")
-    if isinstance(dt, Tensor) or not (isinstance(dt, Real) and math.isfinite(dt) and dt > 0):
+    if isinstance(dt, Tensor) or not (isinstance(dt, Real) and 0 < dt < math.inf):
         raise DrumheadError(f"dt={dt!r}: a positive number is needed, such as 0.1")
     if not isinstance(record, Record):
         raise DrumheadError(f"record={record!r}: a record such as dh.All() or dh.Last() is needed")

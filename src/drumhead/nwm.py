@@ -80,7 +80,7 @@ class NeuralWaveMachine(Segmenter):
         """Return the coupling kernel as the waves see it: bounded if the config says so."""
         if self.config.coupling == "none":
             return next(self.parameters()).new_zeros(self.config.channels, 1, 1, 1)
-        if math.isinf(self.kernel_budget):
+        if self.kernel_budget == math.inf:
             return self.kernel
         # Sums of |w| bound the stiffness (Gershgorin) and, unlike the exact value, cost nothing. Depthwise, each
         # channel has its own; dense, the Hermitian part mixes rows and columns.
@@ -94,13 +94,15 @@ class NeuralWaveMachine(Segmenter):
         if config.readout != "linear" or config.skip or config.norm or not config.head:
             return False
         t, k, c, h = config.steps, config.time_features, config.channels, config.head[0]
-        return t * c * h < t * k * c + k * c * h and engine.pick("auto", medium.y0, medium, True) != "eager"
+        y0 = medium.y0.to(self.readout.time_map.dtype)  # as the waves see it; autocast gives the medium in bfloat16
+        return t * c * h < t * k * c + k * c * h and engine.pick("auto", y0, medium, True) != "eager"
 
     def _composed(self) -> Tensor:
         """Return that map, (h, t, c)."""
         first = self.head.layers[0].get_parameter("weight")
         first = first.view(len(first), self.config.time_features, self.config.channels)
-        return torch.einsum("hkc,kt->htc", first, self.readout.time_map)
+        with torch.autocast(first.device.type, enabled=False):  # a basis has the type of the states
+            return torch.einsum("hkc,kt->htc", first, self.readout.time_map)
 
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
         config = self.config

@@ -86,15 +86,25 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
         return (
             "not known to be faster"  # the kernels for CUDA have not been timed; in float64 the loop's tanh is faster
         )
-    if any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors)):  # pyright: ignore[reportAttributeAccessIssue]
-        return "torch.func transforms need the loop"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "forward-mode derivatives need the loop"
-    if wanted == "native":
-        from drumhead.engine import library
-
-        return None if library.load() else "it could not be built (a C compiler is needed)"
+    if _transformed(tensors):
+        return "torch.func transforms and forward-mode derivatives need the loop"
+    if wanted == "native" and not _built():
+        return "it could not be built (a C compiler is needed)"
     return None
+
+
+@torch.compiler.assume_constant_result  # torch.compile asks once, while it traces
+def _built() -> bool:
+    from drumhead.engine import library
+
+    return library.load() is not None
+
+
+def _transformed(tensors: tuple[Tensor, ...]) -> bool:
+    if torch.compiler.is_dynamo_compiling():
+        return False  # neither question can be traced; inside a transform the operator itself refuses
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    return any(map(wrapped, tensors)) or torch.autograd.forward_ad._current_level >= 0
 
 
 def run(

@@ -3,7 +3,7 @@
 import ctypes
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 
 import torch
@@ -77,21 +77,31 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="drumhead")
 
 
+if hasattr(os, "register_at_fork"):  # a forked child inherits the pool but none of its threads, and would wait forever
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None:
     """Share a call out over torch's number of threads; which thread computes which part changes no number."""
     lib = load()
     assert lib is not None
     call = getattr(lib, f"drumhead_{what}{direction}")
     size = getattr(lib, f"drumhead_{what}workspace")(ctypes.byref(struct), direction == "backward")
-    workers = max(1, min(torch.get_num_threads(), parts))
+    threads = torch.get_num_threads()
+    workers = max(1, min(threads, parts))
 
     def work(worker: int) -> None:
         call(ctypes.byref(struct), worker, workers, _scratch(size).data_ptr())
 
-    if workers == 1:
+    others: list[Future[None]] = []
+    try:
+        for worker in range(1, workers):
+            try:  # one pool whatever the number of parts: threads start when they are first needed
+                others.append(_pool(threads - 1).submit(work, worker))
+            except RuntimeError:  # the interpreter is shutting down and starts no threads any more
+                work(worker)
         work(0)
-    else:
-        others = [_pool(workers - 1).submit(work, worker) for worker in range(1, workers)]
-        work(0)
-        for other in others:
-            other.result()
+    finally:
+        wait(others)  # whatever happened here: they still write into the caller's memory
+    for other in others:
+        other.result()

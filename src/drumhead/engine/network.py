@@ -64,7 +64,7 @@ def pointwise_backward(
     gw = [weight.new_empty((groups, *weight.shape)) for weight in weights]
     gb = [bias.new_empty((groups, *bias.shape)) for bias in biases]
     struct = _struct(x, weights, biases, reduced, grad_output=grad.contiguous(), grad_input=gx)
-    struct.groups = groups
+    struct.groups, struct.partial_sums = groups, (gw, gb)  # kept alive like the rest
     for layer, (w, b) in enumerate(zip(gw, gb, strict=True)):
         struct.grad_weights[layer], struct.grad_biases[layer] = w.data_ptr(), b.data_ptr()
     library.run("network_", "backward", struct, groups)

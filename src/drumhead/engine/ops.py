@@ -95,13 +95,16 @@ def rollout_backward(
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis)
     if not segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
-    for name, tensor, shape in (
-        ("grad_out", grad_out, plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0])),
-        ("saved", saved, (plan.segments(), 2, *y0.shape)),
-        ("argmax", argmax, tuple(y0.shape) if keep == "max" else (0,)),
+    for name, tensor, dtype, shape in (
+        ("grad_out", grad_out, y0.dtype, plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0])),
+        ("saved", saved, y0.dtype, (plan.segments(), 2, *y0.shape)),
+        ("argmax", argmax, torch.int32, tuple(y0.shape) if keep == "max" else (0,)),
     ):
-        if tuple(tensor.shape) != shape:
-            raise DrumheadError(f"{name}: got the shape {tuple(tensor.shape)}; {shape} is needed")
+        if tuple(tensor.shape) != shape or tensor.dtype != dtype or tensor.device != y0.device:
+            raise DrumheadError(
+                f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; "
+                f"{dtype} of shape {shape} on {y0.device} is needed"
+            )
     plan = replace(plan, stored=not plan.reversible(decay))
     inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
     *grads, error = _module(y0).backward(plan, *inputs)
