@@ -40,9 +40,10 @@ def using(backend: str) -> Iterator[None]:
 
 def available() -> dict[str, str]:
     """Return each engine with "yes" or the reason why it cannot run here."""
-    from drumhead.engine import library
+    from drumhead.engine import build
 
-    cpu = "yes" if library.load() else "no C compiler was found and none was built in"
+    found = build.search()
+    cpu = "yes" if found.path else f"it could not be compiled: {found.note}"
     gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
     return {"eager": "yes", "native": cpu, "cuda": gpu}
 
@@ -91,9 +92,9 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives need the loop"
     if wanted == "native":
-        from drumhead.engine import library
+        from drumhead.engine import build, library
 
-        return None if library.load() else "it could not be built (a C compiler is needed)"
+        return None if library.load() else f"it could not be compiled ({build.search().note})"
     return None
 
 
