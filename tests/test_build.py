@@ -1,7 +1,9 @@
 """Finding and compiling the C engine. The compilers are fake: a real one takes half a minute."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -303,3 +305,23 @@ def test_each_machine_has_the_variants_that_engine_c_declares():
     declared = set(re.findall(r"^DECLARE\((\w+)\)", (build.SOURCES / "engine.c").read_text(), re.MULTILINE))
     assert set(build.variants("x86_64")) == set(build.variants("AMD64")) == declared
     assert set(build.variants("aarch64")) == set(build.variants("arm64")) == {"float_base", "double_base"}
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("cmake", "make", "cc"))), reason="no CMake, make or C compiler")
+def test_cmake_compiles_as_build_does(tmp_path):
+    """Flags, definitions and the hash of the sources; only the order of flags and files is left to CMake."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("CC", "CFLAGS")}
+    subprocess.run(
+        ["cmake", "-S", ROOT, "-B", tmp_path, "-G", "Unix Makefiles", "-DCMAKE_BUILD_TYPE=Release",
+         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"],
+        check=True, capture_output=True, env=environment,
+    )  # fmt: skip
+    found = {}
+    for entry in json.loads((tmp_path / "compile_commands.json").read_text()):
+        words = shlex.split(entry["command"])
+        flags = {word for word in words[1:] if word.startswith("-") and word not in ("-c", "-o")}
+        name = next((word.removeprefix("-DNAME=") for word in flags if word.startswith("-DNAME=")), "engine")
+        found[name] = flags - {"-Ddrumhead_waves_EXPORTS"}
+    common = set(build.common())
+    expected = {name: common | set(flags) for name, flags in build.variants().items()}
+    assert found == expected | {"engine": common | {f'-DSOURCES="{build.digest()}"'}}
