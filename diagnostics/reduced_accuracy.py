@@ -61,7 +61,12 @@ def main(out: str | None = None, source: str = "tetrominoes", images: str = "0")
     print("| | float32 | bfloat16 |\n|---|---|---|")
     for key in ("foreground_accuracy", "foreground_iou", "mean_iou", "dice", "loss"):
         print(f"| {key.replace('_', ' ')} | {result['float32'][key]:.5f} | {result['bfloat16'][key]:.5f} |")
-    for key in ("share_of_labels_that_differ", "largest_logit_difference", "largest_logit", "relative_logit_difference"):
+    for key in (
+        "share_of_labels_that_differ",
+        "largest_logit_difference",
+        "largest_logit",
+        "relative_logit_difference",
+    ):
         print(f"{key.replace('_', ' ')}: {result[key]:.3g}")
     if out:
         Path(out).write_text(json.dumps(result, indent=1) + "\n")
