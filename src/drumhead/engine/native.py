@@ -116,7 +116,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
-        levels=min(LEVELS, plan.steps) if state > second_level_cache() else 1, block=min(BLOCK, plan.steps),
+        levels=min(LEVELS, plan.steps) if state > second_level_cache() else 1, block=BLOCK,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
         first_offset=plan.first_offset,
     )  # fmt: skip

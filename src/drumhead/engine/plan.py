@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SEGMENT = 10  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
+SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
 
 # e^7 over a segment still leaves gradients in float32 at 1e-5; beyond that a segment is stored instead.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}

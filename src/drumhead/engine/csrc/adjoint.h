@@ -30,6 +30,7 @@ typedef struct {
     uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
     uint16_t *g_natural;          /* and with pixels side by side; rows of g_rows features */
     int64_t g_rows;
+    uint32_t *turned, *s_natural; /* PROJECT in bfloat16: the basis by step, features in pairs; states */
 } backward;
 
 static backward make_backward(const rollout *a, arena *memory) {
@@ -79,6 +80,19 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.other.gz.at = take_plain(memory, g, h);
     }
 #if CAN_REDUCE
+    if (a->keep == PROJECT && a->reduced && f.pixels % (2 * LANES) == 0) {
+        const int64_t pairs = (a->features + 1) / 2;
+        f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
+        f.g_pairs = take(memory, pairs * f.pixels, sizeof(uint32_t));
+        f.g_natural = take(memory, a->features * f.pixels, sizeof(uint16_t));
+        f.s_natural = take(memory, a->segment * f.pixels, sizeof(uint16_t));
+        for (int64_t t = 0; memory->base && t < a->steps; t++)
+            for (int64_t k = 0; k < a->features; k += 2) {
+                const REAL *at = (const REAL *)a->basis + k * a->steps + t;
+                uint32_t high = k + 1 < a->features ? to_bfloat16(at[a->steps]) : 0;
+                f.turned[t * pairs + k / 2] = to_bfloat16(at[0]) | high << 16;
+            }
+    }
     if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
         const int64_t c = g->channels, k = a->features, t = a->steps;
         f.g_rows = round_up(k, 4);

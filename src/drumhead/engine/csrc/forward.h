@@ -18,6 +18,7 @@ typedef struct {
     const REAL **rows;       /* [ky] */
     REAL *buffer;            /* PROJECT: states of the current block, each (c, y, x) */
     uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
+    uint32_t *waves, *pairs; /* PROJECT: the same with steps in pairs, and so the current block; or NULL */
     int64_t filled, pixels;
 } forward;
 
@@ -39,6 +40,11 @@ static forward make_forward(const rollout *a, arena *memory) {
     f.pixels = g->channels * g->height * g->width;
     if (a->keep == PROJECT) f.buffer = take(memory, a->block * f.pixels + LANES, sizeof(REAL));
 #if CAN_REDUCE
+    if (a->keep == PROJECT && a->reduced && f.pixels % LANES == 0 && a->block % 2 == 0) {
+        f.waves = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
+        f.pairs = take(memory, a->block / 2 * f.pixels, sizeof(uint32_t));
+        if (f.waves) pack_weights(f.waves, a->basis, a->features, a->steps);
+    }
     if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
         f.mixture = take(memory, a->features * a->steps * g->channels / 2, sizeof(uint32_t));
         if (f.mixture) pack_weights(f.mixture, a->basis, a->features * a->steps, g->channels);
@@ -117,6 +123,16 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
 static void flush(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
     maps out = {(REAL *)a->out + image * a->features * f->pixels, f->pixels};
+#if CAN_REDUCE
+    if (f->waves) {
+        const int64_t n = t - f->filled;
+        pair_rows(f->pairs, f->buffer, n, f->pixels, f->pixels);
+        combine_pairs(out.data, f->pixels, a->features, f->pairs, NULL, f->pixels, (n + 1) / 2, f->waves + f->filled / 2,
+                      (a->steps + 1) / 2, f->pixels, f->filled > 0);
+        f->filled = t;
+        return;
+    }
+#endif
     combine(out, a->features, (const_maps){f->buffer, f->pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
             a->steps, 1, f->pixels, f->filled > 0);
     f->filled = t;

@@ -140,7 +140,7 @@ static void network_backward(network *n, int64_t image, int64_t start) {
         }
 #if CAN_REDUCE
         if (a->reduced) {
-            natural_rows(n->natural, g, outputs);
+            natural_rows(n->natural, g, outputs, TILE);
             turn_pairs((uint32_t *)n->turned, pitch, n->x[l], inputs);
             combine_pairs(n->gw[l], pitch, outputs, (const uint32_t *)n->turned, NULL, pitch, TILE / 2, n->natural, TILE / 2,
                           pitch, 1);

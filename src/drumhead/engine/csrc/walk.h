@@ -136,20 +136,33 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
         }
 }
 
+/* worst <- the larger of worst and |a - b|, lane by lane; NaN counts as larger than everything. */
+INLINE vector farther(vector worst, vector a, vector b) {
+    vector d = choose(a < b, b - a, a - b);
+    return choose((d <= worst) | (worst != worst), worst, d);
+}
+
 /* Largest difference between the reconstructed state and the checkpoint it should meet. */
 static double miss(const backward *f, const REAL *y, const REAL *z) {
     const grid *g = &f->g;
-    double worst = 0;
+    vector worst = {0};
     for (int64_t c = 0; c < g->channels; c++)
-        for (int64_t r = 0; r < g->height; r++)
-            for (int64_t x = 0; x < g->width; x++) {
-                int64_t at = (c * g->height + r) * g->width + x;
-                double dy = fabs((double)f->y[r * g->padded + c * g->stride + x] - (double)y[at]);
-                double dz = fabs((double)f->z[r * g->plain + c * g->lanes + x] - (double)z[at]);
-                if (!(dy <= worst)) worst = dy;
-                if (!(dz <= worst)) worst = dz;
+        for (int64_t r = 0; r < g->height; r++) {
+            const int64_t at = (c * g->height + r) * g->width;
+            const REAL *here_y = f->y + r * g->padded + c * g->stride, *here_z = f->z + r * g->plain + c * g->lanes;
+            int64_t x = 0;
+            for (; x + LANES <= g->width; x += LANES) {
+                worst = farther(worst, load(here_y + x), load(y + at + x));
+                worst = farther(worst, load(here_z + x), load(z + at + x));
             }
-    return worst;
+            if (x == g->width) continue;
+            worst = farther(worst, load_some(here_y + x, g->width - x), load_some(y + at + x, g->width - x));
+            worst = farther(worst, load_some(here_z + x, g->width - x), load_some(z + at + x, g->width - x));
+        }
+    double most = 0;
+    for (int64_t i = 0; i < LANES; i++)
+        if (!(worst[i] <= most)) most = worst[i];
+    return most;
 }
 
 static void backward_image(backward *f, int64_t image) {
@@ -169,6 +182,11 @@ static void backward_image(backward *f, int64_t image) {
     a->error[image] = 0;
 #if CAN_REDUCE
     if (f->mixture) reduce_gradient(f, image);
+    if (f->turned) {
+        const REAL *grad = (const REAL *)a->grad_out + image * a->features * f->pixels;
+        pair_rows(f->g_pairs, grad, a->features, f->pixels, f->pixels);
+        natural_rows((uint32_t *)f->g_natural, grad, a->features, f->pixels);
+    }
 #endif
 
     for (int64_t i = count - 1; i >= 0; i--) {
@@ -182,6 +200,13 @@ static void backward_image(backward *f, int64_t image) {
             read_padded(g, f->y, checkpoint(a, i, 0, image, f->pixels));
             read_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
+#if CAN_REDUCE
+        if (f->turned) {
+            const int64_t pairs = (a->features + 1) / 2;
+            combine_pairs(f->g_states, f->pixels, n, f->g_pairs, NULL, f->pixels, pairs, f->turned + start * pairs, pairs,
+                          f->pixels, 0);
+        } else
+#endif
         if (a->keep == PROJECT)
             combine((maps){f->g_states, f->pixels}, n,
                     (const_maps){(const REAL *)a->grad_out + image * a->features * f->pixels, f->pixels}, a->features,
@@ -218,6 +243,12 @@ static void backward_image(backward *f, int64_t image) {
         }
         if (a->keep == PROJECT) {
             memset(f->g_basis, 0, (size_t)(a->features * n * LANES) * sizeof(REAL));
+#if CAN_REDUCE
+            if (f->turned) {
+                natural_rows(f->s_natural, f->states, n, f->pixels);
+                dots_reduced(f->g_basis, f->g_natural, a->features, (uint16_t *)f->s_natural, n, f->pixels);
+            } else
+#endif
             dots(f->g_basis, (const_maps){(const REAL *)a->grad_out + image * a->features * f->pixels, f->pixels},
                  a->features, (const_maps){f->states, f->pixels}, n, f->pixels);
             for (int64_t k = 0; k < a->features; k++)
