@@ -19,13 +19,26 @@ typedef struct {
     REAL *zeros;                      /* a padded row of zeros, at x = 0 */
 } grid;
 
-/* Memory is handed out from one block; with a null base only the size is counted. */
+/* Memory is handed out from one block; with a null base only the size is counted. `make sanitize` puts a RED_ZONE that
+ * must not be touched behind each array, and starts arrays out as NaN. */
 typedef struct { char *base; size_t used; } arena;
 
+#ifdef RED_ZONE
+#include <sanitizer/asan_interface.h>
+#else
+#define RED_ZONE 0
+#endif
+
 static void *take(arena *a, int64_t count, size_t size) {
-    size_t at = a->used;
-    a->used = (at + (size_t)count * size + 63) & ~(size_t)63;
-    return a->base ? a->base + at : NULL;
+    size_t at = a->used, end = at + (size_t)count * size;
+    a->used = (end + RED_ZONE + 63) & ~(size_t)63;
+    if (!a->base) return NULL;
+#if RED_ZONE
+    ASAN_UNPOISON_MEMORY_REGION(a->base + at, end - at);
+    memset(a->base + at, -1, end - at);
+    ASAN_POISON_MEMORY_REGION(a->base + end, a->used - end);
+#endif
+    return a->base + at;
 }
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -36,6 +49,16 @@ static int64_t source_of(int64_t i, int64_t size, int64_t boundary) {
     int64_t period = boundary == PERIODIC ? size : 2 * size;
     i = ((i % period) + period) % period;
     return i < size ? i : 2 * size - 1 - i;
+}
+
+/* A padded plane, pointing at x = 0 of row 0; zeroed once, so that margins start out clean. */
+static REAL *take_padded(arena *memory, const grid *g, int64_t rows) {
+    /* The last load of two vectors of bfloat16 may reach beyond its row, into the next one's margin. */
+    int64_t count = rows * g->padded + (g->reduced ? g->left : 0);
+    REAL *p = take(memory, count, sizeof(REAL));
+    if (!p) return NULL;
+    memset(p, 0, (size_t)count * sizeof(REAL));
+    return p + g->left;
 }
 
 static grid make_grid(const rollout *a, arena *memory) {
@@ -51,7 +74,7 @@ static grid make_grid(const rollout *a, arena *memory) {
     g.padded = g.channels * g.stride * (g.reduced ? 2 : 1), g.plain = g.channels * g.lanes;
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
-    g.zeros = take(memory, g.padded, sizeof(REAL));
+    g.zeros = take_padded(memory, &g, 1);
     int64_t rest = g.width - (g.lanes - LANES);
     for (int64_t i = 0; i < LANES; i++) g.last[i] = i < rest ? -1 : 0;
     if (!memory->base) return g;
@@ -61,17 +84,7 @@ static grid make_grid(const rollout *a, arena *memory) {
         g.column_source[j] = source_of(j - g.rx, g.width, g.boundary);
         g.column_source[g.rx + j] = source_of(g.width + j, g.width, g.boundary);
     }
-    memset(g.zeros, 0, (size_t)g.padded * sizeof(REAL));
-    g.zeros += g.left;
     return g;
-}
-
-/* A padded plane, pointing at x = 0 of row 0; zeroed once, so that margins start out clean. */
-static REAL *take_padded(arena *memory, const grid *g, int64_t rows) {
-    REAL *p = take(memory, rows * g->padded, sizeof(REAL));
-    if (!p) return NULL;
-    memset(p, 0, (size_t)(rows * g->padded) * sizeof(REAL));
-    return p + g->left;
 }
 
 static REAL *take_plain(arena *memory, const grid *g, int64_t rows) {
