@@ -1,8 +1,8 @@
 """Compare a trained network with and without bfloat16: scores on the test split, labels and logits.
 
-Under torch.autocast the encoder's convolutions and the products of the pointwise head are rounded to bfloat16, and those of
-W * y where the coupling is dense; sums, the waves' state and the logits stay float32. The shipped network's coupling is
-depthwise, so its waves are the same in both.
+Under torch.autocast the encoder's convolutions and the products of the pointwise head are rounded to bfloat16, and
+those of W * y where the coupling is dense; sums, the waves' state and the logits stay float32. The shipped network's
+coupling is depthwise: its waves differ only by the medium that the encoder gives.
 
 python diagnostics/reduced_accuracy.py [OUT.json] [MODEL] [IMAGES]      (MODEL: what dh.load takes; IMAGES: 0 for all)
 """
@@ -61,7 +61,12 @@ def main(out: str | None = None, source: str = "tetrominoes", images: str = "0")
     print("| | float32 | bfloat16 |\n|---|---|---|")
     for key in ("foreground_accuracy", "foreground_iou", "mean_iou", "dice", "loss"):
         print(f"| {key.replace('_', ' ')} | {result['float32'][key]:.5f} | {result['bfloat16'][key]:.5f} |")
-    for key in ("share_of_labels_that_differ", "largest_logit_difference", "largest_logit", "relative_logit_difference"):
+    for key in (
+        "share_of_labels_that_differ",
+        "largest_logit_difference",
+        "largest_logit",
+        "relative_logit_difference",
+    ):
         print(f"{key.replace('_', ' ')}: {result[key]:.3g}")
     if out:
         Path(out).write_text(json.dumps(result, indent=1) + "\n")
