@@ -24,13 +24,14 @@ check: .venv/installed-dev
 bench: .venv/installed
 	$(BIN)/drumhead bench $(ARGS)
 
-# The wheel, installed into an empty environment, does the main job.
+# The wheel, installed into an empty environment, does the main job with the library that was built into it.
 wheel: .venv/installed-dev
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/drumhead segment --out segmented && ls segmented/pieces-1-waves.gif
+	cd dist && ../.venv-wheel/bin/drumhead doctor | grep "backend native.*built into this installation"
 	rm -rf .venv-wheel
 
 .venv/bin/python:

@@ -174,7 +174,7 @@ def test_train_on_a_folder(tmp_path, capsys):
 def test_doctor_names_what_it_finds(capsys, monkeypatch, tmp_path):
     assert call("doctor") == 0
     shown = capsys.readouterr().out
-    for word in ("python", "torch", "gpu", "backend eager", "data mnist", "weights"):
+    for word in ("python", "torch", "gpu", "backend eager", "backend native", "backend cuda", "data mnist", "weights"):
         assert word in shown
     monkeypatch.setattr("drumhead.cli.doctor.PACKAGES", ("no-such-package",))
     assert call("doctor") == 1

@@ -54,7 +54,8 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     else:
         reason = "a CPU build of torch" if torch.version.cuda is None else "no CUDA device visible"
         yield "--", "gpu", f"none ({reason}); everything runs on the processor"
-    yield "ok", "backend eager", "the reference, on every device; 'auto' takes it"
+    yield "ok", "backend eager", "the reference, on every device; 'auto' takes it where no engine is known to be faster"
+    yield from _engines()
     yield from _data()
 
     from drumhead.model import shipped
@@ -67,6 +68,30 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     )
     free = shutil.disk_usage(".").free / 1e9
     yield ("ok" if free > 1 else "--"), "disk", f"{free:.0f} GB free here"
+
+
+def _engines() -> Iterator[tuple[str, str, str]]:
+    from drumhead import engine
+    from drumhead.engine import build, driver, library
+    from drumhead.errors import DrumheadError
+
+    found = build.search()
+    if found.path is None:
+        note = " ".join(found.note.split())
+        yield "--", "backend native", f"none, so waves run in plain torch: {note}; {build.HELP}"
+    else:
+        try:
+            yield "ok", "backend native", f"{library.isa()}, {found.path} ({found.note})"
+        except DrumheadError as error:
+            yield "!!", "backend native", str(error)
+    obstacle = engine.available()["cuda"]
+    if obstacle != "yes":
+        yield "--", "backend cuda", f"none: {obstacle}"
+        return
+    try:
+        yield "ok", "backend cuda", f"compiled at first use by {driver.compiler()}"
+    except DrumheadError as error:
+        yield "--", "backend cuda", str(error)
 
 
 def _data() -> Iterator[tuple[str, str, str]]:

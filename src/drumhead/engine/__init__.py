@@ -15,6 +15,7 @@ from drumhead.errors import DrumheadError, choose
 
 __all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "pointwise", "reduced", "run", "using"]
 
+ALONE = 8  # threads that the loop needs to be as fast as the C engine with one (it gains less than their number)
 BACKENDS = ("auto", "eager", "native", "cuda")
 _preferred = ["auto"]
 
@@ -40,9 +41,10 @@ def using(backend: str) -> Iterator[None]:
 
 def available() -> dict[str, str]:
     """Return each engine with "yes" or the reason why it cannot run here."""
-    from drumhead.engine import library
+    from drumhead.engine import build
 
-    cpu = "yes" if library.load() else "no C compiler was found and none was built in"
+    found = build.search()
+    cpu = "yes" if found.path else f"it could not be compiled: {found.note}"
     gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
     return {"eager": "yes", "native": cpu, "cuda": gpu}
 
@@ -83,13 +85,15 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
     if y0.dtype not in (torch.float32, torch.float64):
         return f"it does not compute in {y0.dtype}"
     if automatic and (y0.is_cuda or y0.dtype == torch.float64):
-        return (
-            "not known to be faster"  # the kernels for CUDA have not been timed; in float64 the loop's tanh is faster
-        )
+        return "not known to be faster"  # CUDA has not been timed here; in float64 the loop's tanh is the faster one
     if _transformed(tensors):
         return "torch.func transforms and forward-mode derivatives need the loop"
     if wanted == "native" and not _built():
-        return "it could not be built (a C compiler is needed)"
+        from drumhead.engine import build
+
+        return f"it could not be compiled ({build.search().note})"
+    if automatic and torch.get_num_threads() > ALONE * y0.shape[0]:
+        return "an image keeps one thread busy, the loop all of them"
     return None
 
 

@@ -1,97 +1,212 @@
 """Find the C engine, or compile it once.
 
-A wheel built where there was a compiler carries the library. Elsewhere (a source checkout, a wheel without it) it is
-compiled at first use into the user's cache, under a name that depends on the sources, the compiler and the machine.
+A wheel built where there was a compiler carries the library. Elsewhere (a source checkout, a wheel without it, sources
+that changed since) it is compiled at first use into the user's cache. `csrc/variants.txt` says how, here and in
+CMakeLists.txt. A library in the cache is named after what it was made of and after its own content: it is whole and
+the right one, or it is not taken. Processes that compile at once each put a whole file in place.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
-from functools import lru_cache
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from drumhead.files import cache_dir
+from drumhead import files
 
 SOURCES = Path(__file__).parent / "csrc"
-NAME = "libdrumhead_waves" + (".dylib" if sys.platform == "darwin" else ".so")
-# No errno and no traps let square roots and selections become vector instructions; no reordering of sums.
-FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
-_AVX512 = (
-    "-DVECTOR_BYTES=64", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma",
-    "-mprefer-vector-width=512",
-)  # fmt: skip
-_X86 = {
-    "base": ("-DVECTOR_BYTES=16",),
-    "avx2": ("-DVECTOR_BYTES=32", "-mavx2", "-mfma"),
-    "avx512": _AVX512,
-    "bf16": (*_AVX512, "-mavx512bf16"),
-}
+SHIPPED = Path(__file__).parent / "libdrumhead_waves.so"
+COMPILERS = ("cc", "gcc", "clang")
+HELP = "install gcc or clang, or set CC to a C compiler that works, and start again"
 
 
-@lru_cache
+class Found(NamedTuple):
+    """The library and where it comes from, or None and what stood in the way."""
+
+    path: Path | None
+    note: str
+
+
+_lock = threading.Lock()
+_found: list[Found] = []
+_warned: list[bool] = []
+
+
 def find() -> Path | None:
-    """Return the library's path, compiling it if need be; None, with one warning, where that is impossible."""
-    shipped = Path(__file__).parent / NAME
-    if shipped.exists() and not os.environ.get("DRUMHEAD_CFLAGS"):
-        return shipped
-    try:
-        return _compile()
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = getattr(error, "stderr", None) or str(error)
+    """Return the library's path, compiling it if need be; where that is impossible None, with one warning a process."""
+    found = search()
+    with _lock:
+        silent = found.path is not None or bool(_warned)
+        if not silent:
+            _warned.append(True)
+    if not silent:
         warnings.warn(
-            f"the fast engine could not be built, so waves run in plain torch, which is 10 to 50 times slower. "
-            f"A C compiler (gcc or clang) is needed; set CC to choose one. What went wrong: {detail.strip()[-500:]}",
+            f"the fast engine is missing, so waves run in plain torch, several times slower: {found.note}. "
+            f"To have it, {HELP}.",
+            RuntimeWarning,
             stacklevel=2,
         )
-        return None
+    return found.path
 
 
-def objects() -> list[tuple[str, tuple[str, ...]]]:
-    """Return (name, flags) of each object file: every type of number with every instruction set."""
-    sets = _X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": _X86["base"]}
-    return [
-        (
-            f"{real}_{isa}",
-            (f"-DREAL={real}", f"-DREAL_IS_DOUBLE={int(real == 'double')}", f"-DNAME={real}_{isa}", *flags),
-        )
-        for real in ("float", "double")
-        for isa, flags in sets.items()
-        if (real, isa) != ("double", "bf16")  # bfloat16 stands in for float32 only
-    ]
+def search() -> Found:
+    """Look for the library, and compile it if there is none; the answer is kept for the rest of the process."""
+    with _lock:
+        if not _found:
+            try:
+                _found.append(_search())
+            except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+                _found.append(Found(None, str(error)))
+        return _found[0]
 
 
-def _compile() -> Path:
-    compiler = os.environ.get("CC") or next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
-    if compiler is None:
-        raise FileNotFoundError("no cc, gcc or clang was found")
-    command = [*compiler.split(), *FLAGS, *os.environ.get("DRUMHEAD_CFLAGS", "").split()]
-    version = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=True).stdout
-    digest = hashlib.sha256(repr((command, version, platform.machine(), objects())).encode())
-    for source in sorted(SOURCES.glob("*.[ch]")):
-        digest.update(source.read_bytes())
-    target = cache_dir() / "engine" / digest.hexdigest()[:16] / NAME
-    if target.exists():
-        return target
+def common() -> list[str]:
+    """Return the flags that every file is compiled with."""
+    return next(words[1:] for words in _lines() if words[0] == "all")
+
+
+def variants(machine: str | None = None) -> dict[str, list[str]]:
+    """Return the names and flags under which `kernels.c` is compiled: a type of number with an instruction set each."""
+    machine = (machine or platform.machine()).lower().replace("amd64", "x86_64")
+    return {words[1]: [f"-DNAME={words[1]}", *words[2:]] for words in _lines() if words[0] in ("any", machine)}
+
+
+def digest() -> str:
+    """Return what the library says it was made of: a hash of all C sources and of their flags."""
+    sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".c", ".h", ".txt"))
+    hashes = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in sources)
+    return hashlib.sha256(hashes.encode()).hexdigest()
+
+
+def _lines() -> list[list[str]]:
+    text = (SOURCES / "variants.txt").read_text()
+    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _search() -> Found:
+    extra = os.environ.get("DRUMHEAD_CFLAGS", "")
+    if not extra and SHIPPED.exists() and digest().encode() in SHIPPED.read_bytes() and _obstacle(SHIPPED) is None:
+        return Found(SHIPPED, "built into this installation")
+    made_of = (os.environ.get("CC"), extra, sys.platform, platform.machine(), digest())
+    name = f"libdrumhead_waves-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}"
+    path = _cached(name)
+    if path is None:
+        with _turn():
+            path = _cached(name) or _keep(name, _compile(extra))
+    return Found(path, "compiled on this machine")
+
+
+def _cached(name: str) -> Path | None:
+    for place in _places():
+        for path in sorted(place.glob(f"{name}-*.so")):
+            with suppress(OSError):
+                if path.stem == f"{name}-{_content(path.read_bytes())}" and _obstacle(path) is None:
+                    return path
+    return None
+
+
+def _keep(name: str, library: bytes) -> Path:
+    obstacles = []
+    for place in _places():
+        path = place / f"{name}-{_content(library)}.so"
+        try:
+            files.write_atomic(path, library)
+            obstacle = _obstacle(path)
+        except OSError as error:
+            obstacle = str(error)
+        if obstacle is None:
+            if obstacles:
+                print(
+                    f"drumhead: the engine went to {place}, because of this: {obstacles[0]}; "
+                    "set XDG_CACHE_HOME to a directory that lasts",
+                    file=sys.stderr,
+                )
+            return path
+        obstacles.append(obstacle)
+    raise OSError(f"it was compiled, but cannot be kept or loaded: {'; '.join(obstacles)}")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let one process compile at a time, where files can be locked: the others then find its work."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError, StopIteration):
+            import fcntl
+
+            place = next(_places())
+            place.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(open(place / "lock", "w")), fcntl.LOCK_EX)
+        yield
+
+
+def _content(library: bytes) -> str:
+    return hashlib.sha256(library).hexdigest()[:16]
+
+
+def _obstacle(path: Path) -> str | None:
+    """Say why a library cannot be loaded: made for another machine or C library, or files here may not run."""
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _places() -> Iterator[Path]:
+    """Yield where compiled libraries may be: the user's cache, else a temporary directory that is theirs alone."""
+    with suppress(RuntimeError):  # no home
+        yield files.cache_dir() / "engine"
+    with suppress(AttributeError, OSError):  # no users, or no directory for them
+        private = Path(tempfile.gettempdir()) / f"drumhead-{os.getuid()}"
+        private.mkdir(mode=0o700, exist_ok=True)
+        found = private.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            yield private
+
+
+def _split(name: str, words: str) -> list[str]:
+    try:
+        return shlex.split(words)
+    except ValueError as error:
+        raise ValueError(f"{name}={words!r}: {error}") from None
+
+
+def _compile(extra: str) -> bytes:
+    """Return the library, compiled anew."""
+    chosen = os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
+    if chosen is None:
+        raise FileNotFoundError(f"no C compiler was found ({', '.join(COMPILERS)})")
+    compiler = _split("CC", chosen)
+    if not (compiler and shutil.which(compiler[0])):
+        raise FileNotFoundError(f"CC={chosen!r}: there is no such program")
     print("drumhead: compiling the engine, once", file=sys.stderr)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        jobs = [(SOURCES / "kernels.c", name, flags) for name, flags in objects()]
-        jobs.append((SOURCES / "engine.c", "engine", ()))
-        files = [f"{scratch}/{name}.o" for _, name, _ in jobs]
-        running = [
-            subprocess.Popen([*command, *flags, "-c", str(source), "-o", file], stderr=subprocess.PIPE, text=True)
-            for (source, _, flags), file in zip(jobs, files, strict=True)
-        ]
-        for process in running:
-            _, errors = process.communicate()
-            if process.returncode:
-                raise subprocess.CalledProcessError(process.returncode, command, stderr=errors)
-        link = [*command, "-shared", *files, "-o", f"{scratch}/{NAME}", "-lm"]
-        subprocess.run(link, capture_output=True, text=True, check=True)
-        os.replace(f"{scratch}/{NAME}", target)
-    return target
+    command = [*compiler, *common(), *_split("DRUMHEAD_CFLAGS", extra)]
+    with tempfile.TemporaryDirectory(prefix="drumhead-") as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def run(*arguments: str) -> None:
+            done = subprocess.run([*command, *arguments], cwd=scratch, capture_output=True, text=True, errors="replace")
+            if done.returncode:
+                said = done.stderr.strip()[-500:] or "nothing"
+                raise OSError(f"{chosen} failed with exit code {done.returncode} and said: {said}")
+
+        def make(name: str, source: str, *flags: str) -> str:
+            run(*flags, "-c", str(SOURCES / source), "-o", f"{name}.o")
+            return f"{name}.o"
+
+        jobs = [("engine", "engine.c", f'-DSOURCES="{digest()}"')]
+        jobs += [(name, "kernels.c", *flags) for name, flags in variants().items()]
+        objects = list(pool.map(lambda job: make(*job), jobs))
+        run("-shared", *objects, "-o", "waves.so", "-lm")
+        return (Path(scratch) / "waves.so").read_bytes()

@@ -30,10 +30,8 @@ def compile_cubin(source: str, macros: dict[str, object], architecture: str) -> 
         DrumheadError: there is no NVRTC, or it refuses the source; the message has its log.
     """
     nvrtc = _nvrtc()
-    major, minor = ctypes.c_int(), ctypes.c_int()
-    nvrtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in macros.items())]
-    identity = "\0".join([source, *options, f"{major.value}.{minor.value}"])
+    identity = "\0".join([source, *options, compiler()])
     path = files.cache_dir() / "cuda" / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.cubin"
     with contextlib.suppress(OSError):
         return path.read_bytes()
@@ -41,6 +39,17 @@ def compile_cubin(source: str, macros: dict[str, object], architecture: str) -> 
     with contextlib.suppress(OSError):  # a read-only home costs a compilation a process, no more
         files.write_atomic(path, cubin)
     return cubin
+
+
+def compiler() -> str:
+    """Return the name and version of what compiles for the GPU.
+
+    Raises:
+        DrumheadError: there is no NVRTC.
+    """
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _nvrtc().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    return f"NVRTC {major.value}.{minor.value}"
 
 
 def _compile(nvrtc: ctypes.CDLL, source: str, options: list[str]) -> bytes:

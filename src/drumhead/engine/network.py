@@ -18,6 +18,7 @@ from drumhead.engine import library
 from drumhead.errors import DrumheadError
 
 MOST_LAYERS = 16
+TILE = 256  # pixels, as in csrc/kernels.c: parts that threads can take
 GROUPS = 8  # partial sums of the weights' gradients: as many threads can work, and their number changes no result
 
 
@@ -43,7 +44,7 @@ def pointwise(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: b
     x = x.contiguous()
     out = x.new_empty((x.shape[0], weights[-1].shape[0], *x.shape[2:]))
     struct = _struct(x, weights, biases, reduced, output=out)
-    library.run("network_", "forward", struct, x.shape[0] * -(-struct.pixels // 256))
+    library.run("network_", "forward", struct, _tiles(x))
     return out
 
 
@@ -59,7 +60,7 @@ def pointwise_backward(
     """Return the gradients of x, of each weight and of each bias."""
     _check(x, weights, biases)
     x = x.contiguous()
-    gx, groups = torch.empty_like(x), min(GROUPS, x.shape[0])
+    gx, groups = torch.empty_like(x), min(GROUPS, _tiles(x))
     gw = [weight.new_empty((groups, *weight.shape)) for weight in weights]
     gb = [bias.new_empty((groups, *bias.shape)) for bias in biases]
     struct = _struct(x, weights, biases, reduced, grad_output=grad.contiguous(), grad_input=gx)
@@ -116,6 +117,10 @@ def _check(x: Tensor, weights: list[Tensor], biases: list[Tensor]) -> None:
     for tensor in (*weights, *biases):
         if tensor.dtype != x.dtype or tensor.device != x.device:
             raise DrumheadError(f"a weight or bias is {tensor.dtype} on {tensor.device}, x is {x.dtype} on {x.device}")
+
+
+def _tiles(x: Tensor) -> int:
+    return x.shape[0] * -(-x[0, 0].numel() // TILE)
 
 
 @lru_cache

@@ -71,8 +71,8 @@ static void step_row(const rollout *a, const grid *g, const stencil *w, const ro
 #undef STEP
 }
 
-/* Hand row r of state y_{t+1} to the record. */
-static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *row) {
+/* Hand row r of state y_{t+1} to the record; `pending`, if not NULL, is that of y_t, which has been held back. */
+static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pending, const REAL *row) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     REAL *out = a->out;
@@ -87,10 +87,15 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *ro
         maps to = {out + image * a->features * plane + r * g->width, plane};
 #if CAN_REDUCE
         if (f->mixture) {
-            combine_pairs(to.data, plane, a->features, (const uint32_t *)pairs_of(g, (REAL *)row), g->stride,
-                          g->channels / 2, f->mixture + t * g->channels / 2, a->steps * g->channels / 2, g->width, t > 0);
+            const REAL *from = pending ? pending : row, *then = pending ? row : NULL;
+            t -= pending != NULL;
+            combine_pairs(to.data, plane, a->features, (const uint32_t *)pairs_of(g, (REAL *)from),
+                          then ? (const uint32_t *)pairs_of(g, (REAL *)then) : NULL, g->stride, g->channels / 2,
+                          f->mixture + t * g->channels / 2, a->steps * g->channels / 2, g->width, t > 0);
             return;
         }
+#else
+        (void)pending;
 #endif
         combine(to, a->features, (const_maps){row, g->stride}, g->channels, (const REAL *)a->basis + t * g->channels,
                 a->steps * g->channels, 1, g->width, t > 0);
@@ -147,7 +152,8 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
             };
             step_row(a, g, &f->coupling, &step);
             finish_row(g, y_out);
-            if (r == here) emit(f, image, t + k - 1, r, y_out);
+            if (r != here || (f->mixture && k % 2 && k < n)) continue; /* two steps go to a mixture together */
+            emit(f, image, t + k - 1, r, f->mixture && k % 2 == 0 ? f->rows[ry] : NULL, y_out);
         }
 }
 

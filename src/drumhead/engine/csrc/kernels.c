@@ -36,6 +36,8 @@
 #include "products.h"
 #include "forward.h"
 #include "adjoint.h"
+#include "gradients.h"
+#include "walk.h"
 #include "network.h"
 
 #define JOIN_(a, b) a##_##b

@@ -65,7 +65,7 @@ static void multiply(network *n, REAL *out, int64_t outputs, const REAL *in, int
 #if CAN_REDUCE
     if (n->a->reduced) {
         pair_rows(n->pairs, in, inputs, TILE, TILE);
-        combine_pairs(out, TILE, outputs, n->pairs, TILE, (inputs + 1) / 2, back ? n->weight_back[l] : n->weight[l],
+        combine_pairs(out, TILE, outputs, n->pairs, NULL, TILE, (inputs + 1) / 2, back ? n->weight_back[l] : n->weight[l],
                       (inputs + 1) / 2, TILE, add);
         return;
     }
@@ -142,7 +142,7 @@ static void network_backward(network *n, int64_t image, int64_t start) {
         if (a->reduced) {
             natural_rows(n->natural, g, outputs);
             turn_pairs((uint32_t *)n->turned, pitch, n->x[l], inputs);
-            combine_pairs(n->gw[l], pitch, outputs, (const uint32_t *)n->turned, pitch, TILE / 2, n->natural, TILE / 2,
+            combine_pairs(n->gw[l], pitch, outputs, (const uint32_t *)n->turned, NULL, pitch, TILE / 2, n->natural, TILE / 2,
                           pitch, 1);
         } else
 #endif
@@ -164,8 +164,8 @@ static void network_group(network *n, int64_t group) {
         memset(n->gw[l], 0, (size_t)(a->widths[l + 1] * n->inner[l]) * sizeof(REAL));
         memset(n->gb[l], 0, (size_t)a->widths[l + 1] * sizeof(REAL));
     }
-    for (int64_t image = group; image < a->batch; image += a->groups)
-        for (int64_t start = 0; start < a->pixels; start += TILE) network_backward(n, image, start);
+    const int64_t tiles = (a->pixels + TILE - 1) / TILE;
+    for (int64_t i = group; i < a->batch * tiles; i += a->groups) network_backward(n, i / tiles, i % tiles * TILE);
     for (int64_t l = 0; l < a->layers; l++) {
         const int64_t outputs = a->widths[l + 1], inputs = a->widths[l];
         REAL *gw = (REAL *)a->grad_weights[l] + group * outputs * inputs;

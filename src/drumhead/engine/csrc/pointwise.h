@@ -2,7 +2,7 @@
  *
  * Arrays are contiguous: input (b, widths[0], pixels), output (b, widths[layers], pixels), weights[l] (out, in),
  * biases[l] (out); ReLU between layers, nothing after the last. Gradients of weights and biases come in `groups`
- * partial sums, group g over images g, g + groups, ..; which worker takes which group changes no number.
+ * partial sums, group g over tiles g, g + groups, ..; which worker takes which group changes no number.
  */
 #ifndef DRUMHEAD_POINTWISE_H
 #define DRUMHEAD_POINTWISE_H

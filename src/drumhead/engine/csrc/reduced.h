@@ -63,32 +63,37 @@ static void turn_pairs(uint32_t *to, int64_t pitch, const REAL *from, int64_t ro
 }
 
 INLINE void combine_pairs_block(const int OUT, const int WIDE, float *out, int64_t out_pitch, const uint32_t *in,
-                                int64_t in_pitch, int64_t inputs, const uint32_t *weight, int64_t wo, int add) {
+                                const uint32_t *more, int64_t in_pitch, int64_t inputs, const uint32_t *weight,
+                                int64_t wo, int add) {
     __m512 acc[8][4];
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++)
             acc[j][b] = add ? _mm512_loadu_ps(out + j * out_pitch + b * 16) : _mm512_setzero_ps();
-    for (int64_t i = 0; i < inputs; i++) {
-        __m512bh v[4];
-        for (int b = 0; b < WIDE; b++) v[b] = (__m512bh)_mm512_loadu_si512(in + i * in_pitch + b * 16);
-        for (int j = 0; j < OUT; j++) {
-            __m512bh w = (__m512bh)_mm512_set1_epi32((int)weight[j * wo + i]);
-            for (int b = 0; b < WIDE; b++) acc[j][b] = _mm512_dpbf16_ps(acc[j][b], v[b], w);
+    for (; in; in = more, more = NULL, weight += inputs)
+        for (int64_t i = 0; i < inputs; i++) {
+            __m512bh v[4];
+            for (int b = 0; b < WIDE; b++) v[b] = (__m512bh)_mm512_loadu_si512(in + i * in_pitch + b * 16);
+            for (int j = 0; j < OUT; j++) {
+                __m512bh w = (__m512bh)_mm512_set1_epi32((int)weight[j * wo + i]);
+                for (int b = 0; b < WIDE; b++) acc[j][b] = _mm512_dpbf16_ps(acc[j][b], v[b], w);
+            }
         }
-    }
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) _mm512_storeu_ps(out + j * out_pitch + b * 16, acc[j][b]);
 }
 
-/* out[o][p] (+)= sum over pairs i of weight[o * wo + i] . in[i][p]; `columns` is a multiple of 16. */
-static void combine_pairs(float *out, int64_t out_pitch, int64_t outputs, const uint32_t *in, int64_t in_pitch,
-                          int64_t inputs, const uint32_t *weight, int64_t wo, int64_t columns, int add) {
+/* out[o][p] (+)= sum over pairs i of weight[o * wo + i] . in[i][p]; `columns` is a multiple of 16. If there is `more`,
+ * it stands for the inputs that follow: sums that are read and written once cost half. */
+static void combine_pairs(float *out, int64_t out_pitch, int64_t outputs, const uint32_t *in, const uint32_t *more,
+                          int64_t in_pitch, int64_t inputs, const uint32_t *weight, int64_t wo, int64_t columns, int add) {
     for (int64_t p = 0; p < columns;) {
         const int64_t wide = columns - p >= 64 ? 4 : 1;
         for (int64_t o = 0; o < outputs;) {
             float *to = out + o * out_pitch + p;
             const int64_t deep = outputs - o >= 6 ? 6 : outputs - o >= 2 ? 2 : 1;
-#define PAIRS(OUT, WIDE) combine_pairs_block(OUT, WIDE, to, out_pitch, in + p, in_pitch, inputs, weight + o * wo, wo, add)
+            const uint32_t *then = more ? more + p : NULL;
+#define PAIRS(OUT, WIDE) \
+    combine_pairs_block(OUT, WIDE, to, out_pitch, in + p, then, in_pitch, inputs, weight + o * wo, wo, add)
             if (wide == 4) {
                 if (deep == 6) PAIRS(6, 4);
                 else if (deep == 2) PAIRS(2, 4);

@@ -1,0 +1,223 @@
+/* Gradients of what all pixels share: the kernel's, by correlation, and the basis', by products with the states. */
+
+/* g_W += corr(q, y) over rows [from, to): lane by lane, one vector a tap. */
+INLINE void correlate_block(const int OUT, const int WIDE, backward *f, const ring *y, const ring *ql, int64_t c, int64_t i, int64_t dy,
+                            int64_t dx, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const stencil *w = &f->coupling;
+    const int64_t next = w->inner * w->ky * w->kx;
+    const int64_t in = w->depthwise ? c : i;
+    REAL *acc = f->g_taps + ((c * w->inner + i) * w->ky * w->kx + dy * w->kx + dx) * LANES;
+    vector s[DEEPEST][3];
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) s[j][b] = load(acc + (j * next + b) * LANES);
+    for (int64_t r = from; r < to; r++) {
+        const REAL *q = row_of(ql, r) + c * g->stride;
+        const REAL *row = neighbour(g, y, r + dy - g->ry) + in * g->stride + dx - g->rx;
+        for (int64_t x = 0; x < g->lanes; x += LANES) {
+            vector v[3];
+            for (int b = 0; b < WIDE; b++) v[b] = load(row + x + b);
+            for (int j = 0; j < OUT; j++) {
+                vector u = load(q + j * g->stride + x);
+                if (x + LANES == g->lanes) u = (vector)((lane_mask)u & g->last);
+                for (int b = 0; b < WIDE; b++) s[j][b] += u * v[b];
+            }
+        }
+    }
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
+}
+
+#if CAN_REDUCE
+/* The same in bfloat16, 32 pixels at a time: four outer channels by INNER inner ones by WIDE neighbours. */
+INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, const ring *y, const ring *ql,
+                              int64_t c, int64_t i, int64_t dy, int64_t dx, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const stencil *w = &f->coupling;
+    const int64_t window = w->ky * w->kx, next = w->inner * window;
+    REAL *acc = f->g_taps + ((c * w->inner + i) * window + dy * w->kx + dx) * LANES;
+    __m512 s[4][2][3];
+    for (int j = 0; j < 4; j++)
+        for (int k = 0; k < INNER; k++)
+            for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_loadu_ps(acc + (j * next + k * window + b) * LANES);
+    for (int64_t r = from; r < to; r++) {
+        const uint16_t *q = natural_of(g, row_of(ql, r)) + c * g->stride;
+        const uint16_t *row = natural_of(g, neighbour(g, y, r + dy - g->ry)) + i * g->stride + dx - g->rx;
+        for (int64_t x = 0; x < g->lanes; x += 2 * LANES) {
+            __m512bh v[2][3];
+            for (int k = 0; k < INNER; k++)
+                for (int b = 0; b < WIDE; b++) v[k][b] = (__m512bh)_mm512_loadu_si512(row + k * g->stride + x + b);
+            for (int j = 0; j < 4; j++) {
+                __m512bh u = (__m512bh)_mm512_loadu_si512(q + j * g->stride + x);
+                for (int k = 0; k < INNER; k++)
+                    for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_dpbf16_ps(s[j][k][b], u, v[k][b]);
+            }
+        }
+    }
+    for (int j = 0; j < 4; j++)
+        for (int k = 0; k < INNER; k++)
+            for (int b = 0; b < WIDE; b++) _mm512_storeu_ps(acc + (j * next + k * window + b) * LANES, s[j][k][b]);
+}
+
+/* acc[k][c] += sum over rows [from, to) and pixels of g[k] y[c], both in bfloat16, pixels side by side. */
+static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const int64_t features = f->a->features, pitch = round_up(g->lanes, 2 * LANES); /* zeros beyond the image */
+    for (int64_t k = 0; k < features; k += 4)
+        for (int64_t c = 0; c < g->channels; c += 4) {
+            const int64_t some = least(4, features - k);
+            __m512 s[4][4];
+            for (int j = 0; j < 4; j++)
+                for (int i = 0; i < 4; i++)
+                    s[j][i] = j < some ? _mm512_loadu_ps(acc + ((k + j) * g->channels + c + i) * LANES)
+                                       : _mm512_setzero_ps();
+            for (int64_t r = from; r < to; r++) {
+                const uint16_t *u = f->g_natural + (r * f->g_rows + k) * pitch;
+                const uint16_t *v = natural_of(g, row_of(y, r)) + c * g->stride;
+                for (int64_t x = 0; x < g->width; x += 2 * LANES) {
+                    __m512bh b[4];
+                    for (int i = 0; i < 4; i++) b[i] = (__m512bh)_mm512_loadu_si512(v + i * g->stride + x);
+                    for (int j = 0; j < 4; j++) {
+                        __m512bh a = (__m512bh)_mm512_loadu_si512(u + j * pitch + x);
+                        for (int i = 0; i < 4; i++) s[j][i] = _mm512_dpbf16_ps(s[j][i], a, b[i]);
+                    }
+                }
+            }
+            for (int j = 0; j < some; j++)
+                for (int i = 0; i < 4; i++)
+                    _mm512_storeu_ps(acc + ((k + j) * g->channels + c + i) * LANES, s[j][i]);
+        }
+}
+
+/* MIX: the gradient of the kept maps in bfloat16, once an image: features in pairs, and pixels side by side. */
+static void reduce_gradient(backward *f, int64_t image) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t plane = g->height * g->width, pitch = g->lanes, wide = round_up(pitch, 2 * LANES), pairs = f->g_rows / 2;
+    const REAL *grad = (const REAL *)a->grad_out + image * a->features * plane;
+    for (int64_t r = 0; r < g->height; r++)
+        for (int64_t k = 0; k < a->features; k += 2)
+            for (int64_t x = 0; x < g->width; x += LANES) {
+                const REAL *at = grad + k * plane + r * g->width + x;
+                vector low = load(at), high = k + 1 < a->features ? load(at + plane) : (vector){0};
+                uint16_t *natural = f->g_natural + (r * f->g_rows + k) * wide + x;
+                _mm512_storeu_si512(f->g_pairs + (r * pairs + k / 2) * pitch + x, interleave(low, high));
+                _mm256_storeu_si256((void *)natural, (__m256i)_mm512_cvtneps_pbh((__m512)low));
+                _mm256_storeu_si256((void *)(natural + wide), (__m256i)_mm512_cvtneps_pbh((__m512)high));
+            }
+}
+#endif
+
+/* All taps. */
+static void correlate(backward *f, const ring *y, const ring *q, int64_t from, int64_t to) {
+    const stencil *w = &f->coupling;
+#if CAN_REDUCE
+    if (w->pairs) {
+        for (int64_t c = 0; c < w->outer; c += 4)
+            for (int64_t i = 0; i < w->inner; i += 2)
+                for (int64_t dy = 0; dy < w->ky; dy++)
+                    for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
+                        wide = w->kx - dx >= 3 ? 3 : 1;
+                        if (wide == 3) correlate_natural(2, 3, f, y, q, c, i, dy, dx, from, to);
+                        else correlate_natural(2, 1, f, y, q, c, i, dy, dx, from, to);
+                    }
+        return;
+    }
+#endif
+    for (int64_t c = 0, deep; c < w->outer; c += deep) {
+        deep = block_of(w, c);
+        for (int64_t i = 0; i < w->inner; i++)
+            for (int64_t dy = 0; dy < w->ky; dy++)
+                for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
+                    wide = w->kx - dx >= 3 ? 3 : 1;
+#define CORRELATE(OUT, WIDE) correlate_block(OUT, WIDE, f, y, q, c, i, dy, dx, from, to)
+                    if (deep == 4 && wide == 3) CORRELATE(4, 3);
+                    else if (deep == 4) CORRELATE(4, 1);
+                    else if (deep == 2 && wide == 3) CORRELATE(2, 3);
+                    else if (deep == 2) CORRELATE(2, 1);
+                    else if (wide == 3) CORRELATE(1, 3);
+                    else CORRELATE(1, 1);
+#undef CORRELATE
+                }
+    }
+}
+
+/* Add to gy the record's gradient of row r of state y_{t+1}; `start` is the first step of the segment. */
+static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t start, int64_t r, REAL *gy) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    const int64_t plane = g->height * g->width, channels = g->channels;
+    const REAL *grad = a->grad_out;
+    if (a->keep == SERIES) {
+        if ((t + 1) % a->every) return;
+        grad += (image * (a->steps / a->every) + (t + 1) / a->every - 1) * f->pixels;
+    } else if (a->keep == PROJECT) {
+        grad = f->g_states + (t - start) * f->pixels;
+    } else {
+        grad += image * (a->keep == MIX ? a->features * plane : f->pixels);
+    }
+    if (a->keep == MIX) {
+#if CAN_REDUCE
+        if (f->mixture) {
+            const int64_t pairs = f->g_rows / 2;
+            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->lanes, NULL, g->lanes, pairs,
+                          f->mixture + t * channels * pairs, pairs, g->lanes, 1);
+            return;
+        }
+#endif
+        combine((maps){gy, g->lanes}, channels, (const_maps){grad + r * g->width, plane}, a->features,
+                (const REAL *)a->basis + t * channels, 1, a->steps * channels, g->width, 1);
+        return;
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        const int64_t at = (c * g->height + r) * g->width;
+        REAL *to = gy + c * g->lanes;
+        if (a->keep == MAX) {
+            const int32_t *when = a->argmax + image * f->pixels + at;
+            for (int64_t x = 0; x < g->width; x++) to[x] += when[x] == t ? grad[at + x] : 0;
+        } else {
+            for (int64_t x = 0; x < g->width; x++) to[x] += grad[at + x];
+        }
+    }
+}
+
+/* MIX: acc += what rows [from, to) of state y_{t+1} contribute to the basis' gradient; `y` holds them. */
+static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y, int64_t from, int64_t to) {
+    const grid *g = &f->g;
+    const int64_t plane = g->height * g->width;
+#if CAN_REDUCE
+    if (f->mixture) {
+        dots_natural(f, acc, y, from, to);
+        return;
+    }
+#endif
+    const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * plane;
+    for (int64_t r = from; r < to; r++)
+        dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){row_of(y, r), g->stride},
+             g->channels, g->width);
+}
+
+static void clear_dots(const backward *f, REAL *acc) {
+    memset(acc, 0, (size_t)(f->a->features * f->g.channels * LANES) * sizeof(REAL));
+}
+
+static void write_dots(const backward *f, int64_t image, int64_t t, const REAL *acc) {
+    const rollout *a = f->a;
+    const int64_t channels = f->g.channels;
+    REAL *to = (REAL *)a->grad_basis + (image * a->features * a->steps + t) * channels;
+    for (int64_t k = 0; k < a->features; k++)
+        for (int64_t c = 0; c < channels; c++)
+            to[k * a->steps * channels + c] = reduce(acc + (k * channels + c) * LANES);
+}
+
+/* All of that for the whole of state y_{t+1}. */
+static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const ring *y) {
+    const rollout *a = f->a;
+    const grid *g = &f->g;
+    for (int64_t r = 0; r < g->height; r++) add_gradient(f, image, t, start, r, f->gy + r * g->plain);
+    if (a->keep == PROJECT) write_padded(g, y->at, f->states + (t - start) * f->pixels);
+    if (a->keep != MIX) return;
+    clear_dots(f, f->g_basis);
+    for (int64_t r = 0; r < g->height; r += CHUNK) add_dots(f, image, f->g_basis, y, r, least(r + CHUNK, g->height));
+    write_dots(f, image, t, f->g_basis);
+}
