@@ -107,10 +107,10 @@ def table(rows: list[dict], cell: str) -> str:
 
 def main(out: str | None = None) -> None:
     rows = [measure(*case) for case in product(STEPS, ALPHAS, TYPES, SEGMENTS)]
-    print("Error of the states, measured < predicted bound (bold: the engine reverses, else it stores):\n")
-    print(table(rows, "{error} < {bound}"))
-    print("\nError of the gradients:\n")
-    print(table(rows, "{gradient}"))
+    print(
+        "Error of the states < predicted bound; error of the gradients (bold: the engine reverses, else it stores).\n"
+    )
+    print(table(rows, "{error} < {bound}; {gradient}"))
     finite = [r for r in rows if r["error"] is not None and math.isfinite(r["error"])]
     broken = [r for r in finite if r["error"] > r["bound"]]
     print(f"\n{len(broken)} of {len(finite)} finite errors exceed their bound")
