@@ -12,18 +12,6 @@
 
 #define CHUNK 4 /* rows whose correlations are summed in registers */
 
-/* Rows of a plane, or the last `size` rows of a wave that passes: row e lies at e modulo size. */
-typedef struct { REAL *at; int64_t size, pitch; } ring;
-
-INLINE REAL *row_of(const ring *r, int64_t e) { return r->at + ((e % r->size) + r->size) % r->size * r->pitch; }
-
-/* Row e of y or q as a neighbour sees it: beyond an edge there may be zeros, or a row inside. */
-INLINE REAL *neighbour(const grid *g, const ring *r, int64_t e) {
-    if (g->boundary == PERIODIC) return row_of(r, e);
-    int64_t source = source_row(g, e);
-    return source < 0 ? g->zeros : row_of(r, source);
-}
-
 /* What one level of a wave keeps of the steps back (walk.h). */
 typedef struct { ring y, z, gy, gz, q; REAL *g_basis; } level;
 
@@ -70,17 +58,15 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.g_basis = take(memory, a->features * a->segment * LANES, sizeof(REAL));
     }
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
-    const level planes = {{f.y, h, g->padded}, {f.z, h, g->plain}, {f.gy, h, g->plain}, {f.gz, h, g->plain},
-                          {f.q, h, g->padded}, f.g_basis};
+    const level planes = {whole(f.y, h, g->padded),  whole(f.z, h, g->plain),  whole(f.gy, h, g->plain),
+                          whole(f.gz, h, g->plain), whole(f.q, h, g->padded), f.g_basis};
     f.levels = take(memory, a->levels + 1, sizeof(level));
     for (int64_t k = 0; k <= (a->levels > 1 ? a->levels : 0); k++) {
         const int64_t ry = g->ry, longest = 2 * ry + 1 > CHUNK ? 2 * ry + 1 : CHUNK;
         level l = planes;
         if (k) {
-            l.y = (ring){take_padded(memory, g, CHUNK + 2 * ry), CHUNK + 2 * ry, g->padded};
-            l.q = (ring){take_padded(memory, g, longest), longest, g->padded};
-            ring *plain[] = {&l.z, &l.gy, &l.gz};
-            for (int i = 0; i < 3; i++) *plain[i] = (ring){take_plain(memory, g, ry + 1), ry + 1, g->plain};
+            l.y = passing(memory, g, CHUNK + 2 * ry, 1), l.q = passing(memory, g, longest, 1);
+            l.z = passing(memory, g, ry + 1, 0), l.gy = passing(memory, g, ry + 1, 0), l.gz = passing(memory, g, ry + 1, 0);
             if (a->keep == MIX) l.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
         }
         if (memory->base) f.levels[k] = l;

@@ -12,8 +12,9 @@ typedef struct {
     const rollout *a;
     grid g;
     stencil coupling;
-    REAL *y[2], *z[2], *omega, *decay, *first_decay;
-    REAL **y_ring, **z_ring; /* [levels]: rows between two levels */
+    ring y[2], z[2]; /* whole planes: before and after */
+    REAL *omega, *decay, *first_decay;
+    ring *y_ring, *z_ring; /* [levels]: rows between two levels */
     const REAL **rows;       /* [ky] */
     REAL *buffer;            /* PROJECT: states of the current block, each (c, y, x) */
     uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
@@ -24,14 +25,15 @@ static forward make_forward(const rollout *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     f.coupling = make_stencil(a, 0, (int)g->reduced, memory);
-    for (int i = 0; i < 2; i++) f.y[i] = take_padded(memory, g, g->height);
-    for (int i = 0; i < 2; i++) f.z[i] = i && a->levels == 1 ? f.z[0] : take_plain(memory, g, g->height);
+    for (int i = 0; i < 2; i++) f.y[i] = whole(take_padded(memory, g, g->height), g->height, g->padded);
+    for (int i = 0; i < 2; i++)
+        f.z[i] = i && a->levels == 1 ? f.z[0] : whole(take_plain(memory, g, g->height), g->height, g->plain);
     f.omega = take_plain(memory, g, g->height), f.decay = take_plain(memory, g, g->height);
     f.first_decay = a->first_decay ? take_plain(memory, g, g->height) : f.decay;
     f.rows = take(memory, a->kernel_height, sizeof(REAL *));
-    f.y_ring = take(memory, a->levels, sizeof(REAL *)), f.z_ring = take(memory, a->levels, sizeof(REAL *));
+    f.y_ring = take(memory, a->levels, sizeof(ring)), f.z_ring = take(memory, a->levels, sizeof(ring));
     for (int64_t k = 1; k < a->levels; k++) {
-        REAL *y = take_padded(memory, g, 2 * g->ry + 1), *z = take_plain(memory, g, g->ry + 1);
+        ring y = passing(memory, g, 2 * g->ry + 1, 1), z = passing(memory, g, g->ry + 1, 0);
         if (memory->base) f.y_ring[k] = y, f.z_ring[k] = z;
     }
     f.pixels = g->channels * g->height * g->width;
@@ -124,28 +126,18 @@ static void flush(forward *f, int64_t image, int64_t t) {
 static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t ry = g->ry, window = 2 * ry + 1, wraps = g->boundary == PERIODIC;
-    const int64_t start = wraps ? -(n - 1) * ry : 0;
-    for (int64_t front = start; front < g->height + (n - 1) * ry; front++)
+    const int64_t ry = g->ry, wraps = g->boundary == PERIODIC;
+    for (int64_t front = wraps ? -(n - 1) * ry : 0; front < g->height + (n - 1) * ry; front++)
         for (int64_t k = 1; k <= n; k++) {
             int64_t r = front - (k - 1) * ry, over = wraps ? (n - k) * ry : 0;
             if (r < -over || r >= g->height + over) continue;
-            int64_t here = ((r % g->height) + g->height) % g->height;
-            for (int64_t d = -ry; d <= ry; d++) {
-                int64_t e = r + d, lap = ((e % g->height) + g->height) % g->height;
-                if (!wraps) e = lap = source_row(g, e);
-                f->rows[d + ry] = e < 0 && !wraps ? g->zeros
-                                  : k == 1        ? f->y[0] + lap * g->padded
-                                                  : f->y_ring[k - 1] + ((e + n * window) % window) * g->padded;
-            }
-            int64_t zr = (r + n * (ry + 1)) % (ry + 1), yr = (r + n * window) % window;
-            int first = t + k == 1;
-            REAL *y_out = k == n ? f->y[1] + here * g->padded : f->y_ring[k] + yr * g->padded;
+            const int64_t here = on_grid(g, r), first = t + k == 1;
+            const ring *from = k == 1 ? &f->y[0] : &f->y_ring[k - 1], *z_from = k == 1 ? &f->z[0] : &f->z_ring[k - 1];
+            for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, from, r + d);
+            REAL *y_out = row_of(k == n ? &f->y[1] : &f->y_ring[k], r);
             row_step step = {
-                .rows = f->rows, .y = f->rows[ry], .y_out = y_out,
-                .z_in = k == 1 ? f->z[0] + here * g->plain : f->z_ring[k - 1] + zr * g->plain,
-                .z_out = k == n ? f->z[1] + here * g->plain : f->z_ring[k] + zr * g->plain,
-                .omega = f->omega + here * g->plain,
+                .rows = f->rows, .y = f->rows[ry], .y_out = y_out, .z_in = row_of(z_from, r),
+                .z_out = row_of(k == n ? &f->z[1] : &f->z_ring[k], r), .omega = f->omega + here * g->plain,
                 .decay = (first ? f->first_decay : f->decay) + here * g->plain,
                 .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
                 .slope = (REAL)(first ? 0 : a->slope),
@@ -168,8 +160,8 @@ static void forward_image(forward *f, int64_t image) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     const int64_t at = image * f->pixels;
-    read_padded(g, f->y[0], (const REAL *)a->y0 + at);
-    read_plain(g, f->z[0], a->z0 ? (const REAL *)a->z0 + at : NULL);
+    read_padded(g, f->y[0].at, (const REAL *)a->y0 + at);
+    read_plain(g, f->z[0].at, a->z0 ? (const REAL *)a->z0 + at : NULL);
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
@@ -179,14 +171,14 @@ static void forward_image(forward *f, int64_t image) {
         if (a->segment) n = least(n, a->segment - t % a->segment);
         if (a->keep == PROJECT) n = least(n, f->filled + a->block - t);
         advance(f, image, t, n);
-        REAL *y = f->y[0], *z = f->z[0];
+        ring y = f->y[0], z = f->z[0];
         f->y[0] = f->y[1], f->y[1] = y, f->z[0] = f->z[1], f->z[1] = z;
         int64_t now = t + n, over = now == a->steps;
         if (a->keep == PROJECT && (now - f->filled == a->block || over)) flush(f, image, now);
         if (a->segment && (now % a->segment == 0 || over)) {
             int64_t i = (now - 1) / a->segment;
-            write_padded(g, f->y[0], checkpoint(a, i, 0, image, f->pixels));
-            write_plain(g, f->z[0], checkpoint(a, i, 1, image, f->pixels));
+            write_padded(g, f->y[0].at, checkpoint(a, i, 0, image, f->pixels));
+            write_plain(g, f->z[0].at, checkpoint(a, i, 1, image, f->pixels));
         }
     }
 }

@@ -76,7 +76,7 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
                     write_row(g, y, g->stride, f->states + (t - 1 - start) * f->pixels, ra);
             }
             if (rb >= -over - reach && rb < h + over + reach) {
-                const int64_t here = ((rb % h) + h) % h, inside = here == rb;
+                const int64_t here = on_grid(g, rb), inside = here == rb;
                 REAL *q = row_of(&to->q, rb);
                 for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, &to->y, rb + d);
                 row_back back = {
@@ -98,7 +98,7 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
                 }
             }
             if (rc >= -over && rc < h + over) {
-                const int64_t here = ((rc % h) + h) % h;
+                const int64_t here = on_grid(g, rc);
                 REAL *gy = row_of(&to->gy, rc);
                 for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, &to->q, rc + d);
                 add_transposed(f, gy);
@@ -187,7 +187,7 @@ static void backward_image(backward *f, int64_t image) {
                     (const_maps){(const REAL *)a->grad_out + image * a->features * f->pixels, f->pixels}, a->features,
                     (const REAL *)a->basis + start, 1, a->steps, f->pixels, 0);
         for (int64_t t = end - 1; t >= start; t--) {
-            ring here = {a->stored ? f->y_kept[t + 1 - start] : f->y, g->height, g->padded};
+            ring here = whole(a->stored ? f->y_kept[t + 1 - start] : f->y, g->height, g->padded);
             if (!together || t == end - 1) take_gradient(f, image, t, start, &here);
             if (a->stored) {
                 here.at = f->y_kept[t - start];
