@@ -92,7 +92,8 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
         from drumhead.engine import build
 
         return f"it could not be compiled ({build.search().note})"
-    if automatic and torch.get_num_threads() > ALONE * y0.shape[0]:
+    # Compiled, the loop is one node a step and operation; the number of threads may differ where the graph will run.
+    if automatic and not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * y0.shape[0]:
         return "an image keeps one thread busy, the loop all of them"
     return None
 

@@ -91,6 +91,13 @@ def _gradients(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
 pointwise.register_autograd(_gradients, setup_context=_setup)
 
 
+def _no_second(ctx: Any, *grads: Any) -> Any:
+    raise DrumheadError("the engines have no second derivatives; use drumhead.engine.using('eager') for them")
+
+
+pointwise_backward.register_autograd(_no_second)
+
+
 def _check(x: Tensor, weights: list[Tensor], biases: list[Tensor]) -> None:
     if x.ndim != 4 or not x.numel() or x.dtype not in (torch.float32, torch.float64) or x.device.type != "cpu":
         raise DrumheadError(
