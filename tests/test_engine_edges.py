@@ -90,13 +90,8 @@ def test_bfloat16_at_any_width(width, side, boundary):
     assert relative(found, gradients("eager", y0, kernel, basis, **options)) < 0.02
 
 
-BROKEN = pytest.mark.xfail(
-    reason="the correlation reads beyond the last row where the width fills an odd number of vectors"
-)
-
-
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("width", [pytest.param(15, marks=BROKEN), pytest.param(16, marks=BROKEN), 17, 32])
+@pytest.mark.parametrize("width", [15, 16, 17, 32])
 def test_bfloat16_with_stored_segments(width, boundary):
     for seed in range(20):
         g = torch.Generator().manual_seed(seed)
