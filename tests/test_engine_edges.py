@@ -101,6 +101,16 @@ def test_bfloat16_with_stored_segments(width, boundary):
         assert relative(found, gradients("eager", y0, kernel, **options)) < 0.02
 
 
+@pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
+def test_bfloat16_whatever_the_bits_of_the_kernel(boundary):
+    """The lower half of this tap, read as a bfloat16, is NaN."""
+    y0, kernel = torch.randn(1, 4, 6, 16), 0.1 * torch.randn(4, 4, 3, 3)
+    kernel[0, 0, 0, 0] = torch.tensor(0x3DCC7FC0, dtype=torch.int32).view(torch.float32)
+    options = {"boundary": boundary, "steps": 20}
+    found = gradients("native", y0, kernel, precision="bfloat16", **options)
+    assert relative(found, gradients("eager", y0, kernel, **options)) < 0.02
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_nothing_depends_on_what_memory_held(precision, boundary, monkeypatch):
