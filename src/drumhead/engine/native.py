@@ -12,7 +12,9 @@ from drumhead.engine.plan import Rollout
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
-LEVELS = 8  # steps that travel over the grid together once the state leaves the second-level cache
+LEVELS = 8  # steps that travel over the grid together once the state is too large for the caches near a core
+# So many second-level caches: a state of 5 MiB beside 1 MiB of cache gains nothing yet, one of 20 MiB a third.
+NEAR = 8
 BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
@@ -116,7 +118,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
-        levels=min(LEVELS, plan.steps) if state > second_level_cache() else 1, block=BLOCK,
+        levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() else 1, block=BLOCK,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
         first_offset=plan.first_offset,
     )  # fmt: skip

@@ -160,8 +160,9 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
             };
             step_row(a, g, &f->coupling, &step);
             finish_row(g, y_out);
-            if (r != here || (f->mixture && k % 2 && k < n)) continue; /* two steps go to a mixture together */
-            emit(f, image, t + k - 1, r, f->mixture && k % 2 == 0 ? f->rows[ry] : NULL, y_out);
+            /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
+            const int64_t state = t + k, waits = f->mixture && state % 2 && state < a->steps;
+            if (r == here && !waits) emit(f, image, state - 1, r, f->mixture && state % 2 == 0 ? f->rows[ry] : NULL, y_out);
         }
 }
 
