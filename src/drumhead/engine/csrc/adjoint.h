@@ -10,7 +10,7 @@
  */
 
 
-#define CHUNK 4 /* rows whose correlations are summed in registers */
+#define CHUNK 8 /* rows whose correlations are summed in registers */
 
 /* What one level of a wave keeps of the steps back (walk.h). */
 typedef struct { ring y, z, gy, gz, q; REAL *g_basis; } level;
