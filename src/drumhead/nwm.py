@@ -89,13 +89,13 @@ class NeuralWaveMachine(Segmenter):
         return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
 
     def _composes(self, medium: Medium) -> bool:
-        """Say whether the time map and the head's first layer, both linear, cost less as one map over (t, c)."""
+        """Say whether time map and first layer of the head, both linear, keep and cost less as one map over (t, c)."""
         config = self.config
         if config.readout != "linear" or config.skip or config.norm or not config.head:
             return False
         t, k, c, h = config.steps, config.time_features, config.channels, config.head[0]
         y0 = medium.y0.to(self.readout.time_map.dtype)  # as the waves see it; autocast gives the medium in bfloat16
-        return t * c * h < t * k * c + k * c * h and engine.pick("auto", y0, medium, True) != "eager"
+        return h < k * c and t * c * h < t * k * c + k * c * h and engine.pick("auto", y0, medium, True) != "eager"
 
     def _composed(self) -> Tensor:
         """Return that map, (h, t, c)."""

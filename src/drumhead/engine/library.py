@@ -28,7 +28,7 @@ def load() -> ctypes.CDLL | None:
         size.restype, size.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_int64]
         for direction in ("forward", "backward"):
             call = getattr(lib, f"drumhead_{what}{direction}")
-            call.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+            call.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
             call.restype = None
     return lib
 
@@ -90,18 +90,21 @@ def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None
     threads = torch.get_num_threads()
     workers = max(1, min(threads, parts))
 
-    def work(worker: int) -> None:
-        call(ctypes.byref(struct), worker, workers, _scratch(size).data_ptr())
+    def work() -> None:
+        call(ctypes.byref(struct), _scratch(size).data_ptr())
 
     others: list[Future[None]] = []
     try:
-        for worker in range(1, workers):
+        for _ in range(workers - 1):
             try:  # one pool whatever the number of parts: threads start when they are first needed
-                others.append(_pool(threads - 1).submit(work, worker))
+                others.append(_pool(threads - 1).submit(work))
             except RuntimeError:  # the interpreter is shutting down and starts no threads any more
-                work(worker)
-        work(0)
+                break
+        work()
     finally:
+        for other in others:
+            other.cancel()  # all parts are taken: who has not begun need not begin
         wait(others)  # whatever happened here: they still write into the caller's memory
     for other in others:
-        other.result()
+        if not other.cancelled():
+            other.result()

@@ -18,7 +18,7 @@ NEAR = 8
 BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
-    "bytes", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
+    "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
     "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "segment", "stored", "levels", "block",
     "reduced",
 )  # fmt: skip

@@ -28,7 +28,7 @@ class _Struct(ctypes.Structure):
     _fields_ = (
         [
             (name, ctypes.c_int64)
-            for name in ("bytes", "is_double", "isa", "batch", "pixels", "layers", "groups", "reduced")
+            for name in ("bytes", "next", "is_double", "isa", "batch", "pixels", "layers", "groups", "reduced")
         ]
         + [("widths", ctypes.c_int64 * (MOST_LAYERS + 1))]
         + [("weights", ctypes.c_void_p * MOST_LAYERS), ("biases", ctypes.c_void_p * MOST_LAYERS)]

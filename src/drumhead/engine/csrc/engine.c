@@ -6,20 +6,20 @@
 
 typedef struct {
     int64_t (*workspace)(const rollout *, int64_t);
-    void (*forward)(const rollout *, int64_t, int64_t, void *);
-    void (*backward)(const rollout *, int64_t, int64_t, void *);
+    void (*forward)(rollout *, void *);
+    void (*backward)(rollout *, void *);
     int64_t (*network_workspace)(const pointwise *, int64_t);
-    void (*network_forward)(const pointwise *, int64_t, int64_t, void *);
-    void (*network_backward)(const pointwise *, int64_t, int64_t, void *);
+    void (*network_forward)(pointwise *, void *);
+    void (*network_backward)(pointwise *, void *);
 } kernels;
 
 #define DECLARE(name)                                                          \
     int64_t name##_workspace(const rollout *, int64_t);                        \
-    void name##_forward(const rollout *, int64_t, int64_t, void *);            \
-    void name##_backward(const rollout *, int64_t, int64_t, void *);           \
+    void name##_forward(rollout *, void *);            \
+    void name##_backward(rollout *, void *);           \
     int64_t name##_network_workspace(const pointwise *, int64_t);              \
-    void name##_network_forward(const pointwise *, int64_t, int64_t, void *);  \
-    void name##_network_backward(const pointwise *, int64_t, int64_t, void *);
+    void name##_network_forward(pointwise *, void *);  \
+    void name##_network_backward(pointwise *, void *);
 #define KERNELS(name)                                                                          \
     {name##_workspace,         name##_forward,         name##_backward,                        \
      name##_network_workspace, name##_network_forward, name##_network_backward}
@@ -62,22 +62,22 @@ int64_t drumhead_pointwise_bytes(void) { return sizeof(pointwise); }
 
 int64_t drumhead_workspace(const rollout *a, int64_t back) { return table[a->isa][a->is_double].workspace(a, back); }
 
-void drumhead_forward(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
-    table[a->isa][a->is_double].forward(a, worker, workers, scratch);
+void drumhead_forward(rollout *a, void *scratch) {
+    table[a->isa][a->is_double].forward(a, scratch);
 }
 
-void drumhead_backward(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
-    table[a->isa][a->is_double].backward(a, worker, workers, scratch);
+void drumhead_backward(rollout *a, void *scratch) {
+    table[a->isa][a->is_double].backward(a, scratch);
 }
 
 int64_t drumhead_network_workspace(const pointwise *a, int64_t back) {
     return table[a->isa][a->is_double].network_workspace(a, back);
 }
 
-void drumhead_network_forward(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
-    table[a->isa][a->is_double].network_forward(a, worker, workers, scratch);
+void drumhead_network_forward(pointwise *a, void *scratch) {
+    table[a->isa][a->is_double].network_forward(a, scratch);
 }
 
-void drumhead_network_backward(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
-    table[a->isa][a->is_double].network_backward(a, worker, workers, scratch);
+void drumhead_network_backward(pointwise *a, void *scratch) {
+    table[a->isa][a->is_double].network_backward(a, scratch);
 }

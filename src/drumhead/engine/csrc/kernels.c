@@ -51,17 +51,22 @@ int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
     return (int64_t)memory.used;
 }
 
-/* Images worker, worker + workers, ..: which worker takes which image changes no number. */
-void JOIN(NAME, forward)(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
+/* Each worker takes the next image until there are none: a worker that starts late delays nobody, and which one takes
+ * which image changes no number. */
+#define TAKE(a) __atomic_fetch_add(&(a)->next, 1, __ATOMIC_RELAXED)
+
+void JOIN(NAME, forward)(rollout *a, void *scratch) {
+    if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     forward f = make_forward(a, &memory);
-    for (int64_t image = worker; image < a->batch; image += workers) forward_image(&f, image);
+    for (int64_t image; (image = TAKE(a)) < a->batch;) forward_image(&f, image);
 }
 
-void JOIN(NAME, backward)(const rollout *a, int64_t worker, int64_t workers, void *scratch) {
+void JOIN(NAME, backward)(rollout *a, void *scratch) {
+    if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     backward f = make_backward(a, &memory);
-    for (int64_t image = worker; image < a->batch; image += workers) backward_image(&f, image);
+    for (int64_t image; (image = TAKE(a)) < a->batch;) backward_image(&f, image);
 }
 
 int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
@@ -70,16 +75,17 @@ int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
     return (int64_t)memory.used;
 }
 
-/* Tiles worker, worker + workers, .. of all images. */
-void JOIN(NAME, network_forward)(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+void JOIN(NAME, network_forward)(pointwise *a, void *scratch) {
+    const int64_t tiles = (a->pixels + TILE - 1) / TILE;
+    if (a->next >= a->batch * tiles) return;
     arena memory = {scratch, 0};
     network n = make_network(a, 0, &memory);
-    int64_t tiles = (a->pixels + TILE - 1) / TILE;
-    for (int64_t i = worker; i < a->batch * tiles; i += workers) network_forward(&n, i / tiles, i % tiles * TILE);
+    for (int64_t i; (i = TAKE(a)) < a->batch * tiles;) network_forward(&n, i / tiles, i % tiles * TILE);
 }
 
-void JOIN(NAME, network_backward)(const pointwise *a, int64_t worker, int64_t workers, void *scratch) {
+void JOIN(NAME, network_backward)(pointwise *a, void *scratch) {
+    if (a->next >= a->groups) return;
     arena memory = {scratch, 0};
     network n = make_network(a, 1, &memory);
-    for (int64_t group = worker; group < a->groups; group += workers) network_group(&n, group);
+    for (int64_t group; (group = TAKE(a)) < a->groups;) network_group(&n, group);
 }

@@ -14,6 +14,7 @@ enum { SERIES, PROJECT, MIX, MAX };
 
 typedef struct {
     int64_t bytes; /* sizeof(rollout) as the caller knows it */
+    int64_t next;  /* the next image that no worker has taken yet; 0 at the start */
     int64_t is_double, isa;
     int64_t batch, channels, height, width, kernel_height, kernel_width, depthwise;
     int64_t steps, boundary, tanh, keep, every, features;
