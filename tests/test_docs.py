@@ -74,3 +74,14 @@ def test_data_and_settings_need_no_torch():
         "t.get('tetrominoes').arrays('test'); t.get('polygons'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_links_lead_to_files_of_the_repository():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    files = {ROOT / name for name in tracked.stdout.splitlines()}
+    known = files | {parent for file in files for parent in file.parents}
+    for page in (file for file in files if file.suffix == ".md"):
+        for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
+            assert (page.parent / target).resolve() in known, f"{page.name} links to {target}"

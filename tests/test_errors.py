@@ -44,7 +44,7 @@ GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps"
         ({"nonlinearity": "relu"}, "nonlinearity='relu'"),
         ({"integrator": "rk4"}, "integrator='rk4'"),
         ({"backend": "fpga"}, "backend='fpga' is not known; choose one of 'auto', 'eager', 'native', 'cuda'"),
-        ({"backend": "cuda"}, "backend='cuda': the tensors are on cpu; use backend='eager'"),
+        ({"backend": "cuda"}, "backend='cuda': the tensors are on cpu; use backend='auto' or 'eager'"),
         ({"precision": "int8"}, "precision='int8' is not known"),
         ({"record": dh.Mix(torch.zeros(3, 5, 2))}, r"Mix\(basis\): got \(3, 5, 2\)"),
         ({"record": dh.Mix(torch.zeros(3, 4, 3))}, r"channels=2"),

@@ -266,3 +266,9 @@ def test_the_shipped_network_hears_with_its_waves():
     deaf = (model.segment(images) == masks)[foreground].float().mean()
     assert heard > 0.98
     assert deaf < 0.5
+
+
+@pytest.mark.parametrize("images", [torch.full((1, 3, 8, 8), torch.nan), 255 * torch.ones(1, 3, 8, 8)])
+def test_labels_need_images_that_mean_something(images):
+    with pytest.raises(dh.DrumheadError, match=r"not finite or far beyond \[0, 1\]"):
+        dh.build("tetrominoes/nwm-fast").segment(images)

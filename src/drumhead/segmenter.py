@@ -24,6 +24,12 @@ class Segmenter(nn.Module):
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
+        self.check(images)
+        if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond [0, 1] may be an augmentation
+            raise DrumheadError(
+                "images: got values that are not finite or far beyond [0, 1], on which the answer would mean nothing "
+                "(dh.to_images divides uint8 by 255)"
+            )
         with self.evaluating():
             return self(images).argmax(dim=1)
 

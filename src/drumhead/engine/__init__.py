@@ -74,7 +74,7 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -
         return wanted
     if automatic:
         return "eager"
-    raise DrumheadError(f"backend={wanted!r}: {reason}; use backend='eager'")
+    raise DrumheadError(f"backend={wanted!r}: {reason}; use backend='auto' or 'eager'")
 
 
 def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool, automatic: bool) -> str | None:

@@ -53,11 +53,11 @@ def isa_index() -> int:
     """Return the instruction set in use, as the library numbers it."""
     lib = load()
     assert lib is not None
-    best, wanted = int(lib.drumhead_best_isa()), os.environ.get("DRUMHEAD_ISA")
-    if wanted is None:
+    best, wanted = int(lib.drumhead_best_isa()), os.environ.get("DRUMHEAD_ISA", "").lower()
+    if not wanted:
         return best
     if wanted not in ISAS[: best + 1]:
-        raise DrumheadError(f"DRUMHEAD_ISA={wanted!r}: this processor has {', '.join(ISAS[: best + 1])}")
+        raise DrumheadError(f"DRUMHEAD_ISA={wanted!r}: choose one of {', '.join(ISAS[: best + 1])}, or unset it")
     return ISAS.index(wanted)
 
 
