@@ -33,6 +33,7 @@ def load() -> ctypes.CDLL | None:
     return lib
 
 
+@lru_cache
 def check_layout(name: str, struct: type[ctypes.Structure]) -> None:
     """Refuse a library whose struct is not the one that Python fills in."""
     lib = load()

@@ -98,14 +98,8 @@ def backward(
     return tuple(grads.values())  # type: ignore[return-value]
 
 
-@lru_cache
-def _checked() -> bool:
-    library.check_layout("rollout", _Struct)
-    return True
-
-
 def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
-    _checked()
+    library.check_layout("rollout", _Struct)
     y0, kernel, basis = tensors["y0"], tensors["kernel"], tensors.get("basis")
     assert y0 is not None
     assert kernel is not None

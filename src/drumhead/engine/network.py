@@ -8,7 +8,6 @@ at once; the backward pass computes the hidden layers again, so memory holds the
 """
 
 import ctypes
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -123,14 +122,8 @@ def _tiles(x: Tensor) -> int:
     return x.shape[0] * -(-x[0, 0].numel() // TILE)
 
 
-@lru_cache
-def _checked() -> bool:
-    library.check_layout("pointwise", _Struct)
-    return True
-
-
 def _struct(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: bool, **tensors: Tensor) -> _Struct:
-    _checked()
+    library.check_layout("pointwise", _Struct)
     weights, biases = [w.contiguous() for w in weights], [b.contiguous() for b in biases]
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=x.dtype == torch.float64, isa=library.isa_index(),

@@ -9,7 +9,6 @@
  * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead.
  */
 
-
 #define CHUNK 8 /* rows whose correlations are summed in registers */
 
 /* What one level of a wave keeps of the steps back (walk.h). */
@@ -86,12 +85,7 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.g_pairs = take(memory, pairs * f.pixels, sizeof(uint32_t));
         f.g_natural = take(memory, a->features * f.pixels, sizeof(uint16_t));
         f.s_natural = take(memory, a->segment * f.pixels, sizeof(uint16_t));
-        for (int64_t t = 0; memory->base && t < a->steps; t++)
-            for (int64_t k = 0; k < a->features; k += 2) {
-                const REAL *at = (const REAL *)a->basis + k * a->steps + t;
-                uint32_t high = k + 1 < a->features ? to_bfloat16(at[a->steps]) : 0;
-                f.turned[t * pairs + k / 2] = to_bfloat16(at[0]) | high << 16;
-            }
+        if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
     }
     if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
         const int64_t c = g->channels, k = a->features, t = a->steps;
@@ -102,13 +96,7 @@ static backward make_backward(const rollout *a, arena *memory) {
         if (memory->base) {
             memset(f.g_pairs, 0, (size_t)(h * f.g_rows / 2 * g->lanes) * sizeof(uint32_t));
             memset(f.g_natural, 0, (size_t)(h * f.g_rows * round_up(g->lanes, 2 * LANES)) * sizeof(uint16_t));
-            const REAL *basis = a->basis;
-            for (int64_t i = 0; i < t * c; i++)
-                for (int64_t j = 0; j < f.g_rows; j += 2) {
-                    uint32_t low = j < k ? to_bfloat16(basis[j * t * c + i]) : 0;
-                    uint32_t high = j + 1 < k ? to_bfloat16(basis[(j + 1) * t * c + i]) : 0;
-                    f.mixture[i * f.g_rows / 2 + j / 2] = low | high << 16;
-                }
+            pack_turned(f.mixture, a->basis, k, t * c, f.g_rows);
         }
     }
 #endif

@@ -62,6 +62,16 @@ static void turn_pairs(uint32_t *to, int64_t pitch, const REAL *from, int64_t ro
         }
 }
 
+/* The same of the transpose: to[c][r / 2] from (rows, columns), rows padded with zeros to `padded`, an even number. */
+static void pack_turned(uint32_t *to, const float *from, int64_t rows, int64_t columns, int64_t padded) {
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t r = 0; r < padded; r += 2) {
+            uint32_t low = r < rows ? to_bfloat16(from[r * columns + c]) : 0;
+            uint32_t high = r + 1 < rows ? to_bfloat16(from[(r + 1) * columns + c]) : 0;
+            *to++ = low | high << 16;
+        }
+}
+
 INLINE void combine_pairs_block(const int OUT, const int WIDE, float *out, int64_t out_pitch, const uint32_t *in,
                                 const uint32_t *more, int64_t in_pitch, int64_t inputs, const uint32_t *weight,
                                 int64_t wo, int add) {
