@@ -1,4 +1,4 @@
-"""The feed-forward networks that the paper compares with: a plain CNN and a U-Net."""
+"""The feed-forward networks to compare with: the paper's plain CNN, a fair one, and a U-Net."""
 
 from itertools import pairwise
 
@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead import engine
 from drumhead.config import ModelConfig
 from drumhead.segmenter import Segmenter
 
@@ -38,7 +39,47 @@ class CNN(Segmenter):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
         self.check(images)
-        return self.layers(images)
+        body, head = list(self.layers)[: 2 * self.config.depth], list(self.layers)[2 * self.config.depth :]
+        for layer in body:
+            images = layer(images)
+        return engine.pointwise(head[0](images), head[1:])
+
+
+class ResNet(Segmenter):
+    """The fair CNN: as many 3x3 convolutions as the paper's, thus its receptive field, without its bottleneck.
+
+    Each of the L convolutions has `width` channels and batch normalisation; all but the first and the last are
+    paired into residual blocks, x + f(x) (He et al. 2016); the head sees all `width` maps. L is even.
+
+    Args:
+        config: `depth` is L, `width` the channels, `head` the hidden widths of the pointwise head.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        width = config.width
+        self.first = _normal(config.image_channels, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(_normal(width, width), nn.ReLU(), _normal(width, width)) for _ in range(config.depth // 2 - 1)
+        )
+        self.last = _normal(width, width)
+        inner, layers = width, []
+        for outer in config.head:
+            layers += [nn.Conv2d(inner, outer, 1), nn.ReLU()]
+            inner = outer
+        self.head = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
+        self.check(images)
+        x = self.first(images).relu()
+        for block in self.blocks:
+            x = (x + block(x)).relu()
+        return engine.pointwise(self.last(x).relu(), self.head)
+
+
+def _normal(inner: int, outer: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer))
 
 
 class UNet(Segmenter):

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from drumhead.errors import DrumheadError, choose
 
-Family = Literal["nwm", "lstm", "gru", "rnn", "cnn", "unet"]
+Family = Literal["nwm", "lstm", "gru", "rnn", "cnn", "resnet", "unet"]
 Readout = Literal["linear", "fft", "last", "mean", "max"]
 Boundary = Literal["periodic", "fixed", "reflecting", "absorbing"]
 Nonlinearity = Literal["tanh", "linear"]
@@ -33,7 +33,8 @@ class ModelConfig:
     """A segmentation network; the defaults are the paper's Neural Wave Machine with two channels."""
 
     family: Family = "nwm"
-    """The kind of network: the Neural Wave Machine, a convolutional LSTM, GRU or RNN, a CNN or a U-Net."""
+    """The kind of network: the Neural Wave Machine, a convolutional LSTM, GRU or RNN, the paper's CNN, a
+    CNN with normalisation and residuals (resnet), or a U-Net."""
     image_channels: int = 3
     """Channels of the image: 1 for grey, 3 for colour."""
     classes: int = 6
@@ -60,9 +61,9 @@ class ModelConfig:
     encoder: Encoder = "separate"
     """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
     width: int = 16
-    """Channels inside the encoder (nwm, lstm, gru, rnn), the layers (cnn) or on the first level (unet)."""
+    """Channels inside the encoder (nwm, lstm, gru, rnn), the layers (cnn, resnet) or on the first level (unet)."""
     depth: int = 8
-    """Layers of the cnn."""
+    """Convolutions of 3x3 of the cnn or resnet, which sees 2 depth + 1 pixels; even for the resnet."""
     stride: int = 1
     """1 or 2: pixels per oscillator in each direction (2 needs the stem encoder)."""
     readout: Readout = "linear"
@@ -89,6 +90,8 @@ class ModelConfig:
             raise DrumheadError(f"model.head={self.head}: hidden widths of at least 1 are needed")
         if self.kernel_size % 2 == 0:
             raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
+        if self.family == "resnet" and self.depth % 2:
+            raise DrumheadError(f"model.depth={self.depth}: a resnet needs an even number of convolutions")
         if self.stride not in (1, 2):
             raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
         if not 0 <= self.courant <= 1:
@@ -133,6 +136,11 @@ class TrainConfig:
 
     epochs: int = 300
     """Passes over the training images."""
+    epoch_images: int = 0
+    """Images in an epoch, taken in turn from one shuffling of all after another; 0 is all of them. An epoch ends
+    with a validation and a row of metrics, so this says how often there is one."""
+    validation_images: int = 0
+    """Validate on only the first so many images; 0 uses all."""
     batch: int = 64
     """Images per step; an incomplete last batch is dropped."""
     lr: float = 1e-3
@@ -162,7 +170,8 @@ class TrainConfig:
     """Time between two checkpoints inside an epoch; one is also written after each epoch."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 1), ("limit", 0), ("seed", 0)):
+        for name, least in (("epochs", 1), ("batch", 1), ("limit", 0), ("seed", 0), ("epoch_images", 0),
+                            ("validation_images", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise DrumheadError(f"train.{name}={getattr(self, name)}: at least {least} is needed")
         if not 0 < self.lr < math.inf:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from drumhead.baselines import CNN, UNet
+from drumhead.baselines import CNN, ResNet, UNet
 from drumhead.cells import RecurrentNetwork
 from drumhead.config import ModelConfig, from_dict, to_dict
 from drumhead.errors import DrumheadError, choose
@@ -21,6 +21,7 @@ FAMILIES: dict[str, type[Segmenter]] = {
     "nwm": NeuralWaveMachine,
     **dict.fromkeys(("lstm", "gru", "rnn"), RecurrentNetwork),
     "cnn": CNN,
+    "resnet": ResNet,
     "unet": UNet,
 }
 

@@ -14,6 +14,7 @@ VERBS = {
     "segment": "find objects in images and show how they were heard",
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
+    "reproduce": "repeat the paper's experiments and set its numbers beside ours",
     "bench": "measure time and memory against a loop like the published code's",
     "doctor": "say what is installed, found and missing",
 }

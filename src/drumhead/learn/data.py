@@ -31,6 +31,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def epoch_size(self, train: TrainConfig) -> int:
+        """Return the images of an epoch: all, or as many as the config says."""
+        return train.epoch_images or len(self)
+
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return images float32 in [0, 1] and masks int64."""
         return self.images[index].float() / 255, self.masks[index].long()
@@ -42,11 +46,17 @@ class Split:
 
     def shuffled(self, train: TrainConfig, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the full batches of an epoch from batch `start` on, augmented as the config says."""
-        batch = min(train.batch, len(self))
-        order = _stream(train.seed, 0, epoch).permutation(len(self))
-        for i in range(start, len(self) // batch):
+        size = self.epoch_size(train)
+        batch, order = min(train.batch, size), self._order(train.seed, epoch * size, size)
+        for i in range(start, size // batch):
             index = torch.from_numpy(order[i * batch : (i + 1) * batch]).to(self.images.device)
             yield augment(*self.take(index), train.augment, _stream(train.seed, 1, epoch, i))
+
+    def _order(self, seed: int, start: int, count: int) -> np.ndarray:
+        """Return entries start .. start + count of an endless order: one permutation of all images after another."""
+        first, last = start // len(self), (start + count - 1) // len(self)
+        rounds = [_stream(seed, 0, i).permutation(len(self)) for i in range(first, last + 1)]
+        return np.concatenate(rounds)[start - first * len(self) :][:count]
 
 
 def _stream(seed: int, *purpose: int) -> np.random.Generator:

@@ -75,6 +75,8 @@ class Position:
     """Batches done of the epoch under way."""
     seconds: float = 0.0
     """Time spent, earlier sessions included."""
+    cpu_seconds: float = 0.0
+    """Processor time of all threads, which other programs on the machine hardly change."""
     best: float | None = None
     """Lowest validation loss so far."""
     loss: float = 0.0
@@ -95,16 +97,19 @@ class Training:
         _check(config, task)
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.fabric = _fabric(config.train)
+        few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
         self.train, self.validation = (
-            Split(*task.arrays(name), self.fabric.device, self.settings.limit) for name in ("train", "val")
+            Split(*task.arrays(name), self.fabric.device, limit)
+            for name, limit in (("train", self.settings.limit), ("val", min(few, default=0)))
         )
         torch.manual_seed(self.settings.seed)
         self.module = build(config.model).to(self.fabric.device)
         kind = torch.optim.AdamW if self.settings.optimizer == "adamw" else torch.optim.Adam
         self.optimizer = kind(self.module.parameters(), lr=self.settings.lr, weight_decay=self.settings.weight_decay)
         self.at = Position()
-        self.batch = min(self.settings.batch, len(self.train))
-        self.batches = len(self.train) // self.batch
+        images = self.train.epoch_size(self.settings)
+        self.batch = min(self.settings.batch, images)
+        self.batches = images // self.batch
         oscillators = self.batch * math.prod(-(-side // config.model.stride) for side in task.size)
         if config.model.norm and oscillators < 2:
             raise DrumheadError(
@@ -134,6 +139,7 @@ class Training:
         with self.progress.show(self.run, self.total, done), _stop_signals() as stop:
             self.stop = stop
             self.began = time.perf_counter() - self.at.seconds
+            self.cpu_began = time.process_time() - self.at.cpu_seconds
             self.saved = time.perf_counter()
             while self.at.epoch < self.settings.epochs:
                 self._epoch()
@@ -172,7 +178,7 @@ class Training:
         scores.update(logits.argmax(1), masks)
         done = self.at.epoch * self.batches + self.at.batch
         self.progress.advance(done, loss, scores.compute()["foreground_accuracy"])
-        self.at.seconds = time.perf_counter() - self.began
+        self._note_time()
         due = time.perf_counter() - self.saved > 60 * self.settings.checkpoint_minutes
         if due or self.stop:
             self._checkpoint()
@@ -182,11 +188,12 @@ class Training:
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
         measured = evaluate(self.model, self.validation, len(self.task.classes), self.settings.batch)
-        self.at.seconds = time.perf_counter() - self.began
+        self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
             "images": (self.at.epoch + 1) * self.batches * self.batch,
             "seconds": round(self.at.seconds, 3),
+            "cpu_seconds": round(self.at.cpu_seconds, 3),
             "train_loss": self.at.loss / self.batches,
             **{f"val_{name}": value for name, value in measured.items()},
             "courant": self._courant(),
@@ -200,6 +207,10 @@ class Training:
         self.progress.epoch(row)
         self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
         self._checkpoint()
+
+    def _note_time(self) -> None:
+        self.at.seconds = time.perf_counter() - self.began
+        self.at.cpu_seconds = time.process_time() - self.cpu_began
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
@@ -240,6 +251,11 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
         )
     if config.train.augment != "none" and not task.symmetric:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")
+
+
+def device(settings: TrainConfig) -> torch.device:
+    """Return the device that these settings train on."""
+    return _fabric(settings).device
 
 
 def _fabric(settings: TrainConfig) -> "Fabric":

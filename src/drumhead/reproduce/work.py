@@ -1,0 +1,98 @@
+"""Train and measure cells. Several processes can share the work: each takes the next cell that nobody holds."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from drumhead.errors import DrumheadError
+from drumhead.files import write_atomic
+from drumhead.learn import train
+from drumhead.learn.progress import Progress
+from drumhead.learn.run import Run, environment, without_nan
+from drumhead.reproduce.plan import Cell
+
+RESULT = "evaluation-test.json"
+Say = Callable[[str], None]
+
+
+def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
+    """Train and measure each cell that is not done and that no other process holds; return how many are left.
+
+    Args:
+        cells: in this order.
+        root: directory of all runs.
+        progress: shows each training.
+        say: gets a line for each cell.
+    """
+    left = 0
+    for number, cell in enumerate(cells, 1):
+        path = cell.place(root)
+        title = f"[{number}/{len(cells)}] {cell.table}/{cell.model}, {cell.budget.name}, seed {cell.seed}"
+        with _hold(path) as mine:
+            if not mine:
+                say(f"{title}: another process has it")
+                left += 1
+            elif done(cell, root):
+                say(f"{title}: done already")
+            else:
+                say(title)
+                _train(cell, path, progress)
+                _measure(cell, path)
+    return left
+
+
+def done(cell: Cell, root: Path) -> bool:
+    """Say whether a cell is trained to the end and measured."""
+    return (cell.place(root) / RESULT).exists()
+
+
+def _train(cell: Cell, path: Path, progress: Progress) -> None:
+    if (path / "config.toml").exists():
+        if Run(path).config != cell.config:
+            raise DrumheadError(
+                f"{path} holds a run with other settings, perhaps of another version; move it away, or choose another "
+                "place with --runs"
+            )
+        train.resume(path, progress)
+    else:
+        train.start(cell.config, path, progress)
+
+
+def _measure(cell: Cell, path: Path) -> None:
+    """Measure the weights with the lowest validation loss on the test split."""
+    from drumhead import tasks
+    from drumhead.learn.data import Split
+    from drumhead.learn.evaluate import evaluate
+    from drumhead.model import load
+
+    run = Run(path)
+    model = load(run.weights)
+    device = train.device(cell.config.train)
+    task = tasks.get(cell.config.task, cell.config.data or None)
+    split = Split(*task.arrays("test"), device, cell.budget.test_images)
+    scores = evaluate(model.to(device), split, len(task.classes))
+    result: dict[str, Any] = {
+        "task": task.name,
+        "split": "test",
+        "images": len(split),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **without_nan(scores),
+    }
+    write_atomic(path / RESULT, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def _hold(path: Path) -> Iterator[bool]:
+    """Hold a directory while in the block; yield False when another process does. A dead process holds nothing."""
+    import fcntl
+
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
