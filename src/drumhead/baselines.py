@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from drumhead import engine
 from drumhead.config import ModelConfig
-from drumhead.segmenter import Segmenter
+from drumhead.segmenter import Segmenter, at_pixels
 
 SPREAD = 49  # maps that the CNN makes of each of its channels, as many as its head would hear from waves
 
@@ -36,13 +36,13 @@ class CNN(Segmenter):
             inner = outer
         self.layers = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
         self.check(images)
         body, head = list(self.layers)[: 2 * self.config.depth], list(self.layers)[2 * self.config.depth :]
         for layer in body:
             images = layer(images)
-        return engine.pointwise(head[0](images), head[1:])
+        return engine.pointwise(head[0](at_pixels(images, at)), head[1:])
 
 
 class ResNet(Segmenter):
@@ -69,13 +69,13 @@ class ResNet(Segmenter):
             inner = outer
         self.head = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
         self.check(images)
         x = self.first(images).relu()
         for block in self.blocks:
             x = (x + block(x)).relu()
-        return engine.pointwise(self.last(x).relu(), self.head)
+        return engine.pointwise(at_pixels(self.last(x).relu(), at), self.head)
 
 
 def _normal(inner: int, outer: int) -> nn.Sequential:
@@ -101,7 +101,7 @@ class UNet(Segmenter):
         self.up = nn.ModuleList(_double(2 * c, c) for c in reversed(widths[:-1]))
         self.last = nn.Conv2d(config.width, config.classes, 1)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images)
         x, skips = images, []
@@ -113,7 +113,7 @@ class UNet(Segmenter):
             skip = skips.pop()
             x = rise(x)[..., : skip.shape[-2], : skip.shape[-1]]  # odd sizes were rounded up on the way down
             x = layers(torch.cat([skip, x], 1))
-        return self.last(x)
+        return self.last(at_pixels(x, at))
 
 
 def _double(inner: int, outer: int) -> nn.Sequential:

@@ -103,10 +103,10 @@ class RecurrentNetwork(Segmenter):
         self.readout = TimeReadout(config)
         self.head = Head(config)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         heard = self._run(images, self.readout.record(), self.config.steps)
-        return self.head(self.readout(heard), images.shape[-2:])
+        return self.head(self.readout(heard), images.shape[-2:], at)
 
     def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
         """Return the series of outputs, (b, t, c, y, x), one a step."""

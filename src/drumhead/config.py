@@ -20,6 +20,7 @@ Nonlinearity = Literal["tanh", "linear"]
 Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
 Encoder = Literal["separate", "stem"]
+Medium = Literal["image", "constant"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Augment = Literal["none", "dihedral", "wrap"]
@@ -51,6 +52,13 @@ class ModelConfig:
     """dense mixes channels, depthwise does not, none cuts the waves (the local control)."""
     kernel_size: int = 3
     """Side of the coupling kernel in pixels, odd."""
+    frozen: bool = False
+    """Keep the coupling kernel at its start, the five-point Laplacian, instead of learning it."""
+    omega: Medium = "image"
+    """image: each pixel's squared natural frequency is read from the image; constant: one learned number a
+    channel, the same at every pixel of every image."""
+    alpha: Medium = "image"
+    """The same choice for the damping."""
     boundary: Boundary = "periodic"
     """What a wave meets at the edge of the image."""
     nonlinearity: Nonlinearity = "tanh"
@@ -100,6 +108,12 @@ class ModelConfig:
             raise DrumheadError(
                 f"model.family={self.family!r} has no stem and no medium: leave model.encoder and courant"
             )
+        if self.family != "nwm" and (self.frozen or "constant" in (self.omega, self.alpha)):
+            raise DrumheadError(f"model.family={self.family!r} has no medium: leave model.frozen, omega and alpha")
+        if self.frozen and self.coupling == "none":
+            raise DrumheadError(
+                "model.frozen keeps a kernel that --model.coupling none does not have: leave one of them"
+            )
         if self.courant and self.integrator == "euler":
             raise DrumheadError(
                 f"model.courant={self.courant} bounds the medium for --model.integrator verlet only, whose damping "
@@ -127,6 +141,8 @@ _CHOICES = {
     "integrator": get_args(Integrator),
     "coupling": get_args(Coupling),
     "encoder": get_args(Encoder),
+    "omega": get_args(Medium),
+    "alpha": get_args(Medium),
 }
 
 
@@ -155,6 +171,9 @@ class TrainConfig:
     """Share of all steps spent on the warm-up of the cosine schedule."""
     clip: float = 0.0
     """Largest gradient norm; 0 does not clip."""
+    thin: int = 1
+    """Take the loss at one random pixel of each run of so many, row by row; 1 takes it at all pixels. The gradient stays
+    the same on average, and a pointwise head, most of the arithmetic of the paper's networks, costs as much less."""
     augment: Augment = "none"
     """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
     with wrap-around."""
@@ -170,7 +189,7 @@ class TrainConfig:
     """Time between two checkpoints inside an epoch; one is also written after each epoch."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 1), ("limit", 0), ("seed", 0), ("epoch_images", 0),
+        for name, least in (("epochs", 1), ("batch", 1), ("thin", 1), ("limit", 0), ("seed", 0), ("epoch_images", 0),
                             ("validation_images", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise DrumheadError(f"train.{name}={getattr(self, name)}: at least {least} is needed")

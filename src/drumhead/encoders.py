@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,8 +26,9 @@ class SeparateEncoders(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         ends = (config.image_channels, config.width, config.channels)
-        self.omega = stack(*ends, depth=3)
-        self.alpha = stack(*ends, depth=3)
+        # A constant starts at a tenth, inside what the maps start with, where a ReLU lets it move.
+        self.omega = stack(*ends, depth=3) if config.omega == "image" else Constant(config.channels, 0.1)
+        self.alpha = stack(*ends, depth=3) if config.alpha == "image" else Constant(config.channels, 0.1)
         self.y0 = stack(*ends, depth=4)
 
     def forward(self, images: Tensor) -> tuple[Medium, None]:
@@ -40,6 +42,18 @@ def stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
     for _ in range(depth - 2):
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
     return nn.Sequential(*layers, nn.Conv2d(width, outer, 3, padding=1))
+
+
+class Constant(nn.Module):
+    """One learned number a channel in place of a map: a medium that is the same at every pixel of every image."""
+
+    def __init__(self, channels: int, start: float):
+        super().__init__()
+        self.value = nn.Parameter(torch.full((channels,), start))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return it as a map (b, c, y, x) of the images' size."""
+        return self.value[:, None, None].expand(len(images), -1, *images.shape[-2:])
 
 
 class Stem(nn.Module):
@@ -58,12 +72,16 @@ class Stem(nn.Module):
             layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
             layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
         self.features = nn.Sequential(*layers)
-        self.medium = nn.Conv2d(width, 3 * config.channels, 1)
-        self.omega_largest = omega_largest
+        from_image = (config.omega == "image", config.alpha == "image", True)
+        self.medium = nn.Conv2d(width, sum(from_image) * config.channels, 1)
+        self.constants = nn.ModuleList(Constant(config.channels, 0.0) for known in from_image if not known)
+        self.from_image, self.omega_largest = from_image, omega_largest
 
     def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
         """Return the medium and the features, both at the stem's resolution."""
         features = self.features(images)
-        omega, alpha, y0 = self.medium(features).chunk(3, dim=1)
+        maps = iter(self.medium(features).chunk(sum(self.from_image), dim=1))
+        constants = (constant(features) for constant in self.constants)
+        omega, alpha, y0 = (next(maps if known else constants) for known in self.from_image)
         omega = F.softplus(omega) if self.omega_largest is None else self.omega_largest * omega.sigmoid()
         return Medium(omega, F.softplus(alpha - 2), y0.tanh()), features

@@ -39,20 +39,21 @@ class NeuralWaveMachine(Segmenter):
             self.encoder = Stem(config, omega_largest)
         if config.coupling != "none":
             dense = config.coupling == "dense"
-            self.kernel = nn.Parameter(stability.laplacian(config.channels, size=config.kernel_size, dense=dense))
+            laplacian = stability.laplacian(config.channels, size=config.kernel_size, dense=dense)
+            self.kernel = nn.Parameter(laplacian, requires_grad=not config.frozen)
         self.readout = TimeReadout(config)
         self.head = Head(config)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images)
         medium, features = self.encoder(images)
         if self._composes(medium):
-            return self.head.rest(self._propagate(medium, Mix(self._composed())), images.shape[-2:])
+            return self.head.rest(self._propagate(medium, Mix(self._composed())), images.shape[-2:], at)
         heard = self.readout(self._propagate(medium, self.readout.record()))
         if self.config.skip:
             heard = torch.cat([heard, features], dim=1)
-        return self.head(heard, images.shape[-2:])
+        return self.head(heard, images.shape[-2:], at)
 
     def medium(self, images: Tensor) -> Medium:
         """Return omega, alpha and y0, each (b, c, y, x), that the images set."""

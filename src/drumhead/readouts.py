@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from drumhead import engine
 from drumhead.config import ModelConfig
 from drumhead.records import Fourier, Last, Max, Mean, Project, Record
+from drumhead.segmenter import at_pixels
 
 
 class TimeReadout(nn.Module):
@@ -62,17 +63,18 @@ class Head(nn.Module):
             inner = width
         self.layers = nn.Sequential(*layers, nn.Conv2d(inner, config.classes * self.stride**2, 1))
 
-    def forward(self, features: Tensor, size: torch.Size) -> Tensor:
-        """Return logits (b, classes, y, x) of the given image size."""
-        return self.spread(engine.pointwise(self.norm(features), self.layers), size)
+    def forward(self, features: Tensor, size: torch.Size, at: Tensor | None = None) -> Tensor:
+        """Return logits (b, classes, y, x) of the given image size, or those of the pixels `at`."""
+        return self._answer(self.norm(features), list(self.layers), size, at)
 
-    def rest(self, first: Tensor, size: torch.Size) -> Tensor:
+    def rest(self, first: Tensor, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return the logits, given what the first layer's weights make of the features."""
         bias = self.layers[0].get_parameter("bias")[:, None, None]
-        return self.spread(engine.pointwise((first + bias).relu(), list(self.layers)[2:]), size)
+        return self._answer((first + bias).relu(), list(self.layers)[2:], size, at)
 
-    def spread(self, logits: Tensor, size: torch.Size) -> Tensor:
-        """Give each pixel its own logits where an oscillator answers for several."""
-        if self.stride > 1:
-            logits = nn.functional.pixel_shuffle(logits, self.stride)[..., : size[0], : size[1]]
-        return logits
+    def _answer(self, x: Tensor, layers: list[nn.Module], size: torch.Size, at: Tensor | None) -> Tensor:
+        if self.stride == 1:
+            return engine.pointwise(at_pixels(x, at), layers)
+        # An oscillator answers for several pixels: give each its own logits.
+        logits = nn.functional.pixel_shuffle(engine.pointwise(x, layers), self.stride)[..., : size[0], : size[1]]
+        return at_pixels(logits, at)

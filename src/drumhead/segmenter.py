@@ -10,8 +10,18 @@ from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 
 
+def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
+    """Return maps (b, k, y, x) at flat pixel indices (b, n), as (b, k, n, 1); all of them for None."""
+    if at is None:
+        return maps
+    return maps.flatten(2).gather(2, at[:, None].expand(-1, maps.shape[1], -1))[..., None]
+
+
 class Segmenter(nn.Module):
     """A network from images (b, k, y, x) in [0, 1] to logits (b, classes, y, x); subclasses define `forward`.
+
+    `forward(images, at)` answers only for the flat pixel indices `at` (b, n), with logits (b, classes, n, 1), which
+    saves a pointwise head most of its work where a few pixels are enough to learn from.
 
     Args:
         config: all sizes and choices.

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 import tyro
 
 from drumhead.errors import DrumheadError
-from drumhead.reproduce.plan import BUDGETS, cells, get_table
+from drumhead.reproduce.budgets import BUDGETS
+from drumhead.reproduce.plan import cells
+from drumhead.reproduce.tables import get_table
 
 
 @dataclass(frozen=True)

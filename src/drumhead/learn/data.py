@@ -52,6 +52,15 @@ class Split:
             index = torch.from_numpy(order[i * batch : (i + 1) * batch]).to(self.images.device)
             yield augment(*self.take(index), train.augment, _stream(train.seed, 1, epoch, i))
 
+    def pixels(self, train: TrainConfig, epoch: int, batch: int, images: int) -> Tensor | None:
+        """Return flat pixel indices (images, n) to learn from, one of each run of `thin`; None for all pixels."""
+        if train.thin == 1:
+            return None
+        count = self.masks[0].numel()
+        runs = -(-count // train.thin)
+        within = _stream(train.seed, 2, epoch, batch).random((images, runs))
+        return torch.from_numpy(((np.arange(runs) + within) * count / runs).astype(np.int64)).to(self.masks.device)
+
     def _order(self, seed: int, start: int, count: int) -> np.ndarray:
         """Return entries start .. start + count of an endless order: one permutation of all images after another."""
         first, last = start // len(self), (start + count - 1) // len(self)

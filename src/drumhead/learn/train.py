@@ -26,6 +26,7 @@ from drumhead.learn.metrics import Segmentation
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
 from drumhead.model import build, save
+from drumhead.segmenter import at_pixels
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -150,26 +151,28 @@ class Training:
         self.model.train()
         total = torch.tensor(self.at.loss, dtype=torch.float64, device=self.fabric.device)
         for images, masks in self.train.shuffled(self.settings, self.at.epoch, self.at.batch):
-            logits, loss = self._step(images, masks)
+            logits, loss, masks = self._step(images, masks)
             total += loss
             self.at.batch += 1
             if self.at.batch % LOOK_EVERY == 0 or self.at.batch == self.batches or self.stop:
                 self.at.loss = float(total)
                 self._look(images, masks, logits, float(loss))
 
-    def _step(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one optimiser step; return logits and loss without gradients."""
+    def _step(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one optimiser step; return logits and loss without gradients, and the labels they were held against."""
         step = self.at.epoch * self.batches + self.at.batch
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, step, self.total)
         self.fitted.zero_grad()
-        logits = self.model(images).float()
+        at = self.train.pixels(self.settings, self.at.epoch, self.at.batch, len(images))
+        logits = self.model(images, at).float()
+        masks = at_pixels(masks[:, None], at)[:, 0]
         loss = F.cross_entropy(logits, masks)
         self.fabric.backward(loss)
         if self.settings.clip:
             self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip, error_if_nonfinite=False)
         self.fitted.step()
-        return logits.detach(), loss.detach()
+        return logits.detach(), loss.detach(), masks
 
     def _look(self, images: Tensor, masks: Tensor, logits: Tensor, loss: float) -> None:
         """See how it goes: refuse to go on from a broken loss, show progress, checkpoint, stop when asked to."""

@@ -29,7 +29,7 @@ def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
     left = 0
     for number, cell in enumerate(cells, 1):
         path = cell.place(root)
-        title = f"[{number}/{len(cells)}] {cell.table}/{cell.model}, {cell.budget.name}, seed {cell.seed}"
+        title = f"[{number}/{len(cells)}] {cell}"
         with _hold(path) as mine:
             if not mine:
                 say(f"{title}: another process has it")

@@ -1,0 +1,62 @@
+"""Budgets: protocols of training, each the same for every model that is compared. Imports no torch."""
+
+from dataclasses import dataclass
+
+from drumhead.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A protocol of training.
+
+    Attributes:
+        name: its name.
+        text: one line on what it is.
+        train: the settings that every model gets; the seed is filled in.
+        seeds: runs of each model by default.
+        test_images: measure on only the first so many images of the test split; 0 uses all.
+    """
+
+    name: str
+    text: str
+    train: TrainConfig
+    seeds: int
+    test_images: int = 0
+
+    def passes(self, task_images: int) -> int:
+        """Return the image passes of a run, given the training images of the task."""
+        images = self.train.epoch_images or task_images
+        return self.train.epochs * (images // self.train.batch) * self.train.batch
+
+
+_SMOKE = Budget(
+    "smoke",
+    "a minute or two: shows that everything works and says nothing about the models",
+    TrainConfig(epochs=2, epoch_images=64, limit=64, validation_images=32, batch=16, lr=2e-3),
+    seeds=1,
+    test_images=32,
+)
+_CPU = Budget(
+    "cpu",
+    "80,000 image passes, Adam, warm-up to 0.002 and cosine to 0, clipped at 1, bfloat16 where mixed",
+    TrainConfig(
+        epochs=8,
+        epoch_images=10_000,
+        validation_images=1_000,
+        batch=16,
+        lr=2e-3,
+        schedule="cosine",
+        warmup=0.05,
+        clip=1.0,
+        precision="bf16-mixed",
+    ),
+    seeds=3,
+)
+_PAPER = Budget(
+    "paper",
+    "the published protocol: 300 epochs, Adam at a constant 0.001, batches of 64, float32",
+    TrainConfig(),
+    seeds=10,
+)
+
+BUDGETS = {budget.name: budget for budget in (_SMOKE, _CPU, _PAPER)}

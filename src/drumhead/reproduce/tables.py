@@ -1,0 +1,154 @@
+"""Tables: which networks an experiment compares. A new experiment is one more entry. Imports no torch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from drumhead.config import ModelConfig
+from drumhead.errors import DrumheadError, choose
+from drumhead.presets import get_preset
+from drumhead.reproduce.budgets import Budget
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network of a table.
+
+    Attributes:
+        name: names its run directory too: the same network has the same name in every table of a task.
+        preset: what it starts from, without the task.
+        changes: settings of the model that differ from the preset.
+    """
+
+    name: str
+    preset: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def model(self, task: str) -> ModelConfig:
+        """Return its config on a task."""
+        return replace(get_preset(f"{task}/{self.preset}").model, **self.changes)
+
+    @property
+    def flags(self) -> str:
+        """The changes as flags of `drumhead train`."""
+        words = (
+            f"--model.{key} {value}" if value is not True else f"--model.{key}" for key, value in self.changes.items()
+        )
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comparison of networks on one task.
+
+    Attributes:
+        name: what `drumhead reproduce` calls it.
+        title: one line.
+        task: the task of all its networks.
+        rows: the networks, in order.
+        core: names of those that a budget other than "paper" trains by default, the telling and cheap ones first.
+    """
+
+    name: str
+    title: str
+    task: str
+    rows: tuple[Row, ...]
+    core: tuple[str, ...] = ()
+
+    def choose(self, budget: Budget, patterns: Iterable[str] = ()) -> list[Row]:
+        """Return the rows that match any of the patterns; without patterns, those that the budget trains."""
+        names = [row.name for row in self.rows]
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise DrumheadError(f"--models {pattern}: {self.name} has no such model; it has {', '.join(names)}")
+        if patterns:
+            return [row for row in self.rows if any(fnmatchcase(row.name, pattern) for pattern in patterns)]
+        if budget.name == "paper" or not self.core:
+            return list(self.rows)
+        return sorted((row for row in self.rows if row.name in self.core), key=lambda row: self.core.index(row.name))
+
+
+def get_table(name: str) -> Table:
+    """Return a table by name."""
+    choose("table", name, TABLES)
+    return TABLES[name]
+
+
+def _presets(*names: str) -> tuple[Row, ...]:
+    return tuple(Row(name, name) for name in names)
+
+
+def _readouts(*families: str) -> tuple[str, ...]:
+    return tuple(f"{family}-{readout}" for family in families for readout in ("linear", "fft", "last", "mean", "max"))
+
+
+_DEPTHS = (2, 4, 8, 16, 32)
+_UNETS = tuple(f"unet-{width}" for width in (2, 3, 4, 5))
+_ALL = _presets(
+    "nwm-fast",
+    *_readouts("nwm", "lstm", "gru", "rnn"),
+    *(f"cnn-{depth}" for depth in _DEPTHS),
+    *(f"resnet-{depth}" for depth in _DEPTHS),
+    *_UNETS,
+)
+_ABLATIONS = (
+    Row("nwm-fast", "nwm-fast"),
+    Row("nwm-fast-cut", "nwm-fast", {"coupling": "none"}),
+    Row("nwm-fast-frozen", "nwm-fast", {"frozen": True}),
+    Row("nwm-fast-dense", "nwm-fast", {"coupling": "dense"}),
+    Row("nwm-fast-omega-constant", "nwm-fast", {"omega": "constant"}),
+    Row("nwm-fast-alpha-constant", "nwm-fast", {"alpha": "constant"}),
+    Row("nwm-fast-medium-constant", "nwm-fast", {"omega": "constant", "alpha": "constant"}),
+    *(Row(f"nwm-fast-{edge}", "nwm-fast", {"boundary": edge}) for edge in ("fixed", "reflecting", "absorbing")),
+    Row("nwm-fast-identity", "nwm-fast", {"nonlinearity": "linear"}),
+    *(Row(f"nwm-fast-steps-{t}", "nwm-fast", {"steps": t, "bins": (t + 2) // 2}) for t in (5, 10, 40)),
+    *(Row(f"nwm-fast-dt-{dt:g}", "nwm-fast", {"dt": dt}) for dt in (0.25, 1.0)),
+)
+_STEPS = (
+    Row("nwm-linear", "nwm-linear"),
+    Row("nwm-linear-steps-20", "nwm-linear", {"steps": 20}),
+    Row("nwm-linear-steps-20-dt-0.5", "nwm-linear", {"steps": 20, "dt": 0.5}),
+    Row("nwm-linear-cut", "nwm-linear", {"coupling": "none"}),
+    Row("nwm-linear-frozen", "nwm-linear", {"frozen": True}),
+    Row("lstm-linear", "lstm-linear"),
+    Row("lstm-linear-steps-100", "lstm-linear", {"steps": 100}),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table(
+            "tetrominoes",
+            "Tetrominoes: which networks can tell the pieces apart",
+            "tetrominoes",
+            _ALL,
+            ("nwm-fast", "unet-4", "nwm-linear", "nwm-last", "resnet-8", "cnn-8", "lstm-linear", "nwm-fft"),
+        ),
+        Table(
+            "mnist",
+            "MNIST: the label of a grey digit at each of its pixels",
+            "mnist",
+            _ALL,
+            ("nwm-fast", "unet-4", "nwm-linear", "nwm-last", "lstm-linear"),
+        ),
+        Table(
+            "multi-mnist",
+            "Multi-MNIST: one to four digits, waves against the U-Net",
+            "multi-mnist",
+            _presets("nwm-fast", "nwm-linear", *_UNETS),
+            ("nwm-fast", "unet-4", "nwm-linear"),
+        ),
+        Table(
+            "polygons",
+            "Polygons: shapes that are locally the same",
+            "polygons",
+            _ALL,
+            ("nwm-fast", "unet-4", "cnn-8", "nwm-linear"),
+        ),
+        Table("ablations", "Ablations: what of the wave is needed, one change at a time", "tetrominoes", _ABLATIONS),
+        Table(
+            "steps", "Equal steps for the NWM and the LSTM, and the paper's NWM without waves", "tetrominoes", _STEPS
+        ),
+    )
+}
