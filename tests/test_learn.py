@@ -50,6 +50,60 @@ def test_metrics_equal_their_definitions(seed, images, classes):
     assert got["dice"] == pytest.approx(float(dice), abs=1e-6)
 
 
+def _edge(mask):
+    """Return the pixels of a boolean map that have an unset one right, left, above or below."""
+    padded = np.pad(mask, 1, mode="edge")
+    around = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~around
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_boundary_f_equals_its_definition(seed):
+    random = np.random.default_rng(seed)
+    masks, labels = np.kron(random.integers(0, 3, (2, 2, 3, 4)), np.ones((3, 3), int))
+    metric = Segmentation(3)
+    metric.update(torch.tensor(labels), torch.tensor(masks))
+    scores = []
+    for c in (1, 2):
+        near, size = np.zeros(2), np.zeros(2)
+        for label, mask in zip(labels, masks, strict=True):
+            edges = [np.argwhere(_edge(m == c)) for m in (label, mask)]
+            for i, (own, other) in enumerate((edges, edges[::-1])):
+                distance = np.abs(own[:, None] - other[None]).max(2).min(1, initial=99)
+                near[i] += (distance <= 1).sum()
+                size[i] += len(own)
+        if size.any():
+            p, r = near / np.maximum(size, 1)
+            scores.append(2 * p * r / (p + r) if p + r else 0)
+    expected = np.mean(scores) if scores else math.nan
+    assert metric.compute()["boundary_f"] == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("family", ["nwm-linear", "nwm-max", "nwm-fast", "lstm-linear", "cnn-2", "resnet-2", "unet-2"])
+def test_answers_at_some_pixels_are_those_of_the_whole(family):
+    torch.manual_seed(0)
+    model = dh.build(f"tetrominoes/{family}").eval()
+    images, at = torch.rand(2, 3, 9, 11), torch.randint(0, 99, (2, 30))
+    whole = model(images).flatten(2)
+    torch.testing.assert_close(
+        model(images, at)[..., 0], whole.gather(2, at[:, None].expand(-1, 6, -1)), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_each_pixel_is_as_likely_to_be_learned_from():
+    split = Split(np.zeros((1, 5, 7, 1), np.uint8), np.zeros((1, 5, 7), np.uint8), torch.device("cpu"))
+    settings = TrainConfig(thin=4)
+    assert split.pixels(TrainConfig(), 0, 0, 1) is None
+    at = torch.cat([split.pixels(settings, 0, batch, 100) for batch in range(100)])
+    assert at.shape == (10_000, 9)
+    assert (at.diff(dim=1) >= 0).all()
+    count = torch.bincount(at.flatten(), minlength=35).double()
+    assert len(count) == 35
+    assert (count - 90_000 / 35).abs().max() < 5 * (90_000 / 35) ** 0.5
+    assert (split.pixels(settings, 3, 5, 100) == split.pixels(settings, 3, 5, 100)).all()
+
+
 def test_metrics_of_edge_cases():
     with pytest.warns(UserWarning, match="before the ``update`` method"):
         assert all(math.isnan(value) for value in Segmentation(3).compute().values())

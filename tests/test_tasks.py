@@ -13,7 +13,7 @@ from PIL import Image
 
 from conftest import needs_mnist
 from drumhead import DrumheadError, tasks
-from drumhead.tasks import idx, mnist
+from drumhead.tasks import idx, mnist, multi_mnist, polygons
 
 
 def digest(array):
@@ -51,6 +51,26 @@ def test_multi_mnist_is_the_published_bits():
     assert (task.arrays("test")[1] == 0).mean() == pytest.approx(0.95198193359375, abs=1e-12)
 
 
+def test_unseen_multi_mnist_keeps_the_digits_apart(monkeypatch):
+    kept = multi_mnist.VALIDATION
+    parts = {"train": np.repeat([1, 2], [100, kept]), "t10k": np.full(50, 3)}
+    monkeypatch.setattr(idx, "load", lambda part, place: (np.full((len(parts[part]), 28, 28), 255, "u1"), parts[part]))
+    monkeypatch.setattr(multi_mnist, "COUNTS", {"train": 20, "val": 20, "test": 20})
+    make = multi_mnist._generate.__wrapped__  # not the kept one
+    labels = {split: set(np.unique(masks)) for split, masks in make(None, True).items()}
+    assert labels == {"train": {0, 2}, "val": {0, 3}, "test": {0, 4}}
+    mixed = {split: set(np.unique(masks)) for split, masks in make(None, False).items()}
+    assert 4 not in mixed["test"]  # as published
+
+
+@needs_mnist
+def test_unseen_multi_mnist_is_made_of_mnist():
+    images, masks = tasks.get("multi-mnist-unseen").arrays("test")
+    assert images.shape == (1000, 128, 128, 1)
+    assert set(np.unique(masks)) == set(range(11))
+    assert (masks != tasks.get("multi-mnist").arrays("test")[1]).any()
+
+
 def test_enlarging_equals_torch(rng):
     import torch
 
@@ -74,6 +94,25 @@ def test_polygons_are_where_they_should_be():
     assert max(present) < 0.45
     masks[:] = 0  # what a caller does to its arrays stays there
     assert (tasks.get("polygons").arrays("test")[1] == again).all()
+
+
+def test_turned_polygons_are_the_same_shapes_at_other_angles():
+    masks = tasks.get("polygons-turned").arrays("test")[1]
+    assert set(np.unique(masks)) == {0, 1, 2, 3, 4}
+    plain = tasks.get("polygons").arrays("test")[1]
+    assert 1.2 < (masks > 0).mean() / (plain > 0).mean() < 1.4  # 2 instead of 1.5 on average, some without a place
+
+    # A square that lies on its corner fills half of its bounding box; turned ones fill up to all of it.
+    def filled(mask):
+        y, x = np.nonzero(mask)
+        return len(y) / np.ptp(y) / np.ptp(x)
+
+    squares = [mask for mask in plain if (mask == 2).any() and len(np.unique(mask)) == 2 and (mask > 0).sum() < 700]
+    assert max(map(filled, squares[:30])) < 0.65
+    turned = [mask for mask in masks if (mask == 2).any() and len(np.unique(mask)) == 2 and (mask > 0).sum() < 700]
+    assert max(map(filled, turned)) > 0.85
+    with pytest.raises(DrumheadError, match="1 to 6"):
+        polygons.arrays("test", most=7)
 
 
 @pytest.fixture

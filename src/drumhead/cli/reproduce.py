@@ -23,8 +23,9 @@ class Flags:
 
     table: Annotated[str, tyro.conf.Positional] = ""
     """What to reproduce; leave it out for a list."""
-    budget: Literal["smoke", "cpu", "paper"] = "smoke"
-    """The protocol of training, the same for every model: smoke takes minutes, cpu a night, paper needs a GPU."""
+    budget: Literal["smoke", "hour", "cpu", "paper"] = "smoke"
+    """The protocol of training, the same for every model: smoke takes minutes, hour and cpu, a night, are named after
+    what one seed of a table takes on two cores, paper needs a GPU."""
     seeds: int = 0
     """Runs of each model, with seeds 0, 1, ...; 0 takes the budget's number."""
     models: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ class Table:
         title: one line.
         task: the task of all its networks.
         rows: the networks, in order.
-        core: names of those that a budget other than "paper" trains by default, the telling and cheap ones first.
+        core: names of those that a budget other than "paper" trains by default, the telling ones first.
     """
 
     name: str
@@ -123,14 +123,14 @@ TABLES = {
             "Tetrominoes: which networks can tell the pieces apart",
             "tetrominoes",
             _ALL,
-            ("nwm-fast", "unet-4", "nwm-linear", "nwm-last", "resnet-8", "cnn-8", "lstm-linear", "nwm-fft"),
+            ("nwm-linear", "nwm-last", "cnn-8", "resnet-8", "lstm-linear", "nwm-fft", "nwm-fast", "unet-4"),
         ),
         Table(
             "mnist",
             "MNIST: the label of a grey digit at each of its pixels",
             "mnist",
             _ALL,
-            ("nwm-fast", "unet-4", "nwm-linear", "nwm-last", "lstm-linear"),
+            ("nwm-linear", "nwm-last", "lstm-linear", "nwm-fast", "unet-4"),
         ),
         Table(
             "multi-mnist",
