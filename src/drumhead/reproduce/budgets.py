@@ -41,7 +41,7 @@ _SHORT = TrainConfig(
 )  # fmt: skip
 _HOUR = Budget(
     "hour",
-    "10,000 image passes one by one, loss at an eighth of the pixels, Adam, warm-up to 0.001, cosine to 0, clipped at 1",
+    "10,000 image passes one by one, loss at one pixel in 8, Adam, warm-up to 0.001, cosine to 0, clipped at 1",
     replace(_SHORT, epoch_images=1_250),
     seeds=3,
 )
