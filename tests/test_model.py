@@ -1,6 +1,7 @@
 """Networks: exact sizes, exact behaviour, files without loss."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ from safetensors.torch import save_file
 
 import drumhead as dh
 from drumhead.cells import GRUCell, LSTMCell
+from drumhead.config import ModelConfig
+from drumhead.errors import DrumheadError
 from drumhead.model import shipped
-from drumhead.presets import PRESETS
+from drumhead.presets import PRESETS, get_preset
 
 # arXiv 2502.06034, counted without the time map that last, mean, max and fft never use (5,100 parameters).
 PUBLISHED = {
@@ -272,3 +275,46 @@ def test_the_shipped_network_hears_with_its_waves():
 def test_labels_need_images_that_mean_something(images):
     with pytest.raises(dh.DrumheadError, match=r"not finite or far beyond \[0, 1\]"):
         dh.build("tetrominoes/nwm-fast").segment(images)
+
+
+@pytest.mark.parametrize("name", ["tetrominoes/nwm-last", "tetrominoes/nwm-fast"])
+def test_a_constant_medium_is_the_same_everywhere_and_learned(name):
+    config = replace(get_preset(name).model, omega="constant", steps=6)
+    torch.manual_seed(0)
+    model = dh.build(config)
+    images = torch.rand(2, 3, 10, 12)
+    omega, alpha, y0 = model.medium(images)
+    assert omega.shape == y0.shape
+    assert (omega == omega[:1, :, :1, :1]).all()
+    assert not (alpha == alpha[:1, :, :1, :1]).all()
+    model(images).square().sum().backward()
+    (constant,) = [p for key, p in model.named_parameters() if key.endswith("value")]
+    assert constant.shape == (config.channels,)
+    assert constant.grad.abs().min() > 0
+    both = dh.build(replace(config, alpha="constant"))
+    assert (both.medium(images).alpha == both.medium(images).alpha[:1, :, :1, :1]).all()
+
+
+@pytest.mark.parametrize("name", ["tetrominoes/nwm-last", "tetrominoes/nwm-fast"])
+def test_a_frozen_kernel_stays_the_laplacian(name):
+    config = replace(get_preset(name).model, frozen=True, steps=6)
+    model = dh.build(config)
+    start = model.kernel.detach().clone()
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    model(torch.rand(2, 3, 10, 12)).square().sum().backward()
+    optimizer.step()
+    assert (model.kernel == start).all()
+    torch.testing.assert_close(start, dh.laplacian(config.channels, dense=config.coupling == "dense"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"family": "lstm", "omega": "constant"}, "no medium"),
+        ({"frozen": True, "coupling": "none"}, "leave one"),
+        ({"omega": "zero"}, "model.omega"),
+    ],
+)
+def test_ablations_that_mean_nothing_are_refused(changes, words):
+    with pytest.raises(DrumheadError, match=words):
+        ModelConfig(**changes)
