@@ -307,6 +307,17 @@ def test_a_frozen_kernel_stays_the_laplacian(name):
     torch.testing.assert_close(start, dh.laplacian(config.channels, dense=config.coupling == "dense"))
 
 
+def test_he_start_lets_the_image_reach_the_answer():
+    images = torch.rand(2, 3, 24, 24)
+    for name in ("tetrominoes/cnn-8", "tetrominoes/lstm-linear", "tetrominoes/nwm-linear"):
+        torch.manual_seed(0)
+        usual = dh.build(get_preset(name).model)(images)
+        he = dh.build(replace(get_preset(name).model, start="he"))(images)
+        assert he.std((2, 3)).mean() > 20 * usual.std((2, 3)).mean(), name
+    gates = dh.build(replace(get_preset("tetrominoes/lstm-last").model, start="he")).cell.gates.weight
+    assert gates.abs().max() <= 1 / (4 * 9) ** 0.5  # torch's bound
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -68,9 +68,6 @@ class ResNet(Segmenter):
             layers += [nn.Conv2d(inner, outer, 1), nn.ReLU()]
             inner = outer
         self.head = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""

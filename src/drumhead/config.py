@@ -21,6 +21,7 @@ Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
 Encoder = Literal["separate", "stem"]
 Medium = Literal["image", "constant"]
+Start = Literal["torch", "he"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Augment = Literal["none", "dihedral", "wrap"]
@@ -84,6 +85,9 @@ class ModelConfig:
     """Let the head also see the stem's features (needs the stem encoder)."""
     norm: bool = False
     """Batch normalisation in the stem and on what the head sees (needs the stem encoder)."""
+    start: Start = "torch"
+    """How the weights of convolutions are drawn: torch's default, as published, which shrinks a signal with every
+    layer, or he, which keeps its size through ReLU (He et al. 2015). Recurrent cells keep torch's."""
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -143,6 +147,7 @@ _CHOICES = {
     "encoder": get_args(Encoder),
     "omega": get_args(Medium),
     "alpha": get_args(Medium),
+    "start": get_args(Start),
 }
 
 

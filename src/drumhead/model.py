@@ -46,7 +46,12 @@ def build(config: str | ModelConfig) -> Segmenter:
         config = get_preset(config).model
     if not isinstance(config, ModelConfig):
         raise DrumheadError(f"build: got {type(config).__name__}; a preset's name or a ModelConfig is needed")
-    return FAMILIES[config.family](config)
+    model = FAMILIES[config.family](config)
+    if config.start == "he":
+        for layer in model.modules():
+            if type(layer) is nn.Conv2d:  # not the gates of a recurrent cell
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return model
 
 
 def save(model: Segmenter, path: str | Path, **extra: str) -> None:

@@ -38,7 +38,7 @@ def _all() -> dict[str, RunConfig]:
             networks[f"{family}-{readout}"] = replace(plain, family=family, steps=20, readout=readout)
         for depth in (2, 4, 8, 16, 32):
             networks[f"cnn-{depth}"] = replace(plain, family="cnn", depth=depth)
-            networks[f"resnet-{depth}"] = replace(plain, family="resnet", depth=depth)
+            networks[f"resnet-{depth}"] = replace(plain, family="resnet", depth=depth, start="he")
         for width in (2, 3, 4, 5):
             networks[f"unet-{width}"] = replace(plain, family="unet", width=width)
         for name, network in networks.items():

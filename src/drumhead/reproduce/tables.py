@@ -105,6 +105,11 @@ _ABLATIONS = (
     *(Row(f"nwm-fast-steps-{t}", "nwm-fast", {"steps": t, "bins": (t + 2) // 2}) for t in (5, 10, 40)),
     *(Row(f"nwm-fast-dt-{dt:g}", "nwm-fast", {"dt": dt}) for dt in (0.25, 1.0)),
 )
+_STARTS = tuple(
+    Row(name if start == usual else f"{name}-start-{start}", name, {} if start == usual else {"start": start})
+    for name, usual in (("nwm-linear", "torch"), ("lstm-linear", "torch"), ("cnn-8", "torch"), ("resnet-8", "he"))
+    for start in ("torch", "he")
+)
 _STEPS = (
     Row("nwm-linear", "nwm-linear"),
     Row("nwm-linear-steps-20", "nwm-linear", {"steps": 20}),
@@ -147,6 +152,12 @@ TABLES = {
             ("nwm-fast", "unet-4", "cnn-8", "nwm-linear"),
         ),
         Table("ablations", "Ablations: what of the wave is needed, one change at a time", "tetrominoes", _ABLATIONS),
+        Table(
+            "starts",
+            "Starts: how much of what kept a network from learning is the size of its first weights",
+            "tetrominoes",
+            _STARTS,
+        ),
         Table(
             "steps", "Equal steps for the NWM and the LSTM, and the paper's NWM without waves", "tetrominoes", _STEPS
         ),
