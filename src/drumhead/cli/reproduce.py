@@ -96,7 +96,7 @@ def _list(flags: Flags) -> None:
     from rich.table import Table as Grid
 
     grid = Grid(title="drumhead reproduce TABLE --budget BUDGET", title_justify="left")
-    for name in ("table", "budget", "networks", "seeds", "passes a run", "CPU hours", "done"):
+    for name in ("table", "budget", "cells", "images a run", "CPU hours", "done"):
         grid.add_column(name, justify="left" if name in ("table", "budget") else "right", no_wrap=True)
     finished: dict[str, dict[str, set[int]]] = {}
     unknown: dict[str, None] = {}
@@ -106,7 +106,7 @@ def _list(flags: Flags) -> None:
             done, price = [cell for cell in todo if cell.done(flags.runs)], cost(todo)
             unknown |= dict.fromkeys(price.unknown)
             networks = len({cell.row.name for cell in todo})
-            words = (str(networks), str(len(todo) // networks), f"{passes(todo[0]):,}", str(price))
+            words = (f"{networks} x {len(todo) // networks}", f"{passes(todo[0]):,}", str(price))
             grid.add_row("" if i else table.name, budget.name, *words, f"{len(done)} of {len(todo)}")
             for cell in done:
                 place = finished.setdefault(f"{budget.name}/{table.task}", {})
@@ -114,12 +114,14 @@ def _list(flags: Flags) -> None:
         grid.add_section()
     Console().print(grid)
     for table in TABLES.values():
-        print(f"{table.name}: {table.title}.\n    {abbreviate(row.name for row in table.rows)}")
+        print(
+            f"{table.name}: {table.title.partition(': ')[2] or table.title}.\n    {abbreviate(row.name for row in table.rows)}"
+        )
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
-        f"CPU hours: one core of {MACHINE}, from the measured time of a training image with the loss at every sixteenth "
-        f"pixel; more where it is taken at all. 'over' leaves out what was not measured: {abbreviate(unknown)}"
+        f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from the measured time of a training image with "
+        f"the loss at every sixteenth pixel; more where it is taken at all. 'over' leaves out what was not measured: {abbreviate(unknown)}"
     )
     for place, rows in finished.items():
         seeds = ", ".join(f"{name} ({' '.join(map(str, sorted(seeds)))})" for name, seeds in rows.items())

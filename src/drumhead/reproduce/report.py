@@ -11,7 +11,6 @@ from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import charts
 from drumhead.reproduce.costs import TRAIN_IMAGES, passes
 from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
-from drumhead.reproduce.plan import Cell
 from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only
 from drumhead.reproduce.tables import abbreviate
 
@@ -126,13 +125,11 @@ def _protocol(results: Results, command: str) -> list[Block]:
         Text(f"Made by `{command}`."),
     ]
     if any(line.paper for line in results.lines) and seen < full:
-        blocks.append(
-            Text(
-                f"**Not at equal passes: our networks saw {seen:,} images, the paper's {full:,}, "
-                f"{full / seen:,.0f} times as many. The two columns below do not compare networks trained alike, and a low p says no more "
-                "than that.**"
-            )
+        text = (
+            f"**Not at equal passes: our networks saw {seen:,} images, the paper's {full:,}, {full / seen:,.0f} times as "
+            "many. The two columns do not compare networks trained alike, and a low p says no more than that.**"
         )
+        blocks.append(Text(text))
     if budget.name == "smoke":
         blocks.append(Text("**A smoke run: it shows that everything works and says nothing about any network.**"))
     return blocks
