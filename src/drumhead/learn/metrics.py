@@ -1,13 +1,14 @@
-"""Segmentation metrics from one state: a confusion matrix and two per-image sums.
+"""Segmentation metrics from one state: a confusion matrix, per-image sums and counts along the boundaries.
 
 Per image, averaged over images, as the paper does:
     foreground accuracy a = correct foreground pixels / foreground pixels,
     the paper's foreground IoU = a / (2 - a).
 The second is a function of the first and never sees background painted as an object, so it is always shown
-beside metrics that do: class-mean IoU and Dice over the foreground classes, pooled over all pixels.
+beside metrics that do: class-mean IoU and Dice over the foreground classes, pooled over all pixels, and boundary F.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -17,8 +18,11 @@ class Segmentation(Metric):
 
     accuracy: share of correct pixels; foreground_accuracy: a; foreground_iou: a / (2 - a); mean_iou:
     intersection over union of every class that occurs in truth or prediction, background included, averaged;
-    dice: 2 TP / (2 TP + FP + FN) of every foreground class that occurs, averaged. The first three are means
-    over images (those with foreground, for the second and third), the last two pool all pixels.
+    dice: 2 TP / (2 TP + FP + FN) of every foreground class that occurs, averaged; boundary_f: 2 P R / (P + R) of every
+    foreground class that occurs, averaged, where P is the share of its predicted boundary pixels within one pixel (also
+    diagonally) of a true one and R the share of true ones within one pixel of a predicted one. A class that occurs in
+    truth or prediction alone counts as 0. The first three are means over images (those with foreground, for the second
+    and third), the others pool all pixels.
 
     Args:
         classes: number of labels; label 0 is the background.
@@ -28,6 +32,7 @@ class Segmentation(Metric):
     confusion: Tensor
     sums: Tensor
     counts: Tensor
+    edges: Tensor
 
     def __init__(self, classes: int):
         super().__init__()
@@ -35,9 +40,11 @@ class Segmentation(Metric):
         self.add_state("confusion", torch.zeros(classes, classes, dtype=torch.long), dist_reduce_fx="sum")
         self.add_state("sums", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("counts", torch.zeros(2, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("edges", torch.zeros(4, classes - 1, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, labels: Tensor, masks: Tensor) -> None:
         """Add a batch of predicted labels and true masks, each integer (b, y, x)."""
+        self._add_edges(labels, masks)
         labels, masks = labels.long().flatten(1), masks.long().flatten(1)
         pairs = masks * self.classes + labels
         self.confusion += torch.bincount(pairs.flatten(), minlength=self.classes**2).view(self.classes, -1)
@@ -50,6 +57,13 @@ class Segmentation(Metric):
         self.sums[2] += (a / (2 - a)).sum()
         self.counts += torch.stack([torch.tensor(len(masks), device=size.device), known.sum()])
 
+    def _add_edges(self, labels: Tensor, masks: Tensor) -> None:
+        """Count boundary pixels by class: predicted, those of them near a true one, true, those near a predicted one."""
+        guessed, true = (_boundary(maps, self.classes) for maps in (labels, masks))
+        near = [F.max_pool2d(maps, 3, stride=1, padding=1) for maps in (true, guessed)]
+        counts = (guessed, guessed * near[0], true, true * near[1])
+        self.edges += torch.stack([maps.sum((0, 2, 3)).long() for maps in counts])
+
     def compute(self) -> dict[str, float]:
         """Return the scores of all that was added."""
         images, known = self.counts.tolist()
@@ -60,10 +74,28 @@ class Segmentation(Metric):
         iou = hit / (true + guessed - hit)
         dice = 2 * hit / (true + guessed)
         accuracy, a, a_iou = self.sums.tolist()
+        guessed_edge, guessed_near, true_edge, true_near = self.edges.double()
+        precision, recall = (near / size.clamp(min=1) for near, size in
+                             ((guessed_near, guessed_edge), (true_near, true_edge)))  # fmt: skip
+        boundary = 2 * precision * recall / (precision + recall).clamp(min=1e-300)
+        edged = guessed_edge + true_edge > 0
         return {
             "accuracy": accuracy / images if images else undefined,
             "foreground_accuracy": a / known if known else undefined,
             "foreground_iou": a_iou / known if known else undefined,
             "mean_iou": float(iou[occurs].mean()) if occurs.any() else undefined,
             "dice": float(dice[1:][occurs[1:]].mean()) if occurs[1:].any() else undefined,
+            "boundary_f": float(boundary[edged].mean()) if edged.any() else undefined,
         }
+
+
+def _boundary(maps: Tensor, classes: int) -> Tensor:
+    """Return, for each foreground class, its pixels with another label right, left, above or below: float (b, c, y, x).
+
+    Beyond the image everything continues, so the image's own edge is no boundary.
+    """
+    inside = F.one_hot(maps.long(), classes)[..., 1:].permute(0, 3, 1, 2).float()
+    padded = F.pad(inside, (1, 1, 1, 1), mode="replicate")
+    rows, columns = padded[..., 1:-1], padded[..., 1:-1, :]
+    around = rows[..., :-2, :] * rows[..., 2:, :] * columns[..., :-2] * columns[..., 2:]
+    return inside * (1 - around)

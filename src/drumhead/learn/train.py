@@ -22,6 +22,7 @@ from drumhead.config import RunConfig, TrainConfig
 from drumhead.errors import DrumheadError
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
+from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
@@ -135,6 +136,7 @@ class Training:
         if self.at.epoch >= self.settings.epochs:
             self.progress.finished(self.run, self.at.epoch)
             return
+        keep_freed_memory()
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
         done = self.at.epoch * self.batches + self.at.batch
         with self.progress.show(self.run, self.total, done), _stop_signals() as stop:

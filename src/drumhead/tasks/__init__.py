@@ -91,10 +91,28 @@ def _multi_mnist(data: Path | None) -> Task:
     return Task("multi-mnist", mnist.CLASSES, 1, (128, 128), False, lambda split: multi_mnist.arrays(split, data))
 
 
+def _multi_mnist_unseen(data: Path | None) -> Task:
+    from drumhead.tasks import mnist, multi_mnist
+
+    return Task(
+        "multi-mnist-unseen", mnist.CLASSES, 1, (128, 128), False,
+        lambda split: multi_mnist.arrays(split, data, unseen=True),
+    )  # fmt: skip
+
+
 def _polygons(data: Path | None) -> Task:
     from drumhead.tasks import polygons
 
     return Task("polygons", polygons.CLASSES, 1, (75, 75), False, polygons.arrays)
+
+
+def _polygons_turned(data: Path | None) -> Task:
+    from drumhead.tasks import polygons
+
+    return Task(
+        "polygons-turned", polygons.CLASSES, 1, (75, 75), True,
+        lambda split: polygons.arrays(split, rotate=True, most=3),
+    )  # fmt: skip
 
 
 def _folder(data: Path | None) -> Task:
@@ -122,6 +140,8 @@ _TASKS: dict[str, Callable[[Path | None], Task]] = {
     "tetrominoes": _tetrominoes,
     "mnist": _mnist,
     "multi-mnist": _multi_mnist,
+    "multi-mnist-unseen": _multi_mnist_unseen,
     "polygons": _polygons,
+    "polygons-turned": _polygons_turned,
     "folder": _folder,
 }

@@ -2,7 +2,8 @@
 
 Bit for bit the published data set, which is one stream of Python's random numbers (seed 50) that draws train, val
 and test. As published, all splits draw their digits from MNIST's training digits, so about a third of the digits in
-test also occur in train: accuracy on test says nothing about unseen handwriting.
+test also occur in train: accuracy on test says nothing about unseen handwriting. `unseen` draws them from three sets
+without a common digit instead: the training digits but the last 10,000, those, and MNIST's test digits.
 """
 
 import functools
@@ -16,20 +17,29 @@ from drumhead.tasks import idx
 
 SIZE, DIGIT, SEED, TRIES = 128, 42, 50, 200
 COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}
+VALIDATION = 10_000  # of the 60,000 training digits, kept for validation where the splits share none
+Digits = tuple[np.ndarray, np.ndarray]
 
 
-def arrays(split: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return images uint8 (n, 128, 128, 1), each pixel 0 or 255, and masks uint8 (n, 128, 128)."""
-    masks = _generate(idx.find(data) or data)[split]
+def arrays(split: str, data: Path | None = None, unseen: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return images uint8 (n, 128, 128, 1), each pixel 0 or 255, and masks uint8 (n, 128, 128).
+
+    Args:
+        split: "train", "val" or "test".
+        data: directory of MNIST's IDX files; None searches the usual places.
+        unseen: keep the digits of the three splits apart, so that "test" shows unseen handwriting.
+    """
+    masks = _generate(idx.find(data) or data, unseen)[split]
     return np.where(masks > 0, np.uint8(255), np.uint8(0))[..., None], masks
 
 
 @functools.cache
-def _generate(place: Path | None) -> dict[str, np.ndarray]:
-    digits, labels = idx.load("train", place)
+def _generate(place: Path | None, unseen: bool) -> dict[str, np.ndarray]:
+    known = idx.load("train", place)
     stream = random.Random(SEED)
     out = {}
     for split, count in COUNTS.items():
+        digits, labels = _apart(split, known, place) if unseen else known
         out[split] = np.zeros((count, SIZE, SIZE), np.uint8)
         for mask in out[split]:
             for _ in range(stream.randint(1, 4)):
@@ -38,6 +48,14 @@ def _generate(place: Path | None) -> dict[str, np.ndarray]:
                 _place(stream, mask, np.asarray(large) > 50, int(labels[index]) + 1)
         out[split].setflags(write=False)  # kept and shared
     return out
+
+
+def _apart(split: str, known: Digits, place: Path | None) -> Digits:
+    """Return the digits of one split, none of which another has."""
+    if split == "test":
+        return idx.load("t10k", place)
+    part = slice(-VALIDATION) if split == "train" else slice(-VALIDATION, None)
+    return known[0][part], known[1][part]
 
 
 def _place(stream: random.Random, mask: np.ndarray, shape: np.ndarray, label: int) -> None:
