@@ -172,8 +172,9 @@ class TrainConfig:
     clip: float = 0.0
     """Largest gradient norm; 0 does not clip."""
     thin: int = 1
-    """Take the loss at one random pixel of each run of so many, row by row; 1 takes it at all pixels. The gradient stays
-    the same on average, and a pointwise head, most of the arithmetic of the paper's networks, costs as much less."""
+    """Take the loss at one random pixel of each run of so many, row by row; 1 takes it at all pixels. The gradient
+    stays the same on average, and a pointwise head, most of the arithmetic of the paper's networks, costs as much
+    less."""
     augment: Augment = "none"
     """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
     with wrap-around."""

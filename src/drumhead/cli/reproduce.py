@@ -114,14 +114,14 @@ def _list(flags: Flags) -> None:
         grid.add_section()
     Console().print(grid)
     for table in TABLES.values():
-        print(
-            f"{table.name}: {table.title.partition(': ')[2] or table.title}.\n    {abbreviate(row.name for row in table.rows)}"
-        )
+        title = table.title.partition(": ")[2] or table.title
+        print(f"{table.name}: {title}.\n    {abbreviate(row.name for row in table.rows)}")
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
         f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from the measured time of a training image with "
-        f"the loss at every sixteenth pixel; more where it is taken at all. 'over' leaves out what was not measured: {abbreviate(unknown)}"
+        "the loss at every sixteenth pixel; more where it is taken at all. 'over' leaves out what was not measured: "
+        + abbreviate(unknown)
     )
     for place, rows in finished.items():
         seeds = ", ".join(f"{name} ({' '.join(map(str, sorted(seeds)))})" for name, seeds in rows.items())

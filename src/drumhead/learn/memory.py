@@ -10,8 +10,8 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> None:
     """Let the C library reuse large blocks; does nothing where it is not glibc.
 
-    By default glibc returns each large array to the system and asks for it again in the next step, and the kernel clears
-    every page of it: 73 instead of 46 ms of processor time for a training image of `tetrominoes/nwm-fft`.
+    By default glibc returns each large array to the system and asks for it again in the next step, and the kernel
+    clears every page of it: 73 instead of 46 ms of processor time for a training image of `tetrominoes/nwm-fft`.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

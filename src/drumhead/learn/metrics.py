@@ -58,7 +58,7 @@ class Segmentation(Metric):
         self.counts += torch.stack([torch.tensor(len(masks), device=size.device), known.sum()])
 
     def _add_edges(self, labels: Tensor, masks: Tensor) -> None:
-        """Count boundary pixels by class: predicted, those of them near a true one, true, those near a predicted one."""
+        """Count boundary pixels by class: predicted, those near a true one, true, those near a predicted one."""
         guessed, true = (_boundary(maps, self.classes) for maps in (labels, masks))
         near = [F.max_pool2d(maps, 3, stride=1, padding=1) for maps in (true, guessed)]
         counts = (guessed, guessed * near[0], true, true * near[1])

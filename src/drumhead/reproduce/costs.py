@@ -22,8 +22,14 @@ _MILLISECONDS = {
     },
     "multi-mnist": {"nwm-linear": 740.0},
 }
-TRAIN_IMAGES = {"tetrominoes": 10_000, "mnist": 51_000, "multi-mnist": 10_000, "polygons": 10_000}
-_SIDE = {"tetrominoes": 64, "mnist": 56, "multi-mnist": 128, "polygons": 75}  # pixels
+_TASKS = {  # training images, and pixels of a side
+    "tetrominoes": (10_000, 64),
+    "mnist": (51_000, 56),
+    "multi-mnist": (10_000, 128),
+    "multi-mnist-unseen": (10_000, 128),
+    "polygons": (10_000, 75),
+    "polygons-turned": (10_000, 75),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,12 @@ def cost(cells: Sequence[Cell]) -> Cost:
 
 def passes(cell: Cell) -> int:
     """Return the images that a cell is trained on, counted every time."""
-    return cell.budget.passes(TRAIN_IMAGES[cell.table.task])
+    return cell.budget.passes(train_images(cell.table.task))
+
+
+def train_images(task: str) -> int:
+    """Return the training images of a task, without making them."""
+    return _TASKS[task][0]
 
 
 def milliseconds(task: str, row: Row) -> float | None:
@@ -66,10 +77,11 @@ def milliseconds(task: str, row: Row) -> float | None:
     A network that was measured on tetrominoes only is scaled by pixels (but not the paper's wave networks on
     Multi-MNIST, which are larger there), a changed one is taken to cost what its preset does.
     """
-    if row.preset in _MILLISECONDS.get(task, {}):
-        return _MILLISECONDS[task][row.preset]
+    measured = _MILLISECONDS.get(task.removesuffix("-unseen"), {})
+    if row.preset in measured:
+        return measured[row.preset]
     preset = re.sub(r"^nwm-(mean|max)$", "nwm-last", row.preset)  # they keep as little
     base = _MILLISECONDS["tetrominoes"].get(preset)
-    if base is None or (task == "multi-mnist" and row.preset.startswith("nwm-") and row.preset != "nwm-fast"):
+    if base is None or (task.startswith("multi-mnist") and row.preset.startswith("nwm-") and row.preset != "nwm-fast"):
         return None
-    return base * (_SIDE[task] / _SIDE["tetrominoes"]) ** 2
+    return base * (_TASKS[task][1] / _TASKS["tetrominoes"][1]) ** 2

@@ -9,7 +9,7 @@ from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import charts
-from drumhead.reproduce.costs import TRAIN_IMAGES, passes
+from drumhead.reproduce.costs import passes, train_images
 from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only
 from drumhead.reproduce.tables import abbreviate
@@ -115,7 +115,7 @@ def _blocks(results: Results, command: str, background: float | None, table: Gri
 def _protocol(results: Results, command: str) -> list[Block]:
     cell = results.all[0].cell
     budget, seen = cell.budget, passes(cell)
-    full = BUDGETS["paper"].passes(TRAIN_IMAGES[cell.table.task])
+    full = BUDGETS["paper"].passes(train_images(cell.table.task))
     test = f"the first {budget.test_images:,} images" if budget.test_images else "all images"
     blocks: list[Block] = [
         Text(
@@ -126,8 +126,8 @@ def _protocol(results: Results, command: str) -> list[Block]:
     ]
     if any(line.paper for line in results.lines) and seen < full:
         text = (
-            f"**Not at equal passes: our networks saw {seen:,} images, the paper's {full:,}, {full / seen:,.0f} times as "
-            "many. The two columns do not compare networks trained alike, and a low p says no more than that.**"
+            f"**Not at equal passes: our networks saw {seen:,} images, the paper's {full:,}, {full / seen:,.0f} times "
+            "as many. The two columns do not compare networks trained alike, and a low p says no more than that.**"
         )
         blocks.append(Text(text))
     if budget.name == "smoke":

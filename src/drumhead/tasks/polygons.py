@@ -57,9 +57,7 @@ def _add(random: np.random.Generator, mask: np.ndarray, rotate: bool) -> None:
             return
 
 
-def polygon(
-    sides: int, radius: float, x: float, y: float, turn: float = 0.0
-) -> tuple[tuple[slice, slice], np.ndarray]:
+def polygon(sides: int, radius: float, x: float, y: float, turn: float = 0.0) -> tuple[tuple[slice, slice], np.ndarray]:
     """Return a filled regular polygon: its bounding box in the image and, inside it, a boolean shape.
 
     Args:
