@@ -1,5 +1,6 @@
 """`drumhead reproduce`: repeat the paper's experiments and set its numbers beside ours."""
 
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import tyro
 
 from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.plan import cells
-from drumhead.reproduce.tables import get_table
+from drumhead.reproduce.costs import MACHINE, cost, passes
+from drumhead.reproduce.plan import Cell, cells
+from drumhead.reproduce.tables import TABLES, abbreviate, get_table
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ def run(arguments: list[str]) -> None:
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
     if flags.jobs < 1 or flags.seeds < 0:
         raise DrumheadError(f"jobs={flags.jobs}, seeds={flags.seeds}: at least 1 job is needed, and 0 or more seeds")
+    if not flags.table:
+        _list(flags)
+        return
     table, budget = get_table(flags.table), BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
@@ -58,6 +63,70 @@ def run(arguments: list[str]) -> None:
         from drumhead.reproduce.work import fill
 
         fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
+    if flags.report:
+        out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
+        _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]))
+
+
+def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
+    """Write the report, show its main table and what is missing."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from drumhead.reproduce import report
+    from drumhead.reproduce.results import collect
+
+    done = report.write(collect(todo, runs), out, command)
+    console = Console()
+    wide = console.width >= 150  # the file has what a narrow terminal leaves out
+    keep = [i for i, name in enumerate(done.table.columns) if wide or not ("min /" in name or "'s" in name)]
+    grid = Grid(title=f"{todo[0].table.title} (budget {todo[0].budget.name})", title_justify="left")
+    for i in keep:
+        grid.add_column(done.table.columns[i], justify="right" if i else "left", no_wrap=True)
+    for row in done.table.rows:
+        grid.add_row(*(row[i] for i in keep))
+    console.print(grid)
+    for note in done.notes:
+        print(f"missing: {note}")
+    print(f"written: {out / 'report.html'}, report.md, results.csv, summary.csv and pictures")
+
+
+def _list(flags: Flags) -> None:
+    """Show every table, what it costs under each budget, and what is done."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    grid = Grid(title="drumhead reproduce TABLE --budget BUDGET", title_justify="left")
+    for name in ("table", "budget", "cells", "images a run", "CPU hours", "done"):
+        grid.add_column(name, justify="left" if name in ("table", "budget") else "right", no_wrap=True)
+    finished: dict[str, dict[str, set[int]]] = {}
+    unknown: dict[str, None] = {}
+    for table in TABLES.values():
+        for i, budget in enumerate(BUDGETS.values()):
+            todo = cells(table, budget, flags.seeds or budget.seeds, (), flags.data)
+            done, price = [cell for cell in todo if cell.done(flags.runs)], cost(todo)
+            unknown |= dict.fromkeys(price.unknown)
+            networks = len({cell.row.name for cell in todo})
+            words = (f"{networks} x {len(todo) // networks}", f"{passes(todo[0]):,}", str(price))
+            grid.add_row("" if i else table.name, budget.name, *words, f"{len(done)} of {len(todo)}")
+            for cell in done:
+                place = finished.setdefault(f"{budget.name}/{table.task}", {})
+                place.setdefault(cell.row.name, set()).add(cell.seed)
+        grid.add_section()
+    Console().print(grid)
+    for table in TABLES.values():
+        title = table.title.partition(": ")[2] or table.title
+        print(f"{table.name}: {title}.\n    {abbreviate(row.name for row in table.rows)}")
+    for budget in BUDGETS.values():
+        print(f"budget {budget.name}: {budget.text}")
+    print(
+        f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from the measured time of a training image with "
+        "the loss at every sixteenth pixel; more where it is taken at all. 'over' leaves out what was not measured: "
+        + abbreviate(unknown)
+    )
+    for place, rows in finished.items():
+        seeds = ", ".join(f"{name} ({' '.join(map(str, sorted(seeds)))})" for name, seeds in rows.items())
+        print(f"done in {flags.runs / place}, with seeds: {seeds}")
 
 
 def _share(arguments: list[str], jobs: int) -> None:

@@ -13,6 +13,8 @@ from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 
+RESULT = "evaluation-test.json"  # the last file that a cell gets
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -42,6 +44,10 @@ class Cell:
     def place(self, root: Path) -> Path:
         """Return the run directory."""
         return root / self.budget.name / self.table.task / self.row.name / f"seed-{self.seed}"
+
+    def done(self, root: Path) -> bool:
+        """Say whether the cell is trained to the end and measured."""
+        return (self.place(root) / RESULT).exists()
 
     def __str__(self) -> str:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"

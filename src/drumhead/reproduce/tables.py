@@ -75,6 +75,24 @@ def get_table(name: str) -> Table:
     return TABLES[name]
 
 
+def abbreviate(names: Iterable[str]) -> str:
+    """Return names with what they begin with said once.
+
+    Example:
+        >>> from drumhead.reproduce.tables import abbreviate
+        >>> abbreviate(["nwm-fft", "nwm-last", "unet-4"])
+        'nwm-{fft, last}, unet-4'
+    """
+    families: dict[str, list[str]] = {}
+    for name in names:
+        family, _, rest = name.partition("-")
+        families.setdefault(family, []).append(rest)
+    words = (
+        f"{name}-{rest[0]}" if len(rest) == 1 else f"{name}-{{{', '.join(rest)}}}" for name, rest in families.items()
+    )
+    return ", ".join(words)
+
+
 def _presets(*names: str) -> tuple[Row, ...]:
     return tuple(Row(name, name) for name in names)
 

@@ -11,9 +11,8 @@ from drumhead.files import write_atomic
 from drumhead.learn import train
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run, environment, without_nan
-from drumhead.reproduce.plan import Cell
+from drumhead.reproduce.plan import RESULT, Cell
 
-RESULT = "evaluation-test.json"
 Say = Callable[[str], None]
 
 
@@ -34,18 +33,13 @@ def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
             if not mine:
                 say(f"{title}: another process has it")
                 left += 1
-            elif done(cell, root):
+            elif cell.done(root):
                 say(f"{title}: done already")
             else:
                 say(title)
                 _train(cell, path, progress)
                 _measure(cell, path)
     return left
-
-
-def done(cell: Cell, root: Path) -> bool:
-    """Say whether a cell is trained to the end and measured."""
-    return (cell.place(root) / RESULT).exists()
 
 
 def _train(cell: Cell, path: Path, progress: Progress) -> None:

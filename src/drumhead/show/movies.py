@@ -13,7 +13,7 @@ PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room f
 
 
 def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndarray, classes: int, dt: float,
-               frames_per_second: float = 6) -> None:  # fmt: skip
+               frames_per_second: float = 6, every: int = 1) -> None:  # fmt: skip
     """Write a looping GIF: the image, two channels of its wave step by step, and at the end the mask.
 
     Args:
@@ -22,8 +22,9 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         waves: (t, c, y, x); the two channels that move most are shown, each on its own fixed scale.
         labels: the mask found (y, x).
         classes: number of classes, for the colours.
-        dt: model time between two states.
+        dt: model time between two states; 0 where there is none, as in a recurrent network.
         frames_per_second: speed; the last frame stays for two seconds.
+        every: steps between two states.
     """
     moving = np.argsort(-waves.std(axis=0).mean((-2, -1)))[:2]
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
@@ -34,7 +35,8 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
     for t, wave in enumerate(waves, 1):
         fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
         final = t == len(waves)
-        frames.append(_compose([left, *fields, mask if final else blank], f"t = {t * dt:4.1f}   step {t}", len(moving)))
+        caption = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
+        frames.append(_compose([left, *fields, mask if final else blank], caption, len(moving)))
     milliseconds = [round(1000 / frames_per_second)] * (len(frames) - 1) + [2000]
     content = io.BytesIO()
     frames = [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames]

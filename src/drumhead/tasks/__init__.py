@@ -73,6 +73,7 @@ def names() -> list[str]:
     return list(_TASKS)
 
 
+@functools.cache  # several networks in one process share them
 def _tetrominoes(data: Path | None) -> Task:
     from drumhead.tasks import tetrominoes
 

@@ -1,0 +1,142 @@
+"""A report as a list of blocks, written once as Markdown and once as one HTML file that needs no other."""
+
+import base64
+import html
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2126; --paper: #fff; --line: #d5d9de; --soft: #f4f6f8; --loud: #a33; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #dfe3e8; --paper: #15181c; --line: #3a4048; --soft: #1e2228; --loud: #ff9d8a; }
+}
+body { color: var(--ink); background: var(--paper); font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
+       max-width: 1180px; padding: 0 1rem; }
+h1 { font-size: 1.7rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
+tbody tr:hover td { background: var(--soft); }
+code { background: var(--soft); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+figure { margin: 1rem 0; } figcaption { font-size: 13px; opacity: .85; max-width: 80ch; }
+img { max-width: 100%; background: #fff; border-radius: 4px; border: 1px solid var(--line); }
+p, ul { max-width: 90ch; } strong { color: var(--loud); }
+"""
+_KINDS = {".png": "image/png", ".gif": "image/gif"}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A title."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `code` and **loud** words are marked as in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of lines."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of texts; the first column is words, the others are numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG or GIF beside the report.
+
+    Attributes:
+        file: its name.
+        caption: what there is to see.
+    """
+
+    file: str
+    caption: str
+
+
+Block = Heading | Text | Items | Grid | Picture
+
+
+def markdown(blocks: list[Block]) -> str:
+    """Return the report as Markdown that names its pictures."""
+    return "\n\n".join(map(_markdown, blocks)) + "\n"
+
+
+def webpage(blocks: list[Block], folder: Path) -> str:
+    """Return the report as HTML with its pictures inside.
+
+    Args:
+        blocks: in order.
+        folder: where the pictures are.
+    """
+    title = next((block.text for block in blocks if isinstance(block, Heading)), "drumhead")
+    body = "\n".join(_html(block, folder) for block in blocks)
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Heading(text, level):
+            return f"{'#' * level} {text}"
+        case Text(text):
+            return text
+        case Items(lines):
+            return "\n".join(f"- {line}" for line in lines)
+        case Picture(file, caption):
+            return f"![{_plain(caption)}]({file})\n\n{caption}"
+        case Grid(columns, rows):
+            rule = ("---", *("---:" for _ in columns[1:]))
+            return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, rule, *rows))
+
+
+def _html(block: Block, folder: Path) -> str:
+    match block:
+        case Heading(text, level):
+            return f"<h{level}>{_inline(text)}</h{level}>"
+        case Text(text):
+            return f"<p>{_inline(text)}</p>"
+        case Items(lines):
+            return "<ul>" + "".join(f"<li>{_inline(line)}</li>" for line in lines) + "</ul>"
+        case Picture(file, caption):
+            content = base64.b64encode((folder / file).read_bytes()).decode()
+            source = f"data:{_KINDS[Path(file).suffix]};base64,{content}"
+            return (
+                f'<figure><img src="{source}" alt="{html.escape(_plain(caption))}">'
+                f"<figcaption>{_inline(caption)}</figcaption></figure>"
+            )
+        case Grid(columns, rows):
+            head = "".join(f"<th>{_inline(cell)}</th>" for cell in columns)
+            body = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+            return f'<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+
+
+def _inline(text: str) -> str:
+    """Turn the marks of Markdown that reports use into HTML."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+
+
+def _plain(text: str) -> str:
+    """Return the first sentence without marks, for those who do not see the picture."""
+    return re.sub(r"[`*\[\]]", "", text).split(". ")[0].rstrip(".")

@@ -1,0 +1,299 @@
+"""The report of a table: ours beside the paper's, what is missing, and every number's run. Works without weights."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from drumhead.errors import DrumheadError
+from drumhead.files import write_atomic
+from drumhead.reproduce.budgets import BUDGETS
+from drumhead.reproduce.charts import charts
+from drumhead.reproduce.costs import passes, train_images
+from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
+from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only
+from drumhead.reproduce.tables import abbreviate
+
+SCORES = {
+    "foreground_accuracy": "foreground accuracy",
+    "foreground_iou": "foreground IoU",
+    "mean_iou": "class-mean IoU",
+    "dice": "Dice",
+    "false_positive_dice": "false-positive Dice",
+    "boundary_f": "boundary F",
+    "accuracy": "accuracy",
+    "loss": "loss",
+}
+SPENT = {"images": "image passes", "cpu_seconds": "CPU seconds", "seconds": "seconds"}
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        folder: where it is.
+        table: its main table.
+        notes: what is missing or could not be drawn, a sentence each.
+    """
+
+    folder: Path
+    table: Grid
+    notes: tuple[str, ...]
+
+
+def write(results: Results, out: Path, command: str) -> Report:
+    """Write report.md, report.html, results.csv, summary.csv and the pictures.
+
+    Args:
+        results: from `results.collect`.
+        out: directory of the report; it is made if it does not exist.
+        command: what the user typed.
+
+    Raises:
+        DrumheadError: no cell is finished.
+    """
+    if not results.lines:
+        missing = "; ".join(f"{item.cell}: {item.why}" for item in results.missing[:4])
+        raise DrumheadError(f"no run is finished yet, so there is nothing to report ({missing}); train first")
+    cell = results.all[0].cell
+    background = background_only(cell)
+    note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
+    pictures = charts(results, out, note, background)
+    looks, notes = _looks(results, out)
+    notes = [*_missing(results), *notes]
+    table = main_table(results)
+    blocks = _blocks(results, command, background, table, [*pictures, *looks], notes)
+    write_atomic(out / "results.csv", _csv(_seed_rows(results)))
+    write_atomic(out / "summary.csv", _csv(_summary_rows(results)))
+    write_atomic(out / "report.md", markdown(blocks))
+    write_atomic(out / "report.html", webpage(blocks, out))
+    return Report(out, table, tuple(notes))
+
+
+def main_table(results: Results) -> Grid:
+    """Return foreground IoU of every network beside the paper's."""
+    columns = ("network", "foreground IoU", "min / median / max", "seeds", "collapsed",
+               "paper", "paper's min / median / max", "paper's collapsed", "Welch p")  # fmt: skip
+    return Grid(columns, tuple(_main_row(line) for line in results.lines))
+
+
+def _main_row(line: Line) -> tuple[str, ...]:
+    ours, paper, test = line.summary("foreground_iou"), line.paper, line.welch
+    return (
+        line.row.name,
+        _value(ours),
+        NONE if ours is None else " / ".join(f"{value:.3f}" for value in (ours.low, ours.median, ours.high)),
+        str(len(line.results)),
+        str(line.collapsed),
+        NONE if paper is None else f"{_pair(paper.foreground_iou.mean, paper.foreground_iou.std)} ({paper.seeds})",
+        NONE if paper is None else " / ".join(f"{value:g}" for value in paper.extremes),
+        NONE if paper is None else str(paper.collapsed),
+        NONE if test is None else f"{test.p:.2g}",
+    )
+
+
+def _blocks(results: Results, command: str, background: float | None, table: Grid, pictures: list[Picture],
+            notes: list[str]) -> list[Block]:  # fmt: skip
+    """Return the report, in order."""
+    one = results.all[0].cell
+    blocks: list[Block] = [Heading(one.table.title, 1), *_protocol(results, command)]
+    blocks += [Heading("Beside the paper"), table, Text(_how_to_read(results))]
+    blocks += [p for p in pictures if p.file == "bars.png"]
+    blocks += [Heading("All scores"), _score_table(results, background), Text(_WHAT_SCORES_SEE)]
+    blocks += [Heading("What it cost"), _cost_table(results), *(p for p in pictures if p.file == "curves.png")]
+    looks = [p for p in pictures if p.file not in ("bars.png", "curves.png")]
+    if looks:
+        blocks += [Heading("What the networks do"), Text(_WHOSE), *looks]
+    blocks.append(Heading("What is missing"))
+    blocks.append(Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."))
+    blocks += [Heading("Every run"), _run_table(results), *_machines(results)]
+    return blocks
+
+
+def _protocol(results: Results, command: str) -> list[Block]:
+    cell = results.all[0].cell
+    budget, seen = cell.budget, passes(cell)
+    full = BUDGETS["paper"].passes(train_images(cell.table.task))
+    test = f"the first {budget.test_images:,} images" if budget.test_images else "all images"
+    blocks: list[Block] = [
+        Text(
+            f"Budget `{budget.name}`: {budget.text}. {seen:,} image passes a run, the same for every network; scores "
+            f"are of the weights with the lowest validation loss, on {test} of the test split of {cell.table.task}."
+        ),
+        Text(f"Made by `{command}`."),
+    ]
+    if any(line.paper for line in results.lines) and seen < full:
+        text = (
+            f"**Not at equal passes: our networks saw {seen:,} images, the paper's {full:,}, {full / seen:,.0f} times "
+            "as many. The two columns do not compare networks trained alike, and a low p says no more than that.**"
+        )
+        blocks.append(Text(text))
+    if budget.name == "smoke":
+        blocks.append(Text("**A smoke run: it shows that everything works and says nothing about any network.**"))
+    return blocks
+
+
+def _how_to_read(results: Results) -> str:
+    text = (
+        f"Mean ± standard deviation over seeds (n - 1). A seed counts as collapsed when its foreground accuracy on the "
+        f"test split is below {COLLAPSED}: it calls everything background. "
+    )
+    if any(line.paper for line in results.lines):
+        return text + (
+            "Welch p: two-sided test that the two means of foreground IoU differ, from means, deviations and seeds "
+            "alone; a dash with fewer than two seeds. In brackets: the paper's seeds (arXiv 2502.06034)."
+        )
+    return text + "The paper has no numbers for these networks on this task."
+
+
+_WHAT_SCORES_SEE = (
+    "Foreground accuracy a is the share of correct pixels among those of objects; the paper's foreground IoU is "
+    "a / (2 - a), image by image, so it says nothing new and never sees background painted as an object. Class-mean "
+    "IoU (background included), Dice (without it) and boundary F do. A dash was not measured."
+)
+_WHOSE = "Of each network, the first seed whose weights are here."
+
+
+def _score_table(results: Results, background: float | None) -> Grid:
+    known = {key: title for key, title in SCORES.items() if any(line.summary(key) for line in results.lines)}
+    rows = [(line.row.name, *(_value(line.summary(key)) for key in known)) for line in results.lines]
+    if background is not None:
+        # The share of background is the IoU of that class, and every other class has none of it.
+        classes = results.all[0].cell.config.model.classes
+        fixed = {"accuracy": background, "mean_iou": background / classes, "loss": None}
+        rows.append(("background only", *(_pair(fixed.get(key, 0.0)) for key in known)))
+    papers = [line for line in results.lines if line.paper]
+    for line in papers:
+        scores = {
+            key: _pair(score.mean, score.std)
+            for key in ("foreground_accuracy", "foreground_iou", "accuracy")
+            if (score := getattr(line.paper, key))
+        }
+        scores["loss"] = _pair(line.paper.loss) if line.paper else NONE
+        rows.append((f"paper: {line.row.name}", *(scores.get(key, NONE) for key in known)))
+    return Grid(("network", *known.values()), tuple(rows))
+
+
+def _cost_table(results: Results) -> Grid:
+    columns = ("network", "parameters", "image passes", "CPU seconds", "wall seconds", "CPU ms an image")
+    rows = []
+    for line in results.lines:
+        images, cpu, wall = (line.spent(name) for name in ("images", "cpu_seconds", "seconds"))
+        each = f"{1000 * cpu.mean / images.mean:.1f}" if cpu and images else NONE
+        count = line.results[0].score("parameters")
+        whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
+        rows.append((line.row.name, NONE if count is None else f"{count:,}", *whole, each))
+    return Grid(columns, tuple(rows))
+
+
+def _run_table(results: Results) -> Grid:
+    columns = ("run", "foreground IoU", "foreground accuracy", "trained at commit", "measured at")
+    rows = []
+    for result in results.all:
+        scores = (_pair(result.score(key)) for key in ("foreground_iou", "foreground_accuracy"))
+        measured = result.test.get("environment") or {}
+        commits = (f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.environment, measured))
+        rows.append((f"`{result.path}`", *scores, *commits))
+    return Grid(columns, tuple(rows))
+
+
+def _machines(results: Results) -> list[Block]:
+    """Say on what the runs were trained, each machine once."""
+    machines: dict[str, int] = {}
+    for result in results.all:
+        about = result.environment
+        if about:
+            threads = about.get("threads")
+            text = (
+                f"{about.get('gpu') or about.get('processor')}, {about.get('cores')} cores, "
+                f"{threads} thread{'s' * (threads != 1)}; {about.get('system')}; Python {about.get('python')}, "
+                f"torch {about.get('torch')}, drumhead {about.get('drumhead')}"
+            )
+            machines[text] = machines.get(text, 0) + 1
+    if not machines:
+        return [Text("No run says on what machine it was trained.")]
+    return [Text("Trained on:"), Items(tuple(f"{text}: {count} runs" for text, count in machines.items()))]
+
+
+def _missing(results: Results) -> list[str]:
+    """Say what has no result: cells that were asked for, and networks of the table that were not."""
+    notes = [f"{item.cell}: {item.why}" for item in results.missing]
+    if results.untouched:
+        notes.append(f"not asked for, and not trained: {abbreviate(row.name for row in results.untouched)}")
+    absent = sorted(key for key in ("boundary_f",) if any(result.score(key) is None for result in results.all))
+    return [*notes, *(f"{SCORES[key]} was not measured in some runs" for key in absent)]
+
+
+def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
+    """Draw what needs weights; without any, torch is not even imported."""
+    if not any((result.path / "weights.safetensors").exists() for result in results.all):
+        return [], ["no weights here, so no pictures of what the networks do"]
+    from drumhead.reproduce.looks import looks
+
+    return looks(results.lines, out)
+
+
+def _seed_rows(results: Results) -> list[dict[str, object]]:
+    return [_seed_row(result) for result in results.all]
+
+
+def _seed_row(result: Result) -> dict[str, object]:
+    cell = result.cell
+    return {
+        "task": cell.table.task,
+        "network": cell.row.name,
+        "budget": cell.budget.name,
+        "seed": cell.seed,
+        **{key: result.score(key) for key in SCORES},
+        "collapsed": int(result.collapsed),
+        "parameters": result.score("parameters"),
+        **{key: result.spent(key) for key in SPENT},
+        "commit": result.environment.get("commit", ""),
+        "run": str(result.path),
+    }
+
+
+def _summary_rows(results: Results) -> list[dict[str, object]]:
+    rows = []
+    for line in results.lines:
+        row: dict[str, object] = {"network": line.row.name, "seeds": len(line.results), "collapsed": line.collapsed}
+        for key in SCORES:
+            summary = line.summary(key)
+            for part in ("mean", "std", "low", "median", "high"):
+                row[f"{key}_{part}"] = getattr(summary, part, None)
+        paper, test = line.paper, line.welch
+        row["paper_foreground_iou_mean"] = paper.foreground_iou.mean if paper else None
+        row["paper_foreground_iou_std"] = paper.foreground_iou.std if paper else None
+        row["paper_seeds"] = paper.seeds if paper else None
+        row["paper_collapsed"] = paper.collapsed if paper else None
+        row["welch_t"], row["welch_p"] = (test.t, test.p) if test else (None, None)
+        row["parameters"] = line.results[0].score("parameters")
+        for key in SPENT:
+            spent = line.spent(key)
+            row[f"{key}_mean"] = spent.mean if spent else None
+        rows.append(row)
+    return rows
+
+
+def _csv(rows: list[dict[str, object]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _value(summary: Summary | None) -> str:
+    return NONE if summary is None else _pair(summary.mean, summary.std)
+
+
+def _pair(mean: float | None, std: float | None = None) -> str:
+    if mean is None:
+        return NONE
+    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"

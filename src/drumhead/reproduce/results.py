@@ -1,0 +1,249 @@
+"""What the cells of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from drumhead.config import read_run
+from drumhead.errors import DrumheadError
+from drumhead.reproduce.plan import RESULT, Cell
+from drumhead.reproduce.published import Published, Score, background_accuracy, published
+from drumhead.reproduce.tables import Row
+
+COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed counts as background only
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished cell.
+
+    Attributes:
+        cell: which one.
+        path: its run directory.
+        test: evaluation-test.json: scores, parameters, environment.
+        history: metrics.jsonl, one row an epoch.
+        environment: environment.json: versions, commit and machine of the training.
+    """
+
+    cell: Cell
+    path: Path
+    test: dict[str, Any]
+    history: list[dict[str, Any]]
+    environment: dict[str, Any]
+
+    def score(self, name: str) -> float | None:
+        """Return a test score; None where it is undefined or was not measured."""
+        return self.test.get(name)
+
+    def spent(self, name: str) -> float | None:
+        """Return the whole of a running total of metrics.jsonl: images, seconds or cpu_seconds."""
+        return self.history[-1].get(name) if self.history else None
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether it calls everything background."""
+        known = self.score("foreground_accuracy")
+        return known is not None and known < COLLAPSED
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A cell without a result.
+
+    Attributes:
+        cell: which one.
+        why: how far it came.
+    """
+
+    cell: Cell
+    why: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A score over seeds; std, with n - 1, is None for one seed."""
+
+    n: int
+    mean: float
+    std: float | None
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Welch:
+    """Welch's test of two means with unequal variances."""
+
+    t: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """The finished seeds of one network.
+
+    Attributes:
+        row: the network.
+        results: one a seed, by seed.
+        paper: what the paper reports of it, if anything.
+    """
+
+    row: Row
+    results: tuple[Result, ...]
+    paper: Published | None
+
+    def summary(self, score: str) -> Summary | None:
+        """Summarise a test score over seeds; None if no seed has it."""
+        return summarise(result.score(score) for result in self.results)
+
+    def spent(self, name: str) -> Summary | None:
+        """Summarise images, seconds or cpu_seconds over seeds."""
+        return summarise(result.spent(name) for result in self.results)
+
+    @property
+    def collapsed(self) -> int:
+        """Seeds that call everything background."""
+        return sum(result.collapsed for result in self.results)
+
+    @property
+    def welch(self) -> Welch | None:
+        """Our foreground IoU against the paper's."""
+        ours = self.summary("foreground_iou")
+        return welch(ours, self.paper.foreground_iou, self.paper.seeds) if ours and self.paper else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a table has come to.
+
+    Attributes:
+        lines: networks with at least one finished seed, in the order of the table.
+        missing: cells that were wanted and have no result.
+        untouched: networks of the table that were not asked for and have no run.
+    """
+
+    lines: tuple[Line, ...]
+    missing: tuple[Missing, ...]
+    untouched: tuple[Row, ...]
+
+    @property
+    def all(self) -> list[Result]:
+        """Every finished cell."""
+        return [result for line in self.lines for result in line.results]
+
+
+def collect(wanted: Sequence[Cell], root: Path) -> Results:
+    """Read the cells of one table, and further finished seeds and networks that lie beside them.
+
+    Args:
+        wanted: as `plan.cells` returns them, at least one.
+        root: directory of all runs.
+    """
+    table = wanted[0].table
+    cells = {(cell.row.name, cell.seed): cell for cell in wanted}
+    for row in table.rows:
+        for seed in _seeds(replace(wanted[0], row=row, seed=0).place(root).parent):
+            further = replace(wanted[0], row=row, seed=seed)
+            if further.done(root):
+                cells.setdefault((row.name, seed), further)
+    found = {key: _read(cell, root) for key, cell in cells.items()}
+    lines = []
+    for row in table.rows:
+        own = [item for (name, _), item in sorted(found.items()) if name == row.name and isinstance(item, Result)]
+        if own:
+            lines.append(Line(row, tuple(own), published(table.task, row.name)))
+    touched = {name for name, _ in found}
+    untouched = tuple(row for row in table.rows if row.name not in touched)
+    return Results(tuple(lines), tuple(item for item in found.values() if isinstance(item, Missing)), untouched)
+
+
+def summarise(values: Iterable[float | None]) -> Summary | None:
+    """Summarise what is known of some numbers; None if nothing is."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    std = statistics.stdev(known) if len(known) > 1 else None
+    return Summary(len(known), statistics.fmean(known), std, min(known), statistics.median(known), max(known))
+
+
+def welch(ours: Summary, theirs: Score, seeds: int) -> Welch | None:
+    """Test whether two means differ, from means and standard deviations alone; None with fewer than two seeds.
+
+    Args:
+        ours: over our seeds.
+        theirs: over theirs.
+        seeds: how many those are.
+    """
+    if ours.std is None or theirs.std is None or seeds < 2 or ours.std == theirs.std == 0:
+        return None
+    from scipy.stats import ttest_ind_from_stats
+
+    test = ttest_ind_from_stats(ours.mean, ours.std, ours.n, theirs.mean, theirs.std, seeds, equal_var=False)
+    return Welch(float(test.statistic), float(test.pvalue))
+
+
+def background_only(cell: Cell) -> float | None:
+    """Return the accuracy of calling every pixel of the measured test images background.
+
+    It is published for the whole test split of the paper's tasks and otherwise counted in the masks; None where
+    MNIST is needed and not at hand.
+    """
+    known = None if cell.budget.test_images else background_accuracy(cell.table.task)
+    if known is not None:
+        return known
+    from drumhead import tasks
+
+    try:
+        masks = tasks.get(cell.table.task, cell.data or None).arrays("test")[1]
+    except DrumheadError:
+        return None
+    return float((masks[: cell.budget.test_images or None] == 0).mean())
+
+
+def _seeds(place: Path) -> list[int]:
+    names = (path.name.removeprefix("seed-") for path in place.glob("seed-*"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _read(cell: Cell, root: Path) -> Result | Missing:
+    """Read a cell, or say why it has no result."""
+    path = cell.place(root)
+    if not (path / "config.toml").exists():
+        return Missing(cell, "not begun")
+    if _settings(cell, path):
+        return Missing(cell, f"{path} has other settings, so it is left out")
+    history = [_json(line, path / "metrics.jsonl") for line in _text(path / "metrics.jsonl").splitlines()]
+    if not cell.done(root):
+        of = f"{len(history)} of {cell.budget.train.epochs} epochs"
+        return Missing(cell, f"{of} done" if len(history) < cell.budget.train.epochs else f"{of} done, not measured")
+    test = _json(_text(path / RESULT), path / RESULT)
+    about = path / "environment.json"
+    return Result(cell, path, _finite(test), history, _json(_text(about) or "{}", about))
+
+
+def _settings(cell: Cell, path: Path) -> bool:
+    """Say whether a run was trained with other settings than its cell; where the data lay does not count."""
+    return replace(read_run(path / "config.toml"), data="") != replace(cell.config, data="")
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in values.items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _json(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DrumheadError(f"{path} is damaged ({error}); mend it, or delete its directory to train anew") from None

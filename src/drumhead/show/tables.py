@@ -1,0 +1,160 @@
+"""Pictures of many runs: bars with every seed and the published value, and learning curves. Plain numbers in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drumhead.show.palette import class_colours
+from drumhead.show.pictures import new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One network in a panel of bars.
+
+    Attributes:
+        name: of the network.
+        seeds: the score of every seed.
+        mean: the bar.
+        std: its whiskers; None for one seed.
+        paper: the published mean and standard deviation, if any.
+    """
+
+    name: str
+    seeds: tuple[float, ...]
+    mean: float
+    std: float | None = None
+    paper: tuple[float, float | None] | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One network in a panel of curves.
+
+    Attributes:
+        name: of the network.
+        colour: its number, the same in all panels.
+        seeds: x and y of every seed.
+    """
+
+    name: str
+    colour: int
+    seeds: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel of curves."""
+
+    xlabel: str
+    ylabel: str
+    curves: tuple[Curve, ...]
+    log_x: bool = False
+    log_y: bool = False
+
+
+def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[str, float], note: str = "") -> None:
+    """Draw horizontal bars with whiskers, every seed as a dot and the published value as a diamond.
+
+    Args:
+        path: PNG to write.
+        panels: bars by the name of a score, the same networks in each.
+        lines: scores with a dashed line, and where it is.
+        note: small print.
+    """
+    most = max(map(len, panels.values()))
+    figure = new_figure(2 + 3.2 * len(panels), 1.35 + 0.34 * most)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    families = list(dict.fromkeys(_family(bar.name) for bars in panels.values() for bar in bars))
+    colours = class_colours(len(families) + 1)[1:] / 255
+    for axis, (score, bars) in zip(axes, panels.items(), strict=True):
+        for i, bar in enumerate(bars):
+            axis.barh(i, bar.mean, 0.5, color=colours[families.index(_family(bar.name))], alpha=0.55)
+            if bar.std is not None:
+                axis.errorbar(bar.mean, i, xerr=bar.std, fmt="none", ecolor="0.25", elinewidth=1, capsize=2.5)
+            axis.plot(bar.seeds, [i] * len(bar.seeds), "o", color="0.15", markersize=3, zorder=3)
+            if bar.paper:
+                mean, std = bar.paper
+                axis.errorbar(mean, i + 0.34, xerr=std, fmt="D", color="#c0392b", markerfacecolor="white",
+                              markersize=4, elinewidth=0.8, capsize=0, zorder=4)  # fmt: skip
+        axis.set_yticks(range(len(bars)), [bar.name for bar in bars], fontsize=9)
+        axis.set_title(score, fontsize=10)
+        axis.set_xlim(0, 1.015)
+        if score in lines:
+            axis.axvline(lines[score], color="#c0392b", linestyle="--", linewidth=1)
+            axis.set_xlim(max(0.0, lines[score] - 0.6 * (1 - lines[score])), 1 + 0.02 * (1 - lines[score]))
+        axis.grid(axis="x", alpha=0.2)
+        axis.set_axisbelow(True)
+        axis.tick_params(axis="x", labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylim(most - 0.4, -0.6)  # the first network on top
+    words = "bar: mean; whiskers: std over seeds; dots: seeds"
+    words += "; diamond: the paper, with std" if any(bar.paper for bars in panels.values() for bar in bars) else ""
+    words += "; dashed: background only" if lines else ""
+    figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
+    figure.text(0.01, 0.06 / figure.get_figheight(), f"{words}\n{note}", fontsize=7.5, color="0.35", va="bottom")
+    save_figure(figure, path)
+
+
+def save_curves(path: Path, panels: Sequence[Panel]) -> None:
+    """Draw every seed thin and the mean over seeds thick.
+
+    Args:
+        path: PNG to write.
+        panels: side by side; all show the same networks.
+    """
+    names = {curve.name: curve.colour for panel in panels for curve in panel.curves}
+    columns = 1 + (len(names) - 1) // 14
+    figure = new_figure(3.7 * len(panels) + 1.7 * columns, 3.6)
+    colours = class_colours(max(names.values(), default=0) + 2)[1:] / 255
+    for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _curves(axis, panel, colours)
+    lines = [figure.axes[0].plot([], [], color=colours[i], linewidth=2, label=name)[0] for name, i in names.items()]
+    width = 1.7 * columns / figure.get_figwidth()
+    figure.legend(handles=lines, loc="center left", bbox_to_anchor=(1 - width, 0.5), ncols=columns, frameon=False,
+                  fontsize=8)  # fmt: skip
+    figure.tight_layout(rect=(0, 0, 1 - width, 1))
+    save_figure(figure, path)
+
+
+def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
+    for curve in panel.curves:
+        colour = colours[curve.colour]
+        length = min(len(x) for x, _ in curve.seeds)
+        x, y = (np.mean([seed[i][:length] for seed in curve.seeds], 0) for i in (0, 1))
+        if len(curve.seeds) > 1:
+            for seed in curve.seeds:
+                axis.plot(*seed, color=colour, linewidth=0.7, alpha=0.6)
+        axis.plot(x, y, color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3)
+    if panel.log_x and panel.curves:
+        axis.set_xscale("log")
+        _plain(axis.xaxis, *axis.get_xlim())
+    if panel.log_y and panel.curves:
+        axis.set_yscale("log")
+        _plain(axis.yaxis, *axis.get_ylim())
+    axis.set_xlabel(panel.xlabel, fontsize=9)
+    axis.set_ylabel(panel.ylabel, fontsize=9)
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.2)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _plain(axis: "Axis", low: float, high: float) -> None:
+    """Label a logarithmic axis with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _family(name: str) -> str:
+    """Return what gives a network its colour; the fast one is a family of its own."""
+    return "nwm-fast" if name.startswith("nwm-fast") else name.split("-")[0]

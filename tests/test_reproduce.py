@@ -1,0 +1,357 @@
+"""Tables of networks: what there is to train, what came of it, and the reports of both."""
+
+import csv
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+import drumhead as dh
+from drumhead import cli
+from drumhead.config import read_run, to_toml
+from drumhead.learn.progress import Progress
+from drumhead.presets import PRESETS
+from drumhead.reproduce import report, work
+from drumhead.reproduce.budgets import BUDGETS
+from drumhead.reproduce.costs import cost, passes, train_images
+from drumhead.reproduce.pages import Grid, Heading, Text, markdown, webpage
+from drumhead.reproduce.plan import cells
+from drumhead.reproduce.published import PUBLISHED, Score, background_accuracy
+from drumhead.reproduce.results import background_only, collect, summarise, welch
+from drumhead.reproduce.tables import TABLES, get_table
+from drumhead.show.networks import save_gallery
+from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
+
+SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]
+
+
+def call(*arguments):
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
+    return 0
+
+
+def make(cell, root, fg, epochs=3, measured=True):
+    """Write the small files of a run by hand, without weights."""
+    path = cell.place(root)
+    path.mkdir(parents=True)
+    (path / "config.toml").write_text(to_toml(cell.config))
+    rows = [
+        {"epoch": i, "images": 64 * i, "seconds": 2.0 * i, "cpu_seconds": 1.5 * i, "val_loss": 1 / i, "courant": None,
+         "val_foreground_iou": fg * i / epochs}
+        for i in range(1, epochs + 1)
+    ]  # fmt: skip
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    machine = {"processor": "a processor", "cores": 2, "threads": 1, "commit": f"c0ffee{cell.seed}", "torch": "2"}
+    (path / "environment.json").write_text(json.dumps(machine))
+    if measured:
+        scores = {"accuracy": 0.9, "foreground_accuracy": fg, "foreground_iou": fg / (2 - fg), "mean_iou": 0.5,
+                  "dice": 0.6, "loss": None, "parameters": 1234, "images": 32, "environment": machine}  # fmt: skip
+        (path / "evaluation-test.json").write_text(json.dumps(scores))
+    return path
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """Three seeds of two networks, one of them collapsed once, one cell half trained, one not begun."""
+    todo = cells(get_table("tetrominoes"), SMOKE, 3, ["nwm-linear", "unet-4", "cnn-2"])
+    scores = {"nwm-linear": (0.9, 0.8, 0.85), "unet-4": (0.5, 0.0, 0.6)}
+    for cell in todo:
+        if cell.row.name in scores:
+            make(cell, tmp_path, scores[cell.row.name][cell.seed])
+        elif cell.seed == 0:
+            make(cell, tmp_path, 0.1, epochs=1, measured=False)
+    return todo, tmp_path
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_network_of_a_table_can_be_built(table):
+    names = [row.name for row in table.rows]
+    assert len(set(names)) == len(names)
+    assert set(table.core) <= set(names)
+    for cell in cells(table, PAPER, 1):
+        assert f"{table.task}/{cell.row.preset}" in PRESETS
+        assert cell.config.train == replace(PAPER.train, seed=0)
+        dh.build(cell.config.model)
+
+
+def test_the_same_network_has_the_same_directory_in_every_table():
+    places = {}
+    for table in TABLES.values():
+        for cell in cells(table, PAPER, 1):
+            place = cell.place(Path("runs"))
+            assert places.setdefault(place, cell.config) == cell.config
+    assert len({(config.task, config.model) for config in places.values()}) == len(places)  # and no other network has
+
+
+def test_all_networks_get_their_first_seed_before_any_gets_a_second():
+    todo = cells(get_table("tetrominoes"), SMOKE, 2, ["unet-*"])
+    assert [(c.row.name, c.seed) for c in todo] == [(f"unet-{w}", seed) for seed in (0, 1) for w in (2, 3, 4, 5)]
+
+
+def test_published_numbers_belong_to_networks_of_the_tables_and_count_their_parameters():
+    for task, networks in PUBLISHED.items():
+        assert set(networks) <= {row.name for row in get_table(task).rows}
+        for name, paper in networks.items():
+            assert paper.parameters == sum(p.numel() for p in dh.build(f"{task}/{name}").parameters()), name
+            low, median, high = paper.extremes
+            assert low <= median <= high
+            assert low - 0.01 <= paper.foreground_iou.mean <= high + 0.01
+
+
+def test_a_published_collapse_is_seen_in_the_least_seed():
+    for networks in PUBLISHED.values():
+        for name, paper in networks.items():
+            assert (paper.collapsed > 0) == (paper.extremes[0] == 0), name
+
+
+def test_passes_are_those_of_the_trainings():
+    counts = {"tetrominoes": tetrominoes.COUNTS["train"], "mnist": mnist.TRAIN}
+    counts |= {"multi-mnist": multi_mnist.COUNTS["train"], "polygons": polygons.COUNTS["train"]}
+    assert {name: train_images(name) for name in counts} == counts
+    assert passes(cells(get_table("tetrominoes"), PAPER, 1)[0]) == 300 * 156 * 64
+    for table in TABLES.values():
+        assert passes(cells(table, SMOKE, 1)[0]) == 128
+
+
+def test_costs_add_up():
+    todo = cells(get_table("tetrominoes"), BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
+    assert cost(todo).hours == pytest.approx(3 * (4 + 25) * 80_000 / 3.6e6)
+    assert cost(cells(get_table("tetrominoes"), PAPER, 1, ["gru-*"])).hours == 0
+    assert str(cost(cells(get_table("tetrominoes"), PAPER, 1, ["cnn-[248]"]))).startswith("over ")
+
+
+def test_summaries_are_numpys(rng):
+    values = rng.random(7)
+    got = summarise(values.tolist())
+    assert (got.n, got.low, got.high) == (7, values.min(), values.max())
+    assert got.mean == pytest.approx(values.mean())
+    assert got.std == pytest.approx(values.std(ddof=1))
+    assert got.median == pytest.approx(np.median(values))
+    assert summarise([0.5]).std is None
+    assert summarise([None, 0.25, None]).n == 1
+    assert summarise([None]) is None
+
+
+def test_welch_is_scipys_test_of_the_raw_numbers(rng):
+    ours, theirs = rng.normal(0.5, 0.1, 4), rng.normal(0.4, 0.3, 10)
+    got = welch(summarise(ours.tolist()), Score(theirs.mean(), theirs.std(ddof=1)), 10)
+    expected = stats.ttest_ind(ours, theirs, equal_var=False)
+    assert (got.t, got.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert welch(summarise([0.5]), Score(0.4, 0.1), 10) is None
+    assert welch(summarise([0.5, 0.5]), Score(0.4, 0.0), 10) is None
+    assert welch(summarise([0.5, 0.6]), Score(0.4), 10) is None
+
+
+def test_background_only_is_counted_or_published():
+    whole, few = cells(get_table("tetrominoes"), PAPER, 1)[0], cells(get_table("tetrominoes"), SMOKE, 1)[0]
+    masks = dh.tasks.get("tetrominoes").arrays("test")[1]
+    assert background_only(whole) == pytest.approx((masks == 0).mean(), abs=1e-6) == background_accuracy("tetrominoes")
+    assert background_only(few) == (masks[:32] == 0).mean()
+
+
+def test_cells_are_collected(by_hand):
+    todo, root = by_hand
+    results = collect(todo, root)
+    first, second = results.lines
+    assert (first.row.name, first.collapsed, second.row.name, second.collapsed) == ("nwm-linear", 0, "unet-4", 1)
+    iou = [fg / (2 - fg) for fg in (0.9, 0.8, 0.85)]
+    assert first.summary("foreground_iou").mean == pytest.approx(np.mean(iou))
+    paper = PUBLISHED["tetrominoes"]["nwm-linear"].foreground_iou
+    expected = stats.ttest_ind_from_stats(np.mean(iou), np.std(iou, ddof=1), 3, paper.mean, paper.std, 10, False)
+    assert first.welch.p == pytest.approx(expected.pvalue)
+    assert second.welch is None
+    assert first.spent("cpu_seconds").mean == 4.5
+    assert [f"{m.cell.row.name} {m.cell.seed}: {m.why}" for m in results.missing] == [
+        "cnn-2 0: 1 of 2 epochs done", "cnn-2 1: not begun", "cnn-2 2: not begun",
+    ]  # fmt: skip
+    assert "nwm-fft" in {row.name for row in results.untouched}
+
+
+def test_further_seeds_and_networks_count_and_other_settings_do_not(by_hand):
+    todo, root = by_hand
+    one = [cell for cell in todo if cell.seed == 0 and cell.row.name == "unet-4"]
+    assert [len(line.results) for line in collect(one, root).lines] == [3, 3]
+    config = read_run(one[0].place(root) / "config.toml")
+    other = replace(config, data="elsewhere")
+    (one[0].place(root) / "config.toml").write_text(to_toml(other))
+    assert len(collect(one, root).all) == 6  # where the data lay is no setting of the network
+    other = replace(config, train=replace(config.train, lr=0.5))
+    (one[0].place(root) / "config.toml").write_text(to_toml(other))
+    results = collect(one, root)
+    assert len(results.all) == 5
+    assert "other settings" in results.missing[0].why
+
+
+def test_a_report_needs_no_weights(by_hand, tmp_path):
+    todo, root = by_hand
+    out = tmp_path / "report"
+    done = report.write(collect(todo, root), out, "drumhead reproduce tetrominoes")
+    assert {path.name for path in out.iterdir()} == {
+        "report.md", "report.html", "results.csv", "summary.csv", "bars.png", "curves.png",
+    }  # fmt: skip
+    text = (out / "report.md").read_text()
+    assert "`drumhead reproduce tetrominoes`" in text
+    assert "Not at equal passes: our networks saw 128 images, the paper's 2,995,200, 23,400 times" in text
+    assert "0.9768 ± 0.0067 (10)" in text
+    for cell in ("cnn-2, budget smoke, seed 0: 1 of 2 epochs", "cnn-2, budget smoke, seed 2: not begun"):
+        assert cell in text
+    assert "no weights here, so no pictures of what the networks do" in done.notes
+    assert str(todo[0].place(root)) in text
+    assert "c0ffee2" in text
+    assert "a processor, 2 cores, 1 thread" in text
+    for heading in ("foreground accuracy", "foreground IoU", "class-mean IoU", "Dice"):
+        assert heading in text
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert [(row["network"], row["seed"], row["collapsed"]) for row in rows][3:] == [
+        ("unet-4", "0", "0"), ("unet-4", "1", "1"), ("unet-4", "2", "0"),
+    ]  # fmt: skip
+    assert {row["boundary_f"] for row in rows} == {""}
+    summary = {row["network"]: row for row in csv.DictReader((out / "summary.csv").read_text().splitlines())}
+    assert float(summary["nwm-linear"]["foreground_accuracy_std"]) == pytest.approx(0.05)
+    assert summary["unet-4"]["welch_p"] == ""
+    page = (out / "report.html").read_text()
+    assert page.count('src="data:image/png;base64,') == 2
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_a_report_of_nothing_is_refused(tmp_path):
+    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    with pytest.raises(dh.DrumheadError, match=r"unet-4, budget smoke, seed 0: not begun"):
+        report.write(collect(todo, tmp_path), tmp_path / "out", "x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_result_is_named(by_hand, tmp_path):
+    todo, root = by_hand
+    (todo[0].place(root) / "evaluation-test.json").write_text("{")
+    with pytest.raises(dh.DrumheadError, match=r"evaluation-test\.json is damaged"):
+        collect(todo, root)
+
+
+def test_pages_escape_what_they_show(tmp_path):
+    blocks = [Heading("a < b", 1), Text("`x & y` is **loud**"), Grid(("n", "v"), (("a", "1"),))]
+    page = webpage(blocks, tmp_path)
+    assert "<title>a &lt; b</title>" in page
+    assert "<code>x &amp; y</code> is <strong>loud</strong>" in page
+    assert "| n | v |\n| --- | ---: |\n| a | 1 |" in markdown(blocks)
+
+
+def test_a_gallery_holds_more_networks_than_a_band(tmp_path):
+    images, truth = np.zeros((2, 8, 8, 1), np.uint8), np.zeros((2, 8, 8), int)
+    save_gallery(tmp_path / "a.png", images, truth, {f"n{i}": truth for i in range(19)}, ["background", "thing"])
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.height > 6 * 100
+
+
+@pytest.fixture(scope="module")
+def smoked(tmp_path_factory):
+    root = tmp_path_factory.mktemp("smoke")
+    command = ["reproduce", "tetrominoes", "--models", "nwm-fast", "unet-4", "--runs", root / "runs"]
+    assert call(*command, "--out", root / "report") == 0
+    return root, command
+
+
+def test_a_smoke_run_ends_with_pictures(smoked):
+    root, _ = smoked
+    names = {path.name for path in (root / "report").iterdir()}
+    pictures = {"gallery.png", "states.png", "spectra.png", "time-maps.png", "media.png", "waves-nwm-fast.gif"}
+    assert pictures | {"report.md", "report.html", "bars.png", "curves.png"} <= names
+    for name in pictures:
+        with Image.open(root / "report" / name) as picture:
+            assert picture.width > 300
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 20
+    with Image.open(root / "report" / "waves-nwm-fast.gif") as movie:
+        assert movie.n_frames == 20
+    text = (root / "report" / "report.md").read_text()
+    assert "says nothing about any network" in text
+    assert "25,228" in text
+
+
+def test_a_finished_cell_is_not_trained_again(smoked, capsys):
+    root, command = smoked
+    weights = list((root / "runs").rglob("*"))
+    before = {path: path.stat().st_mtime_ns for path in weights if path.is_file() and path.name != ".lock"}
+    assert call(*command, "--no-report") == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert capsys.readouterr().out.count("done already") == 2
+
+
+def test_a_cell_that_another_process_holds_is_left_alone(smoked, tmp_path):
+    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    path = todo[0].place(tmp_path)
+    path.mkdir(parents=True)
+    said = []
+    with (path / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert work.fill(todo, tmp_path, Progress(), said.append) == 1
+    assert said == ["[1/1] tetrominoes/unet-4, budget smoke, seed 0: another process has it"]
+    assert not (path / "config.toml").exists()
+
+
+def test_a_cell_with_other_settings_is_not_overwritten(smoked, tmp_path):
+    root, _ = smoked
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    place = todo[0].place(tmp_path / "runs")
+    (place / "evaluation-test.json").unlink()
+    config = todo[0].config
+    (place / "config.toml").write_text(to_toml(replace(config, train=replace(config.train, lr=0.5))))
+    with pytest.raises(dh.DrumheadError, match="other settings"):
+        work.fill(todo, tmp_path / "runs", Progress(), print)
+
+
+def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):
+    root, command = smoked
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    next((tmp_path / "runs").rglob("nwm-fast/seed-0/weights.safetensors")).write_bytes(b"nothing")
+    assert call(*command[:-1], tmp_path / "runs", "--no-train", "--out", tmp_path / "report") == 0
+    assert "no pictures of nwm-fast" in capsys.readouterr().out
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert "gallery.png" in names
+    assert "states.png" not in names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tetrominos"], "table='tetrominos' is not known; choose one of 'tetrominoes'"),
+        (["tetrominoes", "--models", "nwm-fats"], "--models nwm-fats: tetrominoes has no such model; it has nwm-fast"),
+        (["tetrominoes", "--jobs", "0"], "at least 1 job"),
+        (["tetrominoes", "--seeds", "-1"], "seeds=-1"),
+        (["tetrominoes", "--no-train"], "nothing to report"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("reproduce", *arguments) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_tables_are_listed_without_torch(smoked):
+    root, _ = smoked
+    code = (
+        "import sys; from drumhead import cli\n"
+        f"cli.main(['reproduce', '--runs', {str(root / 'runs')!r}])\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "COLUMNS": "150"})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for table in TABLES.values():
+        assert table.name in done.stdout
+    assert "2,995,200" in done.stdout
+    assert "nwm-fast (0), unet-4 (0)" in done.stdout
