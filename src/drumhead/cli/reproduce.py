@@ -10,6 +10,7 @@ import tyro
 
 from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import BUDGETS
+from drumhead.reproduce.figures import FIGURES
 from drumhead.reproduce.plan import cells
 from drumhead.reproduce.tables import get_table
 
@@ -28,7 +29,8 @@ class Flags:
     seeds: int = 0
     """Runs of each model, with seeds 0, 1, ...; 0 takes the budget's number."""
     models: tuple[str, ...] = ()
-    """Train only these models; '*' matches anything. By default the budget chooses."""
+    """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
+    instead: presets at their initial weights, shipped names, run directories or files."""
     runs: Path = Path("runs/reproduce")
     """Where the run directories are kept."""
     out: Path | None = None
@@ -48,6 +50,10 @@ def run(arguments: list[str]) -> None:
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
     if flags.jobs < 1 or flags.seeds < 0:
         raise DrumheadError(f"jobs={flags.jobs}, seeds={flags.seeds}: at least 1 job is needed, and 0 or more seeds")
+    if flags.table in FIGURES:  # measures networks that exist; --budget, --seeds and --jobs are for tables
+        out = flags.out or Path("reports") / flags.table
+        FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
+        return
     table, budget = get_table(flags.table), BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
