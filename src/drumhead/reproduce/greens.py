@@ -1,16 +1,15 @@
 """How fast a medium carries a wave: the light cone, the Green's function of a medium, and a closed form to check it.
 
 For a kernel w with the symbol L(k) = -sum_r w(r) cos(k . r), a linear wave of wave vector k obeys
-y'' = -(L(k) + omega) y, and one step of length dt turns its phase by theta(k), 2 - 2 cos theta = dt^2 (L + omega).
-Speeds, in cells per unit time:
+y'' = -(L(k) + omega) y, and a small step dt turns its phase by dt sqrt(L + omega). Speeds, in cells per unit time:
 
     long waves     c = sqrt(largest eigenvalue of the second moment, 1/2 sum_r w(r) r r^T); 1 for the Laplacian
-    any wave       the largest group velocity |d(theta / dt) / dk| over all k
+    any wave       the largest group velocity |d sqrt(L + omega) / dk| over all k
     any influence  kernel radius / dt: nothing leaves the box of one radius a step
 
-A trained kernel may push outward (L < 0 at some k), which omega has to hold back. The group velocity is that of the medium
-which only just stands, omega = max(0, -min L); more omega makes waves slower. tanh has a slope of at most 1, so it slows
-them too.
+A trained kernel may push outward (L < 0 at some k), which omega has to hold back. The group velocity is that of the
+medium which only just stands, omega = max(0, -min L); more omega makes waves slower. tanh has a slope of at most 1, so
+it slows them too.
 """
 
 import math
@@ -33,7 +32,7 @@ class Speeds:
 
     Attributes:
         long: of long waves, the largest over channels and directions.
-        group: the largest group velocity of the linear medium that only just stands, time step included.
+        group: the largest group velocity of the linear medium that only just stands.
         limit: of any influence, kernel radius / dt.
     """
 
@@ -45,8 +44,8 @@ class Speeds:
 def speeds(kernel: Tensor, dt: float) -> Speeds:
     """Return the speeds of a coupling kernel, (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise.
 
-    Of a kernel that is not symmetric, the Hermitian part counts; a dense one is taken branch by branch of its eigenvalues.
-    Waves beyond the stable limit of the step have no speed and are left out.
+    Of a kernel that is not symmetric, the Hermitian part counts; a dense one is taken branch by branch of its
+    eigenvalues.
 
     Example:
         >>> s = speeds(dh.laplacian(1), 0.1)
@@ -65,27 +64,42 @@ def speeds(kernel: Tensor, dt: float) -> Speeds:
     yy, yx, xx = (0.5 * (np.diagonal(w).transpose(2, 0, 1) * product).sum((-2, -1)) for product in products)
     moments = np.stack([np.stack([yy, yx], -1), np.stack([yx, xx], -1)], -2)
     long = math.sqrt(max(np.linalg.eigvalsh(moments).max(), 0.0))
-    # Off the grid's symmetric points, where branches of a dense kernel touch and have no gradient.
+    # Between the symmetric points, where branches of a dense kernel touch and have no gradient.
     k = 2 * np.pi * (np.arange(GRID) + 0.5) / GRID - np.pi
-    wave = np.exp(1j * (k[:, None, None, None] * rows[:, None] + k[None, :, None, None] * columns))
-    symbol = -np.einsum("abij,pqij->pqab", w, wave)
-    stiff, modes = np.linalg.eigh((symbol + symbol.conj().swapaxes(-1, -2)) / 2)
+    k = np.stack(np.meshgrid(k, k, indexing="ij"), -1)
+    stiff, modes = np.linalg.eigh(_symbol(w, k))
     slopes = []
     for offset in (rows[:, None], columns[None, :]):
-        change = -np.einsum("abij,pqij->pqab", w * offset, 1j * wave)
+        change = 1j * _symbol(w * offset, k)
         slopes.append(np.einsum("pqai,pqab,pqbi->pqi", modes.conj(), change, modes).real)
-    stiff = stiff - np.minimum(stiff.min((0, 1)), 0.0)  # omega of the medium that only just stands
-    inside = 4 * stiff - dt**2 * stiff**2  # (2 sqrt(L) cos(theta / 2))^2
-    turning = (stiff > 1e-9) & (inside > 1e-9)
-    group = np.hypot(*slopes)[turning] / np.sqrt(inside[turning])
+    stiff = stiff - [min(_lowest(w, k, stiff, branch), 0.0) for branch in range(stiff.shape[-1])]
+    turning = stiff > 1e-9
+    group = np.hypot(*slopes)[turning] / (2 * np.sqrt(stiff[turning]))
     return Speeds(long, float(group.max()) if group.size else 0.0, max(ry, rx) / dt)
+
+
+def _symbol(w: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Return L(k), (..., c, c), of a kernel (c, c, ky, kx) at wave vectors (..., 2)."""
+    ry, rx = w.shape[-2] // 2, w.shape[-1] // 2
+    turn = k[..., 0, None, None] * np.arange(-ry, ry + 1)[:, None] + k[..., 1, None, None] * np.arange(-rx, rx + 1)
+    return -np.einsum("abij,...ij->...ab", w, np.exp(1j * turn))
+
+
+def _lowest(w: np.ndarray, k: np.ndarray, stiff: np.ndarray, branch: int) -> float:
+    """Return the least L of a branch, exactly: near it the group velocity is a ratio of two small numbers."""
+    from scipy.optimize import minimize
+
+    start = k.reshape(-1, 2)[stiff[..., branch].argmin()]
+    found = minimize(lambda at: np.linalg.eigvalsh(_symbol(w, at))[branch], start, method="Nelder-Mead",
+                     options={"xatol": 1e-10, "fatol": 1e-15})  # fmt: skip
+    return float(min(found.fun, stiff[..., branch].min()))
 
 
 def lattice(kernel: np.ndarray, size: tuple[int, int], steps: int, dt: float, *, velocity: bool = False,
             integrator: str = "euler") -> np.ndarray:  # fmt: skip
     """Return the exact response of a free linear lattice on a torus to an impulse at its centre, by Fourier modes.
 
-    With theta(k) as above, y_n(k) = cos((n + 1/2) theta) / cos(theta / 2) for "euler" and cos(n theta) for "verlet"
+    With 2 - 2 cos theta = dt^2 L, y_n(k) = cos((n + 1/2) theta) / cos(theta / 2) for "euler" and cos(n theta) for "verlet"
     after a displacement, dt sin(n theta) / sin(theta) for "euler" after a velocity.
 
     Args:
@@ -151,7 +165,7 @@ def rings(waves: np.ndarray) -> np.ndarray:
     return np.sqrt(np.stack([power[:, ring.ravel() == d].mean(1) for d in range(last)], 1))
 
 
-def front(loudness: np.ndarray, dt: float, nearest: int = 3, floor: float = 1e-6) -> tuple[float, np.ndarray] | None:
+def front(loudness: np.ndarray, dt: float, nearest: int = 3, floor: float = 1e-9) -> tuple[float, np.ndarray] | None:
     """Measure the speed of a front: the slope of distance against the time of arrival.
 
     A ring is reached when its loudness first passes half of its own largest. Only rings count whose largest exceeds

@@ -16,15 +16,16 @@ def report(whole: dict[str, Any]) -> str:
         f"Gradients of a reading at one pixel with respect to the image: {settings['images']} test images of "
         f"{settings['task']}, repeated to {settings['side']} x {settings['side']} around a random pixel of an object, "
         f"{settings['cotangents']} random weights of the channels each. Radii in pixels; r50 and r95 hold 50 and 95 % "
-        "of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by itself; *gain* is the "
-        "gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, sqrt(rms(T)^2 - rms(0)^2), and of the "
-        "edge, r95(T) - r95(0); 1 is ballistic, 1/2 diffusive.",
+        "of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by itself; *gain* is "
+        "the gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, "
+        "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0); 1 is ballistic, 1/2 diffusive.",
         "",
         "![maps](receptive-field.png)",
         "",
         "![radii](radius.png)",
         "",
-        "| network | T | state r50 | r95 | bound | cone | beyond | gain | logits r50 | r95 | beyond | growth: spread, edge |",
+        "| network | T | state r50 | r95 | bound | cone | beyond | gain | logits r50 | r95 | beyond "
+        "| growth: spread, edge |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for model in whole["models"]:
