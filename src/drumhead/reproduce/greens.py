@@ -78,6 +78,28 @@ def speeds(kernel: Tensor, dt: float) -> Speeds:
     return Speeds(long, float(group.max()) if group.size else 0.0, max(ry, rx) / dt)
 
 
+def amplifying(model: NeuralWaveMachine, images: Tensor) -> float | None:
+    """Return the share of oscillators whose omega cannot hold back the kernel: alone, such a medium would grow.
+
+    That is omega < -min L of the channel, at the cells that the images set. None for a dense kernel, whose branches are
+    not channels.
+    """
+    kernel = model.coupling().detach().double()
+    if kernel.shape[1] != 1:
+        return None
+    with torch.no_grad(), model.evaluating():
+        omega = model.medium(images.to(next(model.parameters()).dtype)).omega.double()
+    w = kernel.cpu().numpy()
+    w = (w + w[..., ::-1, ::-1]) / 2
+    k = 2 * np.pi * np.arange(GRID) / GRID
+    least = _symbol_of_channels(w, np.stack(np.meshgrid(k, k, indexing="ij"), -1)).min((0, 1))
+    return float((omega < torch.from_numpy(-least)[:, None, None]).double().mean())
+
+
+def _symbol_of_channels(w: np.ndarray, k: np.ndarray) -> np.ndarray:
+    return np.stack([_symbol(channel[None], k)[..., 0, 0].real for channel in w], -1)
+
+
 def _symbol(w: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Return L(k), (..., c, c), of a kernel (c, c, ky, kx) at wave vectors (..., 2)."""
     ry, rx = w.shape[-2] // 2, w.shape[-1] // 2
@@ -99,8 +121,8 @@ def lattice(kernel: np.ndarray, size: tuple[int, int], steps: int, dt: float, *,
             integrator: str = "euler") -> np.ndarray:  # fmt: skip
     """Return the exact response of a free linear lattice on a torus to an impulse at its centre, by Fourier modes.
 
-    With 2 - 2 cos theta = dt^2 L, y_n(k) = cos((n + 1/2) theta) / cos(theta / 2) for "euler" and cos(n theta) for "verlet"
-    after a displacement, dt sin(n theta) / sin(theta) for "euler" after a velocity.
+    With 2 - 2 cos theta = dt^2 L, y_n(k) = cos((n + 1/2) theta) / cos(theta / 2) for "euler" and cos(n theta) for
+    "verlet" after a displacement, dt sin(n theta) / sin(theta) for "euler" after a velocity.
 
     Args:
         kernel: (ky, kx), symmetric; all steps must be stable.
@@ -165,15 +187,19 @@ def rings(waves: np.ndarray) -> np.ndarray:
     return np.sqrt(np.stack([power[:, ring.ravel() == d].mean(1) for d in range(last)], 1))
 
 
-def front(loudness: np.ndarray, dt: float, nearest: int = 3, floor: float = 1e-9) -> tuple[float, np.ndarray] | None:
+def front(loudness: np.ndarray, dt: float, level: float | None = None, nearest: int = 3,
+          floor: float = 1e-9) -> tuple[float, np.ndarray] | None:  # fmt: skip
     """Measure the speed of a front: the slope of distance against the time of arrival.
 
     A ring is reached when its loudness first passes half of its own largest. Only rings count whose largest exceeds
-    `floor` of the loudest and comes before the end, so that a ring that is still rising is not taken for reached.
+    `floor` of the loudest and comes before the end, so that a ring that is still rising is not taken for reached; a
+    medium that amplifies has none. With a `level`, a ring is reached when it first passes this share of the loudest
+    of all: a contour, which a damped or cut-off wave draws more slowly than its front runs.
 
     Args:
         loudness: (t, distance), as `rings` returns it; row i is the time (i + 1) dt.
         dt: the step.
+        level: see above.
         nearest: the first distance to use.
         floor: see above.
 
@@ -184,11 +210,14 @@ def front(loudness: np.ndarray, dt: float, nearest: int = 3, floor: float = 1e-9
     arrival = np.full(loudness.shape[1], np.nan)
     for d in range(nearest, loudness.shape[1]):
         heard, top = loudness[:, d], loudness[:, d].max()
-        if top <= floor * loudness.max() or heard.argmax() >= len(heard) - 1:
+        mark = top / 2 if level is None else level * loudness.max()
+        if top <= max(floor * loudness.max(), 0.0 if level is None else mark):
             continue
-        i = int((heard >= top / 2).argmax())
+        if level is None and heard.argmax() >= len(heard) - 1:
+            continue
+        i = int((heard >= mark).argmax())
         before = heard[i - 1] if i else 0.0
-        arrival[d] = dt * (i + (top / 2 - before) / (heard[i] - before))
+        arrival[d] = dt * (i + (mark - before) / (heard[i] - before))
     known = np.flatnonzero(np.isfinite(arrival))
     if len(known) < 4 or np.ptp(arrival[known]) == 0:
         return None

@@ -208,9 +208,9 @@ class Growth:
     """Two power laws, a T^p, fitted on logarithms: p is 1 for waves, 1/2 for diffusion.
 
     Attributes:
-        spread: p of sqrt(rms(T)^2 - rms(0)^2): variances of successive blurs add up.
+        spread: p of sqrt(rms(T)^2 - least rms^2): variances of successive blurs add up.
         spread_r2: share of the variance of its logarithm that the line explains.
-        edge: p of r95(T) - r95(0): the edge of a disc moves by what a front adds.
+        edge: p of r95(T) - least r95: the edge of a disc moves by what a front adds.
         edge_r2: the same share.
         steps: the T that were used.
         word: "ballistic" if both p are at least 0.75, "diffusive" if both are in [0.35, 0.65], "stalled" if both are
@@ -228,11 +228,11 @@ class Growth:
 def growth(steps: Sequence[int], sizes: Sequence[Size], side: int, first: int, last: int) -> Growth | None:
     """Fit how a receptive field grows with T beyond what the encoder sees.
 
-    A T at which r95 comes nearer than a quarter to the canvas's edge is left out: it has no room to grow. So is one
-    whose field is no larger than the encoder's.
+    The least field of all T, nearly always the one at T = 0, is what the encoder sees. A T at which r95 comes nearer
+    than a quarter to the canvas's edge is left out: it has no room to grow.
 
     Args:
-        steps: T, one a size; 0 must be among them.
+        steps: T, one a size.
         sizes: the fields at these T.
         side: of the canvas in pixels.
         first: the smallest T to use.
@@ -241,15 +241,16 @@ def growth(steps: Sequence[int], sizes: Sequence[Size], side: int, first: int, l
     Returns:
         The fit; None with fewer than three T to fit.
     """
-    start = sizes[list(steps).index(0)]
+    if not all(size.mass for size in sizes):
+        return None
+    least_rms, least_most = min(size.rms for size in sizes), min(size.most for size in sizes)
     used, spread, edge = [], [], []
     for t, size in zip(steps, sizes, strict=True):
-        if not max(first, 1) <= t <= last or not start.mass or not size.mass or size.most > 0.75 * side / 2:
-            continue
-        if size.rms > start.rms and size.most > start.most:
+        roomy = size.most <= 0.75 * side / 2
+        if max(first, 1) <= t <= last and roomy and size.rms > least_rms and size.most > least_most:
             used.append(t)
-            spread.append(math.sqrt(size.rms**2 - start.rms**2))
-            edge.append(size.most - start.most)
+            spread.append(math.sqrt(size.rms**2 - least_rms**2))
+            edge.append(size.most - least_most)
     if len(used) < 3:
         return None
     (p, p_r2), (q, q_r2) = _power(used, spread), _power(used, edge)

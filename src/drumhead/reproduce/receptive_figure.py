@@ -28,9 +28,10 @@ from drumhead.segmenter import Segmenter
 from drumhead.show import receptive as show
 from drumhead.stability import laplacian
 
-VERSION = 3  # of what is measured: what an older version kept is measured again
+VERSION = 4  # of what is measured: what an older version kept is measured again
 INITIAL = ("nwm-linear", "lstm-linear", "nwm-fast", "cnn-8", "resnet-8", "unet-4")
 SHOWN = (0, 1, 5, 10, 20, 50, 100)  # T of the maps
+LEVEL = 1e-3  # of the loudest: the contour whose speed is measured
 HEARD = (1, 2, 5, 10, 20, 50, 100)  # T of the logits
 
 
@@ -90,7 +91,7 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
     for number, subject in enumerate(subjects, 1):
         say(f"[{number}/{len(subjects)}] {subject.name}: {subject.source}")
         result, kept = _kept(subject, images, settings, out / "kept")
-        results.append(result)
+        results.append({**result, **_growth(result, settings.side)})
         arrays.append(kept)
     free, waves = free_medium(settings)
     out.mkdir(parents=True, exist_ok=True)
@@ -167,7 +168,6 @@ def measured(
         plan += [("logits", t) for t in hearing if receptive.has_logits(config, t)]
     else:
         plan = [("logits", None)]
-    sizes: dict[str, tuple[list[int], list[receptive.Size]]] = {"state": ([], []), "logits": ([], [])}
     for read, t in plan:
         m = receptive.field(model, images, read, t, settings.cotangents, settings.seed)
         size = receptive.measure(m)
@@ -180,28 +180,33 @@ def measured(
         low, high = box[0] - centre, box[1] - centre
         rows.append({"read": read, "steps": t, **asdict(size), "beyond": beyond, "cone": cone,
                      "bound": max(-low, high), "box": [low, high]})  # fmt: skip
-        if t is not None:
-            sizes[read][0].append(t)
-            sizes[read][1].append(size)
         arrays[f"{read}-{t}"] = m.astype(np.float32) if size.mass > 1e-30 else (m / (size.mass or 1)).astype(np.float32)
     result = {
         "name": subject.name, "source": subject.source, "trained": subject.trained, "family": config.family,
         "parameters": sum(p.numel() for p in model.parameters()),
         "steps": config.steps if receptive.has_time(config) else None, "dt": config.dt, "stride": config.stride,
-        "rows": rows, "growth": None, "speeds": None, "responses": {},
+        "rows": rows, "speeds": None, "responses": {}, "amplifying": None,
     }  # fmt: skip
-    if sizes["state"][0]:
-        own = config.steps  # the last ten-fold of the time that it listens
-        fit = receptive.growth(*sizes["state"], settings.side, max(own // 10, 1), own)
-        result["growth"] = fit and asdict(fit)
     if fastest is not None:
         result["speeds"] = asdict(fastest)
         assert isinstance(model, NeuralWaveMachine)
         for kind in dict.fromkeys(("linear", config.nonlinearity)):
             loudness, result["responses"][kind] = _response(model, images, kind, fastest.group)
+            result["amplifying"] = greens.amplifying(model, images)
             arrays[f"loudness-{kind}"] = loudness.astype(np.float32)
             arrays[f"arrival-{kind}"] = np.array(result["responses"][kind].pop("arrival"), np.float32)
     return result, arrays
+
+
+def _growth(result: dict[str, Any], side: int) -> dict[str, Any]:
+    """Return the fits over the last ten-fold of the time that a network listens, and of all times."""
+    rows = [row for row in result["rows"] if row["read"] == "state"]
+    if not rows:
+        return {"growth": None, "growth_all": None}
+    steps = [row["steps"] for row in rows]
+    sizes = [receptive.Size(row["half"], row["most"], row["rms"], row["mass"]) for row in rows]
+    fits = [receptive.growth(steps, sizes, side, last // 10, last) for last in (result["steps"], max(steps))]
+    return dict(zip(("growth", "growth_all"), (fit and asdict(fit) for fit in fits), strict=True))
 
 
 def _response(
@@ -214,9 +219,11 @@ def _response(
     steps = min(max(steps, 10), 600)
     squares = sum(greens.rings(greens.impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
     loudness = np.sqrt(squares / len(images))
-    found = greens.front(loudness, config.dt)
-    arrival = np.full(loudness.shape[1], np.nan) if found is None else found[1]
-    return loudness, {"steps": steps, "speed": found and found[0], "predicted": speed, "arrival": arrival,
+    found, contour = greens.front(loudness, config.dt), greens.front(loudness, config.dt, LEVEL)
+    nowhere = np.full(loudness.shape[1], np.nan)
+    arrival = contour[1] if found is None and contour is not None else nowhere if found is None else found[1]
+    return loudness, {"steps": steps, "speed": found and found[0], "contour": contour and contour[0],
+                      "predicted": speed, "arrival": arrival,
                       "reached": int(np.isfinite(arrival).sum())}  # fmt: skip
 
 
@@ -236,7 +243,8 @@ def free_medium(settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
     loudness = greens.rings(exact[:, None])
     found = greens.front(loudness, dt)
     return {"side": settings.side, "steps": steps, "dt": dt, "difference": differences,
-            "front_speed": found and found[0], "predicted": greens.speeds(kernel, dt).group}, loudness  # fmt: skip
+            "front_speed": found and found[0], "contour_speed": greens.front(loudness, dt, LEVEL)[0],  # type: ignore
+            "predicted": greens.speeds(kernel, dt).group}, loudness  # fmt: skip
 
 
 def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Path) -> tuple[dict[str, Any], dict]:
@@ -274,7 +282,7 @@ def _maps(results: list[dict[str, Any]], arrays: list[dict], settings: Settings)
 
         name = result["name"].replace(" (", "\n(")
         if result["steps"] is None:
-            single.append(panel(name, "logits", None))
+            single.append(panel(result["name"], "logits", None))
             continue
         last = f"logits, T = {result['steps']}"
         rows.append((name, [*(panel(f"T = {t}" if not rows else "", "state", t) for t in shown),
@@ -304,8 +312,10 @@ def _responses(results: list[dict[str, Any]], arrays: list[dict], free: dict[str
     out = [show.Response("free medium, linear", loudness, free["dt"], free["predicted"], *(found or (None, None)))]
     for result, kept in zip(results, arrays, strict=True):
         for kind, row in result["responses"].items():
+            word = f"contour {LEVEL:g}" if row["speed"] is None else "front"
             out.append(show.Response(f"{result['name']}: {kind}", kept[f"loudness-{kind}"], result["dt"],
-                                     row["predicted"], row["speed"], kept[f"arrival-{kind}"]))  # fmt: skip
+                                     row["predicted"], row["speed"] or row["contour"], kept[f"arrival-{kind}"],
+                                     word))  # fmt: skip
     return out
 
 

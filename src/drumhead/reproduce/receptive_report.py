@@ -18,7 +18,8 @@ def report(whole: dict[str, Any]) -> str:
         f"{settings['cotangents']} random weights of the channels each. Radii in pixels; r50 and r95 hold 50 and 95 % "
         "of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by itself; *gain* is "
         "the gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, "
-        "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0); 1 is ballistic, 1/2 diffusive.",
+        "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0), over the last "
+        "ten-fold of the network's own time; 1 is ballistic, 1/2 diffusive.",
         "",
         "![maps](receptive-field.png)",
         "",
@@ -35,24 +36,28 @@ def report(whole: dict[str, Any]) -> str:
         lines.append("| " + " | ".join([*_state(model, rows), *_logits(logits), _growth(model["growth"])]) + " |")
     lines += ["", "## Speeds", "", "![responses to an impulse](greens.png)", "",
               "In cells per unit of model time. *long*: long waves; *group*: the largest group velocity of the linear "
-              "medium that only just stands, the light cone; *front*: measured in the medium that each image sets, omega "
-              "and alpha included, after an impulse of 1.", "",
-              "| network | cell (pixels) | long | group | front, linear | front, with the model's nonlinearity |",
-              "|---|---|---|---|---|---|"]  # fmt: skip
+              "medium that only just stands, the light cone; *front*: half height, after an impulse of 1 in the medium "
+              "that each image sets, omega and alpha included (- where no ring has a peak); *contour*: where the "
+              "response passes a thousandth of its largest; *amplifying*: the share of oscillators whose omega does "
+              "not hold back the kernel.", "",
+              "| network | cell (pixels) | long | group | linear: front | contour | its own: front | contour "
+              "| amplifying |",
+              "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for model in whole["models"]:
         if model["speeds"] is None:
             continue
         responses = list(model["responses"].values())
+        fronts = [responses[i][key] for i in (0, -1) for key in ("speed", "contour")]
         lines.append(
             f"| {model['name']} | {model['stride']} | {_n(model['speeds']['long'])} | {_n(model['speeds']['group'])} | "
-            f"{_n(responses[0]['speed'])} | {_n(responses[-1]['speed'])} |"
+            f"{' | '.join(map(_n, fronts))} | {'-' if model['amplifying'] is None else _share(model['amplifying'])} |"
         )
     lines += [
         "",
-        f"Free medium (omega = alpha = 0, {free['side']} x {free['side']} torus, {free['steps']} steps of {free['dt']}, "
-        f"float64): the loop and the closed form by Fourier modes differ by at most {free['difference']['linear']:.1e} "
-        f"(tanh at an amplitude of 1e-6: {free['difference']['tanh']:.1e}); front {_n(free['front_speed'])}, predicted "
-        f"{_n(free['predicted'])}.",
+        f"Free medium (omega = alpha = 0, {free['side']} x {free['side']} torus, {free['steps']} steps of "
+        f"{free['dt']}, float64): the loop and the closed form by Fourier modes differ by at most "
+        f"{free['difference']['linear']:.1e} (tanh at an amplitude of 1e-6: {free['difference']['tanh']:.1e}); "
+        f"front {_n(free['front_speed'])}, contour {_n(free['contour_speed'])}, predicted {_n(free['predicted'])}.",
         "",
         "Every T, read by read: `receptive-field.csv`; all of it: `receptive-field.json`.",
     ]

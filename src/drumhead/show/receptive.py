@@ -132,7 +132,8 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
     """
     figure = _figure(11, 5.6)
     axes = figure.subplots(1, 3, sharey=True)
-    colours = class_colours(len(curves) + 1)[1:] / 255
+    usable = [i for i in range(1, 2 * len(curves) + 2) if i % 10 != 7]  # yellow is lost on white
+    colours = class_colours(usable[-1] + 1)[usable[: len(curves)]] / 255
     longest = max((max(curve.steps) for curve in curves if len(curve.steps)), default=2)
     for curve, colour in zip(curves, colours, strict=True):
         if not len(curve.steps):
@@ -159,9 +160,8 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         t = np.array([longest / 10, longest])
         for power, word in ((1, "~T"), (0.5, "~√T")):
             axis.plot(t, 0.55 * (t / t[0]) ** power, color="0.6", linewidth=0.9, linestyle="-.")
-            middle = t[1] / 10**0.35
-            axis.annotate(word, (middle, 0.55 * 10 ** (0.65 * power)), (3, -3), textcoords="offset points", va="top",
-                          fontsize=8, color="0.4")  # fmt: skip
+            axis.annotate(word, (t[1], 0.55 * 10**power), (3, 0), textcoords="offset points", va="center", fontsize=8,
+                          color="0.4", annotation_clip=False)  # fmt: skip
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("steps T", fontsize=9)
         _plain(axis, longest)
@@ -186,6 +186,7 @@ class Response:
         predicted: speed of the light cone, cells per unit time.
         measured: the front's speed; None if it was not found.
         arrival: time at which each distance was reached, NaN where it was not.
+        word: what was measured: "front" or a contour.
     """
 
     title: str
@@ -194,6 +195,7 @@ class Response:
     predicted: float
     measured: float | None = None
     arrival: np.ndarray | None = None
+    word: str = "front"
 
 
 def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> None:
@@ -222,10 +224,10 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         )  # fmt: skip
         drawn.cmap.set_under("black")
         axis.plot([0, response.predicted * end], [0, end], color="#56b4e9", linewidth=1.6,
-                  label=f"light cone {response.predicted:.2f}")  # fmt: skip
+                  label=f"light cone: {response.predicted:.2f}")  # fmt: skip
         if response.measured is not None and response.arrival is not None:
             axis.plot(np.arange(far), response.arrival, "o", color="#80ff80", markersize=2.2,
-                      label=f"arrival, front {response.measured:.2f}")  # fmt: skip
+                      label=f"{response.word}: {response.measured:.2f}")  # fmt: skip
         axis.set_facecolor("black")
         axis.set(xlim=(-0.5, far - 0.5), ylim=(0, end + response.dt / 2))
         axis.set_title(response.title, fontsize=9.5)
