@@ -115,13 +115,13 @@ def test_measured_radii_of_known_maps():
     assert receptive.measure(disc).most == pytest.approx(40 * 0.95**0.5, abs=0.5)
 
 
-@pytest.mark.parametrize(("power", "word"), [(1, "ballistic"), (0.5, "diffusive"), (0.1, "stalled")])
-def test_growth_finds_the_exponent(power, word):
+@pytest.mark.parametrize("power", [1, 0.5, 0.1])
+def test_growth_finds_the_exponent(power):
     steps = [0, 1, 2, 5, 10, 20]
     spread = np.array([0.0, *(np.array(steps[1:]) ** power)])
     sizes = [receptive.Size(0, 4 + s, float(np.hypot(3, s)), 1) for s in spread]
     fit = receptive.growth(steps, sizes, 128, 1, 20)
-    assert (fit.spread, fit.edge, fit.word) == (pytest.approx(power), pytest.approx(power), word)
+    assert (fit.spread, fit.edge) == (pytest.approx(power), pytest.approx(power))
     assert fit.spread_r2 == pytest.approx(1)
     assert receptive.growth(steps, sizes, 128, 10, 20) is None
     assert receptive.growth(steps, sizes, 12, 1, 20) is None, "no room left"

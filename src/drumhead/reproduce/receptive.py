@@ -207,14 +207,14 @@ def distances(shape: tuple[int, ...]) -> np.ndarray:
 class Growth:
     """Two power laws, a T^p, fitted on logarithms: p is 1 for waves, 1/2 for diffusion.
 
+    Neither is a verdict alone: a drift moves the edge like a wave, and a front that thins out spreads like diffusion.
+
     Attributes:
         spread: p of sqrt(rms(T)^2 - least rms^2): variances of successive blurs add up.
         spread_r2: share of the variance of its logarithm that the line explains.
         edge: p of r95(T) - least r95: the edge of a disc moves by what a front adds.
         edge_r2: the same share.
         steps: the T that were used.
-        word: "ballistic" if both p are at least 0.75, "diffusive" if both are in [0.35, 0.65], "stalled" if both are
-            below 0.35, else "between".
     """
 
     spread: float
@@ -222,7 +222,6 @@ class Growth:
     edge: float
     edge_r2: float
     steps: tuple[int, ...]
-    word: str
 
 
 def growth(steps: Sequence[int], sizes: Sequence[Size], side: int, first: int, last: int) -> Growth | None:
@@ -254,11 +253,7 @@ def growth(steps: Sequence[int], sizes: Sequence[Size], side: int, first: int, l
     if len(used) < 3:
         return None
     (p, p_r2), (q, q_r2) = _power(used, spread), _power(used, edge)
-    least, most = min(p, q), max(p, q)
-    word = "ballistic" if least >= 0.75 else "stalled" if most < 0.35 else "between"
-    if least >= 0.35 and most <= 0.65:
-        word = "diffusive"
-    return Growth(p, p_r2, q, q_r2, tuple(used), word)
+    return Growth(p, p_r2, q, q_r2, tuple(used))
 
 
 def _power(t: list[int], values: list[float]) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def _growth(fit: dict[str, Any] | None) -> str:
     if fit is None:
         return "-"
     return (
-        f"{fit['word']}: {fit['spread']:.2f} (R² {fit['spread_r2']:.3f}), {fit['edge']:.2f} (R² {fit['edge_r2']:.3f}), "
+        f"{fit['spread']:.2f} (R² {fit['spread_r2']:.3f}), {fit['edge']:.2f} (R² {fit['edge_r2']:.3f}), "
         f"T = {fit['steps'][0]} to {fit['steps'][-1]}"
     )
 
