@@ -12,6 +12,7 @@ import tyro
 from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINE, cost, passes
+from drumhead.reproduce.figures import FIGURES
 from drumhead.reproduce.plan import Cell, cells
 from drumhead.reproduce.tables import TABLES, abbreviate, get_table
 
@@ -31,7 +32,8 @@ class Flags:
     seeds: int = 0
     """Runs of each model, with seeds 0, 1, ...; 0 takes the budget's number."""
     models: tuple[str, ...] = ()
-    """Train only these models; '*' matches anything. By default the budget chooses."""
+    """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
+    instead: presets at their initial weights, shipped names, run directories or files."""
     runs: Path = Path("runs/reproduce")
     """Where the run directories are kept."""
     out: Path | None = None
@@ -54,6 +56,10 @@ def run(arguments: list[str]) -> None:
     if not flags.table:
         _list(flags)
         return
+    if flags.table in FIGURES:  # measures networks that exist; --budget, --seeds and --jobs are for tables
+        out = flags.out or Path("reports") / flags.table
+        FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
+        return
     table, budget = get_table(flags.table), BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
@@ -70,6 +76,7 @@ def run(arguments: list[str]) -> None:
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
     """Write the report, show its main table and what is missing."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
 
@@ -80,9 +87,12 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
     console = Console()
     wide = console.width >= 150  # the file has what a narrow terminal leaves out
     keep = [i for i, name in enumerate(done.table.columns) if wide or not ("min /" in name or "'s" in name)]
-    grid = Grid(title=f"{todo[0].table.title} (budget {todo[0].budget.name})", title_justify="left")
+    title = f"{todo[0].table.title} (budget {todo[0].budget.name})"
+    grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i in keep:
-        grid.add_column(done.table.columns[i], justify="right" if i else "left", no_wrap=True)
+        grid.add_column(
+            done.table.columns[i].replace("foreground", "fg"), justify="right" if i else "left", no_wrap=True
+        )
     for row in done.table.rows:
         grid.add_row(*(row[i] for i in keep))
     console.print(grid)
@@ -117,6 +127,8 @@ def _list(flags: Flags) -> None:
     for table in TABLES.values():
         title = table.title.partition(": ")[2] or table.title
         print(f"{table.name}: {title}.\n    {abbreviate(row.name for row in table.rows)}")
+    for figure in FIGURES.values():
+        print(f"{figure.name}, a figure: {figure.title}; {figure.cost}")
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
