@@ -1,6 +1,7 @@
 """Drums: membranes of any shape, how they ring, and what can be heard of their shape. NumPy and SciPy, no torch."""
 
 from drumhead.drum.area import Heard, Squares, area_heard, fundamental, spectrum, squares
+from drumhead.drum.lines import Lines, lines
 from drumhead.drum.membranes import Membrane, from_mask, read
 from drumhead.drum.modes import Modes, count_below, laplacian, modes, ringing, square_values
 from drumhead.drum.pairs import differences, gww, notched
@@ -11,6 +12,7 @@ from drumhead.drum.weyl import Weyl, counted, lattice_count, weyl
 __all__ = [
     "SHAPES",
     "Heard",
+    "Lines",
     "Membrane",
     "Modes",
     "Squares",
@@ -25,6 +27,7 @@ __all__ = [
     "innermost",
     "laplacian",
     "lattice_count",
+    "lines",
     "lively",
     "modes",
     "notched",

@@ -47,7 +47,7 @@ def spectrum(series: np.ndarray) -> np.ndarray:
 
 
 def fundamental(series: np.ndarray, dt: float) -> np.ndarray:
-    """Return the angular frequency of the lowest peak of each series, in the middle of its bin; nan where there is none.
+    """Return the angular frequency of the lowest peak of each series, nan where there is none: the middle of a bin.
 
     Args:
         series: (t, ...).
@@ -116,25 +116,31 @@ class Squares:
     """(L - 1, L - 1) each."""
 
 
-def squares(sides: Sequence[int], *, periods: float = 100, dt: float = 0.5, c: float = 1.0,
+def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: float = 1.0,
             done: Callable[[], None] = lambda: None) -> list[Squares]:  # fmt: skip
     """Lift squares of many sizes, let go, and ask every pixel how large its drum is.
 
+    All are heard for the same time, so that the ear does not have to know the answer to choose it.
+
     Args:
         sides: L of each, from rim to rim, at least 3.
-        periods: periods of the fundamental to listen to; the area is known to about one part in this.
-        dt: step, in units of 1 / c of a pixel: at most 0.707.
+        time: how long to listen, in units of 1 / c; a square of side L has a period of 1.41 L of them.
+        dt: step, in the same units: at most 0.707.
         c: speed of the waves in pixels per unit time.
         done: called after each square.
+
+    Example:
+        >>> (result,) = dh.drum.squares([10], time=2000)
+        >>> bool((result.heard.low <= 100).all() and (result.heard.high >= 100).all())
+        True
     """
-    positive("periods", periods)
-    every = max(1, int(1.1 / dt))  # nothing rings faster than pi / 1.11 per 1 / c, so nothing is aliased
-    results = []
+    # Nothing rings faster than 2 / dt arcsin(sqrt(2) dt): so many steps may be left out without aliasing.
+    every = max(1, int(np.pi / (2 * np.arcsin(min(np.sqrt(2) * positive("dt", dt), 1.0))) + 1e-9))
+    steps = every * max(8, round(positive("time", time) / (every * dt)))
+    step, results = dt / positive("c", c), []
     for side in sides:
-        whole("side", side, 3)
-        omega = float(ringing(square_values(side, 1, c), dt / c)[0])
-        steps = every * max(8, round(periods * 2 * np.pi / (omega * every * dt / c)))
-        series = strike(np.ones((side - 1, side - 1), bool), steps=steps, dt=dt / c, c=c, every=every)
-        results.append(Squares(side, steps, dt / c, omega, area_heard(series, every * dt / c, c=c, step=dt / c)))
+        omega = float(ringing(square_values(whole("side", side, 3), 1, c), step)[0])
+        series = strike(np.ones((side - 1, side - 1), bool), steps=steps, dt=step, c=c, every=every)
+        results.append(Squares(side, steps, step, omega, area_heard(series, every * step, c=c, step=step)))
         done()
     return results

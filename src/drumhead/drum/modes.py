@@ -10,7 +10,7 @@ and a symplectic Euler step of dt rings at the slightly higher omega with sin(om
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def _solve(mask: np.ndarray, count: int, c: float, vectors: bool) -> tuple[np.nd
     start = np.random.default_rng(0).normal(size=pixels)
     if not vectors:
         return np.sort(eigsh(matrix, count, sigma=0, v0=start, return_eigenvectors=False)), None
-    values, found = eigsh(matrix, count, sigma=0, v0=start)
+    values, found = cast("tuple[np.ndarray, np.ndarray]", eigsh(matrix, count, sigma=0, v0=start))
     order = np.argsort(values)
     return values[order], found[:, order]
 
@@ -110,8 +110,8 @@ def count_below(drum: "Membrane | np.ndarray", value: float, c: float = 1.0) -> 
     from scipy.sparse import csc_matrix, identity
     from scipy.sparse.linalg import splu
 
-    matrix = laplacian(drum, c)
-    shifted = csc_matrix(matrix - value * identity(matrix.shape[0], format="csc"))
+    matrix, pixels = laplacian(drum, c), int(as_mask(drum).sum())
+    shifted = csc_matrix(matrix - value * identity(pixels, format="csc"))
     factors = splu(shifted, diag_pivot_thresh=0.0, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
     if not np.array_equal(factors.perm_r, factors.perm_c):
         raise DrumheadError(f"value={value}: too close to an eigenvalue to count below it; move it a little")

@@ -1,11 +1,12 @@
-"""Two drums side by side: can their pitches tell them apart?
+"""Pairs of drums that pitches can tell apart, and one pair that they cannot.
 
-The drums of Gordon, Webb and Wolpert (1992) cannot be told apart. Cut both into their seven half-squares: a mode of one,
-moved piece by piece, some pieces turned over or with the other sign, is a mode of the other with the same Lambda. The
-five-point Laplacian on a grid whose lines carry the cuts has every symmetry that the argument uses, and no three cuts
-meet inside, so the drums on such a grid are isospectral too, at any resolution and not only in the limit.
+Gordon, Webb and Wolpert's drums (1992) cannot be told apart. Cut both into their seven half-squares: a mode of one, the
+sum of some of its pieces, turned over or with the other sign, in each piece of the other, is a mode of the other with
+the same Lambda. The five-point Laplacian on a grid whose lines and diagonals carry the cuts has every symmetry that the
+argument uses, and no corner of a piece lies inside a drum, so on such a grid they are isospectral as well, at any
+resolution and not only in the limit.
 
-The counter-example to "no drum can be told from another": an L cut from a square in two ways, with the same area,
+The control, to show that such an ear is not deaf: an L cut from a square in two ways, with the same area,
 perimeter and corners, so that all of Weyl's law agrees, and different modes all the same.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from drumhead.drum.membranes import Membrane, whole
 from drumhead.drum.modes import lowest
-from drumhead.drum.shapes import _CORNERS, polygon
+from drumhead.drum.shapes import CORNERS, polygon
 
 
 def gww(unit: int, turn: float = 0.0) -> tuple[Membrane, Membrane]:
@@ -27,7 +28,7 @@ def gww(unit: int, turn: float = 0.0) -> tuple[Membrane, Membrane]:
     angle = np.radians(turn)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     matrix = np.rint(matrix) if turn % 90 == 0 else matrix
-    first, second = (polygon(unit * np.array(_CORNERS[n]) @ matrix, name=n) for n in ("gww-1", "gww-2"))
+    first, second = (polygon(unit * np.array(CORNERS[n]) @ matrix, name=n) for n in ("gww-1", "gww-2"))
     return first, second
 
 

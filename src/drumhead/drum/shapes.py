@@ -21,7 +21,7 @@ def _ring(count: int, radii: tuple[float, ...]) -> Corners:
     ]
 
 
-_CORNERS: dict[str, Corners] = {
+CORNERS: dict[str, Corners] = {
     "square": [(0, 0), (1, 0), (1, 1), (0, 1)],
     "rectangle": [(0, 0), (2, 0), (2, 1), (0, 1)],
     "disc": _ring(360, (1.0,)),
@@ -32,7 +32,7 @@ _CORNERS: dict[str, Corners] = {
     "gww-1": [(0, 3), (0, 2), (2, 0), (2, 1), (3, 1), (2, 2), (1, 2), (1, 3)],
     "gww-2": [(1, 3), (0, 2), (0, 1), (2, 1), (2, 0), (3, 1), (2, 2), (1, 2)],
 }
-SHAPES = tuple(_CORNERS)
+SHAPES = tuple(CORNERS)
 
 
 def shape(name: str, size: float = 48) -> Membrane:
@@ -53,7 +53,7 @@ def shape(name: str, size: float = 48) -> Membrane:
         ((11, 11), 81, 100.0)
     """
     choose("shape", name, SHAPES)
-    return polygon(_CORNERS[name], size, name)
+    return polygon(CORNERS[name], size, name)
 
 
 def polygon(corners: "Corners | np.ndarray", size: float | None = None, name: str = "polygon") -> Membrane:
@@ -74,6 +74,7 @@ def polygon(corners: "Corners | np.ndarray", size: float | None = None, name: st
     v = v - v.min(0)
     if size is not None:
         v = v * (positive("size", size) / max(v.max(), 1e-300))
+    v[:, 1] += np.ceil(v[:, 1].max() - 1e-9) - v[:, 1].max()  # left and bottom lie on lines of the grid
     after = np.roll(v, -1, 0)
     area = abs(float((v[:, 0] * after[:, 1] - v[:, 1] * after[:, 0]).sum())) / 2
     if area < 1e-9 * max(v.max(), 1e-300) ** 2 or _crosses(v, after):

@@ -19,7 +19,8 @@ Spot = tuple[int, int]
 
 
 def strike(drum: "Membrane | np.ndarray", where: "Spot | np.ndarray | None" = None, *, steps: int, dt: float = 0.5,
-           c: float = 1.0, width: float = 2.0, every: int = 1, listen: list[Spot] | None = None) -> np.ndarray:  # fmt: skip
+           c: float = 1.0, width: float = 2.0, every: int = 1,
+           listen: "list[Spot] | None" = None) -> np.ndarray:  # fmt: skip
     """Let go of a displaced drum and record it.
 
     Args:

@@ -8,11 +8,11 @@ A the area, P the perimeter, C a sum over corners. On the grid short waves are s
 plain law hears a drum that is too large. The grid's own counts take its place exactly: an infinite grid has a(lambda)
 modes a pixel and a straight rim along it costs p(lambda) a pixel,
 
-    a = (1 / pi^2) times the area of {0 <= kx, ky <= pi: 4 sin^2(kx / 2) + 4 sin^2(ky / 2) < lambda}  ->  lambda / 4 pi,
-    p = arcsin(sqrt(lambda) / 2) / 2 pi                                                              ->  sqrt(lambda) / 4 pi.
+    a = area of {0 <= kx, ky <= pi: 4 sin^2(kx / 2) + 4 sin^2(ky / 2) < lambda} / pi^2   (lambda / 4 pi when small),
+    p = arcsin(sqrt(lambda) / 2) / 2 pi                                           (sqrt(lambda) / 4 pi when small).
 
 N jumps and wobbles around the law, so a fit to counts is rough. The same law summed over modes with weights
-exp(-lambda t) (Kac's heat trace) is smooth, and its wobble is exponentially small for t below the squared width of the drum:
+exp(-lambda t) (Kac's heat trace) is smooth; its wobble is exponentially small for t below the drum's width squared:
 
     sum_k exp(-lambda_k t) ~ A g^2 - P g / 4 + C,      g = exp(-2 t) I_0(2 t)  ->  1 / sqrt(4 pi t).
 """

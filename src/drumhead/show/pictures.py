@@ -33,7 +33,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     panels = {"image": image.squeeze(-1) if image.shape[-1] == 1 else image, "heard": colours[labels]}
     if truth is not None:
         panels["truth"] = colours[truth]
-    figure = _figure(3 * len(panels), 3.5)
+    figure = new_figure(3 * len(panels), 3.5)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         axis.imshow(panel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
@@ -46,7 +46,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
     figure.legend(handles=patches, loc="lower center", ncols=min(len(patches), 6), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
@@ -57,7 +57,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         heard: the pixels; nothing is drawn but a note when there are none.
         dt: model time between two states.
     """
-    figure = _figure(8, 3.2)
+    figure = new_figure(8, 3.2)
     over_time, over_frequency = figure.subplots(1, 2)
     top = max((spot.label for spot in heard), default=0)
     colours = class_colours(top + 1) / 255
@@ -82,16 +82,18 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     else:
         over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
     figure.tight_layout()
-    _save(figure, path)
+    write_figure(figure, path)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches that needs no display."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=120)
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def write_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure as a PNG."""
     content = io.BytesIO()
     figure.savefig(content, format="png")
     write_atomic(path, content.getvalue())
