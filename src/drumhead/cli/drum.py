@@ -41,7 +41,7 @@ def drum(
             the drum.
         out: directory for the results; it is made if it does not exist.
         size: longer side of a named shape in pixels, from rim to rim; an image keeps its own pixels.
-        modes: how many modes to compute, at least 8.
+        modes: how many modes to compute, at least 8; at most one a pixel.
         time: how long to listen; a wave moves a pixel per unit, and a square of side L has a period of 1.41 L.
         sides: sides of the squares whose area is heard, in pixels.
         area: hear the area of squares; --no-area skips it.
@@ -57,9 +57,10 @@ def drum(
         raise DrumheadError(
             f"{membrane.name} has {pixels} pixels that move; at most {LARGEST} are allowed: scale it down"
         )
-    if not 8 <= modes <= pixels or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
+    modes = min(modes, pixels)
+    if modes < 8 or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
         raise DrumheadError(
-            f"modes={modes}, time={time}, sides={sides}: 8 to {pixels} modes (as many as pixels that move), "
+            f"modes={modes}, time={time}, sides={sides}: at least 8 modes (and so many pixels that move), "
             "a time of 8 to 1e6 and sides of 3 to 200 are needed"
         )
     out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work

@@ -26,6 +26,7 @@ from drumhead.drum.modes import lowest
 from drumhead.errors import DrumheadError
 
 TOP = 1.0  # largest lambda asked for: waves of 6 pixels and longer
+MOST = 400  # modes asked for; more take long and add little
 HEAT = (11.0, 22.0)  # t times the largest lambda: what is not summed weighs below exp(-11)
 
 
@@ -58,7 +59,7 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
 
     Args:
         drum: a membrane or bool (y, x).
-        count: modes to use; by default those below lambda = 1, about a twelfth of the pixels.
+        count: modes to use; by default those below lambda = 1, about a twelfth of the pixels, but 8 to 400.
         c: speed of the waves in pixels per unit time.
         values: Lambda of the lowest modes, if they are known already.
 
@@ -73,7 +74,7 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
     mask, square = as_mask(drum), positive("c", c) ** 2
     if values is None:
         pixels = int(mask.sum())
-        count = max(8, round(pixels * TOP / (4 * np.pi))) if count is None else count
+        count = min(MOST, max(8, round(pixels * TOP / (4 * np.pi)))) if count is None else count
         values = lowest(mask, min(count, pixels) if pixels >= 8 else count)
     else:
         values = np.sort(np.asarray(values, float)) / square
