@@ -32,8 +32,8 @@ def test_every_public_name_has_a_docstring_and_is_reachable():
         assert isinstance(value, str) or value.__doc__, name
     importlib.import_module("drumhead.propagate")
     assert callable(dh.propagate)
-    with pytest.raises(AttributeError, match="no attribute 'drum'"):
-        _ = dh.drum
+    with pytest.raises(AttributeError, match="no attribute 'neuro'"):
+        _ = dh.neuro
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
@@ -57,7 +57,8 @@ def imported(path):
     [
         (".", ("learn", "reproduce", "cli", "show", "bench")),
         ("tasks", ("torch", "model", "propagate", "images", "learn", "cli", "show", "bench")),
-        ("show", ("torch", "model", "propagate", "images", "tasks", "learn", "cli", "bench")),
+        ("drum", ("torch", "model", "propagate", "engine", "images", "tasks", "learn", "cli", "show", "bench")),
+        ("show", ("torch", "model", "propagate", "images", "tasks", "drum", "learn", "cli", "bench")),
         ("learn", ("reproduce", "cli", "show", "bench")),
         ("reproduce", ("cli", "bench")),
         ("bench", ("cli",)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from drumhead import drum as drum
     from drumhead import engine as engine
     from drumhead import tasks as tasks
     from drumhead.config import ModelConfig as ModelConfig
@@ -44,7 +45,7 @@ _HOME = {
     **dict.fromkeys(("laplacian", "stable_dt"), "stability"),
 }
 
-_PACKAGES = ("engine", "tasks")
+_PACKAGES = ("drum", "engine", "tasks")
 
 __all__ = ["__version__", *_PACKAGES, *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -46,6 +46,26 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
     write_atomic(path, content.getvalue())
 
 
+def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndarray,
+               frames_per_second: float = 12) -> None:  # fmt: skip
+    """Write a looping GIF of one wave (t, y, x), grey where `inside` (y, x) is false; all frames share one scale."""
+    scale = float(np.quantile(np.abs(field[:, inside]), 0.995))
+    pictures = np.where(inside[..., None], wave_colours(field, scale), np.uint8(225))
+    font, frames = ImageFont.load_default(13), []
+    for picture, time in zip(pictures, times, strict=True):
+        panel = _panel(picture)
+        frame = Image.new("RGB", (panel.width, panel.height + FOOT), "white")
+        frame.paste(panel, (0, 0))
+        ImageDraw.Draw(frame).text((2, panel.height + 4), f"t = {time:5.1f}", fill="black", font=font)
+        frames.append(frame.quantize(64, dither=Image.Dither.NONE))
+    content = io.BytesIO()
+    milliseconds = round(1000 / frames_per_second)
+    frames[0].save(
+        content, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False
+    )
+    write_atomic(path, content.getvalue())
+
+
 def _panel(picture: np.ndarray) -> Image.Image:
     height, width = picture.shape[:2]
     factor = PANEL / max(height, width)

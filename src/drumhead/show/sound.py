@@ -30,7 +30,24 @@ def tone(series: np.ndarray, dt: float) -> np.ndarray:
 
 def save_tone(path: Path, series: np.ndarray, dt: float) -> None:
     """Write `tone(series, dt)` as a 16-bit mono WAV."""
-    samples = np.rint(tone(series, dt) * 0.9 * 32767).astype("<i2")
+    _save(path, tone(series, dt))
+
+
+def save_ringing(path: Path, series: np.ndarray, dt: float, omega: float, hz: float = 110.0) -> None:
+    """Write a series (t,) itself, not its spectrum, as a WAV: sped up so that angular frequency `omega` sounds at `hz`.
+
+    For media that ring long enough to be heard as they are. The tone fades over its last half and is resampled
+    exactly, by its Fourier transform.
+    """
+    count = max(2, round(len(series) * dt * omega / (2 * np.pi * hz) * RATE_HZ))
+    sound = np.fft.irfft(np.fft.rfft(series), count) * (count / len(series))
+    phase = np.linspace(0, 1, count)
+    sound *= np.minimum(1, phase * 100) * np.cos(np.pi / 2 * np.clip(2 * phase - 1, 0, 1)) ** 2 * np.exp(-2 * phase)
+    _save(path, sound / max(np.abs(sound).max(), 1e-12))
+
+
+def _save(path: Path, sound: np.ndarray) -> None:
+    samples = np.rint(sound * 0.9 * 32767).astype("<i2")
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)

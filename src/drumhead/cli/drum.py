@@ -1,0 +1,106 @@
+"""`drumhead drum`: strike a drum of any shape and say what can be heard of its shape."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from drumhead.errors import DrumheadError
+
+if TYPE_CHECKING:
+    from drumhead.drum import Membrane
+
+LARGEST = 40_000  # pixels that move: the modes of more take minutes
+MODES_OF_PAIRS = 50
+
+
+def drum(
+    what: Annotated[str, tyro.conf.Positional] = "gww-1",
+    /,
+    *,
+    out: Path = Path("drum-out"),
+    size: float = 48,
+    modes: int = 50,
+    time: float = 6000,
+    sides: tuple[int, ...] = (8, 12, 16, 24, 32, 48),
+    area: bool = True,
+    shapes: bool = True,
+    pair: bool = True,
+    pictures: bool = True,
+) -> None:
+    """Strike a drum of any shape and say what can be heard of its shape.
+
+    Writes drum.json with all numbers, and of the drum: membrane.png, wave.png and wave.gif, spectrum.png (what one
+    pixel hears, with the modes as lines), sound.wav, modes.png, and weyl.png (area and perimeter heard by counting
+    modes, for it and every named shape). Then area.png (the area that each pixel of squares of many sizes hears) and
+    pair.png with gww-1.wav and gww-2.wav (two drums that no ear can tell apart, beside two that one can).
+
+    Args:
+        what: square, rectangle, disc, triangle, half-square, L, star, gww-1, gww-2, or an image whose bright pixels are
+            the drum.
+        out: directory for the results; it is made if it does not exist.
+        size: longer side of a named shape in pixels, from rim to rim; an image keeps its own pixels.
+        modes: how many modes to compute, at least 8; at most one a pixel.
+        time: how long to listen; a wave moves a pixel per unit, and a square of side L has a period of 1.41 L.
+        sides: sides of the squares whose area is heard, in pixels.
+        area: hear the area of squares; --no-area skips it.
+        shapes: hear area and perimeter of every named shape as well; --no-shapes only of the drum.
+        pair: compare the isospectral pair; --no-pair skips it.
+        pictures: write pictures, the movie and sounds; --no-pictures writes drum.json only.
+    """
+    from drumhead.drum import SHAPES, read, shape
+
+    membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
+    pixels = int(membrane.mask.sum())
+    if pixels > LARGEST:
+        raise DrumheadError(
+            f"{membrane.name} has {pixels} pixels that move; at most {LARGEST} are allowed: scale it down"
+        )
+    modes = min(modes, pixels)
+    if modes < 8 or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
+        raise DrumheadError(
+            f"modes={modes}, time={time}, sides={sides}: at least 8 modes (and so many pixels that move), "
+            "a time of 8 to 1e6 and sides of 3 to 200 are needed"
+        )
+    out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
+
+    from drumhead.cli import drum_parts as parts
+
+    target = out if pictures else None
+    work: dict[str, Callable[[], dict[str, Any]]] = {
+        "ring": lambda: parts.ring(membrane, modes, time, target),
+        "weyl": lambda: parts.weigh(membrane, size, shapes, target),
+    }
+    if area and sides:
+        work["area"] = lambda: parts.squares(sides, time, target)
+    if pair:
+        work["pair"] = lambda: parts.pair(MODES_OF_PAIRS, time, target)
+    results: dict[str, Any] = {"drum": parts.describe(membrane)}
+    _work(work, results)
+    parts.write(out, results)
+    parts.report(results)
+    print(f"{'pictures, the movie, sounds and ' if pictures else ''}drum.json are in {out}/")
+
+
+def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]) -> "Membrane":
+    if not Path(what).is_file():
+        raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(known)}")
+    return read(Path(what))
+
+
+def _work(work: dict[str, Callable[[], dict[str, Any]]], results: dict[str, Any]) -> None:
+    """Do each part and keep its numbers, with a bar in a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), transient=True) as bar:
+        task = bar.add_task("", total=len(work))
+        for name, part in work.items():
+            bar.update(task, description=name)
+            results[name] = part()
+            bar.advance(task)
+
+
+def run(arguments: list[str]) -> None:
+    """Parse and call."""
+    tyro.cli(drum, prog="drumhead drum", args=arguments)

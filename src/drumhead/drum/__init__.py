@@ -1,0 +1,43 @@
+"""Drums: membranes of any shape, how they ring, and what can be heard of their shape. NumPy and SciPy, no torch."""
+
+from drumhead.drum.area import Heard, Squares, area_heard, fundamental, spectrum, squares
+from drumhead.drum.lines import Lines, lines
+from drumhead.drum.membranes import Membrane, from_mask, read
+from drumhead.drum.modes import Modes, count_below, laplacian, modes, ringing, square_values
+from drumhead.drum.pairs import differences, gww, notched
+from drumhead.drum.shapes import SHAPES, polygon, shape
+from drumhead.drum.strike import innermost, lively, strike
+from drumhead.drum.weyl import Weyl, counted, lattice_count, weyl
+
+__all__ = [
+    "SHAPES",
+    "Heard",
+    "Lines",
+    "Membrane",
+    "Modes",
+    "Squares",
+    "Weyl",
+    "area_heard",
+    "count_below",
+    "counted",
+    "differences",
+    "from_mask",
+    "fundamental",
+    "gww",
+    "innermost",
+    "laplacian",
+    "lattice_count",
+    "lines",
+    "lively",
+    "modes",
+    "notched",
+    "polygon",
+    "read",
+    "ringing",
+    "shape",
+    "spectrum",
+    "square_values",
+    "squares",
+    "strike",
+    "weyl",
+]

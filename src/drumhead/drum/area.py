@@ -1,0 +1,146 @@
+"""The area of a square drum as each of its pixels hears it.
+
+The fundamental of a square of side L has omega_11 = sqrt(2) pi c / L, so its area is L^2 = 2 pi^2 c^2 / omega_11^2,
+whoever hears the fundamental: no pixel needs to see the rim. A pixel that listens for T time units knows omega_11 to
+half a bin, pi / T, and the area to
+
+    2 pi^2 c^2 / (omega + pi / T)^2  ..  2 pi^2 c^2 / (omega - pi / T)^2,
+
+about one part in the number of periods heard. On a grid with steps of dt the omega that rings is not quite that of
+the formula; `omega_of_drum` undoes both exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drumhead.drum.membranes import positive, whole
+from drumhead.drum.modes import ringing, square_values
+from drumhead.drum.strike import strike
+from drumhead.errors import DrumheadError
+
+FLOOR = 0.05  # a peak is heard when it is this loud beside the loudest; the window's side lobes are below 0.03
+BLOCK = 256  # pixels transformed at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What pixels know of the area; arrays of one number a pixel."""
+
+    omega: np.ndarray
+    """Angular frequency of the fundamental, the middle of its bin."""
+    area: np.ndarray
+    """Area that follows from it."""
+    low: np.ndarray
+    """Smallest area within the bin."""
+    high: np.ndarray
+    """Largest area within the bin; infinite if the bin reaches down to zero."""
+    plain: np.ndarray
+    """Area by the formula alone, without undoing the dispersion of the grid and the steps."""
+
+
+def spectrum(series: np.ndarray) -> np.ndarray:
+    """Return the magnitudes (t // 2 + 1, ...) of series (t, ...) under a Hann window, whose side lobes fall fast."""
+    window = np.hanning(len(series) + 1)[:-1].reshape(-1, *(1,) * (series.ndim - 1))
+    return np.abs(np.fft.rfft(series * window, axis=0))
+
+
+def fundamental(series: np.ndarray, dt: float) -> np.ndarray:
+    """Return the angular frequency of the lowest peak of each series, nan where there is none: the middle of a bin.
+
+    Args:
+        series: (t, ...).
+        dt: time between two entries.
+    """
+    flat = series.reshape(len(series), -1)
+    found = [_lowest_peak(spectrum(flat[:, i : i + BLOCK])) for i in range(0, flat.shape[1], BLOCK)]
+    bins = np.concatenate(found).reshape(series.shape[1:])
+    return 2 * np.pi * bins / (len(series) * positive("dt", dt))
+
+
+def _lowest_peak(loud: np.ndarray) -> np.ndarray:
+    inner = loud[1:-1]
+    peak = (inner >= loud[:-2]) & (inner > loud[2:]) & (inner > FLOOR * loud.max(0))
+    return np.where(peak.any(0), peak.argmax(0) + 1.0, np.nan)
+
+
+def omega_of_drum(omega: np.ndarray, step: float, c: float = 1.0) -> np.ndarray:
+    """Return sqrt(2) pi c / L of the square whose fundamental rings at `omega` on a grid with Euler steps.
+
+    sin(omega dt / 2) = (dt / 2) sqrt(Lambda) gives Lambda, and Lambda = 8 c^2 sin^2(pi / 2 L) gives L.
+    """
+    stiffness = (2 / step * np.sin(omega * step / 2)) ** 2
+    return np.sqrt(2) * c * 2 * np.arcsin(np.clip(np.sqrt(stiffness / 8) / c, -1, 1))
+
+
+def area_heard(series: np.ndarray, dt: float, *, c: float = 1.0, step: float | None = None) -> Heard:
+    """Return the area of a square drum that each series tells.
+
+    Args:
+        series: (t, ...): displacement at pixels that move.
+        dt: time between two entries.
+        c: speed of the waves in pixels per unit time.
+        step: the simulation's step, if it recorded every few steps only; `dt` by default.
+
+    Raises:
+        DrumheadError: fewer than 8 entries, or dt or c are not positive.
+    """
+    if len(series) < 8:
+        raise DrumheadError(f"series: got {len(series)} entries; at least 8 are needed to hear anything")
+    step = positive("dt", dt) if step is None else positive("step", step)
+    omega, half = fundamental(series, dt), np.pi / (len(series) * dt)
+    speed = positive("c", c)
+
+    def area(heard: np.ndarray) -> np.ndarray:
+        true = omega_of_drum(heard, step, speed)
+        with np.errstate(divide="ignore"):
+            return np.where(true > 0, 2 * np.pi**2 * speed**2 / np.maximum(true, 0) ** 2, np.inf)
+
+    return Heard(omega, area(omega), area(omega + half), area(omega - half), 2 * (np.pi * speed / omega) ** 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Squares:
+    """Area heard by every pixel of one square."""
+
+    side: int
+    """L from rim to rim."""
+    steps: int
+    """Steps simulated."""
+    dt: float
+    """Length of a step."""
+    omega: float
+    """Frequency at which the fundamental rings, in closed form."""
+    heard: Heard
+    """(L - 1, L - 1) each."""
+
+
+def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: float = 1.0,
+            done: Callable[[], None] = lambda: None) -> list[Squares]:  # fmt: skip
+    """Lift squares of many sizes, let go, and ask every pixel how large its drum is.
+
+    All are heard for the same time, so that the ear does not have to know the answer to choose it.
+
+    Args:
+        sides: L of each, from rim to rim, at least 3.
+        time: how long to listen, in units of 1 / c; a square of side L has a period of 1.41 L of them.
+        dt: step, in the same units: at most 0.707.
+        c: speed of the waves in pixels per unit time.
+        done: called after each square.
+
+    Example:
+        >>> (result,) = dh.drum.squares([10], time=2000)
+        >>> bool((result.heard.low <= 100).all() and (result.heard.high >= 100).all())
+        True
+    """
+    # Nothing rings faster than 2 / dt arcsin(sqrt(2) dt): so many steps may be left out without aliasing.
+    every = max(1, int(np.pi / (2 * np.arcsin(min(np.sqrt(2) * positive("dt", dt), 1.0))) + 1e-9))
+    steps = every * max(8, round(positive("time", time) / (every * dt)))
+    step, results = dt / positive("c", c), []
+    for side in sides:
+        omega = float(ringing(square_values(whole("side", side, 3), 1, c), step)[0])
+        series = strike(np.ones((side - 1, side - 1), bool), steps=steps, dt=step, c=c, every=every)
+        results.append(Squares(side, steps, step, omega, area_heard(series, every * step, c=c, step=step)))
+        done()
+    return results

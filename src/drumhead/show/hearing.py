@@ -1,0 +1,164 @@
+"""Pictures of what drums tell: areas of squares, counts of modes, and pairs side by side."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drumhead.show.drums import BLUE, CLAMPED, GREEN, ORANGE, RED, paint
+from drumhead.show.pictures import new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def save_areas(path: Path, sides: Sequence[int], heard: Sequence[np.ndarray], low: Sequence[np.ndarray],
+               high: Sequence[np.ndarray], plain: Sequence[np.ndarray]) -> None:  # fmt: skip
+    """Draw the area that every pixel of squares hears against the true one, and the error beside the bin.
+
+    Args:
+        path: PNG to write.
+        sides: L of each square.
+        heard: area at each of its pixels.
+        low: smallest area in the bin.
+        high: largest area in the bin.
+        plain: area by the formula alone.
+    """
+    page = new_figure(9, 3.8)
+    left, right = page.subplots(1, 2)
+    true = np.array(sides, float) ** 2
+    left.plot(true, true, color="0.6", linewidth=1, label="true = heard")
+    for i, (area, values) in enumerate(zip(true, heard, strict=True)):
+        flat = values.ravel()
+        left.plot(np.full(flat.size, area), flat, ".", color=BLUE, markersize=7, label="each pixel" * (not i))
+    left.set(xscale="log", yscale="log", xlabel="true area (pixels squared)", ylabel="area heard (pixels squared)")
+    right.axhline(0, color="0.6", linewidth=1)
+    band = [100 * (np.array([limit.ravel()[0] for limit in side]) / true - 1) for side in (low, high)]
+    middle = 100 * (np.array([values.ravel()[0] for values in heard]) / true - 1)
+    right.errorbar(sides, middle, yerr=[middle - band[0], band[1] - middle], fmt="none", ecolor=BLUE, elinewidth=1,
+                   capsize=3, label="the bin's uncertainty")  # fmt: skip
+    for i, (side, area, values, bare) in enumerate(zip(sides, true, heard, plain, strict=True)):
+        error = 100 * (np.unique(np.round(values, 9)) / area - 1)
+        right.plot([side] * len(error), error, "o", color=BLUE, markersize=5, label="every pixel" * (not i))
+        error = 100 * (np.unique(np.round(bare, 9)) / area - 1)
+        right.plot([side] * len(error), error, "x", color=ORANGE, markersize=6, markeredgewidth=1.6,
+                   label="the same, grid and steps ignored" * (not i))  # fmt: skip
+    right.set(xlabel="side of the square (pixels)", ylabel="error of the area (%)")
+    right.set_ylim(right.get_ylim()[0], right.get_ylim()[1] + 0.45 * np.ptp(right.get_ylim()))  # for the legend
+    for axis, place in ((left, "upper left"), (right, "upper right")):
+        axis.legend(frameon=False, fontsize=8.5, loc=place)
+        _plain(axis)
+    left.set_title("area of squares, heard at every pixel", fontsize=10.5)
+    right.set_title("error", fontsize=10.5)
+    page.tight_layout()
+    save_figure(page, path)
+
+
+def save_weyl(path: Path, values: np.ndarray, law: np.ndarray, plain: np.ndarray, name: str,
+              rows: Sequence[dict[str, Any]]) -> None:  # fmt: skip
+    """Draw the count of modes with Weyl's law, and what was heard of several drums.
+
+    Args:
+        path: PNG to write.
+        values: lambda of the modes (k,), ascending.
+        law: N by the grid's law with the drum's own area and perimeter, at each.
+        plain: N by the plain law with the same.
+        name: of the drum.
+        rows: for each drum `name`, and errors in % under `area_error`, `perimeter_error` and the same with
+            `_counted`.
+    """
+    page = new_figure(9.4, 1.8 + 0.34 * max(7, len(rows)))
+    left, right = page.subplots(1, 2, width_ratios=(1.1, 1))
+    left.step(values, np.arange(1, len(values) + 1), where="post", color=BLUE, linewidth=1.2, label="modes counted")
+    left.plot(values, law, color=ORANGE, linewidth=1.4, label="the grid's law, true area and rim")
+    left.plot(values, plain, "--", color="0.45", linewidth=1.2, label="Weyl's law, the same")
+    left.set(xlabel="λ (1 / pixel squared)", ylabel="modes below λ", xlim=(0, values[-1]), ylim=(0, None))
+    left.set_title(f"counting the modes of {name}", fontsize=10.5)
+    left.legend(frameon=False, fontsize=8.5, loc="upper left")
+    right.axvline(0, color="0.6", linewidth=1)
+    styles = (("area_error", "o", BLUE, "area"), ("perimeter_error", "s", ORANGE, "perimeter"))
+    for key, mark, colour, label in styles:
+        places = np.arange(len(rows))
+        right.plot([row[key] for row in rows], places, mark, color=colour, markersize=6, label=label)
+        right.plot([row[key + "_counted"] for row in rows], places, mark, color=colour, markersize=7,
+                   markerfacecolor="none", label=f"{label}, from counts alone")  # fmt: skip
+    right.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    right.set(xlabel="error of what was heard (%)", ylim=(len(rows) - 0.5, -0.5))
+    right.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
+    right.set_title("area and perimeter heard", fontsize=10.5)
+    for axis in (left, right):
+        _plain(axis)
+    page.tight_layout()
+    save_figure(page, path)
+
+
+def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequence[float], Sequence[float]],
+              turned: Mapping[str, tuple[Sequence[float], Sequence[float]]], control: float) -> None:  # fmt: skip
+    """Draw two pairs of drums, the isospectral one first, with their spectra, and how far the spectra differ.
+
+    Args:
+        path: PNG to write.
+        drums: four, two a pair, each with `name`, `inside` (y, x), `mode` (y, x) and `omega` (k,).
+        aligned: pixels a unit, and largest relative difference, for the pair on the lines of the grid.
+        turned: the same for the pair turned, by label.
+        control: largest relative difference of the second pair.
+    """
+    page = new_figure(10, 6.6)
+    grid = page.add_gridspec(2, 2, hspace=0.2, wspace=0.06, left=0.01, right=0.46, top=0.95, bottom=0.04)
+    right = page.add_gridspec(
+        3, 1, height_ratios=(1, 1, 1.7), hspace=0.75, left=0.56, right=0.985, top=0.93, bottom=0.09
+    )
+    for row in range(2):
+        pair = drums[2 * row : 2 * row + 2]
+        for column, drum in enumerate(pair):
+            axis = page.add_subplot(grid[row, column])
+            axis.spines[:].set_visible(False)
+            paint(axis, drum["mode"], drum["inside"], title=f"{drum['name']}, its fifth mode")
+    titles = ("the isospectral pair: the same pitches", "same area, perimeter and corners: other pitches")
+    for row, title in enumerate(titles):
+        axis = page.add_subplot(right[row])
+        pair = drums[2 * row : 2 * row + 2]
+        for drum, low, colour in zip(pair, (1.05, 0.0), (BLUE, ORANGE), strict=True):
+            axis.vlines(drum["omega"][:30], low, low + 0.95, color=colour, linewidth=1.2)
+        axis.set_yticks([1.5, 0.5], [drum["name"] for drum in pair], fontsize=8.5)
+        axis.set_title(title, fontsize=9.5)
+        axis.set_xlabel("angular frequency of the lowest 30 modes", fontsize=8.5)
+        axis.tick_params(labelsize=8.5, left=False)
+        axis.spines[["top", "right", "left"]].set_visible(False)
+    _differences(page.add_subplot(right[2]), aligned, turned, control)
+    save_figure(page, path)
+
+
+def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],
+                 turned: Mapping[str, tuple[Sequence[float], Sequence[float]]], control: float) -> None:  # fmt: skip
+    axis.axhline(control, color=RED, linewidth=1.2, linestyle="--", label="the two Ls")
+    for (label, (units, largest)), mark in zip(turned.items(), "os^v", strict=False):
+        axis.plot(units, largest, mark + "-", color=ORANGE, markersize=5, linewidth=1, label=label)
+    axis.plot(*aligned, "D-", color=GREEN, markersize=5, linewidth=1, label="isospectral, on the grid's lines")
+    ticks = sorted({*aligned[0], *(unit for units, _ in turned.values() for unit in units)})
+    axis.set(xscale="log", yscale="log", ylim=(1e-16, 40))
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.set_xticks([], minor=True)
+    axis.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1])
+    axis.set_xlabel("resolution (pixels along the side of a half-square)", fontsize=8.5)
+    axis.set_title("largest relative difference of the lowest modes", fontsize=9.5)
+    axis.legend(frameon=False, fontsize=8.5, loc="center right", bbox_to_anchor=(1, 0.42))
+    _plain(axis)
+
+
+def _plain(axis: "Axes") -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8.5)
+
+
+def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
+    """Draw the pixels that move in white and the clamped ones in grey."""
+    page = new_figure(3.4, 3.6 * min(1.6, max(0.5, inside.shape[0] / inside.shape[1])) + 0.4)
+    axis = page.subplots()
+    axis.imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
+    axis.set_title(title, fontsize=10)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    page.tight_layout()
+    save_figure(page, path)
