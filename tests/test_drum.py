@@ -221,6 +221,7 @@ def test_the_plain_formula_is_off_by_the_dispersion_of_grid_and_steps():
 def test_the_time_of_the_segmentation_networks_tells_no_area():
     heard = drum.area_heard(drum.strike(np.ones((20, 20), bool), steps=100, dt=0.1), 0.1)
     assert not (np.abs(heard.area / 441 - 1) < 0.5).any()
+    assert np.isnan(heard.area).sum() == 136
 
 
 # Weyl
@@ -412,7 +413,9 @@ def test_the_verb_writes_everything(tmp_path, capsys, monkeypatch):
     results = json.loads((tmp_path / "drum.json").read_text())
     assert results["drum"]["area"] == 108
     assert [row["inside_bin"] for row in results["area"]["squares"]] == [True, True]
-    assert len(results["weyl"]["shapes"]) == len(drum.SHAPES)
+    heard = {row["name"] for row in results["weyl"]["shapes"]}
+    assert {"L", "square", "star"} <= heard
+    assert "gww-1" not in heard  # too few pixels at this size
     assert max(results["pair"]["aligned"]) < 1e-12
     printed = capsys.readouterr().out
     assert "gww-1 and gww-2" in printed
@@ -430,6 +433,14 @@ def test_the_verb_takes_an_image_in_pieces_and_can_be_brief(tmp_path, capsys):
               "--no-pictures", "--time", "300"])  # fmt: skip
     assert [path.name for path in out.iterdir()] == ["drum.json"]
     assert "in 2 pieces" in capsys.readouterr().out
+
+
+def test_the_verb_says_so_when_nothing_was_heard(tmp_path):
+    cli.main(
+        ["drum", "square", "--size", "16", "--time", "8", "--sides", "9", "40", "--out", str(tmp_path), "--no-pair"]
+    )
+    squares = json.loads((tmp_path / "drum.json").read_text())["area"]["squares"]
+    assert squares[1]["heard_least"] is None
 
 
 @pytest.mark.parametrize(

@@ -178,8 +178,16 @@ def pair(count: int, time: float, out: Path | None) -> dict[str, Any]:
 
 
 def write(out: Path, results: dict[str, Any]) -> None:
-    """Write drum.json."""
-    write_atomic(out / "drum.json", json.dumps(results, indent=1) + "\n")
+    """Write drum.json; what is not a finite number, because nothing was heard, becomes null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(item) for item in value]
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    write_atomic(out / "drum.json", json.dumps(finite(results), indent=1, allow_nan=False) + "\n")
 
 
 def report(results: dict[str, Any]) -> None:

@@ -84,8 +84,8 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
         values = np.sort(np.asarray(values, float)) / square
     if len(values) < 8 or values[-1] >= 4:
         raise DrumheadError(
-            f"{len(values)} modes with lambda up to {max(values, default=0):.3g}: at least 8, and all below 4, are needed; "
-            "take a larger drum or a different count"
+            f"{len(values)} modes with lambda up to {max(values, default=0):.3g}: at least 8, and all below 4, are "
+            "needed; take a larger drum or a different count"
         )
     area, rim = lattice_count(values)
     smooth = (values / (4 * np.pi), np.sqrt(values) / (4 * np.pi))
