@@ -105,7 +105,7 @@ def test_two_pieces_have_the_modes_of_both(one, other):
 @QUICK
 def test_all_modes_lie_between_zero_and_eight_and_are_counted(mask):
     values = lowest(mask, int(mask.sum()))
-    assert 0 < values[0]
+    assert values[0] > 0
     assert values[-1] < 8
     assert values.sum() == pytest.approx(4 * mask.sum())
     assert drum.count_below(mask, 0.0) == 0
@@ -221,6 +221,7 @@ def test_the_plain_formula_is_off_by_the_dispersion_of_grid_and_steps():
 def test_the_time_of_the_segmentation_networks_tells_no_area():
     heard = drum.area_heard(drum.strike(np.ones((20, 20), bool), steps=100, dt=0.1), 0.1)
     assert not (np.abs(heard.area / 441 - 1) < 0.5).any()
+    assert np.isnan(heard.area).sum() == 136
 
 
 # Weyl
@@ -319,7 +320,7 @@ def test_two_drums_with_the_same_law_can_be_told_apart():
     for quantity in ("area", "perimeter", "constant"):
         assert getattr(first, quantity) == pytest.approx(getattr(second, quantity))
     assert first.mask.sum() == second.mask.sum()
-    assert drum.weyl(first).smoothed[:2] == pytest.approx(drum.weyl(second).smoothed[:2], rel=0.01)
+    assert drum.weyl(first).smoothed[:2] == pytest.approx(drum.weyl(second).smoothed[:2], rel=0.025)
     assert drum.differences(first, second, 20).max() > 0.1
 
 
@@ -334,7 +335,7 @@ def test_a_polygon_may_be_listed_either_way_round_and_lies_on_the_grid():
     assert one.constant == pytest.approx(0.25)
     assert other.constant == pytest.approx(0.25)
     assert drum.shape("L", 20).constant == pytest.approx(5 / 16 - 5 / 144)
-    assert drum.shape("disc", 20).constant == pytest.approx(1 / 6, rel=0.001)
+    assert drum.shape("disc", 20).constant == pytest.approx(1 / 6, rel=0.005)
 
 
 SQUARE = np.ones((4, 4), bool)
@@ -366,8 +367,9 @@ SQUARE = np.ones((4, 4), bool)
         (lambda: drum.ringing(np.array([7.0]), 2.0), "stable limit"),
         (lambda: drum.squares([2]), "side=2"),
         (lambda: drum.area_heard(np.zeros((3, 2)), 0.1), "at least 8"),
-        (lambda: drum.weyl(SQUARE, count=5), "at least 8 below 4"),
-        (lambda: drum.weyl(SQUARE, count=16), "at least 8 below 4"),
+        (lambda: drum.weyl(SQUARE, count=5), "at least 8, and all below 4"),
+        (lambda: drum.weyl(SQUARE, count=16), "at least 8, and all below 4"),
+        (lambda: drum.weyl(np.ones((2, 3), bool)), "take a larger drum"),
         (lambda: drum.gww(1), "unit=1"),
     ],
 )  # fmt: skip
@@ -399,7 +401,8 @@ def test_drums_need_no_torch():
 # The verb
 
 
-def test_the_verb_writes_everything(tmp_path, capsys):
+def test_the_verb_writes_everything(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("drumhead.cli.drum_parts.UNITS", (4, 5))
     cli.main(
         ["drum", "L", "--size", "12", "--modes", "12", "--time", "400", "--sides", "5", "7", "--out", str(tmp_path)]
     )
@@ -410,7 +413,9 @@ def test_the_verb_writes_everything(tmp_path, capsys):
     results = json.loads((tmp_path / "drum.json").read_text())
     assert results["drum"]["area"] == 108
     assert [row["inside_bin"] for row in results["area"]["squares"]] == [True, True]
-    assert len(results["weyl"]["shapes"]) == len(drum.SHAPES)
+    heard = {row["name"] for row in results["weyl"]["shapes"]}
+    assert {"L", "square", "star"} <= heard
+    assert "gww-1" not in heard  # too few pixels at this size
     assert max(results["pair"]["aligned"]) < 1e-12
     printed = capsys.readouterr().out
     assert "gww-1 and gww-2" in printed
@@ -428,6 +433,14 @@ def test_the_verb_takes_an_image_in_pieces_and_can_be_brief(tmp_path, capsys):
               "--no-pictures", "--time", "300"])  # fmt: skip
     assert [path.name for path in out.iterdir()] == ["drum.json"]
     assert "in 2 pieces" in capsys.readouterr().out
+
+
+def test_the_verb_says_so_when_nothing_was_heard(tmp_path):
+    cli.main(
+        ["drum", "square", "--size", "16", "--time", "8", "--sides", "9", "40", "--out", str(tmp_path), "--no-pair"]
+    )
+    squares = json.loads((tmp_path / "drum.json").read_text())["area"]["squares"]
+    assert squares[1]["heard_least"] is None
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from drumhead.show import drums, hearing, movies, sound
 DT = 0.5  # step at speed 1; 0.707 is the limit
 UNITS = (4, 8, 16, 32)  # resolutions of the isospectral pair
 TURNS = (20, 33)  # degrees by which it is turned off the grid
+SMALLEST = 40  # pixels of a drum whose modes can be counted
 CONTROL = 4  # pixels a unit of the pair that can be told apart
 SEGMENTATION = (100, 0.1)  # steps of the paper's segmentation networks
 
@@ -90,6 +91,7 @@ def _draw(out: Path, membrane: Membrane, found: drum.Modes, omega: np.ndarray, s
 def weigh(membrane: Membrane, size: float, every_shape: bool, out: Path | None) -> dict[str, Any]:
     """Hear area and perimeter by counting modes, of this drum and of the named ones."""
     others = [drum.shape(name, size) for name in drum.SHAPES if every_shape and name != membrane.name]
+    others = [other for other in others if other.mask.sum() >= SMALLEST]
     rows, heard = [], drum.weyl(membrane)
     for other, result in [(membrane, heard), *((other, drum.weyl(other)) for other in others)]:
         row: dict[str, Any] = {
@@ -176,8 +178,16 @@ def pair(count: int, time: float, out: Path | None) -> dict[str, Any]:
 
 
 def write(out: Path, results: dict[str, Any]) -> None:
-    """Write drum.json."""
-    write_atomic(out / "drum.json", json.dumps(results, indent=1) + "\n")
+    """Write drum.json; what is not a finite number, because nothing was heard, becomes null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(item) for item in value]
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    write_atomic(out / "drum.json", json.dumps(finite(results), indent=1, allow_nan=False) + "\n")
 
 
 def report(results: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ BLOCK = 256  # pixels transformed at a time
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """What pixels know of the area; arrays of one number a pixel."""
+    """What pixels know of the area; arrays of one number a pixel, nan where no peak was heard."""
 
     omega: np.ndarray
     """Angular frequency of the fundamental, the middle of its bin."""
@@ -95,7 +95,7 @@ def area_heard(series: np.ndarray, dt: float, *, c: float = 1.0, step: float | N
     def area(heard: np.ndarray) -> np.ndarray:
         true = omega_of_drum(heard, step, speed)
         with np.errstate(divide="ignore"):
-            return np.where(true > 0, 2 * np.pi**2 * speed**2 / np.maximum(true, 0) ** 2, np.inf)
+            return 2 * np.pi**2 * speed**2 / np.maximum(true, 0) ** 2
 
     return Heard(omega, area(omega), area(omega + half), area(omega - half), 2 * (np.pi * speed / omega) ** 2)
 

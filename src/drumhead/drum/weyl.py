@@ -59,7 +59,8 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
 
     Args:
         drum: a membrane or bool (y, x).
-        count: modes to use; by default those below lambda = 1, about a twelfth of the pixels, but 8 to 400.
+        count: modes to use; by default those below lambda = 1, about a twelfth of the pixels, but 30 to 400 if there
+            are so many below 4.
         c: speed of the waves in pixels per unit time.
         values: Lambda of the lowest modes, if they are known already.
 
@@ -67,21 +68,24 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
         DrumheadError: fewer than 8 modes, or modes so high (lambda >= 4) that the grid has no count for them.
 
     Example:
-        >>> heard = dh.drum.weyl(dh.drum.shape("L", 24))
-        >>> bool(abs(heard.smoothed[0] / 432 - 1) < 0.01)
+        >>> heard = dh.drum.weyl(dh.drum.shape("L", 36))
+        >>> bool(abs(heard.smoothed[0] / 972 - 1) < 0.01)
         True
     """
     mask, square = as_mask(drum), positive("c", c) ** 2
     if values is None:
         pixels = int(mask.sum())
-        count = min(MOST, max(8, round(pixels * TOP / (4 * np.pi)))) if count is None else count
-        values = lowest(mask, min(count, pixels) if pixels >= 8 else count)
+        known = count is not None
+        if count is None:
+            count = min(pixels, MOST, max(30, round(pixels * TOP / (4 * np.pi))))
+        values = lowest(mask, count)
+        values = values if known else values[values < 3.9]
     else:
         values = np.sort(np.asarray(values, float)) / square
     if len(values) < 8 or values[-1] >= 4:
         raise DrumheadError(
-            f"{len(values)} modes up to lambda = {values[-1]:.3g}: at least 8 below 4 are needed; "
-            "take a larger drum or a different count"
+            f"{len(values)} modes with lambda up to {max(values, default=0):.3g}: at least 8, and all below 4, are "
+            "needed; take a larger drum or a different count"
         )
     area, rim = lattice_count(values)
     smooth = (values / (4 * np.pi), np.sqrt(values) / (4 * np.pi))
