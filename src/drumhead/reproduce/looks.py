@@ -32,6 +32,12 @@ class _Network:
     waves: np.ndarray | None
     """Of the first image, (t, c, y, x); None for a network without a time loop, or when they are not finite."""
 
+    @property
+    def series(self) -> np.ndarray:
+        """The waves of a network that has some."""
+        assert self.waves is not None
+        return self.waves
+
 
 def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
     """Write the pictures that need weights.
@@ -97,8 +103,8 @@ def _look(lines: Sequence[Line], images: np.ndarray) -> tuple[list[_Network], li
 def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: list[str], out: Path) -> list[Picture]:
     pictures, strips, maps = [], [], {}
     for network in waving:
-        channel = int(network.waves.std(0).mean((1, 2)).argmax())
-        states = network.waves[:, channel]
+        channel = int(network.series.std(0).mean((1, 2)).argmax())
+        states = network.series[:, channel]
         weights = _time_map(network.model)
         outputs = None if weights is None else np.tensordot(weights, states, 1)
         if weights is not None:
@@ -110,7 +116,7 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
         "learned time map, grey, each on its own scale: the paper's Figure 5 for every network with a time loop."
     )
     pictures.append(Picture("states.png", text))
-    networks.save_spectra(out / "spectra.png", image, mask, {n.name: n.waves for n in waving}, names)
+    networks.save_spectra(out / "spectra.png", image, mask, {n.name: n.series for n in waving}, names)
     text = (
         "Magnitude of the Fourier transform over time at each pixel, root mean square over channels, and its mean "
         "inside each true class. A network that separates classes by frequency has lines that part."
@@ -129,9 +135,9 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
 
 
 def _movie(network: _Network, image: np.ndarray, out: Path) -> Picture:
-    every = -(-len(network.waves) // FRAMES)
+    every = -(-len(network.series) // FRAMES)
     dt = network.model.config.dt * every if isinstance(network.model, NeuralWaveMachine) else 0.0
-    waves, file = network.waves[every - 1 :: every], f"waves-{network.name}.gif"
+    waves, file = network.series[every - 1 :: every], f"waves-{network.name}.gif"
     movies.save_waves(out / file, image, waves, network.labels[0], network.model.config.classes, dt, every=every)
     return Picture(file, f"Waves of `{network.name}`.")
 

@@ -111,9 +111,11 @@ def background_accuracy(task: str) -> float | None:
 def _parse(line: str) -> tuple[str, Published]:
     name, seeds, parameters, *numbers = line.split()
     values = [None if number == "-" else float(number) for number in numbers]
-    scores = [Score(values[i] or 0.0, values[i + 1]) for i in (0, 2, 4)]
+    accuracy, foreground, iou = (Score(values[i] or 0.0, values[i + 1]) for i in (0, 2, 4))
     extremes = (values[6] or 0.0, values[7] or 0.0, values[8] or 0.0)
-    return name, Published(int(seeds), int(parameters), *scores, extremes, values[9], int(numbers[10]))
+    return name, Published(
+        int(seeds), int(parameters), accuracy, foreground, iou, extremes, values[9], int(numbers[10])
+    )
 
 
 PUBLISHED = {task: dict(map(_parse, text.strip().splitlines())) for task, text in _TABLES.items()}

@@ -263,7 +263,8 @@ def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Pat
             pass  # damaged: measure again
     result, arrays = measured(subject, images, settings)
     content = io.BytesIO()
-    np.savez_compressed(content, result=np.array(json.dumps(result)), **arrays)
+    saved: dict[str, Any] = {"result": np.array(json.dumps(result)), **arrays}
+    np.savez_compressed(content, **saved)
     write_atomic(path, content.getvalue())
     return result, arrays
 
