@@ -228,15 +228,17 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     models = ["cnn-2", "tetrominoes", "lstm-last", str(run)]
     receptive_field(models, out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     for name in ("receptive-field.png", "radius.png", "greens.png"):
-        assert Image.open(out / name).width > 500
+        with Image.open(out / name) as picture:
+            assert picture.width > 500
         assert (out / name).stat().st_size < 200_000
     whole = json.loads((out / "receptive-field.json").read_text())
     names = ["cnn-2 (initial)", "nwm-fast (shipped)", "lstm-last (initial)", "nwm-fast (cpu)"]
     assert [model["name"] for model in whole["models"]] == names
     assert max(whole["free_medium"]["difference"].values()) < 1e-10
-    rows = list(csv.DictReader((out / "receptive-field.csv").open()))
+    rows = list(csv.DictReader((out / "receptive-field.csv").read_text().splitlines()))
     assert {row["model"] for row in rows} == set(names)
-    assert all(float(row["r50"]) <= float(row["r95"]) <= 2**0.5 * float(row["bound"]) for row in rows)
+    for row in rows:  # a corner of the box; with stride 2 it reaches a pixel further on one side
+        assert float(row["r50"]) <= float(row["r95"]) <= 2**0.5 * (float(row["bound"]) + 1), row
     text = (out / "receptive-field.md").read_text()
     assert all(f"| {name} |" in text for name in names)
 

@@ -269,7 +269,9 @@ def _save(figure: "Figure", path: Path) -> None:
 
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    with Image.open(drawn) as picture:
+        plain = picture.convert("RGB")
+    plain.quantize(256, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
     write_atomic(path, packed.getvalue())
 
 
