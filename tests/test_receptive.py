@@ -98,8 +98,8 @@ def test_the_map_is_the_jacobian_times_the_mean_of_a_normal_variable():
     images = torch.rand(1, 3, 16, 16)
     jacobian = torch.autograd.functional.jacobian(lambda x: model.waves(x)[0, -1, :, 8, 8], images)
     expected = (2 / torch.pi) ** 0.5 * jacobian.square().sum(0).sqrt().sum((0, 1))
-    m = receptive.field(model, images, "state", cotangents=4000)
-    assert np.abs(m - expected.numpy()).max() < 0.05 * expected.max()
+    m = receptive.field(model, images, "state", cotangents=1000)
+    assert np.abs(m - expected.numpy()).max() < 0.1 * expected.max()
 
 
 def test_measured_radii_of_known_maps():
@@ -128,9 +128,9 @@ def test_growth_finds_the_exponent(power):
 
 
 def test_waves_carry_the_receptive_field_outward():
-    model = network("nwm-linear")
-    images = receptive.canvas(*dh.tasks.get("tetrominoes").arrays("test"), 64, 3)
-    sizes = [receptive.measure(receptive.field(model, images, "state", t, 2)) for t in (0, 20, 50, 100)]
+    model = dh.build("tetrominoes/nwm-linear")
+    images = torch.rand(2, 3, 64, 64)
+    sizes = [receptive.measure(receptive.field(model, images, "state", t, 2)) for t in (0, 30, 100)]
     assert all(near.rms < far.rms for near, far in pairwise(sizes))
     assert sizes[-1].most > sizes[0].most + 5
 
@@ -183,14 +183,15 @@ def test_speeds_of_kernels_that_mix_push_outward_or_carry_nothing():
     assert greens.speeds(torch.zeros(2, 1, 1, 1), 0.1) == greens.Speeds(0, 0, 0)
 
 
-def test_damping_gives_no_false_front_and_tanh_slows():
+def test_a_medium_that_amplifies_has_no_front_but_contours():
     loudness = np.exp(np.arange(20)[:, None] / 5) * np.exp(-np.arange(12))
     assert greens.front(loudness, 0.1) is None, "every ring is still rising"
     assert greens.front(loudness, 0.1, level=1e-3) is not None
     model = network("nwm-fast").eval()
     image = torch.rand(3, 64, 64)
-    linear, tanh = (greens.impulse(model, image, 12, kind).abs().sum() for kind in ("linear", "tanh"))
-    assert tanh < linear
+    linear, tanh = (greens.impulse(model, image, 12, kind, amplitude=1e-6) for kind in ("linear", "tanh"))
+    torch.testing.assert_close(linear, tanh, rtol=1e-6, atol=1e-16)
+    assert not torch.allclose(greens.impulse(model, image, 12, "tanh"), 1e6 * tanh, rtol=0.1), "1 is not small"
     assert 0 <= greens.amplifying(model, image[None]) <= 1
     assert greens.amplifying(network("nwm-linear"), image[None]) is None
 
@@ -221,22 +222,27 @@ def test_wrong_readings_are_refused():
         reach.reach(ModelConfig(), 3, -1)
 
 
-def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch):
+def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch, rng):
+    few = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8), rng.integers(0, 6, (3, 32, 32), dtype=np.uint8)
+    task = replace(dh.tasks.get("tetrominoes"), make=lambda split: few)  # drawing all 12,000 images takes a while
+    monkeypatch.setattr(dh.tasks, "get", lambda name: task)
     run = tmp_path / "runs" / "cpu" / "tetrominoes" / "nwm-fast" / "seed-0"
     dh.save(dh.build("tetrominoes/nwm-fast"), run / "weights.safetensors")
     said, out = [], tmp_path / "out"
     models = ["cnn-2", "tetrominoes", "lstm-last", str(run)]
     receptive_field(models, out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     for name in ("receptive-field.png", "radius.png", "greens.png"):
-        assert Image.open(out / name).width > 500
+        with Image.open(out / name) as picture:
+            assert picture.width > 500
         assert (out / name).stat().st_size < 200_000
     whole = json.loads((out / "receptive-field.json").read_text())
     names = ["cnn-2 (initial)", "nwm-fast (shipped)", "lstm-last (initial)", "nwm-fast (cpu)"]
     assert [model["name"] for model in whole["models"]] == names
     assert max(whole["free_medium"]["difference"].values()) < 1e-10
-    rows = list(csv.DictReader((out / "receptive-field.csv").open()))
+    rows = list(csv.DictReader((out / "receptive-field.csv").read_text().splitlines()))
     assert {row["model"] for row in rows} == set(names)
-    assert all(float(row["r50"]) <= float(row["r95"]) <= 2**0.5 * float(row["bound"]) for row in rows)
+    wrong = [row for row in rows if not float(row["r50"]) <= float(row["r95"]) <= 1.4143 * float(row["bound"])]
+    assert not wrong
     text = (out / "receptive-field.md").read_text()
     assert all(f"| {name} |" in text for name in names)
 

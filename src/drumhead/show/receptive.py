@@ -14,6 +14,7 @@ from drumhead.show.palette import class_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 LOWEST, HIGHEST = 1e-6, 1e-1  # of the sum of a map, in one pixel
@@ -67,8 +68,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
             height, width = panel.values.shape
             extent = (-(width // 2) - 0.5, width - width // 2 - 0.5, height - height // 2 - 0.5, -(height // 2) - 0.5)
             shares = np.maximum(panel.values / panel.values.sum(), LOWEST / 10)
-            drawn = axis.imshow(shares, cmap="magma", norm=norm, extent=extent, interpolation="nearest")
-            drawn.cmap.set_under("black")
+            drawn = axis.imshow(shares, cmap=_colours(), norm=norm, extent=extent, interpolation="nearest")
             axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             if panel.cone:
                 axis.add_patch(Circle((0, 0), panel.cone, fill=False, color="#56b4e9", linewidth=1.1))
@@ -219,10 +219,9 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         end = count * response.dt
         shares = np.maximum(response.loudness / response.loudness.max(), 1e-12)
         drawn = axis.imshow(
-            shares, cmap="magma", norm=LogNorm(1e-6, 1), aspect="auto", origin="lower", interpolation="nearest",
+            shares, cmap=_colours(), norm=LogNorm(1e-6, 1), aspect="auto", origin="lower", interpolation="nearest",
             extent=(-0.5, far - 0.5, response.dt / 2, end + response.dt / 2),
         )  # fmt: skip
-        drawn.cmap.set_under("black")
         axis.plot([0, response.predicted * end], [0, end], color="#56b4e9", linewidth=1.6,
                   label=f"light cone: {response.predicted:.2f}")  # fmt: skip
         if response.measured is not None and response.arrival is not None:
@@ -245,6 +244,12 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
     figure.text(0.5, 0.04 / height, "loudness of the response, of its largest; speeds in cells per unit of model time",
                 ha="center", va="bottom", fontsize=8.5)  # fmt: skip
     _save(figure, path)
+
+
+def _colours() -> "Colormap":
+    import matplotlib
+
+    return matplotlib.colormaps["magma"].with_extremes(under="black")
 
 
 def _plain(axis: "Axes", longest: int) -> None:
