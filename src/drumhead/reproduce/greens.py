@@ -97,7 +97,7 @@ def amplifying(model: NeuralWaveMachine, images: Tensor) -> float | None:
 
 
 def _symbol_of_channels(w: np.ndarray, k: np.ndarray) -> np.ndarray:
-    return np.stack([_symbol(channel[None], k)[..., 0, 0].real for channel in w], -1)
+    return np.stack([np.real(_symbol(channel[None], k)[..., 0, 0]) for channel in w], -1)
 
 
 def _symbol(w: np.ndarray, k: np.ndarray) -> np.ndarray:
