@@ -98,8 +98,8 @@ def test_the_map_is_the_jacobian_times_the_mean_of_a_normal_variable():
     images = torch.rand(1, 3, 16, 16)
     jacobian = torch.autograd.functional.jacobian(lambda x: model.waves(x)[0, -1, :, 8, 8], images)
     expected = (2 / torch.pi) ** 0.5 * jacobian.square().sum(0).sqrt().sum((0, 1))
-    m = receptive.field(model, images, "state", cotangents=4000)
-    assert np.abs(m - expected.numpy()).max() < 0.05 * expected.max()
+    m = receptive.field(model, images, "state", cotangents=1000)
+    assert np.abs(m - expected.numpy()).max() < 0.1 * expected.max()
 
 
 def test_measured_radii_of_known_maps():
@@ -221,7 +221,10 @@ def test_wrong_readings_are_refused():
         reach.reach(ModelConfig(), 3, -1)
 
 
-def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch):
+def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch, rng):
+    few = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8), rng.integers(0, 6, (3, 32, 32), dtype=np.uint8)
+    task = replace(dh.tasks.get("tetrominoes"), make=lambda split: few)  # drawing all 12,000 images takes a while
+    monkeypatch.setattr(dh.tasks, "get", lambda name: task)
     run = tmp_path / "runs" / "cpu" / "tetrominoes" / "nwm-fast" / "seed-0"
     dh.save(dh.build("tetrominoes/nwm-fast"), run / "weights.safetensors")
     said, out = [], tmp_path / "out"

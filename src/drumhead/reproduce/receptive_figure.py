@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,7 +99,8 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
     show.save_maps(out / "receptive-field.png", _maps(results, arrays, settings), min(48, settings.side // 2 - 1))
     show.save_radius(out / "radius.png", [_curve(result) for result in results], settings.side)
     show.save_greens(out / "greens.png", _responses(results, arrays, free, waves))
-    whole = {"settings": asdict(settings), "free_medium": free, "models": results, "environment": environment()}
+    whole = {"settings": asdict(settings), "free_medium": free, "models": results}
+    whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     write_atomic(out / "receptive-field.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
     write_atomic(out / "receptive-field.csv", _table(results))
     write_atomic(out / "receptive-field.md", report(whole))

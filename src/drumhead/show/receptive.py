@@ -246,6 +246,12 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
     _save(figure, path)
 
 
+def _colours() -> "Colormap":
+    import matplotlib
+
+    return matplotlib.colormaps["magma"].with_extremes(under="black")
+
+
 def _plain(axis: "Axes", longest: int) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
