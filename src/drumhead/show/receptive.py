@@ -68,7 +68,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
             height, width = panel.values.shape
             extent = (-(width // 2) - 0.5, width - width // 2 - 0.5, height - height // 2 - 0.5, -(height // 2) - 0.5)
             shares = np.maximum(panel.values / panel.values.sum(), LOWEST / 10)
-            drawn = axis.imshow(shares, cmap=_dark(), norm=norm, extent=extent, interpolation="nearest")
+            drawn = axis.imshow(shares, cmap=_colours(), norm=norm, extent=extent, interpolation="nearest")
             axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             if panel.cone:
                 axis.add_patch(Circle((0, 0), panel.cone, fill=False, color="#56b4e9", linewidth=1.1))
@@ -219,7 +219,7 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         end = count * response.dt
         shares = np.maximum(response.loudness / response.loudness.max(), 1e-12)
         drawn = axis.imshow(
-            shares, cmap=_dark(), norm=LogNorm(1e-6, 1), aspect="auto", origin="lower", interpolation="nearest",
+            shares, cmap=_colours(), norm=LogNorm(1e-6, 1), aspect="auto", origin="lower", interpolation="nearest",
             extent=(-0.5, far - 0.5, response.dt / 2, end + response.dt / 2),
         )  # fmt: skip
         axis.plot([0, response.predicted * end], [0, end], color="#56b4e9", linewidth=1.6,
@@ -279,10 +279,3 @@ def _save(figure: "Figure", path: Path) -> None:
         plain = picture.convert("RGB")
     plain.quantize(256, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
     write_atomic(path, packed.getvalue())
-
-
-def _dark() -> "Colormap":
-    """Return the colours of all maps here, black for what is below the scale."""
-    from matplotlib import colormaps
-
-    return colormaps["magma"].with_extremes(under="black")
