@@ -1,5 +1,6 @@
 """`drumhead reproduce`: repeat the paper's experiments and set its numbers beside ours."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
             done.table.columns[i].replace("foreground", "fg"), justify="right" if i else "left", no_wrap=True
         )
     for row in done.table.rows:
-        grid.add_row(*(row[i] for i in keep))
+        grid.add_row(*(re.sub(r"(\.\d{3})\d\b", r"\1", row[i]) for i in keep))  # four digits are in the files
     console.print(grid)
     for note in done.notes:
         print(f"missing: {note}")
