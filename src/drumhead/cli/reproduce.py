@@ -95,11 +95,16 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
             done.table.columns[i].replace("foreground", "fg"), justify="right" if i else "left", no_wrap=True
         )
     for row in done.table.rows:
-        grid.add_row(*(re.sub(r"(\.\d{3})\d\b", r"\1", row[i]) for i in keep))  # four digits are in the files
+        grid.add_row(*(_rounded(row[i]) for i in keep))
     console.print(grid)
     for note in done.notes:
         print(f"missing: {note}")
     print(f"written: {out / 'report.html'}, report.md, results.csv, summary.csv and pictures")
+
+
+def _rounded(cell: str) -> str:
+    """Return a cell with three digits after the point; the files have four."""
+    return re.sub(r"\d+\.\d{4}\b", lambda number: f"{float(number[0]):.3f}", cell)
 
 
 def _list(flags: Flags) -> None:
