@@ -128,7 +128,7 @@ def test_passes_are_those_of_the_trainings():
 
 def test_costs_add_up():
     todo = cells(get_table("tetrominoes"), BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
-    assert cost(todo).hours == pytest.approx(3 * (4 + 25) * 80_000 / 3.6e6)
+    assert cost(todo).hours == pytest.approx(3 * (16 + 51) * 80_000 / 3.6e6)
     assert cost(cells(get_table("tetrominoes"), PAPER, 1, ["gru-*"])).hours == 0
     assert str(cost(cells(get_table("tetrominoes"), PAPER, 1, ["cnn-[248]"]))).startswith("over ")
 

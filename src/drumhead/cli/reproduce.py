@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, choose
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINE, cost, passes
 from drumhead.reproduce.figures import FIGURES
@@ -61,6 +61,7 @@ def run(arguments: list[str]) -> None:
         out = flags.out or Path("reports") / flags.table
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
         return
+    choose("table", flags.table, [*TABLES, *FIGURES])
     table, budget = get_table(flags.table), BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
@@ -138,8 +139,8 @@ def _list(flags: Flags) -> None:
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
-        f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from the measured time of a training image with "
-        "the loss at every sixteenth pixel; more where it is taken at all. 'over' leaves out what was not measured: "
+        f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from measured times of a training image in the "
+        "protocol of hour; more where the loss is taken at all pixels. 'over' leaves out what was not measured: "
         + abbreviate(unknown)
     )
     for place, rows in finished.items():

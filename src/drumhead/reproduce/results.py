@@ -222,6 +222,9 @@ def _read(cell: Cell, root: Path) -> Result | Missing:
         of = f"{len(history)} of {cell.budget.train.epochs} epochs"
         return Missing(cell, f"{of} done" if len(history) < cell.budget.train.epochs else f"{of} done, not measured")
     test = _json(_text(path / RESULT), path / RESULT)
+    scores = [test.get(key) for key in ("foreground_accuracy", "foreground_iou", "parameters")]
+    if not history or not all(isinstance(score, int | float) for score in scores):
+        raise DrumheadError(f"{path} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew")
     about = path / "environment.json"
     return Result(cell, path, _finite(test), history, _json(_text(about) or "{}", about))
 
@@ -244,6 +247,9 @@ def _text(path: Path) -> str:
 
 def _json(text: str, path: Path) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError("an object in braces is needed")
+        return found
     except ValueError as error:
         raise DrumheadError(f"{path} is damaged ({error}); mend it, or delete its directory to train anew") from None
