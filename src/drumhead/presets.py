@@ -14,11 +14,11 @@ _TASKS = {
     "tetrominoes": ModelConfig(image_channels=3, classes=6),
     "mnist": ModelConfig(image_channels=1, classes=11),
     "multi-mnist": ModelConfig(image_channels=1, classes=11, channels=16, head=(32,) * 5),
-    "multi-mnist-unseen": ModelConfig(image_channels=1, classes=11, channels=16, head=(32,) * 5),
     "polygons": ModelConfig(image_channels=1, classes=5),
-    "polygons-turned": ModelConfig(image_channels=1, classes=5),
     "folder": ModelConfig(image_channels=3, classes=2),  # channels and classes come from the data
 }
+
+_TASKS |= {"multi-mnist-unseen": _TASKS["multi-mnist"], "polygons-turned": _TASKS["polygons"]}
 
 _FAST = dict(
     channels=8, steps=20, dt=0.5, integrator="verlet", coupling="depthwise", courant=0.9,

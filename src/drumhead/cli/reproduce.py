@@ -15,7 +15,7 @@ from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINE, cost, passes
 from drumhead.reproduce.figures import FIGURES
 from drumhead.reproduce.plan import Cell, cells
-from drumhead.reproduce.tables import TABLES, abbreviate, get_table
+from drumhead.reproduce.tables import TABLES, abbreviate
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> None:
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
         return
     choose("table", flags.table, [*TABLES, *FIGURES])
-    table, budget = get_table(flags.table), BUDGETS[flags.budget]
+    table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
         _share(arguments, flags.jobs)

@@ -10,7 +10,7 @@ about one part in the number of periods heard. On a grid with steps of dt the om
 the formula; `omega_of_drum` undoes both exactly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,8 +116,7 @@ class Squares:
     """(L - 1, L - 1) each."""
 
 
-def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: float = 1.0,
-            done: Callable[[], None] = lambda: None) -> list[Squares]:  # fmt: skip
+def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: float = 1.0) -> list[Squares]:
     """Lift squares of many sizes, let go, and ask every pixel how large its drum is.
 
     All are heard for the same time, so that the ear does not have to know the answer to choose it.
@@ -127,7 +126,6 @@ def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: flo
         time: how long to listen, in units of 1 / c; a square of side L has a period of 1.41 L of them.
         dt: step, in the same units: at most 0.707.
         c: speed of the waves in pixels per unit time.
-        done: called after each square.
 
     Example:
         >>> (result,) = dh.drum.squares([10], time=2000)
@@ -142,5 +140,4 @@ def squares(sides: Sequence[int], *, time: float = 6000, dt: float = 0.5, c: flo
         omega = float(ringing(square_values(whole("side", side, 3), 1, c), step)[0])
         series = strike(np.ones((side - 1, side - 1), bool), steps=steps, dt=step, c=c, every=every)
         results.append(Squares(side, steps, step, omega, area_heard(series, every * step, c=c, step=step)))
-        done()
     return results

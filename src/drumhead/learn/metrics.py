@@ -48,14 +48,11 @@ class Segmentation(Metric):
         labels, masks = labels.long().flatten(1), masks.long().flatten(1)
         pairs = masks * self.classes + labels
         self.confusion += torch.bincount(pairs.flatten(), minlength=self.classes**2).view(self.classes, -1)
-        right, foreground = labels == masks, masks > 0
-        self.sums[0] += right.double().mean(1).sum()
-        size = foreground.sum(1)
-        known = size > 0
-        a = (right & foreground).sum(1)[known].double() / size[known]
+        self.sums[0] += (labels == masks).double().mean(1).sum()
+        a = foreground_accuracy(labels, masks)
         self.sums[1] += a.sum()
         self.sums[2] += (a / (2 - a)).sum()
-        self.counts += torch.stack([torch.tensor(len(masks), device=size.device), known.sum()])
+        self.counts += torch.tensor([len(masks), len(a)], device=masks.device)
 
     def _add_edges(self, labels: Tensor, masks: Tensor) -> None:
         """Count boundary pixels by class: predicted, those near a true one, true, those near a predicted one."""
@@ -87,6 +84,14 @@ class Segmentation(Metric):
             "dice": float(dice[1:][occurs[1:]].mean()) if occurs[1:].any() else undefined,
             "boundary_f": float(boundary[edged].mean()) if edged.any() else undefined,
         }
+
+
+def foreground_accuracy(labels: Tensor, masks: Tensor) -> Tensor:
+    """Return a of each image that has foreground, float64, from labels and masks (b, pixels)."""
+    foreground = masks > 0
+    size = foreground.sum(1)
+    known = size > 0
+    return ((labels == masks) & foreground).sum(1)[known].double() / size[known]
 
 
 def _boundary(maps: Tensor, classes: int) -> Tensor:

@@ -23,7 +23,7 @@ from drumhead.errors import DrumheadError
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.memory import keep_freed_memory
-from drumhead.learn.metrics import Segmentation
+from drumhead.learn.metrics import foreground_accuracy
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
 from drumhead.model import build, save
@@ -179,10 +179,9 @@ class Training:
     def _look(self, images: Tensor, masks: Tensor, logits: Tensor, loss: float) -> None:
         """See how it goes: refuse to go on from a broken loss, show progress, checkpoint, stop when asked to."""
         self._check_finite(self.at.loss, images)
-        scores = Segmentation(len(self.task.classes)).to(logits.device)
-        scores.update(logits.argmax(1), masks)
+        a = foreground_accuracy(logits.argmax(1).flatten(1), masks.flatten(1)).mean()
         done = self.at.epoch * self.batches + self.at.batch
-        self.progress.advance(done, loss, scores.compute()["foreground_accuracy"])
+        self.progress.advance(done, loss, float(a))
         self._note_time()
         due = time.perf_counter() - self.saved > 60 * self.settings.checkpoint_minutes
         if due or self.stop:

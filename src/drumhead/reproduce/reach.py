@@ -59,6 +59,11 @@ def radius(config: ModelConfig, steps: int | None = None) -> int:
     return max(-low, high)
 
 
+def has_time(config: ModelConfig) -> bool:
+    """Say whether a network runs for a number of steps."""
+    return config.family in ("nwm", *RECURRENT)
+
+
 def per_step(config: ModelConfig) -> int:
     """Return how many cells a step can carry anything: the kernel's radius, twice that for a GRU, 0 without one."""
     if config.coupling == "none" and config.family == "nwm":

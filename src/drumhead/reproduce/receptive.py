@@ -23,7 +23,7 @@ from torch import Tensor
 from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 from drumhead.model import build
-from drumhead.reproduce.reach import RECURRENT
+from drumhead.reproduce.reach import has_time
 from drumhead.segmenter import Segmenter
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
@@ -60,11 +60,6 @@ def canvas(images: np.ndarray, masks: np.ndarray, side: int, number: int, seed: 
         columns = (np.arange(side) - side // 2 + x) % images.shape[2]
         out.append(images[index][rows[:, None], columns])
     return torch.from_numpy(np.stack(out).transpose(0, 3, 1, 2) / 255.0)
-
-
-def has_time(config: ModelConfig) -> bool:
-    """Say whether a network runs for a number of steps."""
-    return config.family in ("nwm", *RECURRENT)
 
 
 def has_logits(config: ModelConfig, steps: int) -> bool:

@@ -38,12 +38,7 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         caption = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
         frames.append(_compose([left, *fields, mask if final else blank], caption, len(moving)))
     milliseconds = [round(1000 / frames_per_second)] * (len(frames) - 1) + [2000]
-    content = io.BytesIO()
-    frames = [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames]
-    frames[0].save(
-        content, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False
-    )
-    write_atomic(path, content.getvalue())
+    _write(path, [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames], milliseconds)
 
 
 def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndarray,
@@ -58,8 +53,12 @@ def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndar
         frame.paste(panel, (0, 0))
         ImageDraw.Draw(frame).text((2, panel.height + 4), f"t = {time:5.1f}", fill="black", font=font)
         frames.append(frame.quantize(64, dither=Image.Dither.NONE))
+    _write(path, frames, round(1000 / frames_per_second))
+
+
+def _write(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
+    """Write frames as a looping GIF, each shown for so long."""
     content = io.BytesIO()
-    milliseconds = round(1000 / frames_per_second)
     frames[0].save(
         content, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from drumhead.files import write_atomic
 from drumhead.show.listen import Heard, spectrum
@@ -85,15 +86,20 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     save_figure(figure, path)
 
 
-def new_figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float, dpi: float = 120) -> "Figure":
     """Return an empty figure of so many inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=120)
+    return Figure(figsize=(width, height), dpi=dpi)
 
 
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+def save_figure(figure: "Figure", path: Path, colours: int = 0) -> None:
+    """Write a figure as PNG, whole or not at all; maps in 256 colours take a third of the room and look the same."""
     content = io.BytesIO()
     figure.savefig(content, format="png")
+    if colours:
+        with Image.open(content) as picture:
+            plain = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        content = io.BytesIO()
+        plain.save(content, "png", optimize=True)
     write_atomic(path, content.getvalue())

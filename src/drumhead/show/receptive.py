@@ -1,6 +1,5 @@
 """Pictures of receptive fields, from plain arrays: maps over time, radii over time, and responses in space-time."""
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drumhead.files import write_atomic
 from drumhead.show.palette import class_colours
+from drumhead.show.pictures import new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
 
+DPI = 110
 LOWEST, HIGHEST = 1e-6, 1e-1  # of the sum of a map, in one pixel
 
 
@@ -49,7 +48,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
     from matplotlib.patches import Circle, Rectangle
 
     columns = max(len(panels) for _, panels in rows)
-    figure = _figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5)
+    figure = new_figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5, dpi=DPI)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     norm, drawn = LogNorm(LOWEST, HIGHEST), None
     for axes, (name, panels) in zip(grid, rows, strict=True):
@@ -96,7 +95,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
         "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)",
         ha="center", va="bottom", fontsize=8,
     )  # fmt: skip
-    _save(figure, path)
+    save_figure(figure, path, colours=256)
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         curves: the networks; those without time become horizontal lines.
         side: of the canvas in pixels; its half is marked.
     """
-    figure = _figure(11, 5.6)
+    figure = new_figure(11, 5.6, dpi=DPI)
     axes = figure.subplots(1, 3, sharey=True)
     usable = [i for i in range(1, 2 * len(curves) + 2) if i % 10 != 7]  # yellow is lost on white
     colours = class_colours(usable[-1] + 1)[usable[: len(curves)]] / 255
@@ -172,7 +171,7 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
     deep = math.ceil(len(curves) / 4)
     figure.legend(lines, names, loc="lower center", ncols=4, fontsize=8.5, frameon=False)
     figure.tight_layout(rect=(0, (0.25 * deep + 0.15) / figure.get_figheight(), 1, 1))
-    _save(figure, path)
+    save_figure(figure, path, colours=256)
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
     from matplotlib.colors import LogNorm
 
     lines = math.ceil(len(responses) / columns)
-    figure = _figure(3.6 * columns, 3.1 * lines + 1.0)
+    figure = new_figure(3.6 * columns, 3.1 * lines + 1.0, dpi=DPI)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axis in grid.flat[len(responses) :]:
         axis.set_axis_off()
@@ -243,7 +242,7 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         bar.ax.tick_params(labelsize=8)
     figure.text(0.5, 0.04 / height, "loudness of the response, of its largest; speeds in cells per unit of model time",
                 ha="center", va="bottom", fontsize=8.5)  # fmt: skip
-    _save(figure, path)
+    save_figure(figure, path, colours=256)
 
 
 def _colours() -> "Colormap":
@@ -261,21 +260,3 @@ def _plain(axis: "Axes", longest: int) -> None:
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         which.set_minor_locator(NullLocator())
         which.set_tick_params(labelsize=8.5)
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=110)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    """Write a PNG of 256 colours: a third of the size, and no difference to the eye."""
-    from PIL import Image
-
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png")
-    with Image.open(drawn) as picture:
-        plain = picture.convert("RGB")
-    plain.quantize(256, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
-    write_atomic(path, packed.getvalue())
