@@ -47,8 +47,8 @@ _HOUR = Budget(
 )
 _CPU = Budget(
     "cpu",
-    "80,000 image passes, otherwise the protocol of hour",
-    replace(_SHORT, epoch_images=10_000, validation_images=1_000),
+    "80,000 image passes in batches of 4, otherwise the protocol of hour",
+    replace(_SHORT, epoch_images=10_000, validation_images=1_000, batch=4),
     seeds=3,
 )
 _PAPER = Budget(
