@@ -289,6 +289,17 @@ def test_plain_operations_keep_the_same_contract(keep, segment):
         problem.check(plain, tolerance=1e-12)
 
 
+@pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
+@pytest.mark.parametrize(("depthwise", "k"), [(False, 3), (True, 5), (False, (5, 1))])
+def test_plain_operations_of_any_size_and_boundary(boundary, depthwise, k):
+    for size, tanh in itertools.product([*SIZES, (2, 9)], (False, True)):
+        problem = Problem(
+            "verlet", 2, size, k, depthwise, True, dtype=torch.float64, boundary=boundary, segment=3, stored=True,
+            tanh=tanh,
+        )  # fmt: skip
+        problem.check(plain, tolerance=1e-12)
+
+
 def test_what_fits_on_chip(monkeypatch):
     monkeypatch.setattr(driver, "shared_limit", lambda device: H100)
 

@@ -58,7 +58,9 @@ def check(
         raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
     fields = []
     for name, field in (("omega", omega), ("alpha", alpha), ("z0", 0.0 if z0 is None else z0)):
-        if not isinstance(field, Tensor):
+        if isinstance(field, Real):
+            field = y0.new_full((), float(field))  # made where y0 is: a copy from the host would break a CUDA graph
+        elif not isinstance(field, Tensor):
             field = torch.as_tensor(field, dtype=y0.dtype, device=y0.device)
         if field.ndim > 4 or any(
             a not in (1, b) for a, b in zip(reversed(field.shape), reversed(y0.shape), strict=False)

@@ -153,7 +153,7 @@ def _march(
             coupling = torch.tanh(coupling)
         return torch.addcmul(coupling, omega, y, value=-1)
 
-    decay, gain = kick.decay, kick.offset + kick.slope * kick.decay if kick.slope else y.new_tensor(kick.offset)
+    decay, gain = kick.decay, kick.offset + kick.slope * kick.decay if kick.slope else y.new_full((), kick.offset)
     first = decay if kick.first_decay is None else kick.first_decay
     z = first * z + kick.first_offset * force(y)
     y = y + dt * z

@@ -243,9 +243,20 @@ class Fourier(Record):
         """Cosines, then sines, at the bins: (2 k, steps)."""
         # Complex magnitudes exist in single and double precision only.
         exact = like.dtype if like.dtype in (torch.float32, torch.float64) else torch.float32
-        k = torch.tensor(self.indices(steps), dtype=torch.float64)
-        angle = 2 * math.pi / steps * (k[:, None] * torch.arange(steps) % steps)
-        return torch.cat([angle.cos(), -angle.sin()]).to(like.device, exact)
+        if like.is_cuda and not torch.compiler.is_compiling():
+            return _waves_on_a_gpu(self.indices(steps), steps, like.device, exact)
+        return _waves(self.indices(steps), steps, like.device, exact)
+
+
+def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    angle = 2 * math.pi / steps * (torch.tensor(bins, dtype=torch.float64)[:, None] * torch.arange(steps) % steps)
+    return torch.cat([angle.cos(), -angle.sin()]).to(device, dtype)
+
+
+@functools.lru_cache(maxsize=64)  # a copy from the host waits for the GPU, and would break a CUDA graph
+def _waves_on_a_gpu(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):
+        return _waves(bins, steps, device, dtype)
 
 
 def _magnitude(kept: Tensor) -> Tensor:

@@ -84,8 +84,8 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
         return f"the tensors are on {y0.device}"
     if y0.dtype not in (torch.float32, torch.float64):
         return f"it does not compute in {y0.dtype}"
-    if automatic and (y0.is_cuda or y0.dtype == torch.float64):
-        return "not known to be faster"  # CUDA has not been timed here; in float64 the loop's tanh is the faster one
+    if automatic and y0.dtype == torch.float64:
+        return "not known to be faster"  # the loop's tanh is
     if _transformed(tensors):
         return "torch.func transforms and forward-mode derivatives need the loop"
     if wanted == "native" and not _built():
@@ -93,7 +93,8 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
 
         return f"it could not be compiled ({build.search().note})"
     # Compiled, the loop is one node a step and operation; the number of threads may differ where the graph will run.
-    if automatic and not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * y0.shape[0]:
+    alone = wanted == "native" and torch.get_num_threads() > ALONE * y0.shape[0]
+    if automatic and alone and not torch.compiler.is_compiling():
         return "an image keeps one thread busy, the loop all of them"
     return None
 

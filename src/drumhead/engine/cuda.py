@@ -77,7 +77,9 @@ def _exactly(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.no_grad(), torch.autocast("cuda", enabled=False):
+        cudnn = torch.backends.cudnn
+        exact = cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False)
+        with torch.no_grad(), torch.autocast("cuda", enabled=False), exact:
             return function(*args, **kwargs)
 
     return call

@@ -105,7 +105,9 @@ def rollout_backward(
                 f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; "
                 f"{dtype} of shape {shape} on {y0.device} is needed"
             )
-    plan = replace(plan, stored=not plan.reversible(decay))
+    # A CUDA graph cannot ask for a value; storing segments is right whatever it is.
+    capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
+    plan = replace(plan, stored=capturing or not plan.reversible(decay))
     inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
     *grads, error = _module(y0).backward(plan, *inputs)
     watch.report(error, plan, y0)

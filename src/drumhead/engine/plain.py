@@ -5,12 +5,13 @@ graph, because launching several small kernels a step takes the processor longer
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 from drumhead import boundaries
 from drumhead.engine.plan import Rollout
@@ -95,6 +96,7 @@ def _forward(
     return out, torch.stack(saved) if saved else y0.new_empty(0, 2, *y0.shape), index
 
 
+@torch.no_grad()
 def backward(
     plan: Rollout,
     grad_out: Tensor,
@@ -108,37 +110,105 @@ def backward(
     saved: Tensor,
     argmax: Tensor,
 ) -> tuple[Any, ...]:
-    """Differentiate segment by segment from the checkpoints, by autograd; see `drumhead.engine.cuda.backward`."""
-    medium = (omega, decay, first_decay, kernel, basis)
-    leaves = [None if x is None else x.detach().requires_grad_() for x in medium]
-    sums: list[Tensor | None] = [None if x is None else torch.zeros_like(x) for x in medium]
-    g_y, g_z = torch.zeros_like(y0), torch.zeros_like(y0)
+    """Run the exact adjoint segment by segment from the checkpoints; see `drumhead.engine.cuda.backward`.
+
+    An operator's inside has no autograd, and by hand most of the work is done for a whole segment at once.
+    """
+    inputs = (None, None, omega, decay, first_decay, kernel, basis)
+    gain = plan.offset + plan.slope * decay
+    couple, pull_back, correlate = _coupling(plan, y0, kernel)
+    g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
+    g_first = None if first_decay is None else torch.zeros_like(y0)
+    g_kernel, g_basis = torch.zeros_like(kernel), None if basis is None else torch.zeros_like(basis)
     length = plan.segment or plan.steps
     for begin in reversed(range(0, plan.steps, length)):
         end = min(begin + length, plan.steps)
         start = saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
-        y, z = (x.detach().requires_grad_() for x in start)
-        with torch.enable_grad():
-            total, last = 0, (y, z)
-            for t, last in enumerate(_steps(plan, y, z, (None, None, *leaves), begin, end), begin):
-                total = total + _share(plan, grad_out, leaves[-1], argmax, t, last[0])
-            total = total + (last[0] * g_y).sum() + (last[1] * g_z).sum()
-            wanted = [y, z, *(x for x in leaves if x is not None)]
-            g_y, g_z, *rest = torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True)
-        parts = iter(rest)
-        sums = [None if x is None else x + next(parts) for x in sums]
-    return g_y, None if z0 is None else g_z, *sums, torch.zeros(len(y0), dtype=torch.float64, device=y0.device)
+        states = [tuple(start), *_steps(plan, *start, inputs, begin, end)]
+        y, z = (torch.stack(part) for part in zip(*states, strict=True))
+        coupling = couple(y[:-1].flatten(0, 1)).view_as(y[:-1])
+        shares = _shares(plan, grad_out, basis, argmax, begin, end)
+        kicks, pulls = torch.empty_like(coupling), torch.empty_like(coupling)
+        for t in reversed(range(begin, end)):
+            i = t - begin
+            d, strength = (decay, gain) if t else (decay if first_decay is None else first_decay, plan.first_offset)
+            share = shares[i]
+            g = g_y if share is None else g_y + share
+            kick = torch.add(g_z, g, alpha=plan.dt, out=kicks[i])
+            pull = torch.mul(kick, strength, out=pulls[i])
+            g_y = torch.addcmul(g, omega, pull, value=-1)
+            if plan.tanh:
+                pull.addcmul_(pull * coupling[i], coupling[i], value=-1)
+            g_y += pull_back(pull)
+            g_z = d * kick
+        first = int(begin == 0)  # the first step has a gain, and perhaps a decay, of its own
+        later = slice(first, None)
+        force = torch.addcmul(coupling, omega, y[:-1], value=-1)
+        g_omega -= gain * (kicks[later] * y[:-1][later]).sum(0)
+        g_decay += (kicks[later] * torch.add(z[:-1][later], force[later], alpha=plan.slope)).sum(0)
+        if first:
+            g_omega -= plan.first_offset * kicks[0] * y[0]
+            (g_decay if g_first is None else g_first).add_(kicks[0] * z[0])
+        g_kernel += correlate(y[:-1].flatten(0, 1), pulls.flatten(0, 1))
+        if g_basis is not None:
+            g_basis[:, begin:end] = _basis_gradient(plan, grad_out, y[1:])
+    error = torch.zeros(len(y0), dtype=torch.float64, device=y0.device)
+    return g_y, None if z0 is None else g_z, g_omega, g_decay, g_first, g_kernel, g_basis, error
+
+
+def _coupling(plan: Rollout, y: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
+    """Return phi(W * y), the transpose of W *, and the gradient of W from y and a gradient of W * y."""
+    groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
+    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
+    flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
+
+    def couple(y: Tensor) -> Tensor:
+        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
+        return torch.tanh(coupling) if plan.tanh else coupling
+
+    def pull_back(q: Tensor) -> Tensor:
+        if plan.boundary != "reflecting":
+            return F.conv2d(boundaries.pad(q, radius, plan.boundary), flipped, groups=groups)
+        # What the mirror shows is not symmetric at its edge: sum what each pixel sent to its images.
+        rows, columns = (
+            boundaries.pad(torch.eye(side, dtype=y.dtype, device=y.device)[None, None], (r, 0), plan.boundary)[0, 0]
+            for side, r in zip(y.shape[-2:], radius, strict=True)
+        )
+        return rows.mT @ F.conv_transpose2d(q, kernel, groups=groups) @ columns
+
+    def correlate(y: Tensor, q: Tensor) -> Tensor:
+        return conv2d_weight(boundaries.pad(y, radius, plan.boundary), kernel.shape, q, groups=groups)
+
+    return couple, pull_back, correlate
+
+
+def _shares(
+    plan: Rollout, grad_out: Tensor, basis: Tensor | None, argmax: Tensor, begin: int, end: int
+) -> Sequence[Tensor | None] | Tensor:
+    """Return what the output's gradient is for the state after each of the steps begin .. end - 1; None: nothing."""
+    if plan.keep == "series":
+        kept = range(plan.every - 1, plan.steps, plan.every)
+        return [grad_out[:, t // plan.every] if t in kept else None for t in range(begin, end)]
+    if plan.keep == "max":
+        return [torch.where(argmax == t, grad_out, 0) for t in range(begin, end)]
+    assert basis is not None
+    if plan.keep == "mix":
+        return torch.einsum("ktc,bkyx->tbcyx", basis[:, begin:end], grad_out)
+    return torch.einsum("kt,bkcyx->tbcyx", basis[:, begin:end], grad_out)
+
+
+def _basis_gradient(plan: Rollout, grad_out: Tensor, y: Tensor) -> Tensor:
+    """Return the gradient of a basis over steps, given the states (t, b, c, y, x) after them."""
+    return torch.einsum("bkyx,tbcyx->ktc" if plan.keep == "mix" else "bkcyx,tbcyx->kt", grad_out, y)
 
 
 def _steps(plan: Rollout, y: Tensor, z: Tensor, inputs: tuple, begin: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (y, z) after each of the steps begin .. end - 1."""
     _, _, omega, decay, first_decay, kernel, _ = inputs
-    groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
-    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
+    couple, _, _ = _coupling(plan, y, kernel)
     gain = plan.offset + plan.slope * decay
     for t in range(begin, end):
-        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
-        force = torch.addcmul(torch.tanh(coupling) if plan.tanh else coupling, omega, y, value=-1)
+        force = torch.addcmul(couple(y), omega, y, value=-1)
         if t == 0:
             z = (decay if first_decay is None else first_decay) * z + plan.first_offset * force
         else:
@@ -153,12 +223,3 @@ def _part(plan: Rollout, basis: Tensor | None, t: int, y: Tensor) -> Tensor:
     if plan.keep == "mix":
         return torch.einsum("kc,bcyx->bkyx", basis[:, t], y)
     return basis[:, t].view(1, -1, 1, 1, 1) * y[:, None]
-
-
-def _share(plan: Rollout, grad_out: Tensor, basis: Tensor | None, argmax: Tensor, t: int, y: Tensor) -> Tensor | float:
-    """Return the inner product of the output's gradient with what the state after step t gave to the output."""
-    if plan.keep == "series":
-        return (grad_out[:, (t + 1) // plan.every - 1] * y).sum() if (t + 1) % plan.every == 0 else 0.0
-    if plan.keep == "max":
-        return torch.where(argmax == t, grad_out * y, 0).sum()
-    return (grad_out * _part(plan, basis, t, y)).sum()

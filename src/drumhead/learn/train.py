@@ -22,6 +22,7 @@ from drumhead.config import RunConfig, TrainConfig
 from drumhead.errors import DrumheadError
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
+from drumhead.learn.graphs import capture
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
 from drumhead.learn.progress import Progress
@@ -137,6 +138,7 @@ class Training:
             self.progress.finished(self.run, self.at.epoch)
             return
         keep_freed_memory()
+        self._capture()
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
         done = self.at.epoch * self.batches + self.at.batch
         with self.progress.show(self.run, self.total, done), _stop_signals() as stop:
@@ -147,6 +149,13 @@ class Training:
             while self.at.epoch < self.settings.epochs:
                 self._epoch()
                 self._close_epoch()
+
+    def _capture(self) -> None:
+        """Start the kernels of a step together, on a GPU in float32: an autocast does not reach into a graph."""
+        if self.settings.precision == "32-true":
+            images, _ = self.train.take(torch.arange(self.batch))
+            self.module.train()
+            capture(self.module, *_inputs(images, self.train.pixels(self.settings, 0, 0, self.batch)))
 
     def _epoch(self) -> None:
         """Take the steps that are left of this epoch."""
@@ -167,7 +176,7 @@ class Training:
             group["lr"] = learning_rate(self.settings, step, self.total)
         self.fitted.zero_grad()
         at = self.train.pixels(self.settings, self.at.epoch, self.at.batch, len(images))
-        logits = self.model(images, at).float()
+        logits = self.model(*_inputs(images, at)).float()
         masks = at_pixels(masks[:, None], at)[:, 0]
         loss = F.cross_entropy(logits, masks)
         self.fabric.backward(loss)
@@ -234,6 +243,10 @@ class Training:
             f"{self.module.courant(images)}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
             f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps what it has"
         )
+
+
+def _inputs(images: Tensor, at: Tensor | None) -> tuple[Tensor, ...]:
+    return (images,) if at is None else (images, at)
 
 
 def learning_rate(settings: TrainConfig, step: int, total: int) -> float:
