@@ -37,8 +37,8 @@ def read_labels(path: Path, classes: int) -> np.ndarray:
 
 def _open(path: Path) -> Image.Image:
     try:
-        picture = Image.open(path)
-        picture.load()
+        with Image.open(path) as picture:  # a file of several frames would stay open
+            picture.load()
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DrumheadError(f"{path} is not a readable image: {error}") from None
     if picture.mode.startswith(("I", "F")):
