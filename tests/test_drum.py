@@ -324,6 +324,40 @@ def test_two_drums_with_the_same_law_can_be_told_apart():
     assert drum.differences(first, second, 20).max() > 0.1
 
 
+# Images
+
+
+@pytest.mark.parametrize("colour", ["black", "white"])
+def test_the_opaque_pixels_of_a_transparent_picture_are_the_drum(colour, tmp_path):
+    opacity = np.zeros((9, 12), np.uint8)
+    opacity[2:7, 3:9] = 255
+    opacity[1, 3:9] = 100  # a soft edge
+    picture = Image.new("RGB", (12, 9), colour)
+    picture.putalpha(Image.fromarray(opacity))
+    picture.save(tmp_path / "figure.png")
+    np.testing.assert_array_equal(drum.read(tmp_path / "figure.png").mask, opacity > 127)
+
+
+def test_one_transparent_colour_of_a_palette_or_a_grey_picture_is_no_drum(tmp_path):
+    levels = np.full((6, 6), 200, np.uint8)
+    levels[1:4, 1:5] = 3
+    picture = Image.fromarray(levels)
+    picture.save(tmp_path / "grey.png", transparency=200)
+    picture.convert("P").save(tmp_path / "palette.gif", transparency=200)
+    for name in ("grey.png", "palette.gif"):
+        np.testing.assert_array_equal(drum.read(tmp_path / name).mask, levels == 3)
+
+
+def test_the_bright_pixels_of_a_wholly_opaque_picture_are_the_drum(tmp_path):
+    bright = np.zeros((6, 6), np.uint8)
+    bright[1:4, 1:5] = 255
+    for least in (255, 250):  # an alpha channel that cuts nothing off tells nothing
+        picture = Image.fromarray(bright).convert("RGB")
+        picture.putalpha(least)
+        picture.save(tmp_path / "opaque.png")
+        np.testing.assert_array_equal(drum.read(tmp_path / "opaque.png").mask, bright > 127)
+
+
 # Shapes and mistakes
 
 
@@ -384,6 +418,9 @@ def test_files_that_are_no_drums_are_named(tmp_path):
     Image.new("L", (5, 5), 90).save(tmp_path / "dark.png")
     with pytest.raises(dh.DrumheadError, match="paint the drum white"):
         drum.read(tmp_path / "dark.png")
+    Image.new("RGBA", (5, 5), (255, 255, 255, 0)).save(tmp_path / "glass.png")
+    with pytest.raises(dh.DrumheadError, match=r"glass\.png is transparent everywhere; paint the drum opaque"):
+        drum.read(tmp_path / "glass.png")
     (tmp_path / "text.png").write_text("drum")
     with pytest.raises(dh.DrumheadError, match="not a readable image"):
         drum.read(tmp_path / "text.png")

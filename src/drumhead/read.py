@@ -21,6 +21,14 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
+def read_opacity(path: Path) -> np.ndarray | None:
+    """Return how opaque an image is as uint8 (y, x), 0 where it is transparent; None if it has no transparency."""
+    picture = _open(path)
+    if not picture.has_transparency_data:
+        return None
+    return np.asarray(picture.convert("RGBA").getchannel("A"))
+
+
 def read_labels(path: Path, classes: int) -> np.ndarray:
     """Return a mask as uint8 (y, x): one byte a pixel, grey or palette, each below `classes`."""
     picture = _open(path)

@@ -38,7 +38,7 @@ def drum(
 
     Args:
         what: square, rectangle, disc, triangle, half-square, L, star, gww-1, gww-2, or an image whose bright pixels are
-            the drum.
+            the drum; if it is transparent in places, its opaque pixels.
         out: directory for the results; it is made if it does not exist.
         size: longer side of a named shape in pixels, from rim to rim; an image keeps its own pixels.
         modes: how many modes to compute, at least 8; at most one a pixel.

@@ -61,16 +61,23 @@ def from_mask(mask: np.ndarray, name: str = "mask") -> Membrane:
 
 
 def read(path: Path | str) -> Membrane:
-    """Read a drum from an image: pixels brighter than half of white move.
+    """Read a drum from an image: its opaque pixels move, or, if none is transparent, those brighter than half of white.
+
+    What lies under transparent pixels is nothing that anyone painted: often white, and often black in a black figure.
 
     Raises:
-        DrumheadError: the file is missing or no image, or no pixel of it is bright.
+        DrumheadError: the file is missing or no image, or no pixel of it is opaque or bright.
     """
-    from drumhead.read import read_image
+    from drumhead.read import read_image, read_opacity
 
     path = Path(path)
     if not path.is_file():
         raise DrumheadError(f"{path} does not exist; give an image whose bright pixels are the drum")
+    opacity = read_opacity(path)
+    if opacity is not None and (opacity <= 127).any():
+        if not (opacity > 127).any():
+            raise DrumheadError(f"{path} is transparent everywhere; paint the drum opaque, or white on black")
+        return from_mask(opacity > 127, path.stem)
     mask = read_image(path, 1)[..., 0] > 127
     if not mask.any():
         raise DrumheadError(f"{path} has no pixel brighter than 127 of 255; paint the drum white on black")
