@@ -480,13 +480,23 @@ def test_the_verb_says_so_when_nothing_was_heard(tmp_path):
     assert squares[1]["heard_least"] is None
 
 
+def test_the_smallest_drum_is_heard(tmp_path):
+    mask = np.zeros((7, 10), np.uint8)
+    mask[1:6, 1:9] = 255
+    Image.fromarray(mask).save(tmp_path / "forty.png")
+    brief = ["--time", "300", "--no-area", "--no-pair", "--no-shapes", "--no-pictures"]
+    cli.main(["drum", str(tmp_path / "forty.png"), "--out", str(tmp_path / "out"), *brief])
+    assert json.loads((tmp_path / "out" / "drum.json").read_text())["drum"]["pixels"] == 40
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["pear"], "'pear' is neither a file nor a shape; the shapes are square"),
         (["square", "--modes", "2"], "at least 8 modes"),
-        (["square", "--size", "3"], "at least 8 modes"),
-        (["square", "--size", "900"], "at most 40000"),
+        (["square", "--size", "3"], "square is too small: 4 pixels of it move, 40 to 40000 are needed; raise --size"),
+        (["gww-1", "--size", "12"], "gww-1 is too small: 39 pixels of it move"),
+        (["square", "--size", "900"], "square is too large: 808201 pixels of it move, 40 to 40000 are needed; lower"),
         (["square", "--sides", "2"], "sides of 3 to 200"),
         (["square", "--time", "0"], "a time of 8 to 1e6"),
     ],

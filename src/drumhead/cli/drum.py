@@ -11,7 +11,7 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     from drumhead.drum import Membrane
 
-LARGEST = 40_000  # pixels that move: the modes of more take minutes
+SMALLEST, LARGEST = 40, 40_000  # pixels that move: fewer have too few modes to count, the modes of more take minutes
 MODES_OF_PAIRS = 50
 
 
@@ -53,16 +53,18 @@ def drum(
 
     membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
     pixels = int(membrane.mask.sum())
-    if pixels > LARGEST:
+    if not SMALLEST <= pixels <= LARGEST:
+        size_is, change, way = ("small", "raise", "up") if pixels < SMALLEST else ("large", "lower", "down")
         raise DrumheadError(
-            f"{membrane.name} has {pixels} pixels that move; at most {LARGEST} are allowed: scale it down"
+            f"{membrane.name} is too {size_is}: {pixels} pixels of it move, {SMALLEST} to {LARGEST} are needed; "
+            f"{change} --size, or scale an image {way}"
         )
-    modes = min(modes, pixels)
     if modes < 8 or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
         raise DrumheadError(
-            f"modes={modes}, time={time}, sides={sides}: at least 8 modes (and so many pixels that move), "
-            "a time of 8 to 1e6 and sides of 3 to 200 are needed"
+            f"modes={modes}, time={time}, sides={sides}: at least 8 modes, a time of 8 to 1e6 and sides of 3 to 200 "
+            "are needed"
         )
+    modes = min(modes, pixels)
     out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
 
     from drumhead.cli import drum_parts as parts

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from drumhead import drum
+from drumhead.cli.drum import SMALLEST
 from drumhead.drum import Membrane
 from drumhead.files import write_atomic
 from drumhead.show import drums, hearing, movies, sound
@@ -14,7 +15,6 @@ from drumhead.show import drums, hearing, movies, sound
 DT = 0.5  # step at speed 1; 0.707 is the limit
 UNITS = (4, 8, 16, 32)  # resolutions of the isospectral pair
 TURNS = (20, 33)  # degrees by which it is turned off the grid
-SMALLEST = 40  # pixels of a drum whose modes can be counted
 CONTROL = 4  # pixels a unit of the pair that can be told apart
 SEGMENTATION = (100, 0.1)  # steps of the paper's segmentation networks
 
