@@ -195,6 +195,22 @@ def test_further_seeds_and_networks_count_and_other_settings_do_not(by_hand):
     assert "other settings" in results.missing[0].why
 
 
+def test_seeds_that_are_asked_for_are_reported_alone(by_hand, tmp_path, capsys):
+    todo, root = by_hand
+    one = [cell for cell in todo if cell.seed == 0 and cell.row.name == "unet-4"]
+    results = collect(one, root, further=False)
+    assert [result.cell.seed for result in results.all] == [0, 0]  # of nwm-linear and unet-4
+    assert [(item.cell.row.name, item.cell.seed) for item in results.missing] == [
+        ("nwm-linear", 1), ("nwm-linear", 2), ("unet-4", 1), ("unet-4", 2),
+    ]  # fmt: skip
+    assert {item.why for item in results.missing} == {"finished, left out by --seeds"}
+    for flags, seeds in ((["--seeds", 2], {"0", "1"}), ([], {"0", "1", "2"})):  # smoke trains one
+        assert call("reproduce", "tetrominoes", *flags, "--no-train", "--runs", root, "--out", tmp_path / "out") == 0
+        rows = list(csv.DictReader((tmp_path / "out" / "results.csv").read_text().splitlines()))
+        assert {row["seed"] for row in rows} == seeds
+        assert ("left out by --seeds" in capsys.readouterr().out) == bool(flags)
+
+
 def test_a_report_needs_no_weights(by_hand, tmp_path):
     todo, root = by_hand
     out = tmp_path / "report"

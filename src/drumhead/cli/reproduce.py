@@ -31,7 +31,8 @@ class Flags:
     """The protocol of training, the same for every model: smoke takes minutes, hour and cpu, a night, are named after
     what one seed of a table takes on two cores, paper needs a GPU."""
     seeds: int = 0
-    """Runs of each model, with seeds 0, 1, ...; 0 takes the budget's number."""
+    """Runs of each model, with seeds 0, 1, ..., which alone are reported; 0 trains the budget's number and reports
+    every finished seed."""
     models: tuple[str, ...] = ()
     """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
     instead: presets at their initial weights, shipped names, run directories or files."""
@@ -73,11 +74,11 @@ def run(arguments: list[str]) -> None:
         fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
     if flags.report:
         out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
-        _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]))
+        _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
 
 
-def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
-    """Write the report, show its main table and what is missing."""
+def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:
+    """Write the report, of further finished seeds too or not; show its main table and what is missing."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
@@ -85,7 +86,7 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str) -> None:
     from drumhead.reproduce import report
     from drumhead.reproduce.results import collect
 
-    done = report.write(collect(todo, runs), out, command)
+    done = report.write(collect(todo, runs, further), out, command)
     console = Console()
     wide = console.width >= 150  # the file has what a narrow terminal leaves out
     keep = [i for i, name in enumerate(done.table.columns) if wide or not ("min /" in name or "'s" in name)]

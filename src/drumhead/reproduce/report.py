@@ -52,11 +52,13 @@ def write(results: Results, out: Path, command: str) -> Report:
         command: what the user typed.
 
     Raises:
-        DrumheadError: no cell is finished.
+        DrumheadError: no cell that was asked for is finished.
     """
     if not results.lines:
         missing = "; ".join(f"{item.cell}: {item.why}" for item in results.missing[:4])
-        raise DrumheadError(f"no run is finished yet, so there is nothing to report ({missing}); train first")
+        raise DrumheadError(
+            f"no run that was asked for is finished, so there is nothing to report ({missing}); train first"
+        )
     cell = results.all[0].cell
     background = background_only(cell)
     note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"

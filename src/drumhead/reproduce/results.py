@@ -52,11 +52,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Missing:
-    """A cell without a result.
+    """A cell without a result in the report.
 
     Attributes:
         cell: which one.
-        why: how far it came.
+        why: how far it came, or why it is left out.
     """
 
     cell: Cell
@@ -123,8 +123,8 @@ class Results:
 
     Attributes:
         lines: networks with at least one finished seed, in the order of the table.
-        missing: cells that were wanted and have no result.
-        untouched: networks of the table that were not asked for and have no run.
+        missing: cells that were wanted and have no result, and finished ones that were left out.
+        untouched: networks of the table that were not asked for and have no finished run.
     """
 
     lines: tuple[Line, ...]
@@ -137,21 +137,26 @@ class Results:
         return [result for line in self.lines for result in line.results]
 
 
-def collect(wanted: Sequence[Cell], root: Path) -> Results:
-    """Read the cells of one table, and further finished seeds and networks that lie beside them.
+def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results:
+    """Read the cells of one table, and what else of the table is finished.
 
     Args:
         wanted: as `plan.cells` returns them, at least one.
         root: directory of all runs.
+        further: report every finished seed; otherwise those of `wanted` alone, of whatever network, and the other ones
+            are among the missing.
     """
-    table = wanted[0].table
+    table, seeds = wanted[0].table, {cell.seed for cell in wanted}
     cells = {(cell.row.name, cell.seed): cell for cell in wanted}
     for row in table.rows:
         for seed in _seeds(replace(wanted[0], row=row, seed=0).place(root).parent):
-            further = replace(wanted[0], row=row, seed=seed)
-            if further.done(root):
-                cells.setdefault((row.name, seed), further)
-    found = {key: _read(cell, root) for key, cell in cells.items()}
+            beside = replace(wanted[0], row=row, seed=seed)
+            if beside.done(root):
+                cells.setdefault((row.name, seed), beside)
+    found = {
+        key: _read(cell, root) if further or cell.seed in seeds else Missing(cell, "finished, left out by --seeds")
+        for key, cell in cells.items()
+    }
     lines = []
     for row in table.rows:
         own = [item for (name, _), item in sorted(found.items()) if name == row.name and isinstance(item, Result)]
