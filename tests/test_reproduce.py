@@ -24,6 +24,7 @@ from drumhead.presets import PRESETS
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import cost, passes, train_images
+from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.pages import Grid, Heading, Text, markdown, webpage
 from drumhead.reproduce.plan import cells
 from drumhead.reproduce.published import PUBLISHED, Score, background_accuracy
@@ -175,7 +176,7 @@ def test_cells_are_collected(by_hand):
     assert second.welch is None
     assert first.spent("cpu_seconds").mean == 4.5
     assert [f"{m.cell.row.name} {m.cell.seed}: {m.why}" for m in results.missing] == [
-        "cnn-2 0: 1 of 2 epochs done", "cnn-2 1: not begun", "cnn-2 2: not begun",
+        "cnn-2 0: at 1 of 2 epochs", "cnn-2 1: not begun", "cnn-2 2: not begun",
     ]  # fmt: skip
     assert "nwm-fft" in {row.name for row in results.untouched}
 
@@ -211,6 +212,25 @@ def test_seeds_that_are_asked_for_are_reported_alone(by_hand, tmp_path, capsys):
         assert ("left out by --seeds" in capsys.readouterr().out) == bool(flags)
 
 
+def test_what_is_missing_is_a_line_a_network(tmp_path):
+    todo = cells(get_table("tetrominoes"), SMOKE, 12, ["nwm-fast", "unet-[23]"])
+    begun = {("unet-2", 0): 1, ("unet-2", 4): 1, ("unet-2", 6): 2}
+    for cell in todo:
+        key = (cell.row.name, cell.seed)
+        if key in begun:
+            make(cell, tmp_path, 0.1, begun[key], measured=False)
+        elif key in (("nwm-fast", 0), ("nwm-fast", 1), ("nwm-fast", 5)):
+            make(cell, tmp_path, 0.5)
+        elif key == ("unet-3", 11):
+            make(replace(cell, budget=replace(SMOKE, train=replace(SMOKE.train, lr=0.5))), tmp_path, 0.5)
+    assert by_network(collect(todo, tmp_path).missing) == [
+        "nwm-fast: seeds 2 to 4, 6 to 11 not begun",
+        "unet-2: seeds 0, 4 at 1 of 2 epochs; seeds 1 to 3, 5, 7 to 11 not begun; seed 6 trained, not measured",
+        "unet-3: seeds 0 to 10 not begun; seed 11 trained with other settings, left out "
+        f"(in {tmp_path}/smoke/tetrominoes/unet-3)",
+    ]
+
+
 def test_a_report_needs_no_weights(by_hand, tmp_path):
     todo, root = by_hand
     out = tmp_path / "report"
@@ -222,8 +242,7 @@ def test_a_report_needs_no_weights(by_hand, tmp_path):
     assert "`drumhead reproduce tetrominoes`" in text
     assert "Not at equal passes: our networks saw 128 images, the paper's 2,995,200, 23,400 times" in text
     assert "0.9768 ± 0.0067 (10)" in text
-    for cell in ("cnn-2, budget smoke, seed 0: 1 of 2 epochs", "cnn-2, budget smoke, seed 2: not begun"):
-        assert cell in text
+    assert "- cnn-2: seed 0 at 1 of 2 epochs; seeds 1, 2 not begun\n" in text
     assert "no weights here, so no pictures of what the networks do" in done.notes
     assert str(todo[0].place(root)) in text
     assert "c0ffee2" in text
@@ -245,7 +264,7 @@ def test_a_report_needs_no_weights(by_hand, tmp_path):
 
 def test_a_report_of_nothing_is_refused(tmp_path):
     todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
-    with pytest.raises(dh.DrumheadError, match=r"unet-4, budget smoke, seed 0: not begun"):
+    with pytest.raises(dh.DrumheadError, match=r"nothing to report \(unet-4: seed 0 not begun\); train first"):
         report.write(collect(todo, tmp_path), tmp_path / "out", "x")
     assert not (tmp_path / "out").exists()
 

@@ -10,6 +10,7 @@ from drumhead.files import write_atomic
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import charts
 from drumhead.reproduce.costs import passes, train_images
+from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only
 from drumhead.reproduce.tables import abbreviate
@@ -55,9 +56,11 @@ def write(results: Results, out: Path, command: str) -> Report:
         DrumheadError: no cell that was asked for is finished.
     """
     if not results.lines:
-        missing = "; ".join(f"{item.cell}: {item.why}" for item in results.missing[:4])
+        missing = by_network(results.missing)
+        more = f" | {len(missing) - 4} networks more" if len(missing) > 4 else ""
         raise DrumheadError(
-            f"no run that was asked for is finished, so there is nothing to report ({missing}); train first"
+            f"no run that was asked for is finished, so there is nothing to report ({' | '.join(missing[:4])}{more}); "
+            "train first"
         )
     cell = results.all[0].cell
     background = background_only(cell)
@@ -221,7 +224,7 @@ def _machines(results: Results) -> list[Block]:
 
 def _missing(results: Results) -> list[str]:
     """Say what has no result: cells that were asked for, and networks of the table that were not."""
-    notes = [f"{item.cell}: {item.why}" for item in results.missing]
+    notes = by_network(results.missing)
     if results.untouched:
         notes.append(f"not asked for, and not trained: {abbreviate(row.name for row in results.untouched)}")
     absent = sorted(key for key in ("boundary_f",) if any(result.score(key) is None for result in results.all))

@@ -56,7 +56,7 @@ class Missing:
 
     Attributes:
         cell: which one.
-        why: how far it came, or why it is left out.
+        why: how far it came, or why it is left out, as it may follow "seeds 1 to 3".
     """
 
     cell: Cell
@@ -221,11 +221,11 @@ def _read(cell: Cell, root: Path) -> Result | Missing:
     if not (path / "config.toml").exists():
         return Missing(cell, "not begun")
     if _settings(cell, path):
-        return Missing(cell, f"{path} has other settings, so it is left out")
+        return Missing(cell, f"trained with other settings, left out (in {path.parent})")
     history = [_json(line, path / "metrics.jsonl") for line in _text(path / "metrics.jsonl").splitlines()]
     if not cell.done(root):
-        of = f"{len(history)} of {cell.budget.train.epochs} epochs"
-        return Missing(cell, f"{of} done" if len(history) < cell.budget.train.epochs else f"{of} done, not measured")
+        done, epochs = len(history), cell.budget.train.epochs
+        return Missing(cell, f"at {done} of {epochs} epochs" if done < epochs else "trained, not measured")
     test = _json(_text(path / RESULT), path / RESULT)
     scores = [test.get(key) for key in ("foreground_accuracy", "foreground_iou", "parameters")]
     if not history or not all(isinstance(score, int | float) for score in scores):
