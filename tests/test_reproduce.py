@@ -367,6 +367,7 @@ def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):
         (["tetrominoes", "--jobs", "0"], "at least 1 job"),
         (["tetrominoes", "--seeds", "-1"], "seeds=-1"),
         (["tetrominoes", "--no-train"], "nothing to report"),
+        (["tetrominoes", "--no-train", "--no-report"], "leave nothing to do; drop --no-report to report"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, capsys, tmp_path, monkeypatch):

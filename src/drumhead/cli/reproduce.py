@@ -63,6 +63,11 @@ def run(arguments: list[str]) -> None:
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
         return
     choose("table", flags.table, [*TABLES, *FIGURES])
+    if not (flags.train or flags.report):
+        raise DrumheadError(
+            "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
+            "--no-train to train"
+        )
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
