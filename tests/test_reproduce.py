@@ -23,12 +23,12 @@ from drumhead.learn.progress import Progress
 from drumhead.presets import PRESETS
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.costs import cost, passes, train_images
+from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
 from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.pages import Grid, Heading, Text, markdown, webpage
 from drumhead.reproduce.plan import cells
 from drumhead.reproduce.published import PUBLISHED, Score, background_accuracy
-from drumhead.reproduce.results import background_only, collect, summarise, welch
+from drumhead.reproduce.results import Result, background_only, collect, summarise, welch
 from drumhead.reproduce.tables import TABLES, get_table
 from drumhead.show.networks import save_gallery
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
@@ -129,9 +129,20 @@ def test_passes_are_those_of_the_trainings():
 
 def test_costs_add_up():
     todo = cells(get_table("tetrominoes"), BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
-    assert cost(todo).hours == pytest.approx(3 * (16 + 51) * 80_000 / 3.6e6)
+    each = [milliseconds(cell) for cell in todo[:2]]
+    assert cost(todo).hours == pytest.approx(3 * sum(each) * 80_000 / 3.6e6)
+    one_by_one = cells(get_table("tetrominoes"), BUDGETS["hour"], 1, ["nwm-linear"])[0]
+    assert milliseconds(one_by_one) == 51
     assert cost(cells(get_table("tetrominoes"), PAPER, 1, ["gru-*"])).hours == 0
     assert str(cost(cells(get_table("tetrominoes"), PAPER, 1, ["cnn-[248]"]))).startswith("over ")
+
+
+def test_seconds_of_a_gpu_run_are_estimates():
+    cell = cells(get_table("tetrominoes"), BUDGETS["hour"], 1, ["unet-4"])[0]
+    history = [{"images": 1250, "cpu_seconds": 7.0}, {"images": 2500, "cpu_seconds": 15.0}]
+    result = Result(cell, Path("run"), {}, history, {"gpu": None})
+    assert core_seconds(result, 2500) == 15
+    assert core_seconds(replace(result, environment={"gpu": "NVIDIA H200"}), 2500) == 2500 * 16 / 1000
 
 
 def test_summaries_are_numpys(rng):

@@ -12,7 +12,7 @@ import tyro
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.costs import MACHINE, cost, passes
+from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.figures import FIGURES
 from drumhead.reproduce.plan import Cell, cells
 from drumhead.reproduce.tables import TABLES, abbreviate
@@ -145,9 +145,9 @@ def _list(flags: Flags) -> None:
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
-        f"cells: networks x seeds. CPU hours: one core of {MACHINE}, from measured times of a training image in the "
-        "protocol of hour; more where the loss is taken at all pixels. 'over' leaves out what was not measured: "
-        + abbreviate(unknown)
+        f"cells: networks x seeds. CPU hours: of one core, from measured times of a training image, {MACHINES}. "
+        "paper takes the loss at all pixels, which costs more, and is meant for a GPU. 'over' leaves out what was not "
+        "measured: " + abbreviate(unknown)
     )
     for place, rows in finished.items():
         seeds = ", ".join(f"{name} ({' '.join(map(str, sorted(seeds)))})" for name, seeds in rows.items())

@@ -1,11 +1,13 @@
 """Pictures of a table's numbers: bars and learning curves. They need the small files only, no weights and no torch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from drumhead.reproduce.costs import core_seconds
 from drumhead.reproduce.pages import Picture
-from drumhead.reproduce.results import Line, Results
+from drumhead.reproduce.results import Line, Result, Results
 from drumhead.show.tables import Bar, Curve, Panel, save_bars, save_curves
 
 _SCORES = {
@@ -33,10 +35,12 @@ def charts(results: Results, out: Path, note: str, background: float | None) -> 
             "background painted as an object."
         )
         pictures.append(Picture("bars.png", text))
+    time = "CPU seconds" if all(not item.environment.get("gpu") for item in results.all) else "seconds of one core"
+    iou = ("val_foreground_iou", "validation foreground IoU")
     curves = [
-        _panel(results.lines, "images", "val_foreground_iou", "image passes", "validation foreground IoU"),
-        _panel(results.lines, "cpu_seconds", "val_foreground_iou", "CPU seconds", "validation foreground IoU", True),
-        _panel(results.lines, "images", "val_loss", "image passes", "validation loss", log_y=True),
+        _panel(results.lines, _passes, iou, "image passes"),
+        _panel(results.lines, core_seconds, iou, time, log_x=True),
+        _panel(results.lines, _passes, ("val_loss", "validation loss"), "image passes", log_y=True),
     ]
     curves = [panel for panel in curves if panel.curves]
     if curves:
@@ -57,16 +61,21 @@ def _bars(lines: tuple[Line, ...], score: str) -> list[Bar]:
     return bars
 
 
-def _panel(lines: tuple[Line, ...], x: str, y: str, xlabel: str, ylabel: str, log_x: bool = False,
-           log_y: bool = False) -> Panel:  # fmt: skip
-    """Return the curves of the networks whose rows have both numbers."""
+def _passes(_: Result, images: float) -> float:
+    return images
+
+
+def _panel(lines: tuple[Line, ...], cost: Callable[[Result, float], float | None], y: tuple[str, str], xlabel: str,
+           log_x: bool = False, log_y: bool = False) -> Panel:  # fmt: skip
+    """Return the curves of a number, by name and label, against what each network had cost by then."""
     curves = []
     for colour, line in enumerate(lines):
         seeds = []
         for result in line.results:
-            points = [(row[x], row[y]) for row in result.history if None not in (row.get(x), row.get(y))]
-            if points:
+            rows = [row for row in result.history if None not in (row.get("images"), row.get(y[0]))]
+            points = [(cost(result, row["images"]), row[y[0]]) for row in rows]
+            if points and all(x is not None for x, _ in points):
                 seeds.append(tuple(np.array(points).T))
         if seeds:
             curves.append(Curve(line.row.name, colour, tuple(seeds)))
-    return Panel(xlabel, ylabel, tuple(curves), log_x, log_y)
+    return Panel(xlabel, y[1], tuple(curves), log_x, log_y)

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drumhead.reproduce.plan import Cell
-from drumhead.reproduce.tables import Row
+from drumhead.reproduce.results import Result
 
-# One training image on one core of the machine, in milliseconds, validation included, as budget hour trains: one image
-# a step, loss at one pixel in 8 (docs/results/reproduce/hour). Large batches are cheaper, all pixels dearer.
-MACHINE = "an AMD EPYC with AVX2"
-_MILLISECONDS = {
+# One training image on one core, in milliseconds, with the loss at one pixel in 8; all pixels are dearer.
+# One image a step, of an AMD EPYC with AVX2, validation included (docs/results/reproduce/hour).
+_ONE_BY_ONE = {
     "tetrominoes": {
         "nwm-linear": 51.0,
         "nwm-fft": 64.0,
@@ -23,6 +22,22 @@ _MILLISECONDS = {
     },
     "multi-mnist": {"nwm-linear": 740.0, "nwm-fast": 42.0, "unet-4": 29.0},
 }
+# Four images a step, of an Intel Xeon with AVX-512 (docs/results/optimisation/costs-batch-4.json).
+_IN_FOURS = {
+    "tetrominoes": {
+        "nwm-linear": 23.0,
+        "nwm-fft": 35.8,
+        "nwm-last": 17.4,
+        "lstm-linear": 31.9,
+        "cnn-8": 14.3,
+        "resnet-8": 14.0,
+        "unet-4": 6.8,
+        "nwm-fast": 7.5,
+    },
+    "mnist": {"nwm-linear": 18.6, "nwm-last": 14.7, "lstm-linear": 29.4, "unet-4": 5.9, "nwm-fast": 9.0},
+    "multi-mnist": {"nwm-linear": 659.0, "nwm-fast": 33.0, "unet-4": 21.0},
+}
+MACHINES = "one image a step on an AMD EPYC with AVX2 (hour), four or more on an Intel Xeon with AVX-512 (the others)"
 _TASKS = {  # training images, and pixels of a side
     "tetrominoes": (10_000, 64),
     "mnist": (51_000, 56),
@@ -54,7 +69,7 @@ def cost(cells: Sequence[Cell]) -> Cost:
     """Estimate what cells cost."""
     hours, unknown = 0.0, dict[str, None]()
     for cell in cells:
-        each = milliseconds(cell.table.task, cell.row)
+        each = milliseconds(cell)
         if each is None:
             unknown[cell.row.name] = None
         else:
@@ -72,17 +87,29 @@ def train_images(task: str) -> int:
     return _TASKS[task][0]
 
 
-def milliseconds(task: str, row: Row) -> float | None:
-    """Return the time of one training image, None if it is not known.
+def milliseconds(cell: Cell) -> float | None:
+    """Return the time of one training image on one core, None if it is not known.
 
     A network that was measured on tetrominoes only is scaled by pixels (but not the paper's wave networks on
     Multi-MNIST, which are larger there), a changed one is taken to cost what its preset does.
     """
-    measured = _MILLISECONDS.get(task.removesuffix("-unseen"), {})
-    if row.preset in measured:
-        return measured[row.preset]
-    preset = re.sub(r"^nwm-(mean|max)$", "nwm-last", row.preset)  # they keep as little
-    base = _MILLISECONDS["tetrominoes"].get(preset)
-    if base is None or (task.startswith("multi-mnist") and row.preset.startswith("nwm-") and row.preset != "nwm-fast"):
+    task, preset = cell.table.task, cell.row.preset
+    known = _ONE_BY_ONE if cell.budget.train.batch == 1 else _IN_FOURS
+    measured = known.get(task.removesuffix("-unseen"), {})
+    if preset in measured:
+        return measured[preset]
+    if task.startswith("multi-mnist") and preset.startswith("nwm-") and preset != "nwm-fast":
         return None
-    return base * (_TASKS[task][1] / _TASKS["tetrominoes"][1]) ** 2
+    base = known["tetrominoes"].get(re.sub(r"^nwm-(mean|max)$", "nwm-last", preset))  # they keep as little
+    return None if base is None else base * (_TASKS[task][1] / _TASKS["tetrominoes"][1]) ** 2
+
+
+def core_seconds(result: Result, images: float) -> float | None:
+    """Return the processor time that so many image passes of a run cost on one core.
+
+    The run's own, if it was trained on the processor; else estimated, as a GPU's host spends its time waiting.
+    """
+    if not result.environment.get("gpu"):
+        return next((row.get("cpu_seconds") for row in result.history if row.get("images") == images), None)
+    each = milliseconds(result.cell)
+    return None if each is None else images * each / 1000

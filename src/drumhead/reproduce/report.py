@@ -9,10 +9,10 @@ from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import charts
-from drumhead.reproduce.costs import passes, train_images
+from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
-from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only
+from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
 
 SCORES = {
@@ -107,7 +107,12 @@ def _blocks(results: Results, command: str, background: float | None, table: Gri
     blocks += [Heading("Beside the paper"), table, Text(_how_to_read(results))]
     blocks += [p for p in pictures if p.file == "bars.png"]
     blocks += [Heading("All scores"), _score_table(results, background), Text(_WHAT_SCORES_SEE)]
-    blocks += [Heading("What it cost"), _cost_table(results), *(p for p in pictures if p.file == "curves.png")]
+    blocks += [
+        Heading("What it cost"),
+        _cost_table(results),
+        *_how_timed(results),
+        *(p for p in pictures if p.file == "curves.png"),
+    ]
     looks = [p for p in pictures if p.file not in ("bars.png", "curves.png")]
     if looks:
         blocks += [Heading("What the networks do"), Text(_WHOSE), *looks]
@@ -182,15 +187,35 @@ def _score_table(results: Results, background: float | None) -> Grid:
 
 
 def _cost_table(results: Results) -> Grid:
-    columns = ("network", "parameters", "image passes", "CPU seconds", "wall seconds", "CPU ms an image")
+    columns = (
+        "network",
+        "parameters",
+        "image passes",
+        "seconds of one core",
+        "wall seconds",
+        "ms of one core an image",
+    )
     rows = []
     for line in results.lines:
-        images, cpu, wall = (line.spent(name) for name in ("images", "cpu_seconds", "seconds"))
+        images, wall = line.spent("images"), line.spent("seconds")
+        cpu = summarise(core_seconds(result, result.spent("images") or 0) for result in line.results)
         each = f"{1000 * cpu.mean / images.mean:.1f}" if cpu and images else NONE
         count = line.results[0].score("parameters")
         whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
         rows.append((line.row.name, NONE if count is None else f"{count:,}", *whole, each))
     return Grid(columns, tuple(rows))
+
+
+def _how_timed(results: Results) -> list[Block]:
+    """Say where the seconds are not those of the runs."""
+    on_gpu = sum(bool(result.environment.get("gpu")) for result in results.all)
+    if not on_gpu:
+        return []
+    text = (
+        f"{on_gpu} of {len(results.all)} runs had a GPU, perhaps beside others: their wall seconds say little, and "
+        f"their seconds of one core are estimates, image passes at the cost measured apart: {MACHINES}."
+    )
+    return [Text(text)]
 
 
 def _run_table(results: Results) -> Grid:

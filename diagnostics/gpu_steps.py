@@ -1,0 +1,89 @@
+"""Time training steps on a GPU: `python diagnostics/gpu_steps.py OUT.json [TASK/NETWORK:BATCH:THIN ...]`.
+
+Each step makes its batch and runs forward, loss, backward and Adam. Wave networks run with the loop and with the
+kernels; everything runs with and without CUDA graphs. `wall_ms` is the mean of 20 steps after 4, `gpu_ms` the sum of
+the kernels.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+import drumhead as dh
+from drumhead import engine, tasks
+from drumhead.config import TrainConfig
+from drumhead.learn.data import Split
+from drumhead.learn.graphs import capture
+from drumhead.segmenter import at_pixels
+
+WARM, STEPS, PROFILED = 4, 20, 3
+USUAL = (
+    *(f"tetrominoes/{name}:64:1" for name in ("nwm-linear", "nwm-fft", "nwm-last", "nwm-fast", "cnn-16", "unet-4")),
+    *(f"tetrominoes/{name}:4:8" for name in ("nwm-linear", "nwm-fast", "unet-4", "lstm-linear", "resnet-8", "cnn-8")),
+    *(f"multi-mnist/{name}:4:8" for name in ("nwm-linear", "nwm-fast", "unet-4")),
+)
+
+
+def steps(preset: str, batch: int, thin: int, graphs: bool) -> Iterator[None]:
+    """Take a training step for each next()."""
+    device, settings = torch.device("cuda"), TrainConfig(batch=batch, thin=thin)
+    images, masks = tasks.get(preset.split("/")[0]).arrays("train")
+    split = Split(images[:2048], masks[:2048], device)
+    torch.manual_seed(0)
+    model = dh.build(preset).to(device).train()
+    optimizer = torch.optim.Adam(model.parameters())
+    captured = False
+    for epoch in range(1000):
+        for i, (x, y) in enumerate(split.shuffled(settings, epoch)):
+            at = split.pixels(settings, epoch, i, batch)
+            inputs = (x,) if at is None else (x, at)
+            captured = captured or (graphs and capture(model, *inputs))
+            optimizer.zero_grad()
+            F.cross_entropy(model(*inputs), at_pixels(y[:, None], at)[:, 0]).backward()
+            optimizer.step()
+            yield
+
+
+def measure(preset: str, batch: int, thin: int, backend: str, graphs: bool) -> dict[str, object]:
+    """Return what a step takes."""
+    with engine.using(backend) if backend else contextlib.nullcontext():
+        run = steps(preset, batch, thin, graphs)
+        for _ in range(WARM):
+            next(run)
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            next(run)
+        torch.cuda.synchronize()
+        wall = 1000 * (time.perf_counter() - began) / STEPS
+        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+            for _ in range(PROFILED):
+                next(run)
+            torch.cuda.synchronize()
+    busy = sum(event.self_device_time_total for event in seen.key_averages()) / PROFILED / 1000
+    return {
+        "card": torch.cuda.get_device_name(), "preset": preset, "batch": batch, "thin": thin, "engine": backend or None,
+        "graphs": graphs, "wall_ms": round(wall, 2), "gpu_ms": round(busy, 2),
+        "peak_gib": round(torch.cuda.max_memory_allocated() / 2**30, 1),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    if not torch.cuda.is_available():
+        sys.exit("torch sees no CUDA device; 'drumhead doctor' says why")
+    out, found = Path(sys.argv[1]), []
+    for name in sys.argv[2:] or USUAL:
+        preset, batch, thin = name.split(":")
+        for backend in ("eager", "cuda") if "/nwm-" in preset else ("",):
+            for graphs in (False, True):
+                torch.cuda.reset_peak_memory_stats()
+                found.append(measure(preset, int(batch), int(thin), backend, graphs))
+                print(found[-1], flush=True)
+                out.write_text(json.dumps({"torch": torch.__version__, "steps": found}, indent=1) + "\n")
