@@ -1,5 +1,7 @@
 """What only a GPU can show: networks as on the processor, training in CUDA graphs, planes too large for the chip."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -38,7 +40,7 @@ def close(got, expected, tolerance):
 @needs_gpu
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gpu_networks_are_those_of_the_processor(name, exact):
-    model = dh.build(f"tetrominoes/{name}").double().float()
+    model = dh.build(f"tetrominoes/{name}")
     images, labels = torch.rand(3, 3, 32, 32), torch.randint(6, (3, 32, 32))
     expected = answers(model, images, labels)
     got = answers(model.cuda(), images.cuda(), labels.cuda())
@@ -55,8 +57,12 @@ def test_gpu_graphs_replay_the_same_network(name, exact):
     before = {key: value.clone() for key, value in model.state_dict().items()}
     assert capture(model, images)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    for _ in range(2):
-        close(answers(model, images, labels), answers(other, images, labels), 1e-3)
+    optimizers = [torch.optim.SGD(net.parameters(), 0.01) for net in (model, other)]
+    for _ in range(3):
+        images = torch.rand_like(images)
+        close(answers(model, images, labels), answers(other, images, labels), 2e-3)
+        for optimizer in optimizers:
+            optimizer.step()
     for key, value in model.state_dict().items():
         torch.testing.assert_close(value, other.state_dict()[key], rtol=1e-4, atol=1e-5)
     model.eval(), other.eval()
@@ -113,6 +119,33 @@ def test_gpu_graphs_can_be_declined(monkeypatch):
     model, images = dh.build("tetrominoes/nwm-fast").cuda(), torch.rand(4, 3, 32, 32).cuda()
     monkeypatch.setenv("DRUMHEAD_GRAPHS", "0")
     assert not capture(model, images)
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_waves_are_exact_however_tf32_was_allowed(newer):
+    code = f"""
+import torch
+from drumhead.engine.cuda import _no_tf32
+if {newer}:
+    torch.backends.cudnn.conv.fp32_precision = "tf32"
+else:
+    torch.backends.cudnn.allow_tf32 = True
+torch.set_float32_matmul_precision("high")
+state = lambda: [torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision]
+usual = state()
+with _no_tf32():
+    inside = state()
+assert state() == usual, (usual, state())
+assert "tf32" not in inside, inside
+"""
+    if not hasattr(torch.backends.cudnn, "conv"):
+        pytest.skip("torch before 2.9 has one way only")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_more_images_an_epoch_than_there_are(tmp_path):
+    config = tiny(epochs=1, epoch_images=20, limit=8, batch=16, accelerator="cpu")
+    assert train.start(config, tmp_path / "run").rows()[-1]["images"] == 16
 
 
 def test_graphs_are_for_gpus(monkeypatch):

@@ -243,7 +243,7 @@ class Fourier(Record):
         """Cosines, then sines, at the bins: (2 k, steps)."""
         # Complex magnitudes exist in single and double precision only.
         exact = like.dtype if like.dtype in (torch.float32, torch.float64) else torch.float32
-        if like.is_cuda and not torch.compiler.is_compiling():
+        if like.is_cuda and type(like) is Tensor and not torch.compiler.is_compiling():
             return _waves_on_a_gpu(self.indices(steps), steps, like.device, exact)
         return _waves(self.indices(steps), steps, like.device, exact)
 
@@ -253,7 +253,7 @@ def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch
     return torch.cat([angle.cos(), -angle.sin()]).to(device, dtype)
 
 
-@functools.lru_cache(maxsize=64)  # a copy from the host waits for the GPU, and would break a CUDA graph
+@functools.cache  # a copy from the host waits for the GPU and breaks a CUDA graph, which then holds this tensor's place
 def _waves_on_a_gpu(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):
         return _waves(bins, steps, device, dtype)

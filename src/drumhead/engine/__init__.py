@@ -86,6 +86,8 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
         return f"it does not compute in {y0.dtype}"
     if automatic and y0.dtype == torch.float64:
         return "not known to be faster"  # the loop's tanh is
+    if automatic and y0.is_cuda and not _compiles():
+        return "there is no NVRTC to compile it"
     if _transformed(tensors):
         return "torch.func transforms and forward-mode derivatives need the loop"
     if wanted == "native" and not _built():
@@ -97,6 +99,16 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
     if automatic and alone and not torch.compiler.is_compiling():
         return "an image keeps one thread busy, the loop all of them"
     return None
+
+
+@torch.compiler.assume_constant_result  # as `_built`
+def _compiles() -> bool:
+    from drumhead.engine import driver
+
+    try:
+        return bool(torch.version.cuda and driver.compiler())
+    except DrumheadError:
+        return False
 
 
 @torch.compiler.assume_constant_result  # torch.compile asks once, while it traces

@@ -7,12 +7,14 @@ over time could: the kernel writes a block of steps to scratch memory, and one p
 import ctypes
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, ParamSpec, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, backends
 
 from drumhead.engine import driver, plain
 from drumhead.engine.plan import Rollout
@@ -72,14 +74,27 @@ def fits(plan: Rollout, y0: Tensor, kernel: Tensor) -> bool:
     return all(_arrange(kind, plan, y0, kernel, limit) is not None for kind in kinds)
 
 
+@contextmanager
+def _no_tf32() -> Iterator[None]:
+    """Round no factor of convolutions and products, whatever the user chose."""
+    with ExitStack() as stack:
+        for older, newer in ((backends.cudnn, "cudnn.conv"), (backends.cuda.matmul, "cuda.matmul")):
+            try:
+                place, name, usual, exact = older, "allow_tf32", older.allow_tf32, False
+            except RuntimeError:  # the user chose by torch's newer way, which forbids to ask by the older one
+                place, name, exact = attrgetter(newer)(backends), "fp32_precision", "ieee"
+                usual = place.fp32_precision
+            setattr(place, name, exact)
+            stack.callback(setattr, place, name, usual)
+        yield
+
+
 def _exactly(function: Callable[P, R]) -> Callable[P, R]:
     """Run without autograd, and in full precision inside an autocast too: over the steps errors would add up."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        cudnn = torch.backends.cudnn
-        exact = cudnn.flags(cudnn.enabled, cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False)
-        with torch.no_grad(), torch.autocast("cuda", enabled=False), exact:
+        with torch.no_grad(), torch.autocast("cuda", enabled=False), _no_tf32():
             return function(*args, **kwargs)
 
     return call

@@ -110,7 +110,8 @@ def rollout_backward(
     plan = replace(plan, stored=capturing or not plan.reversible(decay))
     inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
     *grads, error = _module(y0).backward(plan, *inputs)
-    watch.report(error, plan, y0)
+    if not capturing:
+        watch.report(error, plan, y0)
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)  # type: ignore[return-value]
 
 

@@ -42,13 +42,14 @@ def forward(
     return out.clone(), saved.clone(), argmax.clone()
 
 
-@functools.lru_cache(maxsize=4)  # each holds all its memory
+@functools.lru_cache(maxsize=1)  # it holds all its memory
 def _captured(
     plan: Rollout, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
 ) -> tuple[torch.cuda.CUDAGraph, Any, tuple[Tensor, Tensor, Tensor]]:
     """Capture a propagation; `stream` keeps two streams from sharing one graph's memory."""
-    places: Any = tuple(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
-    with torch.cuda.device(device):
+    with torch.inference_mode(False):  # later calls write into them
+        places: Any = tuple(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
+    with torch.cuda.device(device), torch.inference_mode(False), torch.no_grad():
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
@@ -162,6 +163,11 @@ def _coupling(plan: Rollout, y: Tensor, kernel: Tensor) -> tuple[Callable[..., T
     radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
     flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
 
+    images = [
+        boundaries.pad(torch.eye(side, dtype=y.dtype, device=y.device)[None, None], (r, 0), plan.boundary)[0, 0]
+        for side, r in zip(y.shape[-2:] if plan.boundary == "reflecting" else (), radius, strict=False)
+    ]
+
     def couple(y: Tensor) -> Tensor:
         coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
         return torch.tanh(coupling) if plan.tanh else coupling
@@ -169,11 +175,7 @@ def _coupling(plan: Rollout, y: Tensor, kernel: Tensor) -> tuple[Callable[..., T
     def pull_back(q: Tensor) -> Tensor:
         if plan.boundary != "reflecting":
             return F.conv2d(boundaries.pad(q, radius, plan.boundary), flipped, groups=groups)
-        # What the mirror shows is not symmetric at its edge: sum what each pixel sent to its images.
-        rows, columns = (
-            boundaries.pad(torch.eye(side, dtype=y.dtype, device=y.device)[None, None], (r, 0), plan.boundary)[0, 0]
-            for side, r in zip(y.shape[-2:], radius, strict=True)
-        )
+        rows, columns = images  # the mirror is not symmetric at its edge: sum what each pixel sent to its images
         return rows.mT @ F.conv_transpose2d(q, kernel, groups=groups) @ columns
 
     def correlate(y: Tensor, q: Tensor) -> Tensor:

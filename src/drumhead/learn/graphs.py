@@ -4,6 +4,7 @@ A step of these networks is hundreds of short kernels, and starting them one by 
 running them takes the GPU. Captured once, they are started together.
 """
 
+import gc
 import os
 
 import torch
@@ -13,13 +14,18 @@ from drumhead.errors import DrumheadError
 
 
 def capture(model: nn.Module, *inputs: Tensor) -> bool:
-    """Let a network replay its passes from now on, for inputs of these shapes in training mode; say whether it does.
+    """Let a network replay its passes from now on; say whether it does. `DRUMHEAD_GRAPHS=0` keeps from it.
 
-    Weights, statistics of normalisations and random states stay as they were. `DRUMHEAD_GRAPHS=0` keeps from it.
+    Weights and the statistics of normalisations stay as they were. In training mode the network must then be given
+    inputs of exactly these shapes, and `zero_grad(set_to_none=True)`, torch's default, before each backward pass: its
+    gradients are the graph's own memory. In evaluation mode it runs as before.
 
     Args:
         model: on a CUDA device, or else nothing is done.
         inputs: a batch of training.
+
+    Raises:
+        DrumheadError: the passes cannot be captured.
     """
     wanted = os.environ.get("DRUMHEAD_GRAPHS", "1")
     if wanted not in ("0", "1"):
@@ -27,7 +33,18 @@ def capture(model: nn.Module, *inputs: Tensor) -> bool:
     if wanted == "0" or not inputs[0].is_cuda:
         return False
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    torch.cuda.make_graphed_callables(model, inputs)
+    try:
+        torch.cuda.make_graphed_callables(model, inputs)
+    except RuntimeError as error:
+        raise DrumheadError(
+            f"training could not be captured as a CUDA graph; set DRUMHEAD_GRAPHS=0 ({error})"
+        ) from None
     model.load_state_dict(before)  # in place: the passes before the capture moved the statistics
-    model.zero_grad()
     return True
+
+
+def release(model: nn.Module) -> None:
+    """Let a network run its own passes again, and give back the memory of its graphs: the two hold each other."""
+    if model.__dict__.pop("forward", None) is not None:
+        gc.collect()
+        torch.cuda.empty_cache()

@@ -213,7 +213,8 @@ def _how_timed(results: Results) -> list[Block]:
         return []
     text = (
         f"{on_gpu} of {len(results.all)} runs had a GPU, perhaps beside others: their wall seconds say little, and "
-        f"their seconds of one core are estimates, image passes at the cost measured apart: {MACHINES}."
+        f"their seconds of one core are estimates, passes at the cost measured apart, with the loss at one pixel in 8 "
+        f"(all pixels, as in budget paper, cost up to three times as much): {MACHINES}."
     )
     return [Text(text)]
 

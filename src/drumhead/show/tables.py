@@ -136,6 +136,9 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
     if panel.log_x and panel.curves:
         axis.set_xscale("log")
         _plain(axis.xaxis, *axis.get_xlim())
+    elif panel.curves:
+        axis.locator_params(axis="x", nbins=4)
+        axis.xaxis.set_major_formatter("{x:,.0f}")
     if panel.log_y and panel.curves:
         axis.set_yscale("log")
         _plain(axis.yaxis, *axis.get_ylim())
