@@ -1,7 +1,7 @@
 """Measure what a training image costs each network: `python diagnostics/costs.py OUT.json TASK/NETWORK...`.
 
-One thread, batches of 4, the loss at one pixel in 8, Adam, as `drumhead reproduce --budget cpu` trains; no validation.
-Processor time, which other programs change little.
+One thread, batches of 4, the loss at one pixel in 8, Adam, as `drumhead reproduce --budget cpu` trains, without
+validation, schedule and clipping. Processor time, which other programs change little.
 """
 
 import json

@@ -9,7 +9,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ import drumhead as dh
 from drumhead import engine, tasks
 from drumhead.config import TrainConfig
 from drumhead.learn.data import Split
-from drumhead.learn.graphs import capture
+from drumhead.learn.graphs import capture, release
 from drumhead.segmenter import at_pixels
 
 WARM, STEPS, PROFILED = 4, 20, 3
@@ -31,7 +31,7 @@ USUAL = (
 )
 
 
-def steps(preset: str, batch: int, thin: int, graphs: bool) -> Iterator[None]:
+def steps(preset: str, batch: int, thin: int, graphs: bool) -> Generator[None]:
     """Take a training step for each next()."""
     device, settings = torch.device("cuda"), TrainConfig(batch=batch, thin=thin)
     images, masks = tasks.get(preset.split("/")[0]).arrays("train")
@@ -40,8 +40,9 @@ def steps(preset: str, batch: int, thin: int, graphs: bool) -> Iterator[None]:
     model = dh.build(preset).to(device).train()
     optimizer = torch.optim.Adam(model.parameters())
     captured = False
-    for epoch in range(1000):
-        for i, (x, y) in enumerate(split.shuffled(settings, epoch)):
+    batches = ((epoch, i, *batch) for epoch in range(1000) for i, batch in enumerate(split.shuffled(settings, epoch)))
+    try:
+        for epoch, i, x, y in batches:
             at = split.pixels(settings, epoch, i, batch)
             inputs = (x,) if at is None else (x, at)
             captured = captured or (graphs and capture(model, *inputs))
@@ -49,6 +50,8 @@ def steps(preset: str, batch: int, thin: int, graphs: bool) -> Iterator[None]:
             F.cross_entropy(model(*inputs), at_pixels(y[:, None], at)[:, 0]).backward()
             optimizer.step()
             yield
+    finally:
+        release(model)
 
 
 def measure(preset: str, batch: int, thin: int, backend: str, graphs: bool) -> dict[str, object]:
@@ -67,6 +70,7 @@ def measure(preset: str, batch: int, thin: int, backend: str, graphs: bool) -> d
             for _ in range(PROFILED):
                 next(run)
             torch.cuda.synchronize()
+        run.close()
     busy = sum(event.self_device_time_total for event in seen.key_averages()) / PROFILED / 1000
     return {
         "card": torch.cuda.get_device_name(), "preset": preset, "batch": batch, "thin": thin, "engine": backend or None,

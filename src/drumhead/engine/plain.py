@@ -1,7 +1,7 @@
 """The engine's contract in plain PyTorch operations, for what a fused kernel cannot hold.
 
-It runs on any device and in any floating type. On a GPU a propagation without gradients is captured once as a CUDA
-graph, because launching several small kernels a step takes the processor longer than the GPU needs to run them.
+It runs on any device, in single and double precision. On a GPU a propagation without gradients is captured once as a
+CUDA graph, because launching several small kernels a step takes the processor longer than the GPU needs to run them.
 """
 
 import functools
