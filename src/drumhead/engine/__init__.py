@@ -95,10 +95,13 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
 
         return f"it could not be compiled ({build.search().note})"
     # Compiled, the loop is one node a step and operation; the number of threads may differ where the graph will run.
-    alone = wanted == "native" and torch.get_num_threads() > ALONE * y0.shape[0]
-    if automatic and alone and not torch.compiler.is_compiling():
+    if automatic and wanted == "native" and _crowded(y0.shape[0]):
         return "an image keeps one thread busy, the loop all of them"
     return None
+
+
+def _crowded(batch: int) -> bool:
+    return not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * batch
 
 
 @torch.compiler.assume_constant_result  # as `_built`
