@@ -10,15 +10,11 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+from training_steps import training_steps
 
-import drumhead as dh
-from drumhead import tasks
-from drumhead.learn.data import Split
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.segmenter import at_pixels
 
 WARM, SECONDS = 3, 8.0
 
@@ -26,20 +22,13 @@ WARM, SECONDS = 3, 8.0
 def milliseconds(preset: str) -> float:
     """Return the processor time of one training image."""
     train = BUDGETS["cpu"].train
-    split = Split(*tasks.get(preset.split("/")[0]).arrays("train"), torch.device("cpu"), 1024)
-    model = dh.build(preset).train()
-    optimizer = torch.optim.Adam(model.parameters(), train.lr)
-    images = began = 0
-    for i, (x, y) in enumerate(split.shuffled(train, 0)):
-        if i == WARM:
-            images, began = 0, time.process_time()
-        if i > WARM and time.process_time() - began > SECONDS:
-            break
-        at = split.pixels(train, 0, i, len(x))
-        optimizer.zero_grad()
-        F.cross_entropy(model(x, at), at_pixels(y[:, None], at)[:, 0]).backward()
-        optimizer.step()
-        images += len(x)
+    run = training_steps(preset, train.batch, train.thin, "cpu")
+    for _ in range(WARM):
+        next(run)
+    images, began = 0, time.process_time()
+    while time.process_time() - began < SECONDS:
+        next(run)
+        images += train.batch
     return 1000 * (time.process_time() - began) / images
 
 

@@ -9,19 +9,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Generator
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
+from training_steps import training_steps
 
-import drumhead as dh
-from drumhead import engine, tasks
-from drumhead.config import TrainConfig
-from drumhead.learn.data import Split
-from drumhead.learn.graphs import capture, release
-from drumhead.segmenter import at_pixels
+from drumhead import engine
 
 WARM, STEPS, PROFILED = 4, 20, 3
 USUAL = (
@@ -31,33 +25,10 @@ USUAL = (
 )
 
 
-def steps(preset: str, batch: int, thin: int, graphs: bool) -> Generator[None]:
-    """Take a training step for each next()."""
-    device, settings = torch.device("cuda"), TrainConfig(batch=batch, thin=thin)
-    images, masks = tasks.get(preset.split("/")[0]).arrays("train")
-    split = Split(images[:2048], masks[:2048], device)
-    torch.manual_seed(0)
-    model = dh.build(preset).to(device).train()
-    optimizer = torch.optim.Adam(model.parameters())
-    captured = False
-    batches = ((epoch, i, *batch) for epoch in range(1000) for i, batch in enumerate(split.shuffled(settings, epoch)))
-    try:
-        for epoch, i, x, y in batches:
-            at = split.pixels(settings, epoch, i, batch)
-            inputs = (x,) if at is None else (x, at)
-            captured = captured or (graphs and capture(model, *inputs))
-            optimizer.zero_grad()
-            F.cross_entropy(model(*inputs), at_pixels(y[:, None], at)[:, 0]).backward()
-            optimizer.step()
-            yield
-    finally:
-        release(model)
-
-
 def measure(preset: str, batch: int, thin: int, backend: str, graphs: bool) -> dict[str, object]:
     """Return what a step takes."""
     with engine.using(backend) if backend else contextlib.nullcontext():
-        run = steps(preset, batch, thin, graphs)
+        run = training_steps(preset, batch, thin, "cuda", graphs)
         for _ in range(WARM):
             next(run)
         torch.cuda.synchronize()

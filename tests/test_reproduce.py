@@ -141,8 +141,8 @@ def test_seconds_of_a_gpu_run_are_estimates():
     cell = cells(get_table("tetrominoes"), BUDGETS["hour"], 1, ["unet-4"])[0]
     history = [{"images": 1250, "cpu_seconds": 7.0}, {"images": 2500, "cpu_seconds": 15.0}]
     result = Result(cell, Path("run"), {}, history, {"gpu": None})
-    assert core_seconds(result, 2500) == 15
-    assert core_seconds(replace(result, environment={"gpu": "NVIDIA H200"}), 2500) == 2500 * 16 / 1000
+    assert core_seconds(result, history[-1]) == 15
+    assert core_seconds(replace(result, environment={"gpu": "NVIDIA H200"}), history[-1]) == 2500 * 16 / 1000
 
 
 def test_summaries_are_numpys(rng):

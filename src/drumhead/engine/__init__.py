@@ -108,10 +108,7 @@ def _crowded(batch: int) -> bool:
 def _compiles() -> bool:
     from drumhead.engine import driver
 
-    try:
-        return bool(torch.version.cuda and driver.compiler())
-    except DrumheadError:
-        return False
+    return driver.compiles()
 
 
 @torch.compiler.assume_constant_result  # torch.compile asks once, while it traces

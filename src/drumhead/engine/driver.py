@@ -52,6 +52,15 @@ def compiler() -> str:
     return f"NVRTC {major.value}.{minor.value}"
 
 
+@functools.cache
+def compiles() -> bool:
+    """Say whether something here compiles for the GPU; every forward pass asks."""
+    try:
+        return bool(torch.version.cuda and compiler())
+    except DrumheadError:
+        return False
+
+
 def _compile(nvrtc: ctypes.CDLL, source: str, options: list[str]) -> bytes:
     program = ctypes.c_void_p()
     code = nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"waves.cu", 0, None, None)

@@ -47,9 +47,8 @@ def _captured(
     plan: Rollout, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
 ) -> tuple[torch.cuda.CUDAGraph, Any, tuple[Tensor, Tensor, Tensor]]:
     """Capture a propagation; `stream` keeps two streams from sharing one graph's memory."""
-    with torch.inference_mode(False):  # later calls write into them
+    with torch.cuda.device(device), torch.inference_mode(False):  # later calls write into the places
         places: Any = tuple(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
-    with torch.cuda.device(device), torch.inference_mode(False), torch.no_grad():
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
@@ -77,7 +76,7 @@ def _forward(
     if plan.keep == "series":
         out = y0.new_empty(y0.shape[0], plan.steps // plan.every, *y0.shape[1:])
     start = y0, torch.zeros_like(y0) if z0 is None else z0
-    for t, (y, z) in enumerate(_steps(plan, *start, inputs, 0, plan.steps)):
+    for t, (y, z, _) in enumerate(_steps(plan, *start, inputs, 0, plan.steps)):
         if plan.segment and ((t + 1) % plan.segment == 0 or t + 1 == plan.steps):
             saved.append(torch.stack((y, z)))
         if plan.keep == "series":
@@ -117,7 +116,7 @@ def backward(
     """
     inputs = (None, None, omega, decay, first_decay, kernel, basis)
     gain = plan.offset + plan.slope * decay
-    couple, pull_back, correlate = _coupling(plan, y0, kernel)
+    pull_back, correlate = _adjoint(plan, y0, kernel)
     g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
     g_first = None if first_decay is None else torch.zeros_like(y0)
     g_kernel, g_basis = torch.zeros_like(kernel), None if basis is None else torch.zeros_like(basis)
@@ -125,9 +124,8 @@ def backward(
     for begin in reversed(range(0, plan.steps, length)):
         end = min(begin + length, plan.steps)
         start = saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
-        states = [tuple(start), *_steps(plan, *start, inputs, begin, end)]
-        y, z = (torch.stack(part) for part in zip(*states, strict=True))
-        coupling = couple(y[:-1].flatten(0, 1)).view_as(y[:-1])
+        after_y, after_z, coupling = zip(*_steps(plan, *start, inputs, begin, end), strict=True)
+        y, z, coupling = (torch.stack(part) for part in ((start[0], *after_y), (start[1], *after_z), coupling))
         shares = _shares(plan, grad_out, basis, argmax, begin, end)
         kicks, pulls = torch.empty_like(coupling), torch.empty_like(coupling)
         for t in reversed(range(begin, end)):
@@ -157,23 +155,24 @@ def backward(
     return g_y, None if z0 is None else g_z, g_omega, g_decay, g_first, g_kernel, g_basis, error
 
 
-def _coupling(plan: Rollout, y: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
-    """Return phi(W * y), the transpose of W *, and the gradient of W from y and a gradient of W * y."""
+def _layout(kernel: Tensor, y: Tensor) -> tuple[int, tuple[int, int]]:
+    """Return the groups of a kernel's convolution and how far it reaches."""
     groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
-    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
-    flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
+    return groups, (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
 
+
+def _adjoint(plan: Rollout, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
+    """Return the transpose of W *, and the gradient of W from states and a gradient of W * y."""
+    groups, radius = _layout(kernel, y0)
+    flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
     images = [
-        boundaries.pad(torch.eye(side, dtype=y.dtype, device=y.device)[None, None], (r, 0), plan.boundary)[0, 0]
-        for side, r in zip(y.shape[-2:] if plan.boundary == "reflecting" else (), radius, strict=False)
+        boundaries.pad(torch.eye(side, dtype=y0.dtype, device=y0.device)[None, None], (r, 0), plan.boundary)[0, 0]
+        for side, r in zip(y0.shape[-2:], radius, strict=True)
+        if plan.boundary == "reflecting"
     ]
 
-    def couple(y: Tensor) -> Tensor:
-        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
-        return torch.tanh(coupling) if plan.tanh else coupling
-
     def pull_back(q: Tensor) -> Tensor:
-        if plan.boundary != "reflecting":
+        if not images:
             return F.conv2d(boundaries.pad(q, radius, plan.boundary), flipped, groups=groups)
         rows, columns = images  # the mirror is not symmetric at its edge: sum what each pixel sent to its images
         return rows.mT @ F.conv_transpose2d(q, kernel, groups=groups) @ columns
@@ -181,7 +180,7 @@ def _coupling(plan: Rollout, y: Tensor, kernel: Tensor) -> tuple[Callable[..., T
     def correlate(y: Tensor, q: Tensor) -> Tensor:
         return conv2d_weight(boundaries.pad(y, radius, plan.boundary), kernel.shape, q, groups=groups)
 
-    return couple, pull_back, correlate
+    return pull_back, correlate
 
 
 def _shares(
@@ -204,19 +203,23 @@ def _basis_gradient(plan: Rollout, grad_out: Tensor, y: Tensor) -> Tensor:
     return torch.einsum("bkyx,tbcyx->ktc" if plan.keep == "mix" else "bkcyx,tbcyx->kt", grad_out, y)
 
 
-def _steps(plan: Rollout, y: Tensor, z: Tensor, inputs: tuple, begin: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (y, z) after each of the steps begin .. end - 1."""
+def _steps(
+    plan: Rollout, y: Tensor, z: Tensor, inputs: tuple, begin: int, end: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield (y, z) after each of the steps begin .. end - 1, and the phi(W * y) that it took."""
     _, _, omega, decay, first_decay, kernel, _ = inputs
-    couple, _, _ = _coupling(plan, y, kernel)
+    groups, radius = _layout(kernel, y)
     gain = plan.offset + plan.slope * decay
     for t in range(begin, end):
-        force = torch.addcmul(couple(y), omega, y, value=-1)
+        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
+        coupling = torch.tanh(coupling) if plan.tanh else coupling
+        force = torch.addcmul(coupling, omega, y, value=-1)
         if t == 0:
             z = (decay if first_decay is None else first_decay) * z + plan.first_offset * force
         else:
             z = torch.addcmul(decay * z, gain, force)
         y = torch.add(y, z, alpha=plan.dt)
-        yield y, z
+        yield y, z, coupling
 
 
 def _part(plan: Rollout, basis: Tensor | None, t: int, y: Tensor) -> Tensor:

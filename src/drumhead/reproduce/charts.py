@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def charts(results: Results, out: Path, note: str, background: float | None) -> 
             "background painted as an object."
         )
         pictures.append(Picture("bars.png", text))
-    time = "CPU seconds" if all(not item.environment.get("gpu") for item in results.all) else "seconds of one core"
+    time = "CPU seconds" if not any(result.on_gpu for result in results.all) else "seconds of one core"
     iou = ("val_foreground_iou", "validation foreground IoU")
     curves = [
         _panel(results.lines, _passes, iou, "image passes"),
@@ -61,20 +62,20 @@ def _bars(lines: tuple[Line, ...], score: str) -> list[Bar]:
     return bars
 
 
-def _passes(_: Result, images: float) -> float:
-    return images
+def _passes(_: Result, row: dict[str, Any]) -> float | None:
+    return row.get("images")
 
 
-def _panel(lines: tuple[Line, ...], cost: Callable[[Result, float], float | None], y: tuple[str, str], xlabel: str,
-           log_x: bool = False, log_y: bool = False) -> Panel:  # fmt: skip
+def _panel(lines: tuple[Line, ...], cost: Callable[[Result, dict[str, Any]], float | None], y: tuple[str, str],
+           xlabel: str, log_x: bool = False, log_y: bool = False) -> Panel:  # fmt: skip
     """Return the curves of a number, by name and label, against what each network had cost by then."""
     curves = []
     for colour, line in enumerate(lines):
         seeds = []
         for result in line.results:
-            rows = [row for row in result.history if None not in (row.get("images"), row.get(y[0]))]
-            points = [(cost(result, row["images"]), row[y[0]]) for row in rows]
-            if points and all(x is not None for x, _ in points):
+            points = [(cost(result, row), row.get(y[0])) for row in result.history]
+            points = [point for point in points if None not in point]
+            if points:
                 seeds.append(tuple(np.array(points).T))
         if seeds:
             curves.append(Curve(line.row.name, colour, tuple(seeds)))

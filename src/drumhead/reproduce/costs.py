@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from drumhead.reproduce.plan import Cell
 from drumhead.reproduce.results import Result
@@ -104,12 +105,12 @@ def milliseconds(cell: Cell) -> float | None:
     return None if base is None else base * (_TASKS[task][1] / _TASKS["tetrominoes"][1]) ** 2
 
 
-def core_seconds(result: Result, images: float) -> float | None:
-    """Return the processor time that so many image passes of a run cost on one core.
+def core_seconds(result: Result, row: dict[str, Any]) -> float | None:
+    """Return the processor time that a run had cost on one core at a row of its history, None if it is not known.
 
     The run's own, if it was trained on the processor; else estimated, as a GPU's host spends its time waiting.
     """
-    if not result.environment.get("gpu"):
-        return next((row.get("cpu_seconds") for row in result.history if row.get("images") == images), None)
-    each = milliseconds(result.cell)
-    return None if each is None else images * each / 1000
+    if not result.on_gpu:
+        return row.get("cpu_seconds")
+    each, images = milliseconds(result.cell), row.get("images")
+    return None if each is None or images is None else images * each / 1000

@@ -198,7 +198,7 @@ def _cost_table(results: Results) -> Grid:
     rows = []
     for line in results.lines:
         images, wall = line.spent("images"), line.spent("seconds")
-        cpu = summarise(core_seconds(result, result.spent("images") or 0) for result in line.results)
+        cpu = summarise(core_seconds(result, result.history[-1]) for result in line.results)
         each = f"{1000 * cpu.mean / images.mean:.1f}" if cpu and images else NONE
         count = line.results[0].score("parameters")
         whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
@@ -208,7 +208,7 @@ def _cost_table(results: Results) -> Grid:
 
 def _how_timed(results: Results) -> list[Block]:
     """Say where the seconds are not those of the runs."""
-    on_gpu = sum(bool(result.environment.get("gpu")) for result in results.all)
+    on_gpu = sum(result.on_gpu for result in results.all)
     if not on_gpu:
         return []
     text = (

@@ -44,6 +44,11 @@ class Result:
         return self.history[-1].get(name) if self.history else None
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its training had a GPU."""
+        return bool(self.environment.get("gpu"))
+
+    @property
     def collapsed(self) -> bool:
         """Whether it calls everything background."""
         known = self.score("foreground_accuracy")
