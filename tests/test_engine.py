@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
@@ -73,7 +73,14 @@ def compare(name, given, tolerance, **options):
         torch.testing.assert_close(gradient, wanted[key], rtol=0, atol=atol, msg=f"gradient of {key}")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@pytest.fixture(params=[1, 10**9], ids=["quads", "plain"])
+def quads(request, monkeypatch):
+    """Couple four rows at once from one channel on, or never."""
+    monkeypatch.setattr(native, "QUADS", request.param)
+
+
+@pytest.mark.usefixtures("quads")
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6), b=st.integers(1, 3), c=st.integers(1, 6), h=st.integers(1, 9), w=st.integers(1, 40),
     steps=st.integers(3, 27), depthwise=st.booleans(), ky=st.sampled_from([1, 3, 5]), kx=st.sampled_from([1, 3, 5]),
@@ -86,6 +93,7 @@ def test_any_propagation_in_double_precision(name, boundary, nonlinearity, integ
     compare(name, case(steps=steps, **sizes), 1e-9, boundary=boundary, nonlinearity=nonlinearity, integrator=integrator)
 
 
+@pytest.mark.usefixtures("quads")
 @pytest.mark.parametrize("name", [name for name in RECORDS if name != "max"])
 @pytest.mark.parametrize("depthwise", [False, True])
 @pytest.mark.parametrize(("c", "h", "w"), [(2, 16, 64), (5, 9, 37), (16, 8, 48)])
@@ -102,6 +110,7 @@ def test_steps_that_travel_together_change_nothing(boundary, radius, name, monke
     compare(name, given, 1e-9, boundary=boundary)
 
 
+@pytest.mark.usefixtures("quads")
 @pytest.mark.parametrize("damping", [0.0, 4.5, 5.0, 30.0])
 def test_strong_damping_is_stored_instead_of_reversed(damping):
     """With dt = 0.2, damping 5 makes decay 0 and 30 makes it negative: nothing to divide by."""
@@ -111,6 +120,7 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
     compare("project", given, 1e-9, integrator="euler")
 
 
+@pytest.mark.usefixtures("quads")
 def test_gradients_are_those_of_finite_differences():
     given = case(11, b=1, c=2, h=3, w=4, steps=7)
     names = ("y0", "omega", "alpha", "kernel", "z0", "basis")
@@ -157,7 +167,7 @@ import sys; sys.path.insert(0, "tests")
 import torch; from drumhead.engine import library; from test_engine import case, compare, RECORDS
 assert library.isa() == sys.argv[1]
 for name in RECORDS:
-    for c in (1, 2, 7):
+    for c in (1, 2, 7, 8, 9):
         compare(name, case(c, c=c, h=5, w=21), 1e-9, boundary="reflecting")
         if name != "max":
             compare(name, case(c, c=c, h=5, w=21, dtype=torch.float32, damping=0.3), 1e-5)

@@ -12,6 +12,7 @@ from drumhead.engine.plan import Rollout
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
+QUADS = 8  # channels from which half the multiplications pay for the additions around them
 LEVELS = 8  # steps that travel over the grid together once the state is too large for the caches near a core
 # So many second-level caches: a state of 5 MiB beside 1 MiB of cache gains nothing yet, one of 20 MiB a third.
 NEAR = 8
@@ -20,7 +21,7 @@ BLOCK = 20  # states per matrix product of a projection
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
     "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "segment", "stored", "levels", "block",
-    "reduced",
+    "quads", "reduced",
 )  # fmt: skip
 _NUMBERS = (
     "dt", "offset", "slope", "first_offset",
@@ -105,6 +106,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     assert kernel is not None
     batch, channels, height, width = y0.shape
     state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
+    quads = kernel.shape[1] >= QUADS and kernel.shape[2] == 3 and not plan.reduced
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,
@@ -112,7 +114,8 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
-        levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() else 1, block=BLOCK,
+        levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() and not quads else 1, block=BLOCK,
+        quads=quads,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
         first_offset=plan.first_offset,
     )  # fmt: skip

@@ -9,6 +9,7 @@
  * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead.
  */
 
+#define QUADS 4 /* whose correlations are summed in registers; without them: */
 #define CHUNK 8 /* rows whose correlations are summed in registers */
 
 /* What one level of a wave keeps of the steps back (walk.h). */
@@ -21,7 +22,9 @@ typedef struct {
     REAL *y, *z, *omega, *decay, *inverse, *first_decay;
     REAL *gy, *gz, *g_omega, *g_decay, *g_first, *q, *scratch, *unused;
     level *levels, other; /* [0]: whole planes, and a second set of them; [1 ..]: rows of steps that travel together */
-    REAL *g_taps;                 /* one vector a tap */
+    REAL *g_taps;                 /* one vector a tap; with quads, one a transformed tap */
+    REAL *spreads, *q_spreads;    /* quads: what QUADS of them read of y and give of q, [quad][6][channel][x] */
+    int64_t quads;                /* and how many are pending */
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
@@ -36,7 +39,7 @@ static backward make_backward(const rollout *a, arena *memory) {
     backward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     const int64_t h = g->height;
-    f.coupling = make_stencil(a, 0, (int)g->reduced, memory), f.transposed = make_stencil(a, 1, (int)g->reduced, memory);
+    f.coupling = make_stencil(a, g, 0, memory), f.transposed = make_stencil(a, g, 1, memory);
     f.pixels = g->channels * h * g->width;
     f.taps = f.coupling.outer * f.coupling.inner * a->kernel_height * a->kernel_width;
     f.y = take_padded(memory, g, h), f.q = take_padded(memory, g, h);
@@ -45,8 +48,12 @@ static backward make_backward(const rollout *a, arena *memory) {
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) *plain[i] = take_plain(memory, g, h);
     f.first_decay = a->first_decay ? take_plain(memory, g, h) : f.decay;
     f.g_first = a->first_decay ? take_plain(memory, g, h) : f.g_decay;
-    f.g_taps = take(memory, f.taps * LANES, sizeof(REAL));
-    f.rows = take(memory, a->kernel_height, sizeof(REAL *));
+    f.g_taps = take(memory, f.taps * LANES * (g->quads ? 2 : 1), sizeof(REAL));
+    if (g->quads) {
+        f.spreads = take_rows(memory, g, QUADS * SIX * g->channels);
+        f.q_spreads = take_rows(memory, g, QUADS * SIX * g->channels);
+    }
+    f.rows = take(memory, a->kernel_height > SIX ? a->kernel_height : SIX, sizeof(REAL *));
     f.y_kept = take(memory, a->segment + 1, sizeof(REAL *)), f.z_kept = take(memory, a->segment + 1, sizeof(REAL *));
     for (int64_t i = 0; a->stored && i <= a->segment; i++) {
         REAL *y = take_padded(memory, g, h), *z = take_plain(memory, g, h);
@@ -179,15 +186,20 @@ static void fold_transposed(backward *f, REAL *gy) {
     }
 }
 
-/* W^T q at row r, where q is a whole plane. */
-static void transpose_row(backward *f, int64_t r) {
+/* W^T q at row r, where q is a whole plane; with quads, rows r to r + 3 at once if r is the `first` of them. */
+static void transpose_row(backward *f, int64_t r, int64_t first) {
     const grid *g = &f->g;
     const ring *q = &f->levels[0].q;
     const int64_t mirrored = g->boundary == REFLECTING;
-    for (int64_t d = -g->ry; d <= g->ry; d++) {
+    stencil *w = &f->transposed;
+    w->row = w->quads ? (r - first) % FOUR : 0;
+    for (int64_t d = -g->ry; d <= (w->quads ? FOUR : g->ry) && !w->row; d++) {
         int64_t inside = r + d >= 0 && r + d < g->height;
-        f->rows[d + g->ry] = !mirrored ? neighbour(g, q, r + d) : inside ? row_of(q, r + d) : g->zeros;
+        const int64_t unseen = mirrored || (w->quads && r + d > g->height);
+        f->rows[d + g->ry] = inside ? row_of(q, r + d) : unseen ? g->zeros : neighbour(g, q, r + d);
     }
+    const int64_t reach = mirrored ? round_up(g->rx, LANES) : 0;
+    if (w->quads && !w->row) couple_four(w, f->rows, g->left, -reach, g->lanes + reach);
     if (mirrored) fold_transposed(f, f->gy + source_row(g, r) * g->plain);
     else add_transposed(f, f->gy + r * g->plain);
 }

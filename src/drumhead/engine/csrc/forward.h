@@ -25,7 +25,7 @@ typedef struct {
 static forward make_forward(const rollout *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
-    f.coupling = make_stencil(a, 0, (int)g->reduced, memory);
+    f.coupling = make_stencil(a, g, 0, memory);
     for (int i = 0; i < 2; i++) f.y[i] = whole(take_padded(memory, g, g->height), g->height, g->padded);
     for (int i = 0; i < 2; i++)
         f.z[i] = i && a->levels == 1 ? f.z[0] : whole(take_plain(memory, g, g->height), g->height, g->plain);
@@ -51,6 +51,16 @@ static forward make_forward(const rollout *a, arena *memory) {
     }
 #endif
     return f;
+}
+
+/* Row r of W * y is next: with quads, every fourth time couple four rows of y, a plane that is whole. */
+static void prepare(const grid *g, stencil *w, const ring *y, int64_t r) {
+    if (!w->quads) return;
+    w->row = r % FOUR;
+    if (w->row) return;
+    const REAL *six[SIX];
+    for (int64_t d = 0; d < SIX; d++) six[d] = r + d - 1 > g->height ? g->zeros : neighbour(g, y, r + d - 1);
+    couple_four(w, six, g->left, 0, g->lanes);
 }
 
 /* One step of one row, all channels. */
@@ -158,6 +168,7 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
                 .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
                 .slope = (REAL)(first ? 0 : a->slope),
             };
+            prepare(g, &f->coupling, &f->y[0], r); /* quads go one step at a time */
             step_row(a, g, &f->coupling, &step);
             finish_row(g, y_out);
             /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */

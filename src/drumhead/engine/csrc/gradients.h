@@ -142,6 +142,72 @@ static void correlate(backward *f, const ring *y, const ring *q, int64_t from, i
     }
 }
 
+/* The same through quads (quads.h): sums over the pending ones of (A q)_k v_k. */
+INLINE void correlate_spreads(const int OUT, const int WIDE, backward *f, int64_t c, int64_t i, int64_t k, int64_t dx) {
+    const grid *g = &f->g;
+    const stencil *w = &f->coupling;
+    const int64_t next = w->inner * SIX * w->kx, stride = g->stride, quad = SIX * g->channels * stride;
+    REAL *acc = f->g_taps + (((c * w->inner + i) * SIX + k) * w->kx + dx) * LANES;
+    vector s[DEEPEST][3];
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) s[j][b] = load(acc + (j * next + b) * LANES);
+    for (int64_t n = 0; n < f->quads; n++) {
+        const REAL *q = f->q_spreads + n * quad + (k * g->channels + c) * stride;
+        const REAL *row = f->spreads + n * quad + (k * g->channels + i) * stride + dx - g->rx;
+        for (int64_t x = 0; x < g->lanes; x += LANES) {
+            vector v[3];
+            for (int b = 0; b < WIDE; b++) v[b] = load(row + x + b);
+            for (int j = 0; j < OUT; j++) {
+                vector u = load(q + j * stride + x);
+                if (x + LANES == g->lanes) u = (vector)((lane_mask)u & g->last);
+                for (int b = 0; b < WIDE; b++) s[j][b] += u * v[b];
+            }
+        }
+    }
+    for (int j = 0; j < OUT; j++)
+        for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
+}
+
+/* Row r of q is there: after every fourth one a quad is pending, and QUADS of them are correlated together. */
+static void correlate_quads(backward *f, int64_t r) {
+    const grid *g = &f->g;
+    const stencil *w = &f->coupling;
+    const int64_t over = r + 1 == g->height, first = r / FOUR * FOUR, plane = g->channels * g->stride;
+    if (r % FOUR < FOUR - 1 && !over) return;
+    const REAL *rows[FOUR];
+    for (int64_t d = 0; d < FOUR; d++) rows[d] = (first + d > r ? g->zeros : f->q + (first + d) * g->padded) - g->left;
+    spread_gradient(f->q_spreads - g->left + f->quads * SIX * plane, plane, rows, plane);
+    if (++f->quads < QUADS && !over) return;
+    for (int64_t c = 0, deep; c < w->outer; c += deep) {
+        deep = block_of(w, c);
+        for (int64_t k = 0; k < SIX; k++)
+            for (int64_t i = 0; i < w->inner; i++)
+                for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
+                    wide = w->kx - dx >= 3 ? 3 : 1;
+                    if (deep == 4 && wide == 3) correlate_spreads(4, 3, f, c, i, k, dx);
+                    else if (deep == 4) correlate_spreads(4, 1, f, c, i, k, dx);
+                    else if (deep == 2 && wide == 3) correlate_spreads(2, 3, f, c, i, k, dx);
+                    else if (deep == 2) correlate_spreads(2, 1, f, c, i, k, dx);
+                    else if (wide == 3) correlate_spreads(1, 3, f, c, i, k, dx);
+                    else correlate_spreads(1, 1, f, c, i, k, dx);
+                }
+    }
+    f->quads = 0;
+}
+
+/* g_W = G^T of those sums. */
+static void write_quads(const backward *f, REAL *to) {
+    const stencil *w = &f->coupling;
+    for (int64_t i = 0; i < w->outer * w->inner; i++)
+        for (int64_t dx = 0; dx < w->kx; dx++) {
+            REAL d[SIX], *at = to + i * 3 * w->kx + dx;
+            for (int64_t k = 0; k < SIX; k++) d[k] = reduce(f->g_taps + ((i * SIX + k) * w->kx + dx) * LANES);
+            at[0] = d[0] / 4 - (d[1] + d[2]) / 6 + (d[3] + d[4]) / 24;
+            at[w->kx] = (d[2] - d[1]) / 6 + (d[3] - d[4]) / 12;
+            at[2 * w->kx] = (d[3] + d[4] - d[1] - d[2]) / 6 + d[5];
+        }
+}
+
 /* Add to gy the record's gradient of row r of state y_{t+1}; `start` is the first step of the segment. */
 static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t start, int64_t r, REAL *gy) {
     const rollout *a = f->a;

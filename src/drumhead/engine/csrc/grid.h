@@ -10,7 +10,7 @@
  */
 
 typedef struct {
-    int64_t channels, height, width, ry, rx, boundary, reduced;
+    int64_t channels, height, width, ry, rx, boundary, reduced, quads;
     int64_t left, lanes, stride;      /* of one channel of a row */
     int64_t padded, plain;            /* of one row: all channels */
     int64_t *row_source;              /* [height + 4 ry], index shifted by 2 ry; -1: a row of zeros */
@@ -71,6 +71,7 @@ static grid make_grid(const rollout *a, arena *memory) {
     g.left = reach;
     g.stride = reach + g.lanes + reach;
     g.reduced = CAN_REDUCE && a->reduced && !a->depthwise && g.channels % 4 == 0 && g.rx;
+    g.quads = a->quads && a->levels == 1 && !a->depthwise && g.ry == 1 && !g.reduced;
     g.padded = g.channels * g.stride * (g.reduced ? 2 : 1), g.plain = g.channels * g.lanes;
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
@@ -91,6 +92,12 @@ static REAL *take_plain(arena *memory, const grid *g, int64_t rows) {
     REAL *p = take(memory, rows * g->plain, sizeof(REAL));
     if (p) memset(p, 0, (size_t)(rows * g->plain) * sizeof(REAL));
     return p;
+}
+
+/* `count` channels of padded rows, pointing at x = 0 of the first. */
+static REAL *take_rows(arena *memory, const grid *g, int64_t count) {
+    REAL *p = take(memory, count * g->stride, sizeof(REAL));
+    return p ? p + g->left : NULL;
 }
 
 static int64_t source_row(const grid *g, int64_t r) { return g->row_source[r + 2 * g->ry]; }

@@ -33,6 +33,7 @@
 #include "reduced.h"
 #include "grid.h"
 #include "stencil.h"
+#include "quads.h"
 #include "products.h"
 #include "forward.h"
 #include "adjoint.h"

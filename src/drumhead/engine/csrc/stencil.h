@@ -15,6 +15,9 @@ typedef struct {
     int64_t outer, inner, ky, kx, depthwise;
     REAL *taps;
     uint32_t *pairs; /* the same in bfloat16, neighbouring inner channels together, or NULL */
+    /* quads.h: the same, transformed, or NULL; what it reads and gives: [6][inner][x] and [4][outer][x], each at x = 0 */
+    REAL *quads, *spread, *four;
+    int64_t stride, row; /* row: of the four, as `convolve` takes it */
 } stencil;
 
 static int64_t block_of(const stencil *s, int64_t c) {
@@ -23,11 +26,24 @@ static int64_t block_of(const stencil *s, int64_t c) {
 }
 
 /* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
-static stencil make_stencil(const rollout *a, int transposed, int reduced, arena *memory) {
-    stencil s = {a->channels, a->depthwise ? 1 : a->channels, a->kernel_height, a->kernel_width, a->depthwise, NULL, NULL};
+/* u = G w of quads.h */
+static void pack_quad(REAL *u, const REAL *w) {
+    const REAL sum = w[0] + w[2], wide = w[0] / 24 + w[2] / 6;
+    u[0] = w[0] / 4, u[5] = w[2];
+    u[1] = -(sum + w[1]) / 6, u[2] = -(sum - w[1]) / 6;
+    u[3] = wide + w[1] / 12, u[4] = wide - w[1] / 12;
+}
+
+static stencil make_stencil(const rollout *a, const grid *g, int transposed, arena *memory) {
+    stencil s = {.outer = a->channels, .inner = a->depthwise ? 1 : a->channels, .ky = a->kernel_height, .kx = a->kernel_width,
+                 .depthwise = a->depthwise, .stride = g->stride};
     s.taps = take(memory, s.outer * s.inner * s.ky * s.kx, sizeof(REAL));
-    uint32_t *memory_pairs = reduced ? take(memory, s.outer * s.inner * s.ky * s.kx / 2, sizeof(uint32_t)) : NULL;
+    uint32_t *memory_pairs = g->reduced ? take(memory, s.outer * s.inner * s.ky * s.kx / 2, sizeof(uint32_t)) : NULL;
     (void)memory_pairs;
+    if (g->quads) {
+        s.quads = take(memory, s.outer * s.inner * 6 * s.kx, sizeof(REAL));
+        s.spread = take_rows(memory, g, 6 * s.inner), s.four = take_rows(memory, g, 4 * s.outer);
+    }
     if (!s.taps) return s;
     const REAL *w = a->kernel;
     REAL *tap = s.taps;
@@ -43,8 +59,20 @@ static stencil make_stencil(const rollout *a, int transposed, int reduced, arena
                         }
                         *tap++ = w[((out * s.inner + in) * s.ky + y) * s.kx + x];
                     }
+    /* [block of channels][6][inner channel][dx][OUT] */
+    for (int64_t c = 0, deep; s.quads && c < s.outer; c += deep) {
+        deep = block_of(&s, c);
+        const REAL *from = s.taps + c * s.inner * 3 * s.kx;
+        REAL *to = s.quads + c * s.inner * 6 * s.kx, u[6];
+        for (int64_t i = 0; i < s.inner; i++)
+            for (int64_t d = 0; d < s.kx * deep; d++) {
+                const REAL *at = from + i * 3 * s.kx * deep + d, w[] = {at[0], at[s.kx * deep], at[2 * s.kx * deep]};
+                pack_quad(u, w);
+                for (int64_t k = 0; k < 6; k++) to[(k * s.inner + i) * s.kx * deep + d] = u[k];
+            }
+    }
 #if CAN_REDUCE
-    if (!reduced) return s;
+    if (!g->reduced) return s;
     s.pairs = memory_pairs;
     const int64_t window = s.ky * s.kx;
     uint32_t *pair = s.pairs;
@@ -67,6 +95,12 @@ INLINE sums convolve(const stencil *s, const int OUT, const int WIDE, const int6
     sums acc;
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) acc.at[j][b] = (vector){0};
+    if (s->quads) {
+        const REAL *from = s->four + (s->row * s->outer + c) * stride + x;
+        for (int j = 0; j < OUT; j++)
+            for (int b = 0; b < WIDE; b++) acc.at[j][b] = load(from + j * stride + b * LANES);
+        return acc;
+    }
 #if CAN_REDUCE
     if (s->pairs) {
         const uint32_t *pair = s->pairs + c * s->inner / 2 * KY * KX;

@@ -17,7 +17,8 @@ static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, R
     const REAL *decay = first ? f->first_decay : f->decay;
     /* Rows of W^T q follow as soon as the rows of q that they see are there; on a torus the first ones come last, and
      * a mirror's folded rows must all wait. */
-    const int64_t low = g->boundary == PERIODIC ? least(ry, h) : mirrored ? -ry : 0, high = mirrored ? h + ry : h;
+    const int64_t ahead = g->quads ? FOUR : ry;
+    const int64_t low = g->boundary == PERIODIC ? least(ahead, h) : mirrored ? -ry : 0, high = mirrored ? h + ry : h;
     int64_t next = low, correlated = 0;
     for (int64_t r = 0; r < h; r++) {
         for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, y, r + d);
@@ -31,14 +32,17 @@ static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, R
             .offset = (REAL)(first ? a->first_offset : a->offset), .slope = (REAL)(first ? 0 : a->slope),
             .reverse = reverse,
         };
+        if (g->quads) f->coupling.spread = f->spreads + f->quads * SIX * g->channels * g->stride;
+        prepare(g, &f->coupling, y, r);
         back_row(a, g, &f->coupling, &back);
         finish_q(g, q);
-        if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, &f->levels[0].q, correlated, r + 1), correlated = r + 1;
+        if (g->quads) correlate_quads(f, r);
+        else if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, &f->levels[0].q, correlated, r + 1), correlated = r + 1;
         if (!mirrored)
-            for (; next + ry <= r && next < high; next++) transpose_row(f, next);
+            for (; next + ahead <= r && next < high; next++) transpose_row(f, next, low);
     }
-    for (; next < high; next++) transpose_row(f, next);
-    for (int64_t r = 0; r < low; r++) transpose_row(f, r);
+    for (; next < high; next++) transpose_row(f, next, low);
+    for (int64_t r = 0; r < low; r++) transpose_row(f, r, 0);
 }
 
 /* n steps back from `top` at once: as soon as one level has the rows that the next one needs, that one takes them, while
@@ -131,6 +135,8 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
                 .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
                 .slope = (REAL)(first ? 0 : a->slope),
             };
+            const ring y = whole(f->y_kept[k], g->height, g->padded);
+            prepare(g, &f->coupling, &y, r);
             step_row(a, g, &f->coupling, &step);
             finish_row(g, step.y_out);
         }
@@ -173,7 +179,8 @@ static void backward_image(backward *f, int64_t image) {
     const REAL *y0 = (const REAL *)a->y0 + at, *z0 = a->z0 ? (const REAL *)a->z0 + at : NULL;
     REAL *zeroed[] = {f->gy, f->gz, f->g_omega, f->g_decay, f->g_first};
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++) memset(zeroed[i], 0, plane);
-    memset(f->g_taps, 0, (size_t)(f->taps * LANES) * sizeof(REAL));
+    memset(f->g_taps, 0, (size_t)(f->taps * LANES * (g->quads ? 2 : 1)) * sizeof(REAL));
+    f->quads = 0;
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
@@ -262,6 +269,10 @@ static void backward_image(backward *f, int64_t image) {
     write_plain(g, f->g_omega, (REAL *)a->grad_omega + at);
     write_plain(g, f->g_decay, (REAL *)a->grad_decay + at);
     if (a->first_decay) write_plain(g, f->g_first, (REAL *)a->grad_first_decay + at);
+    if (g->quads) {
+        write_quads(f, (REAL *)a->grad_kernel + image * f->taps);
+        return;
+    }
     for (int64_t i = 0; i < f->taps; i++)
         ((REAL *)a->grad_kernel)[image * f->taps + i] = reduce(f->g_taps + i * LANES);
 }
