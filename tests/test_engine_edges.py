@@ -334,3 +334,15 @@ def test_threads_survive(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "fork" in code or done.stdout == "done\n", done.stderr[-2000:]
+
+
+def test_numbers_too_small_for_full_precision_count_as_zero_inside_only():
+    """Multiplying them takes a processor a hundred times as long: a medium that saturates would be slow to learn from."""
+    tiny = torch.full((1, 8, 4, 4), 1e-40)
+    still = torch.zeros(1, 8, 4, 4)
+    kernel = torch.ones(8, 8, 3, 3)
+    last = dh.propagate(
+        tiny, still, still, kernel, steps=3, dt=0.1, record=dh.Last(), backend="native", check_stability=False
+    )
+    assert torch.equal(last, still)
+    assert float((tiny * 1.0).max()) > 0  # the caller's arithmetic is as it was

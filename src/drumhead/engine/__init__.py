@@ -15,6 +15,7 @@ from drumhead.errors import DrumheadError, choose
 
 __all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "pointwise", "reduced", "run", "using"]
 
+NO_NVRTC = "there is no NVRTC to compile it"
 ALONE = 8  # threads that the loop needs to be as fast as the C engine with one (it gains less than their number)
 BACKENDS = ("auto", "eager", "native", "cuda")
 _preferred = ["auto"]
@@ -46,6 +47,8 @@ def available() -> dict[str, str]:
     found = build.search()
     cpu = "yes" if found.path else f"it could not be compiled: {found.note}"
     gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
+    if gpu == "yes" and not _compiles():
+        gpu = NO_NVRTC
     return {"eager": "yes", "native": cpu, "cuda": gpu}
 
 
@@ -87,7 +90,7 @@ def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: boo
     if automatic and y0.dtype == torch.float64:
         return "not known to be faster"  # the loop's tanh is
     if automatic and y0.is_cuda and not _compiles():
-        return "there is no NVRTC to compile it"
+        return NO_NVRTC
     if _transformed(tensors):
         return "torch.func transforms and forward-mode derivatives need the loop"
     if wanted == "native" and not _built():

@@ -29,6 +29,7 @@
 #define CAN_REDUCE 0
 #endif
 
+#include "denormals.h"
 #include "vector.h"
 #include "reduced.h"
 #include "grid.h"
@@ -59,15 +60,19 @@ int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
 void JOIN(NAME, forward)(rollout *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
     forward f = make_forward(a, &memory);
     for (int64_t image; (image = TAKE(a)) < a->batch;) forward_image(&f, image);
+    restore_denormals(mode);
 }
 
 void JOIN(NAME, backward)(rollout *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
     backward f = make_backward(a, &memory);
     for (int64_t image; (image = TAKE(a)) < a->batch;) backward_image(&f, image);
+    restore_denormals(mode);
 }
 
 int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
@@ -80,13 +85,17 @@ void JOIN(NAME, network_forward)(pointwise *a, void *scratch) {
     const int64_t tiles = (a->pixels + TILE - 1) / TILE;
     if (a->next >= a->batch * tiles) return;
     arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
     network n = make_network(a, 0, &memory);
     for (int64_t i; (i = TAKE(a)) < a->batch * tiles;) network_forward(&n, i / tiles, i % tiles * TILE);
+    restore_denormals(mode);
 }
 
 void JOIN(NAME, network_backward)(pointwise *a, void *scratch) {
     if (a->next >= a->groups) return;
     arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
     network n = make_network(a, 1, &memory);
     for (int64_t group; (group = TAKE(a)) < a->groups;) network_group(&n, group);
+    restore_denormals(mode);
 }
