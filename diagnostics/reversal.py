@@ -40,7 +40,9 @@ def medium(steps: int, alpha_max: float, dtype: torch.dtype) -> tuple[Tensor | N
     alpha.view(-1)[0] = alpha_max
     kernel = dh.laplacian(2, dense=True) + 0.05 * torch.randn(2, 2, 3, 3, generator=g)
     basis = torch.randn(4, steps, generator=g) / steps**0.5
-    return tuple(None if x is None else x.to(dtype) for x in (y0, None, omega, 1 - DT * alpha, None, kernel, basis))
+    return tuple(
+        None if x is None else x.to(dtype) for x in (y0, None, omega, 1 - DT * alpha, None, kernel, basis, None)
+    )
 
 
 def adjoint(growth: float, *arguments: object) -> tuple[Tensor, ...]:

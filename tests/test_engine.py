@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import drumhead as dh
 from drumhead.engine import library, native, ops, plan
+from drumhead.records import at_pixels
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
@@ -49,15 +50,18 @@ def record_of(name, given):
     }[name]
 
 
-def outcome(backend, name, given, **options):
-    """Return what is kept and every gradient."""
+def outcome(backend, name, given, pixels=None, gather=False, **options):
+    """Return what is kept, of some pixels if they are given, and every gradient."""
     leaves = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "z0", "basis", "mixture") if given[k] is not None}
     for leaf in leaves.values():
         leaf.grad = None
     fields = {k: given[k] for k in ("y0", "omega", "alpha", "kernel", "z0", "steps")}
-    out = dh.propagate(
-        **fields, dt=0.2, record=record_of(name, given), backend=backend, check_stability=False, **options
-    )
+    record = record_of(name, given)
+    if pixels is not None and not gather:
+        record = dh.At(record, pixels)
+    out = dh.propagate(**fields, dt=0.2, record=record, backend=backend, check_stability=False, **options)
+    if gather:
+        out = at_pixels(out, pixels)
     weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(out.dtype)
     (out * weights).sum().backward()
     return out.detach(), {k: v.grad for k, v in leaves.items() if v.grad is not None}
@@ -120,6 +124,43 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
     compare("project", given, 1e-9, integrator="euler")
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6), b=st.integers(1, 3), c=st.integers(1, 9), h=st.integers(1, 9), w=st.integers(1, 40),
+    steps=st.integers(3, 27), some=st.integers(1, 30), name=st.sampled_from(RECORDS), depthwise=st.booleans(),
+    boundary=st.sampled_from(["periodic", "fixed", "reflecting", "absorbing"]), rises=st.booleans(),
+)  # fmt: skip
+def test_some_pixels_are_those_of_all(seed, b, h, w, steps, some, name, boundary, rises, **sizes):
+    """`At` against the loop's record of every pixel, gathered afterwards; pixels may repeat."""
+    name = "last" if name == "fourier" and steps < 8 else name
+    given = case(seed, b=b, h=h, w=w, steps=steps, **sizes)
+    pixels = torch.randint(h * w, (b, some), generator=torch.Generator().manual_seed(seed))
+    pixels = pixels.sort().values if rises else pixels
+    expected, wanted = outcome("eager", name, given, boundary=boundary, pixels=pixels, gather=True)
+    for backend in ("eager", "native"):
+        found, gradients = outcome(backend, name, given, boundary=boundary, pixels=pixels)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
+        assert gradients.keys() == wanted.keys()
+        for key, gradient in gradients.items():
+            atol = 1e-9 * float(wanted[key].abs().max() + 1e-30)
+            torch.testing.assert_close(gradient, wanted[key], rtol=0, atol=atol, msg=f"{backend}: gradient of {key}")
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize("name", ["project", "mix", "fourier"])
+@pytest.mark.parametrize("cache", [0, 1 << 30])
+def test_some_pixels_in_single_precision(name, cache, reduced, monkeypatch):
+    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
+    given = case(41, c=8, h=16, w=33, dtype=torch.float32, damping=0.3)
+    pixels = torch.arange(0, 16 * 33, 8).expand(2, -1)
+    precision = "bfloat16" if reduced else "float32"
+    expected, wanted = outcome("eager", name, given, pixels=pixels, gather=True)
+    found, gradients = outcome("native", name, given, pixels=pixels, precision=precision)
+    far = lambda a, b: float((a - b).norm() / b.norm())  # noqa: E731
+    assert far(found, expected) < (0.03 if reduced else 1e-5)
+    assert max(far(gradients[key], wanted[key]) for key in wanted) < (0.03 if reduced else 1e-5)
+
+
 @pytest.mark.usefixtures("quads")
 def test_gradients_are_those_of_finite_differences():
     given = case(11, b=1, c=2, h=3, w=4, steps=7)
@@ -134,13 +175,24 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(kept, [given[name] for name in names])
 
 
-@pytest.mark.parametrize(("name", "keep"), [("all", "series"), ("project", "project"), ("mix", "mix"), ("max", "max")])
-def test_the_operator_keeps_torchs_rules(name, keep):
+@pytest.mark.parametrize(
+    ("name", "keep", "some"),
+    [
+        ("all", "series", 0),
+        ("project", "project", 0),
+        ("project", "project", 3),
+        ("mix", "mix", 0),
+        ("mix", "mix", 3),
+        ("max", "max", 0),
+    ],
+)
+def test_the_operator_keeps_torchs_rules(name, keep, some):
     given = case(13, b=2, c=2, h=4, w=5, steps=7)
     basis = {"project": given["basis"], "mix": given["mixture"]}.get(keep)
+    at = torch.tensor([[0, 7, 19], [4, 4, 5]]) if some else None
     decay = (1 - 0.1 * given["alpha"]).detach().requires_grad_()
     numbers = (7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, 1, 3, False)
-    arguments = (given["y0"], None, given["omega"], decay, None, given["kernel"], basis, *numbers)
+    arguments = (given["y0"], None, given["omega"], decay, None, given["kernel"], basis, at, *numbers)
     torch.library.opcheck(ops.rollout, arguments)
 
 
@@ -264,7 +316,7 @@ def test_bad_input_to_the_operator_is_an_error(bad):
     field = torch.ones(1, 2, 4, 5)
     good = {
         "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None, "kernel": torch.ones(2, 2, 3, 3),
-        "basis": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1, "tanh": True,
+        "basis": None, "at": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1, "tanh": True,
         "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
     }  # fmt: skip
     with pytest.raises(dh.DrumheadError, match=message):

@@ -238,7 +238,7 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
     numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
-    inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None)
+    inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
     out, saved, argmax = ops.rollout(*inputs, *numbers)
     given = {"grad_out": out, "saved": saved, "argmax": argmax}
     given[name] = given[name].to(dtype)
@@ -337,7 +337,7 @@ def test_threads_survive(code):
 
 
 def test_numbers_too_small_for_full_precision_count_as_zero_inside_only():
-    """Multiplying them takes a processor a hundred times as long: a medium that saturates would be slow to learn from."""
+    """Multiplying them takes a processor a hundred times as long, and media that saturate make them by the million."""
     tiny = torch.full((1, 8, 4, 4), 1e-40)
     still = torch.zeros(1, 8, 4, 4)
     kernel = torch.ones(8, 8, 3, 3)

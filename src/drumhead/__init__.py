@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from drumhead.presets import presets as presets
     from drumhead.propagate import propagate as propagate
     from drumhead.records import All as All
+    from drumhead.records import At as At
     from drumhead.records import Every as Every
     from drumhead.records import Fourier as Fourier
     from drumhead.records import Last as Last
@@ -41,7 +42,7 @@ _HOME = {
     **dict.fromkeys(("build", "load", "save"), "model"),
     "presets": "presets",
     "propagate": "propagate",
-    **dict.fromkeys(("All", "Every", "Fourier", "Last", "Max", "Mean", "Mix", "Project", "Record"), "records"),
+    **dict.fromkeys(("All", "At", "Every", "Fourier", "Last", "Max", "Mean", "Mix", "Project", "Record"), "records"),
     **dict.fromkeys(("laplacian", "stable_dt"), "stability"),
 }
 

@@ -16,7 +16,7 @@ from drumhead.boundaries import pad
 from drumhead.config import ModelConfig
 from drumhead.encoders import stack
 from drumhead.readouts import Head, TimeReadout
-from drumhead.records import All, Record
+from drumhead.records import All, At, Record
 from drumhead.segmenter import Segmenter
 
 State = tuple[Tensor, ...]
@@ -105,8 +105,10 @@ class RecurrentNetwork(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        heard = self._run(images, self.readout.record(), self.config.steps)
-        return self.head(self.readout(heard), images.shape[-2:], at)
+        record = self.readout.record()
+        if at is not None and not self.config.norm:  # the rest sees a pixel at a time
+            record, at = At(record, at), None
+        return self.head(self.readout(self._run(images, record, self.config.steps)), images.shape[-2:], at)
 
     def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
         """Return the series of outputs, (b, t, c, y, x), one a step."""

@@ -69,6 +69,17 @@ def check(
                 f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
             )
         fields.append(field.reshape((1,) * (4 - field.ndim) + tuple(field.shape)))
+    pixels = getattr(record, "pixels", None)
+    if pixels is not None and (pixels.shape[0] != y0.shape[0] or pixels.device != y0.device):
+        raise DrumheadError(
+            f"At(pixels): got {tuple(pixels.shape)} on {pixels.device}; (b={y0.shape[0]}, n) on {y0.device} is needed"
+        )
+    if pixels is not None and pixels.is_cpu and not torch.compiler.is_compiling():
+        count = y0.shape[2] * y0.shape[3]
+        if pixels.min() < 0 or pixels.max() >= count:
+            raise DrumheadError(
+                f"At(pixels): got {int(pixels.min())} to {int(pixels.max())}; flat indices from 0 to {count - 1} are needed"
+            )
     basis = getattr(record, "basis", None)
     for name, tensor in zip(("omega", "alpha", "z0", "kernel", "basis"), [*fields, kernel, basis], strict=True):
         if tensor is not None and (tensor.dtype != y0.dtype or tensor.device != y0.device):

@@ -10,7 +10,7 @@ from drumhead.config import ModelConfig
 from drumhead.encoders import Medium, SeparateEncoders, Stem
 from drumhead.propagate import propagate
 from drumhead.readouts import Head, TimeReadout
-from drumhead.records import All, Mix, Record
+from drumhead.records import All, At, Mix, Record
 from drumhead.segmenter import Segmenter
 
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
@@ -48,12 +48,20 @@ class NeuralWaveMachine(Segmenter):
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images)
         medium, features = self.encoder(images)
-        if self._composes(medium):
-            return self.head.rest(self._propagate(medium, Mix(self._composed())), images.shape[-2:], at)
-        heard = self.readout(self._propagate(medium, self.readout.record()))
-        if self.config.skip:
+        config, size = self.config, images.shape[-2:]
+        composes = self._composes(medium)
+        record = Mix(self._composed()) if composes else self.readout.record()
+        if (
+            at is not None and config.stride == 1 and not (config.norm or config.skip)
+        ):  # the rest sees a pixel at a time
+            record, at = At(record, at), None
+        kept = self._propagate(medium, record)
+        if composes:
+            return self.head.rest(kept, size, at)
+        heard = self.readout(kept)
+        if config.skip:
             heard = torch.cat([heard, features], dim=1)
-        return self.head(heard, images.shape[-2:], at)
+        return self.head(heard, size, at)
 
     def medium(self, images: Tensor) -> Medium:
         """Return omega, alpha and y0, each (b, c, y, x), that the images set."""

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from drumhead import boundaries, contract, engine, stability
 from drumhead.errors import choose
-from drumhead.records import All, Record
+from drumhead.records import All, Record, Stream, at_pixels
 
 
 def propagate(
@@ -60,7 +60,7 @@ def propagate(
         boundary: "periodic" (the paper's), "fixed", "reflecting" or "absorbing"; see `drumhead.boundaries`.
         integrator: "euler" (the paper's, first order) or "verlet" (second order, exact damping).
         record: what to keep: `All()` (default), `Every(k)`, `Last()`, `Mean()`, `Max()`, `Project(basis)` or
-            `Fourier(bins)`.
+            `Fourier(bins)`, or `At(record, pixels)`.
         backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
             with a memory that barely grows with `steps`; "auto" picks the fastest that can.
         precision: "bfloat16" lets an engine round the factors of products (W * y, `Project`, `Mix`) where it gains by
@@ -119,11 +119,13 @@ def propagate(
             segment=engine.SEGMENT if torch.is_grad_enabled() and any(t.requires_grad for t in tensors) else 0,
             reduced=precision == "bfloat16",
         )  # fmt: skip
+        at = stream.at if stream.at is not None and _pays(stream, absorbing) else None
         out = engine.run(
             plan, y0, z0 if moving else None, omega, kick.decay, kick.first_decay if moving else None, kernel,
-            stream.basis,
+            stream.basis, at,
         )  # fmt: skip
-        return stream.finish(boundaries.crop(out) if absorbing else out)
+        out = boundaries.crop(out) if absorbing else out
+        return stream.finish(out if at is stream.at else at_pixels(out, stream.at))
     if stream is None:
         engine.pick(backend, y0, tensors, False)
     states = _march(y0, z0, omega, kernel, kick, steps, dt, nonlinearity, boundary)
@@ -179,6 +181,14 @@ def _coefficients(alpha: Tensor, dt: float, integrator: str) -> _Kick:
         return _Kick(1 - dt * alpha, dt, 0.0, None, dt)
     half = torch.exp(-dt / 2 * alpha)
     return _Kick(half * half, dt / 2, dt / 2, half, dt / 2)
+
+
+def _pays(stream: Stream, absorbing: bool) -> bool:
+    """Say whether the engine should keep some pixels only, which it can in a projection if they are in order."""
+    at = stream.at
+    if at is None or not at.is_cpu or absorbing or stream.keep not in ("project", "mix"):
+        return False
+    return not torch.compiler.is_compiling() and not bool((at.diff() < 0).any())
 
 
 def _spread(field: Tensor, size: torch.Size) -> Tensor:

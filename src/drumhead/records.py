@@ -35,6 +35,15 @@ class Stream(NamedTuple):
     basis: Tensor | None = None
     finish: Callable[[Tensor], Tensor] = _as_is
     """What is left to do with what the engine kept."""
+    at: Tensor | None = None
+    """Keep only these pixels (b, n) of it."""
+
+
+def at_pixels(maps: Tensor, at: Tensor) -> Tensor:
+    """Return maps (b, .., y, x) at flat pixel indices (b, n), as (b, .., n, 1)."""
+    flat = maps.flatten(-2)
+    places = at.view(len(at), *(1 for _ in flat.shape[1:-1]), at.shape[1])
+    return flat.gather(-1, places.expand(*flat.shape[:-1], -1))[..., None]
 
 
 class Record(ABC):
@@ -246,6 +255,52 @@ class Fourier(Record):
         if like.is_cuda and type(like) is Tensor and not torch.compiler.is_compiling():
             return _waves_on_a_gpu(self.indices(steps), steps, like.device, exact)
         return _waves(self.indices(steps), steps, like.device, exact)
+
+
+@dataclass(frozen=True, eq=False)
+class At(Record):
+    """Keep what another record keeps, at some pixels only: (.., n, 1) where that has (.., y, x).
+
+    A loss at a few pixels needs no more, and the waves still run everywhere.
+
+    Args:
+        record: what to keep.
+        pixels: flat indices y * width + x, int64 (b, n). In rising order `Project`, `Mix` and what is made of them
+            cost the C engine only so many pixels; in any other order, and for other records, there is nothing gained.
+
+    Example:
+        >>> y0, pixels = torch.rand(2, 1, 8, 8), torch.tensor([[0, 9, 63], [1, 2, 3]])
+        >>> record = dh.At(dh.Last(), pixels)
+        >>> dh.propagate(y0, 0.0, 0.0, dh.laplacian(1), steps=5, dt=0.5, record=record).shape
+        torch.Size([2, 1, 3, 1])
+    """
+
+    record: Record
+    pixels: Tensor
+
+    @property
+    def basis(self) -> Tensor | None:
+        """The other record's basis, which has to be where the states are."""
+        return getattr(self.record, "basis", None)
+
+    def check(self, steps: int, channels: int) -> None:
+        """Refuse pixels that are not a list of indices for each image."""
+        if not isinstance(self.record, Record) or isinstance(self.record, At):
+            raise DrumheadError(f"At(record): got {self.record!r}; another record such as dh.Last() is needed")
+        pixels = self.pixels
+        if not isinstance(pixels, Tensor) or pixels.ndim != 2 or not pixels.numel() or pixels.dtype != torch.int64:
+            got = f"{pixels.dtype} {tuple(pixels.shape)}" if isinstance(pixels, Tensor) else type(pixels).__name__
+            raise DrumheadError(f"At(pixels): got {got}; flat indices (b, n), int64, are needed")
+        self.record.check(steps, channels)
+
+    def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
+        """Hand the other record states of these pixels."""
+        return self.record.collect((at_pixels(y, self.pixels) for y in states), steps)
+
+    def stream(self, steps: int, like: Tensor) -> Stream | None:
+        """Keep the same of these pixels."""
+        stream = self.record.stream(steps, like)
+        return stream and stream._replace(at=self.pixels)
 
 
 def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:

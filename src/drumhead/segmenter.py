@@ -6,15 +6,14 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from drumhead import records
 from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 
 
 def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
     """Return maps (b, k, y, x) at flat pixel indices (b, n), as (b, k, n, 1); all of them for None."""
-    if at is None:
-        return maps
-    return maps.flatten(2).gather(2, at[:, None].expand(-1, maps.shape[1], -1))[..., None]
+    return maps if at is None else records.at_pixels(maps, at)
 
 
 class Segmenter(nn.Module):

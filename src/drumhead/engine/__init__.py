@@ -137,8 +137,13 @@ def run(
     first_decay: Tensor | None,
     kernel: Tensor,
     basis: Tensor | None,
+    at: Tensor | None = None,
 ) -> Tensor:
-    """Return what the plan keeps of a rollout, differentiable in every tensor; fields broadcast to y0."""
+    """Return what the plan keeps of a rollout, differentiable in every tensor; fields broadcast to y0.
+
+    `at`, pixels (b, n) in rising order, keeps only those of a projection: (.., n, 1) instead of (.., y, x). Only the C
+    engine can.
+    """
     from drumhead.engine import ops
 
     z0 = None if z0 is None else z0.expand(y0.shape)
@@ -148,7 +153,7 @@ def run(
         plan.every, plan.segment, plan.reduced,
     )  # fmt: skip
     return ops.rollout(
-        y0, z0, omega.expand(y0.shape), decay.expand(y0.shape), first_decay, kernel, basis, *numbers
+        y0, z0, omega.expand(y0.shape), decay.expand(y0.shape), first_decay, kernel, basis, at, *numbers
     )[0]  # fmt: skip
 
 

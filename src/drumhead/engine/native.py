@@ -20,14 +20,14 @@ BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
-    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "segment", "stored", "levels", "block",
+    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "stored", "levels", "block",
     "quads", "reduced",
 )  # fmt: skip
 _NUMBERS = (
     "dt", "offset", "slope", "first_offset",
 )  # fmt: skip
 _POINTERS = (
-    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "grad_out", "grad_y0",
+    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "at", "grad_out", "grad_y0",
     "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis", "error",
 )  # fmt: skip
 
@@ -51,10 +51,13 @@ def forward(
     first_decay: Tensor | None,
     kernel: Tensor,
     basis: Tensor | None,
+    at: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x) and, for "max", the step of each maximum."""
-    inputs = dict(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis)
-    out = y0.new_empty(plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0]))
+    inputs = dict(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis, at=at)
+    out = y0.new_empty(
+        plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0], None if at is None else at.shape[1])
+    )
     saved = y0.new_empty((plan.segments(), 2, *y0.shape))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
     struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax})
@@ -74,10 +77,11 @@ def backward(
     basis: Tensor | None,
     saved: Tensor,
     argmax: Tensor,
+    at: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor]:
     """Return the gradients in the order of the inputs, then the largest reconstruction error of each image."""
     inputs = dict(
-        y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis,
+        y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis, at=at,
         saved=saved, argmax=argmax, grad_out=grad_out,
     )  # fmt: skip
     batch = y0.shape[0]
@@ -114,6 +118,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
+        some=0 if tensors.get("at") is None else tensors["at"].shape[1],
         levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() and not quads else 1, block=BLOCK,
         quads=quads,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,

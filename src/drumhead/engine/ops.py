@@ -27,6 +27,16 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
+def kept(plan: Rollout, y0: Tensor, basis: Tensor | None, at: Tensor | None) -> tuple[int, ...]:
+    """Return the shape of what a rollout keeps."""
+    return plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0], None if at is None else at.shape[1])
+
+
+def _places(at: Tensor | None) -> list[Tensor | None]:
+    """Return the argument that only the C engine has."""
+    return [] if at is None else _contiguous(at)
+
+
 def _contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
     return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
@@ -40,6 +50,7 @@ def rollout(
     first_decay: Tensor | None,
     kernel: Tensor,
     basis: Tensor | None,
+    at: Tensor | None,
     steps: int,
     dt: float,
     offset: float,
@@ -52,16 +63,16 @@ def rollout(
     segment: int,
     reduced: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run a rollout on the device of its tensors."""
+    """Run a rollout on the device of its tensors; `at` (b, n), in rising order, are the pixels of a projection to keep."""
     plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
-    check(plan, y0, z0, omega, decay, first_decay, kernel, basis)
-    return _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis))
+    check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
+    return _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
 
 
 @rollout.register_fake
-def _(y0, z0, omega, decay, first_decay, kernel, basis, *numbers):  # type: ignore[no-untyped-def]
+def _(y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
     plan = Rollout(*numbers)
-    out = y0.new_empty(plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0]))
+    out = y0.new_empty(kept(plan, y0, basis, at))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
     return out, y0.new_empty((plan.segments(), 2, *y0.shape)), argmax
 
@@ -78,6 +89,7 @@ def rollout_backward(
     first_decay: Tensor | None,
     kernel: Tensor,
     basis: Tensor | None,
+    at: Tensor | None,
     steps: int,
     dt: float,
     offset: float,
@@ -92,11 +104,11 @@ def rollout_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Run the adjoint of a rollout; gradients of absent inputs are empty."""
     plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
-    check(plan, y0, z0, omega, decay, first_decay, kernel, basis)
+    check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
     if not segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
     for name, tensor, dtype, shape in (
-        ("grad_out", grad_out, y0.dtype, plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0])),
+        ("grad_out", grad_out, y0.dtype, kept(plan, y0, basis, at)),
         ("saved", saved, y0.dtype, (plan.segments(), 2, *y0.shape)),
         ("argmax", argmax, torch.int32, tuple(y0.shape) if keep == "max" else (0,)),
     ):
@@ -109,14 +121,14 @@ def rollout_backward(
     capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
     plan = replace(plan, stored=capturing or not plan.reversible(decay))
     inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
-    *grads, error = _module(y0).backward(plan, *inputs)
+    *grads, error = _module(y0).backward(plan, *inputs, *_places(at))
     if not capturing:
         watch.report(error, plan, y0)
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)  # type: ignore[return-value]
 
 
 @rollout_backward.register_fake
-def _(grad_out, saved, argmax, y0, z0, omega, decay, first_decay, kernel, basis, *numbers):  # type: ignore[no-untyped-def]
+def _(grad_out, saved, argmax, y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
     def like(tensor: Tensor | None) -> Tensor:
         return y0.new_empty(0) if tensor is None else tensor.new_empty(tensor.shape)
 
@@ -125,18 +137,18 @@ def _(grad_out, saved, argmax, y0, z0, omega, decay, first_decay, kernel, basis,
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.numbers = inputs[7:]
-    ctx.save_for_backward(*inputs[:7], *output[1:])
+    ctx.numbers = inputs[8:]
+    ctx.save_for_backward(*inputs[:8], *output[1:])
     ctx.set_materialize_grads(False)
 
 
 def _gradients(ctx: Any, grad_out: Tensor | None, *_: Any) -> tuple[Any, ...]:
     *inputs, saved, argmax = ctx.saved_tensors
     if grad_out is None:
-        return (None,) * (7 + len(ctx.numbers))
+        return (None,) * (8 + len(ctx.numbers))
     *grads, _ = rollout_backward(grad_out, saved, argmax, *inputs, *ctx.numbers)
-    given = (None if tensor is None else grad for tensor, grad in zip(inputs, grads, strict=True))
-    return (*given, *(None for _ in ctx.numbers))
+    given = (None if tensor is None else grad for tensor, grad in zip(inputs[:7], grads, strict=True))
+    return (*given, None, *(None for _ in ctx.numbers))
 
 
 rollout.register_autograd(_gradients, setup_context=_setup)
@@ -158,6 +170,7 @@ def check(
     first_decay: Tensor | None,
     kernel: Tensor,
     basis: Tensor | None,
+    at: Tensor | None,
 ) -> None:
     """Refuse whatever would make a kernel read or write where it must not."""
     if y0.ndim != 4 or not y0.numel():
@@ -184,6 +197,8 @@ def check(
         raise DrumheadError(f"keep={plan.keep!r} {'needs a' if columns else 'has no'} basis")
     if basis is not None and (tuple(basis.shape[1:]) != columns or not basis.shape[0]):
         raise DrumheadError(f"basis: got the shape {tuple(basis.shape)}; (k >= 1, *{columns}) is needed")
+    if at is not None:
+        _check_places(plan, y0, at)
     for name, tensor in (
         ("y0", y0), ("z0", z0), ("omega", omega), ("decay", decay), ("first_decay", first_decay),
         ("kernel", kernel), ("basis", basis),
@@ -194,3 +209,22 @@ def check(
         raise DrumheadError(
             f"y0 is {y0.dtype} on {y0.device}: the engines compute in float32 or float64 on CPU or CUDA"
         )
+
+
+def _check_places(plan: Rollout, y0: Tensor, at: Tensor) -> None:
+    pixels = y0.shape[2] * y0.shape[3]
+    if y0.is_cuda or plan.keep not in ("project", "mix"):
+        raise DrumheadError(f"at: only the C engine's projections keep some pixels, not {plan.keep!r} on {y0.device}")
+    if (
+        at.ndim != 2
+        or at.shape[0] != y0.shape[0]
+        or not at.shape[1]
+        or at.dtype != torch.int64
+        or at.device != y0.device
+    ):
+        raise DrumheadError(
+            f"at: got {at.dtype} of shape {tuple(at.shape)} on {at.device}; int64 of shape (b={y0.shape[0]}, n >= 1) on "
+            f"{y0.device} is needed"
+        )
+    if at.min() < 0 or at.max() >= pixels or (at.diff() < 0).any():
+        raise DrumheadError(f"at: pixels from 0 to {pixels - 1} in rising order are needed")

@@ -47,9 +47,10 @@ class Rollout:
         """Return how many checkpoints are kept."""
         return -(-self.steps // self.segment) if self.segment else 0
 
-    def shape(self, y0: tuple[int, ...], features: int) -> tuple[int, ...]:
-        """Return the shape of what is kept for an initial state (b, c, y, x)."""
-        b, c, y, x = y0
+    def shape(self, y0: tuple[int, ...], features: int, some: int | None = None) -> tuple[int, ...]:
+        """Return the shape of what is kept for an initial state (b, c, y, x); of `some` pixels (.., some, 1)."""
+        b, c, *grid = y0
+        y, x = grid if some is None else (some, 1)
         match self.keep:
             case "series":
                 return (b, self.steps // self.every, c, y, x)

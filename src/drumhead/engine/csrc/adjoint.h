@@ -28,6 +28,7 @@ typedef struct {
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
+    REAL *few;                    /* MIX: a row of the pixels that are kept */
     int64_t pixels, taps;
     uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
     uint16_t *g_natural;          /* and with pixels side by side; rows of g_rows features */
@@ -60,10 +61,11 @@ static backward make_backward(const rollout *a, arena *memory) {
         if (memory->base) f.y_kept[i] = y, f.z_kept[i] = z;
     }
     if (a->keep == PROJECT) {
-        f.g_states = take(memory, a->segment * f.pixels + LANES, sizeof(REAL));
-        f.states = take(memory, a->segment * f.pixels + LANES, sizeof(REAL));
+        f.g_states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
+        f.states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
         f.g_basis = take(memory, a->features * a->segment * LANES, sizeof(REAL));
     }
+    if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
     const level planes = {whole(f.y, h, g->padded),  whole(f.z, h, g->plain),  whole(f.gy, h, g->plain),
                           whole(f.gz, h, g->plain), whole(f.q, h, g->padded), f.g_basis};
@@ -86,15 +88,15 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.other.gz.at = take_plain(memory, g, h);
     }
 #if CAN_REDUCE
-    if (a->keep == PROJECT && a->reduced && f.pixels % (2 * LANES) == 0) {
+    if (a->keep == PROJECT && a->reduced && g->kept % (2 * LANES) == 0) {
         const int64_t pairs = (a->features + 1) / 2;
         f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
-        f.g_pairs = take(memory, pairs * f.pixels, sizeof(uint32_t));
-        f.g_natural = take(memory, a->features * f.pixels, sizeof(uint16_t));
-        f.s_natural = take(memory, a->segment * f.pixels, sizeof(uint16_t));
+        f.g_pairs = take(memory, pairs * g->kept, sizeof(uint32_t));
+        f.g_natural = take(memory, a->features * g->kept, sizeof(uint16_t));
+        f.s_natural = take(memory, a->segment * g->kept, sizeof(uint16_t));
         if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
     }
-    if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
+    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
         const int64_t c = g->channels, k = a->features, t = a->steps;
         f.g_rows = round_up(k, 4);
         f.mixture = take(memory, t * c * f.g_rows / 2, sizeof(uint32_t));

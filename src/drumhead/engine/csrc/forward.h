@@ -16,7 +16,8 @@ typedef struct {
     REAL *omega, *decay, *first_decay;
     ring *y_ring, *z_ring; /* [levels]: rows between two levels */
     const REAL **rows;       /* [ky] */
-    REAL *buffer;            /* PROJECT: states of the current block, each (c, y, x) */
+    REAL *buffer;            /* PROJECT: what is kept of the states of the current block */
+    REAL *few;               /* MIX: a row of the pixels that are kept */
     uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
     uint32_t *waves, *pairs; /* PROJECT: the same with steps in pairs, and so the current block; or NULL */
     int64_t filled, pixels;
@@ -38,14 +39,15 @@ static forward make_forward(const rollout *a, arena *memory) {
         if (memory->base) f.y_ring[k] = y, f.z_ring[k] = z;
     }
     f.pixels = g->channels * g->height * g->width;
-    if (a->keep == PROJECT) f.buffer = take(memory, a->block * f.pixels + LANES, sizeof(REAL));
+    if (a->keep == PROJECT) f.buffer = take(memory, a->block * g->kept + LANES, sizeof(REAL));
+    if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
 #if CAN_REDUCE
-    if (a->keep == PROJECT && a->reduced && f.pixels % LANES == 0 && a->block % 2 == 0) {
+    if (a->keep == PROJECT && a->reduced && g->kept % LANES == 0 && a->block % 2 == 0) {
         f.waves = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
-        f.pairs = take(memory, a->block / 2 * f.pixels, sizeof(uint32_t));
+        f.pairs = take(memory, a->block / 2 * g->kept, sizeof(uint32_t));
         if (f.waves) pack_weights(f.waves, a->basis, a->features, a->steps);
     }
-    if (a->keep == MIX && g->reduced && g->width % LANES == 0) {
+    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
         f.mixture = take(memory, a->features * a->steps * g->channels / 2, sizeof(uint32_t));
         if (f.mixture) pack_weights(f.mixture, a->basis, a->features * a->steps, g->channels);
     }
@@ -99,7 +101,11 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
         int64_t count = a->steps / a->every, i = (t + 1) / a->every - 1;
         write_row(g, row, g->stride, out + (image * count + i) * f->pixels, r);
     } else if (a->keep == PROJECT) {
-        write_row(g, row, g->stride, f->buffer + (t - f->filled) * f->pixels, r);
+        keep_row(g, row, f->buffer + (t - f->filled) * g->kept, r);
+    } else if (a->keep == MIX && g->some) {
+        const int64_t n = gather(g, f->few, g->some, row, g->stride, r);
+        combine((maps){out + image * a->features * g->some + g->starts[r], g->some}, a->features, (const_maps){f->few, g->some},
+                g->channels, (const REAL *)a->basis + t * g->channels, a->steps * g->channels, 1, n, t > 0);
     } else if (a->keep == MIX) {
         int64_t plane = g->height * g->width;
         maps to = {out + image * a->features * plane + r * g->width, plane};
@@ -132,19 +138,20 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
 /* PROJECT: multiply the buffered states y_{filled+1} .. y_t onto the basis. */
 static void flush(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
-    maps out = {(REAL *)a->out + image * a->features * f->pixels, f->pixels};
+    const int64_t pixels = f->g.kept;
+    maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
 #if CAN_REDUCE
     if (f->waves) {
         const int64_t n = t - f->filled;
-        pair_rows(f->pairs, f->buffer, n, f->pixels, f->pixels);
-        combine_pairs(out.data, f->pixels, a->features, f->pairs, NULL, f->pixels, (n + 1) / 2, f->waves + f->filled / 2,
-                      (a->steps + 1) / 2, f->pixels, f->filled > 0);
+        pair_rows(f->pairs, f->buffer, n, pixels, pixels);
+        combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->waves + f->filled / 2,
+                      (a->steps + 1) / 2, pixels, f->filled > 0);
         f->filled = t;
         return;
     }
 #endif
-    combine(out, a->features, (const_maps){f->buffer, f->pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
-            a->steps, 1, f->pixels, f->filled > 0);
+    combine(out, a->features, (const_maps){f->buffer, pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
+            a->steps, 1, pixels, f->filled > 0);
     f->filled = t;
 }
 
@@ -194,6 +201,7 @@ static void forward_image(forward *f, int64_t image) {
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
     f->filled = 0;
+    look_at(&f->g, a, image);
     for (int64_t t = 0, n; t < a->steps; t += n) {
         n = least(a->levels, a->steps - t);
         if (a->segment) n = least(n, a->segment - t % a->segment);

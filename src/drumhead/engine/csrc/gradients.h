@@ -218,9 +218,20 @@ static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t st
         if ((t + 1) % a->every) return;
         grad += (image * (a->steps / a->every) + (t + 1) / a->every - 1) * f->pixels;
     } else if (a->keep == PROJECT) {
-        grad = f->g_states + (t - start) * f->pixels;
+        grad = f->g_states + (t - start) * g->kept;
     } else {
         grad += image * (a->keep == MIX ? a->features * plane : f->pixels);
+    }
+    if (g->some) {
+        if (a->keep == MIX) {
+            const REAL *features = (const REAL *)a->grad_out + image * a->features * g->some + g->starts[r];
+            combine((maps){f->few, g->some}, channels, (const_maps){features, g->some}, a->features,
+                    (const REAL *)a->basis + t * channels, 1, a->steps * channels, g->starts[r + 1] - g->starts[r], 0);
+            scatter(g, gy, g->lanes, f->few, g->some, r);
+        } else {
+            scatter(g, gy, g->lanes, grad + g->starts[r], g->some, r);
+        }
+        return;
     }
     if (a->keep == MIX) {
 #if CAN_REDUCE
@@ -257,6 +268,14 @@ static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y,
         return;
     }
 #endif
+    if (g->some) {
+        const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * g->some;
+        for (int64_t r = from; r < to; r++) {
+            const int64_t n = gather(g, f->few, g->some, row_of(y, r), g->stride, r);
+            dots(acc, (const_maps){grad + g->starts[r], g->some}, f->a->features, (const_maps){f->few, g->some}, g->channels, n);
+        }
+        return;
+    }
     const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * plane;
     for (int64_t r = from; r < to; r++)
         dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){row_of(y, r), g->stride},
@@ -281,7 +300,8 @@ static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, 
     const rollout *a = f->a;
     const grid *g = &f->g;
     for (int64_t r = 0; r < g->height; r++) add_gradient(f, image, t, start, r, f->gy + r * g->plain);
-    if (a->keep == PROJECT) write_padded(g, y->at, f->states + (t - start) * f->pixels);
+    for (int64_t r = 0; r < g->height && a->keep == PROJECT; r++)
+        keep_row(g, y->at + r * g->padded, f->states + (t - start) * g->kept, r);
     if (a->keep != MIX) return;
     clear_dots(f, f->g_basis);
     for (int64_t r = 0; r < g->height; r += CHUNK) add_dots(f, image, f->g_basis, y, r, least(r + CHUNK, g->height));

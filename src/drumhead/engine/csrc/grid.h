@@ -17,6 +17,9 @@ typedef struct {
     int64_t *column_source;           /* [2 rx]: left halo, then right halo */
     lane_mask last;                   /* lanes of the last vector of a row that lie inside the image */
     REAL *zeros;                      /* a padded row of zeros, at x = 0 */
+    int64_t some, kept;               /* pixels of an image that are kept, 0: all; numbers of a state that are kept */
+    const int64_t *at;                /* of the present image: where they are, row by row .. */
+    int64_t *starts;                  /* .. and where each row's begin: [height + 1] */
 } grid;
 
 /* Memory is handed out from one block; with a null base only the size is counted. `make sanitize` puts a RED_ZONE that
@@ -76,6 +79,8 @@ static grid make_grid(const rollout *a, arena *memory) {
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
     g.zeros = take_padded(memory, &g, 1);
+    g.some = a->some, g.kept = g.channels * (g.some ? g.some : g.height * g.width), g.at = NULL;
+    g.starts = take(memory, g.height + 1, sizeof(int64_t));
     int64_t rest = g.width - (g.lanes - LANES);
     for (int64_t i = 0; i < LANES; i++) g.last[i] = i < rest ? -1 : 0;
     if (!memory->base) return g;
@@ -169,6 +174,37 @@ static void read_row(const grid *g, REAL *row, int64_t pitch, const REAL *image,
 static void write_row(const grid *g, const REAL *row, int64_t pitch, REAL *image, int64_t r) {
     for (int64_t c = 0; c < g->channels; c++)
         memcpy(image + (c * g->height + r) * g->width, row + c * pitch, (size_t)g->width * sizeof(REAL));
+}
+
+/* Turn to the pixels that are kept of an image. */
+static void look_at(grid *g, const rollout *a, int64_t image) {
+    if (!g->some) return;
+    g->at = a->at + image * g->some;
+    for (int64_t r = 0, j = 0; r <= g->height; r++) {
+        while (j < g->some && g->at[j] < r * g->width) j++;
+        g->starts[r] = j;
+    }
+}
+
+/* Those of a row, (c, n) from a row of any pitch to one of any pitch. */
+static int64_t gather(const grid *g, REAL *to, int64_t to_pitch, const REAL *row, int64_t pitch, int64_t r) {
+    const int64_t start = g->starts[r], n = g->starts[r + 1] - start;
+    for (int64_t c = 0; c < g->channels; c++)
+        for (int64_t j = 0; j < n; j++) to[c * to_pitch + j] = row[c * pitch + g->at[start + j] - r * g->width];
+    return n;
+}
+
+/* And added to where they came from. */
+static void scatter(const grid *g, REAL *row, int64_t pitch, const REAL *from, int64_t from_pitch, int64_t r) {
+    const int64_t start = g->starts[r], n = g->starts[r + 1] - start;
+    for (int64_t c = 0; c < g->channels; c++)
+        for (int64_t j = 0; j < n; j++) row[c * pitch + g->at[start + j] - r * g->width] += from[c * from_pitch + j];
+}
+
+/* A padded row of a state into what is kept of that state: (c, y, x) or (c, some). */
+static void keep_row(const grid *g, const REAL *row, REAL *state, int64_t r) {
+    if (g->some) gather(g, state + g->starts[r], g->some, row, g->stride, r);
+    else write_row(g, row, g->stride, state, r);
 }
 
 static void read_padded(const grid *g, REAL *plane, const REAL *image) {

@@ -1,7 +1,7 @@
 /* The one struct that crosses from Python: what to compute, where to read and where to write.
  *
  * All arrays are contiguous: fields (b, c, y, x); kernel (c, c, ky, kx) or, depthwise, (c, 1, ky, kx);
- * basis (features, steps) for PROJECT, (features, steps, c) for MIX. `real` is float or double, see is_double.
+ * out and grad_out (b, .., y, x), or (b, .., some) of some pixels; basis (features, steps) for PROJECT, (features, steps, c) for MIX. `real` is float or double, see is_double.
  * engine/native.py mirrors this struct field by field; `bytes` guards against the two drifting apart.
  */
 #ifndef DRUMHEAD_ROLLOUT_H
@@ -18,6 +18,7 @@ typedef struct {
     int64_t is_double, isa;
     int64_t batch, channels, height, width, kernel_height, kernel_width, depthwise;
     int64_t steps, boundary, tanh, keep, every, features;
+    int64_t some;     /* PROJECT, MIX: keep only so many pixels of each image, those in `at`; 0: all */
     int64_t segment;  /* steps between checkpoints, 0: keep none */
     int64_t stored;   /* backward: recompute and store each segment instead of reversing it */
     int64_t levels;   /* forward: steps that travel over the grid together (temporal blocking), >= 1 */
@@ -28,6 +29,7 @@ typedef struct {
     const void *y0, *z0, *omega, *decay, *first_decay, *kernel, *basis; /* z0, first_decay, basis may be NULL */
     void *out, *saved;
     int32_t *argmax;
+    const int64_t *at; /* (b, some): flat indices, none smaller than the one before; or NULL */
     const void *grad_out;
     void *grad_y0, *grad_z0, *grad_omega, *grad_decay, *grad_first_decay; /* z0's and first_decay's may be NULL */
     void *grad_kernel, *grad_basis;                                       /* one per image, summed by the caller */

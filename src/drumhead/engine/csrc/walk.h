@@ -77,7 +77,7 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
                 if (last && ra >= 0 && ra < h)
                     memcpy(row_of(&after->y, ra), y, (size_t)((g->channels - 1) * g->stride + g->lanes) * sizeof(REAL));
                 if (a->keep == PROJECT && t > start && ra >= 0 && ra < h)
-                    write_row(g, y, g->stride, f->states + (t - 1 - start) * f->pixels, ra);
+                    keep_row(g, y, f->states + (t - 1 - start) * g->kept, ra);
             }
             if (rb >= -over - reach && rb < h + over + reach) {
                 const int64_t here = on_grid(g, rb), inside = here == rb;
@@ -187,12 +187,13 @@ static void backward_image(backward *f, int64_t image) {
     for (int64_t i = 0; i < g->height * g->plain; i++) f->inverse[i] = f->decay[i] != 0 ? 1 / f->decay[i] : 0;
     const int together = a->levels > 1 && !a->stored && g->boundary != REFLECTING; /* folded edges are not a row's own */
     a->error[image] = 0;
+    look_at(&f->g, a, image);
 #if CAN_REDUCE
     if (f->mixture) reduce_gradient(f, image);
     if (f->turned) {
-        const REAL *grad = (const REAL *)a->grad_out + image * a->features * f->pixels;
-        pair_rows(f->g_pairs, grad, a->features, f->pixels, f->pixels);
-        natural_rows((uint32_t *)f->g_natural, grad, a->features, f->pixels);
+        const REAL *grad = (const REAL *)a->grad_out + image * a->features * g->kept;
+        pair_rows(f->g_pairs, grad, a->features, g->kept, g->kept);
+        natural_rows((uint32_t *)f->g_natural, grad, a->features, g->kept);
     }
 #endif
 
@@ -210,14 +211,14 @@ static void backward_image(backward *f, int64_t image) {
 #if CAN_REDUCE
         if (f->turned) {
             const int64_t pairs = (a->features + 1) / 2;
-            combine_pairs(f->g_states, f->pixels, n, f->g_pairs, NULL, f->pixels, pairs, f->turned + start * pairs, pairs,
-                          f->pixels, 0);
+            combine_pairs(f->g_states, g->kept, n, f->g_pairs, NULL, g->kept, pairs, f->turned + start * pairs, pairs,
+                          g->kept, 0);
         } else
 #endif
         if (a->keep == PROJECT)
-            combine((maps){f->g_states, f->pixels}, n,
-                    (const_maps){(const REAL *)a->grad_out + image * a->features * f->pixels, f->pixels}, a->features,
-                    (const REAL *)a->basis + start, 1, a->steps, f->pixels, 0);
+            combine((maps){f->g_states, g->kept}, n,
+                    (const_maps){(const REAL *)a->grad_out + image * a->features * g->kept, g->kept}, a->features,
+                    (const REAL *)a->basis + start, 1, a->steps, g->kept, 0);
         for (int64_t t = end - 1; t >= start; t--) {
             ring here = whole(a->stored ? f->y_kept[t + 1 - start] : f->y, g->height, g->padded);
             if (!together || t == end - 1) take_gradient(f, image, t, start, &here);
@@ -252,12 +253,12 @@ static void backward_image(backward *f, int64_t image) {
             memset(f->g_basis, 0, (size_t)(a->features * n * LANES) * sizeof(REAL));
 #if CAN_REDUCE
             if (f->turned) {
-                natural_rows(f->s_natural, f->states, n, f->pixels);
-                dots_reduced(f->g_basis, f->g_natural, a->features, (uint16_t *)f->s_natural, n, f->pixels);
+                natural_rows(f->s_natural, f->states, n, g->kept);
+                dots_reduced(f->g_basis, f->g_natural, a->features, (uint16_t *)f->s_natural, n, g->kept);
             } else
 #endif
-            dots(f->g_basis, (const_maps){(const REAL *)a->grad_out + image * a->features * f->pixels, f->pixels},
-                 a->features, (const_maps){f->states, f->pixels}, n, f->pixels);
+            dots(f->g_basis, (const_maps){(const REAL *)a->grad_out + image * a->features * g->kept, g->kept},
+                 a->features, (const_maps){f->states, g->kept}, n, g->kept);
             for (int64_t k = 0; k < a->features; k++)
                 for (int64_t t = 0; t < n; t++)
                     ((REAL *)a->grad_basis)[(image * a->features + k) * a->steps + start + t] =
