@@ -29,7 +29,7 @@ SIZES = ((4, 64, 24), (8, 64, 24), (16, 64, 24), (16, 128, 100), (32, 32, 24), (
 def rollout(size, quads, dtype=torch.float32):
     """Return the milliseconds, the last state and the gradients."""
     channels, side, steps = size
-    native.QUADS = quads
+    native.QUAD_CHANNELS = quads
     generator = torch.Generator().manual_seed(0)
     y0, omega, alpha = (torch.rand(1, channels, side, side, generator=generator) for _ in range(3))
     kernel = torch.randn(channels, channels, 3, 3, generator=generator) * 0.3 / channels**0.5

@@ -80,7 +80,7 @@ def compare(name, given, tolerance, **options):
 @pytest.fixture(params=[1, 10**9], ids=["quads", "plain"])
 def quads(request, monkeypatch):
     """Couple four rows at once from one channel on, or never."""
-    monkeypatch.setattr(native, "QUADS", request.param)
+    monkeypatch.setattr(native, "QUAD_CHANNELS", request.param)
 
 
 @pytest.mark.usefixtures("quads")
@@ -103,6 +103,14 @@ def test_any_propagation_in_double_precision(name, boundary, nonlinearity, integ
 @pytest.mark.parametrize(("c", "h", "w"), [(2, 16, 64), (5, 9, 37), (16, 8, 48)])
 def test_single_precision_to_1e_5(name, depthwise, c, h, w):
     compare(name, case(3, c=c, h=h, w=w, depthwise=depthwise, dtype=torch.float32, damping=0.3), 1e-5)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
+@pytest.mark.parametrize(("h", "kx"), [(1, 3), (16, 5), (17, 3), (37, 3), (38, 1)])
+@pytest.mark.parametrize("damping", [0.3, 5.0])
+def test_four_rows_at_once_at_any_height(boundary, h, kx, damping):
+    """Batches of quads end with the image, whole or not; strong damping stores what it walks back."""
+    compare("mix", case(h, c=8, h=h, w=9, kx=kx, steps=13, damping=damping), 1e-9, boundary=boundary)
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
@@ -196,8 +204,9 @@ def test_the_operator_keeps_torchs_rules(name, keep, some):
     torch.library.opcheck(ops.rollout, arguments)
 
 
-def test_threads_change_no_number():
-    given, threads = case(17, b=5, dtype=torch.float32), torch.get_num_threads()
+@pytest.mark.parametrize("c", [2, 8])
+def test_threads_change_no_number(c):
+    given, threads = case(17, b=5, c=c, dtype=torch.float32), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
         one, first = outcome("native", "project", given)
@@ -315,9 +324,10 @@ def test_bad_input_to_the_operator_is_an_error(bad):
     change, message = BAD[bad]
     field = torch.ones(1, 2, 4, 5)
     good = {
-        "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None, "kernel": torch.ones(2, 2, 3, 3),
-        "basis": None, "at": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1, "tanh": True,
-        "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
+        "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None,
+        "kernel": torch.ones(2, 2, 3, 3),
+        "basis": None, "at": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1,
+        "tanh": True, "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
     }  # fmt: skip
     with pytest.raises(dh.DrumheadError, match=message):
         ops.rollout(*(good | change).values())

@@ -61,6 +61,20 @@ def test_odd_values_spread_as_in_the_loop(value, nonlinearity):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_four_rows_at_once_spread_odd_values_farther(value):
+    """All six rows reach all four: what is undefined in the loop is so with them, and two rows more."""
+    y0, kernel = torch.randn(1, 8, 20, 12), 0.1 * torch.randn(8, 8, 3, 3)
+    y0[0, 0, 8, 6] = value
+    found, wanted = (waves(y0, b, kernel=kernel, steps=1, record=dh.Last()) for b in ("native", "eager"))
+    assert not found[~wanted.isfinite()].isfinite().any()
+    rows = (~found.isfinite()).any(3).any(1)[0].nonzero().flatten().tolist()
+    assert set(rows) <= set(range(7, 12))
+    with dh.engine.exactly_local():
+        found = waves(y0, "native", kernel=kernel, steps=1, record=dh.Last())
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
 def test_layouts_and_views():
     y0, kernel = torch.randn(4, 2, 6, 6), dh.laplacian(2, dense=True)
     for view in (
@@ -111,11 +125,13 @@ def test_bfloat16_whatever_the_bits_of_the_kernel(boundary):
     assert relative(found, gradients("eager", y0, kernel, **options)) < 0.02
 
 
+@pytest.mark.parametrize("channels", [4, 8])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-def test_nothing_depends_on_what_memory_held(precision, boundary, monkeypatch):
+def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monkeypatch):
     """Scratch memory full of NaN instead of zeros, one image instead of four, all steps together: the same bits."""
-    y0, kernel, basis = torch.randn(4, 4, 7, 21), 0.1 * torch.randn(4, 4, 3, 3), torch.randn(3, 13, 4)
+    c = channels
+    y0, kernel, basis = torch.randn(4, c, 7, 21), 0.1 * torch.randn(c, c, 3, 3), torch.randn(3, 13, c)
     blocks = []
 
     def scratch(size):
@@ -125,7 +141,7 @@ def test_nothing_depends_on_what_memory_held(precision, boundary, monkeypatch):
     monkeypatch.setattr(library, "_scratch", scratch)
     options = {"boundary": boundary, "precision": precision, "steps": 13}
     weights, biases, reduced = (
-        [torch.randn(17, 4), torch.randn(3, 17)],
+        [torch.randn(17, c), torch.randn(3, 17)],
         [torch.randn(17), torch.randn(3)],
         precision != "float32",
     )

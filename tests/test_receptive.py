@@ -44,6 +44,8 @@ def box(m):
         ("nwm-linear", {}, "state", 7),
         ("nwm-linear", {"steps": 7}, "logits", 7),
         ("nwm-linear", {"steps": 9}, "logits", 5),
+        ("nwm-linear", {"channels": 16}, "state", 3),
+        ("nwm-last", {"channels": 16, "steps": 4}, "logits", 4),
         ("nwm-linear", {"kernel_size": 5}, "state", 3),
         ("nwm-linear", {"coupling": "none"}, "state", 12),
         ("nwm-last", {"boundary": "fixed"}, "logits", 6),

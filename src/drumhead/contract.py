@@ -78,7 +78,7 @@ def check(
         count = y0.shape[2] * y0.shape[3]
         if pixels.min() < 0 or pixels.max() >= count:
             raise DrumheadError(
-                f"At(pixels): got {int(pixels.min())} to {int(pixels.max())}; flat indices from 0 to {count - 1} are needed"
+                f"At(pixels): got {int(pixels.min())} to {int(pixels.max())}; flat indices 0 to {count - 1} are needed"
             )
     basis = getattr(record, "basis", None)
     for name, tensor in zip(("omega", "alpha", "z0", "kernel", "basis"), [*fields, kernel, basis], strict=True):

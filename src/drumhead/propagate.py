@@ -119,13 +119,13 @@ def propagate(
             segment=engine.SEGMENT if torch.is_grad_enabled() and any(t.requires_grad for t in tensors) else 0,
             reduced=precision == "bfloat16",
         )  # fmt: skip
-        at = stream.at if stream.at is not None and _pays(stream, absorbing) else None
+        at = stream.at if _pays(stream, absorbing) else None
         out = engine.run(
             plan, y0, z0 if moving else None, omega, kick.decay, kick.first_decay if moving else None, kernel,
             stream.basis, at,
         )  # fmt: skip
         out = boundaries.crop(out) if absorbing else out
-        return stream.finish(out if at is stream.at else at_pixels(out, stream.at))
+        return stream.finish(out if stream.at is None or at is not None else at_pixels(out, stream.at))
     if stream is None:
         engine.pick(backend, y0, tensors, False)
     states = _march(y0, z0, omega, kernel, kick, steps, dt, nonlinearity, boundary)

@@ -12,7 +12,7 @@ from drumhead.engine.plan import Rollout
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
-QUADS = 8  # channels from which half the multiplications pay for the additions around them
+QUAD_CHANNELS: float = 8  # from which half the multiplications pay for the additions around them
 LEVELS = 8  # steps that travel over the grid together once the state is too large for the caches near a core
 # So many second-level caches: a state of 5 MiB beside 1 MiB of cache gains nothing yet, one of 20 MiB a third.
 NEAR = 8
@@ -20,15 +20,15 @@ BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
-    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "stored", "levels", "block",
-    "quads", "reduced",
+    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "stored", "levels",
+    "block", "quads", "reduced",
 )  # fmt: skip
 _NUMBERS = (
     "dt", "offset", "slope", "first_offset",
 )  # fmt: skip
 _POINTERS = (
-    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "at", "grad_out", "grad_y0",
-    "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis", "error",
+    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "at", "grad_out",
+    "grad_y0", "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis", "error",
 )  # fmt: skip
 
 
@@ -105,12 +105,14 @@ def backward(
 
 def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     library.check_layout("rollout", _Struct)
-    y0, kernel, basis = tensors["y0"], tensors["kernel"], tensors.get("basis")
+    y0, kernel, basis, at = tensors["y0"], tensors["kernel"], tensors.get("basis"), tensors.get("at")
     assert y0 is not None
     assert kernel is not None
     batch, channels, height, width = y0.shape
     state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
-    quads = kernel.shape[1] >= QUADS and kernel.shape[2] == 3 and not plan.reduced
+    rounds = plan.reduced and library.isa() == "avx512-bf16" and y0.dtype == torch.float32
+    rounds = rounds and channels % 4 == 0 and kernel.shape[3] > 1  # as grid.h: then products are in bfloat16
+    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not rounds
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,
@@ -118,7 +120,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
-        some=0 if tensors.get("at") is None else tensors["at"].shape[1],
+        some=0 if at is None else at.shape[1],
         levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() and not quads else 1, block=BLOCK,
         quads=quads,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,

@@ -63,7 +63,7 @@ def rollout(
     segment: int,
     reduced: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run a rollout on the device of its tensors; `at` (b, n), in rising order, are the pixels of a projection to keep."""
+    """Run a rollout on the device of its tensors; `at` (b, n), in rising order: keep only these pixels."""
     plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
     return _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
@@ -223,8 +223,8 @@ def _check_places(plan: Rollout, y0: Tensor, at: Tensor) -> None:
         or at.device != y0.device
     ):
         raise DrumheadError(
-            f"at: got {at.dtype} of shape {tuple(at.shape)} on {at.device}; int64 of shape (b={y0.shape[0]}, n >= 1) on "
-            f"{y0.device} is needed"
+            f"at: got {at.dtype} of shape {tuple(at.shape)} on {at.device}; "
+            f"int64 of shape (b={y0.shape[0]}, n >= 1) on {y0.device} is needed"
         )
     if at.min() < 0 or at.max() >= pixels or (at.diff() < 0).any():
         raise DrumheadError(f"at: pixels from 0 to {pixels - 1} in rising order are needed")

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from drumhead import engine
 from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 from drumhead.model import build
@@ -145,16 +146,17 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
     y, x = height // 2, width // 2
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(height, width, dtype=torch.float64)
-    for chunk in images.split(CHUNK):
-        chunk = chunk.clone().requires_grad_(True)
-        if read == "state":
-            reading = state(model, chunk, steps)[:, :, y // config.stride, x // config.stride]
-        else:
-            reading = answer(model, chunk, steps)
-        for left in range(cotangents - 1, -1, -1):
-            v = torch.randn(reading.shape, generator=generator, dtype=torch.float64).to(dtype)
-            (gradient,) = torch.autograd.grad(reading, chunk, v, retain_graph=left > 0)
-            total += gradient.abs().sum((0, 1))
+    with engine.exactly_local():  # what cannot be seen has a gradient of exactly zero
+        for chunk in images.split(CHUNK):
+            chunk = chunk.clone().requires_grad_(True)
+            if read == "state":
+                reading = state(model, chunk, steps)[:, :, y // config.stride, x // config.stride]
+            else:
+                reading = answer(model, chunk, steps)
+            for left in range(cotangents - 1, -1, -1):
+                v = torch.randn(reading.shape, generator=generator, dtype=torch.float64).to(dtype)
+                (gradient,) = torch.autograd.grad(reading, chunk, v, retain_graph=left > 0)
+                total += gradient.abs().sum((0, 1))
     return (total / (len(images) * cotangents)).numpy()
 
 

@@ -9,8 +9,8 @@
  * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead.
  */
 
-#define QUADS 4 /* whose correlations are summed in registers; without them: */
 #define CHUNK 8 /* rows whose correlations are summed in registers */
+#define BATCH 4 /* the same of quads, four rows each */
 
 /* What one level of a wave keeps of the steps back (walk.h). */
 typedef struct { ring y, z, gy, gz, q; REAL *g_basis; } level;
@@ -23,8 +23,8 @@ typedef struct {
     REAL *gy, *gz, *g_omega, *g_decay, *g_first, *q, *scratch, *unused;
     level *levels, other; /* [0]: whole planes, and a second set of them; [1 ..]: rows of steps that travel together */
     REAL *g_taps;                 /* one vector a tap; with quads, one a transformed tap */
-    REAL *spreads, *q_spreads;    /* quads: what QUADS of them read of y and give of q, [quad][6][channel][x] */
-    int64_t quads;                /* and how many are pending */
+    REAL *spreads, *q_spreads;    /* quads: what a batch of them reads of y and gives of q, [quad][6][channel][x] */
+    int64_t pending;              /* and how many wait to be correlated */
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
@@ -51,8 +51,8 @@ static backward make_backward(const rollout *a, arena *memory) {
     f.g_first = a->first_decay ? take_plain(memory, g, h) : f.g_decay;
     f.g_taps = take(memory, f.taps * LANES * (g->quads ? 2 : 1), sizeof(REAL));
     if (g->quads) {
-        f.spreads = take_rows(memory, g, QUADS * SIX * g->channels);
-        f.q_spreads = take_rows(memory, g, QUADS * SIX * g->channels);
+        f.spreads = take_rows(memory, g, BATCH * SIX * g->channels);
+        f.q_spreads = take_rows(memory, g, BATCH * SIX * g->channels);
     }
     f.rows = take(memory, a->kernel_height > SIX ? a->kernel_height : SIX, sizeof(REAL *));
     f.y_kept = take(memory, a->segment + 1, sizeof(REAL *)), f.z_kept = take(memory, a->segment + 1, sizeof(REAL *));
@@ -194,14 +194,14 @@ static void transpose_row(backward *f, int64_t r, int64_t first) {
     const ring *q = &f->levels[0].q;
     const int64_t mirrored = g->boundary == REFLECTING;
     stencil *w = &f->transposed;
-    w->row = w->quads ? (r - first) % FOUR : 0;
-    for (int64_t d = -g->ry; d <= (w->quads ? FOUR : g->ry) && !w->row; d++) {
+    w->row = w->quad_taps ? (r - first) % FOUR : 0;
+    for (int64_t d = -g->ry; d <= (w->quad_taps ? FOUR : g->ry) && !w->row; d++) {
         int64_t inside = r + d >= 0 && r + d < g->height;
-        const int64_t unseen = mirrored || (w->quads && r + d > g->height);
+        const int64_t unseen = mirrored || (w->quad_taps && r + d > g->height);
         f->rows[d + g->ry] = inside ? row_of(q, r + d) : unseen ? g->zeros : neighbour(g, q, r + d);
     }
     const int64_t reach = mirrored ? round_up(g->rx, LANES) : 0;
-    if (w->quads && !w->row) couple_four(w, f->rows, g->left, -reach, g->lanes + reach);
+    if (w->quad_taps && !w->row) couple_four(w, f->rows, g->left, -reach, g->lanes + reach);
     if (mirrored) fold_transposed(f, f->gy + source_row(g, r) * g->plain);
     else add_transposed(f, f->gy + r * g->plain);
 }

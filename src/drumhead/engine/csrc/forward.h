@@ -57,7 +57,7 @@ static forward make_forward(const rollout *a, arena *memory) {
 
 /* Row r of W * y is next: with quads, every fourth time couple four rows of y, a plane that is whole. */
 static void prepare(const grid *g, stencil *w, const ring *y, int64_t r) {
-    if (!w->quads) return;
+    if (!w->quad_taps) return;
     w->row = r % FOUR;
     if (w->row) return;
     const REAL *six[SIX];

@@ -151,7 +151,7 @@ INLINE void correlate_spreads(const int OUT, const int WIDE, backward *f, int64_
     vector s[DEEPEST][3];
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) s[j][b] = load(acc + (j * next + b) * LANES);
-    for (int64_t n = 0; n < f->quads; n++) {
+    for (int64_t n = 0; n < f->pending; n++) {
         const REAL *q = f->q_spreads + n * quad + (k * g->channels + c) * stride;
         const REAL *row = f->spreads + n * quad + (k * g->channels + i) * stride + dx - g->rx;
         for (int64_t x = 0; x < g->lanes; x += LANES) {
@@ -168,7 +168,7 @@ INLINE void correlate_spreads(const int OUT, const int WIDE, backward *f, int64_
         for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
 }
 
-/* Row r of q is there: after every fourth one a quad is pending, and QUADS of them are correlated together. */
+/* Row r of q is there: after every fourth one a quad waits, and a batch of them is correlated together. */
 static void correlate_quads(backward *f, int64_t r) {
     const grid *g = &f->g;
     const stencil *w = &f->coupling;
@@ -176,8 +176,8 @@ static void correlate_quads(backward *f, int64_t r) {
     if (r % FOUR < FOUR - 1 && !over) return;
     const REAL *rows[FOUR];
     for (int64_t d = 0; d < FOUR; d++) rows[d] = (first + d > r ? g->zeros : f->q + (first + d) * g->padded) - g->left;
-    spread_gradient(f->q_spreads - g->left + f->quads * SIX * plane, plane, rows, plane);
-    if (++f->quads < QUADS && !over) return;
+    spread_gradient(f->q_spreads - g->left + f->pending * SIX * plane, plane, rows, plane);
+    if (++f->pending < BATCH && !over) return;
     for (int64_t c = 0, deep; c < w->outer; c += deep) {
         deep = block_of(w, c);
         for (int64_t k = 0; k < SIX; k++)
@@ -192,7 +192,7 @@ static void correlate_quads(backward *f, int64_t r) {
                     else correlate_spreads(1, 1, f, c, i, k, dx);
                 }
     }
-    f->quads = 0;
+    f->pending = 0;
 }
 
 /* g_W = G^T of those sums. */

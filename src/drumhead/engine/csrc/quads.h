@@ -12,12 +12,10 @@
  *           0  4  0 -5  0  1             0    0    1
  *
  * The kernel's gradient is the same the other way round: g_w = G^T sum over quads and pixels of (A q)_k v_k.
- * It pays where a sum over channels hides the six and four rows of additions; rounding errors are about four times
- * those of the plain sum. A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, CVPR 2016.
+ * It pays where a sum over channels hides the six and four rows of additions. All six rows reach all four sums, those too far
+ * away only until they cancel: what is left is a rounding error of the largest of them, and an infinite or undefined
+ * number stays. A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, CVPR 2016.
  */
-
-#define FOUR 4 /* rows that are coupled together */
-#define SIX 6  /* rows that they see, and products that they need */
 
 INLINE void spread_vector(REAL *to, int64_t plane, const REAL *const *rows, int64_t at) {
     const vector d0 = load(rows[0] + at), d1 = load(rows[1] + at), d2 = load(rows[2] + at), d3 = load(rows[3] + at),
@@ -32,7 +30,7 @@ INLINE void spread_vector(REAL *to, int64_t plane, const REAL *const *rows, int6
 /* OUT channels from c and WIDE vectors from x of all four rows. */
 INLINE void multiply_block(const stencil *s, const int OUT, const int WIDE, const int64_t KX, int64_t c, int64_t x) {
     const int64_t stride = s->stride, plane = s->inner * stride;
-    const REAL *tap = s->quads + c * s->inner * SIX * KX;
+    const REAL *tap = s->quad_taps + c * s->inner * SIX * KX;
     vector m[SIX][DEEPEST][WIDEST];
     for (int k = 0; k < SIX; k++) {
         vector acc[DEEPEST][WIDEST];

@@ -1,4 +1,5 @@
-/* W * y on a block of OUT channels by WIDE vectors, held in registers; the heart of both directions.
+/* W * y on a block of OUT channels by WIDE vectors, held in registers; the heart of both directions. (Four rows at once
+ * have been coupled before, in quads.h, and are only read here.)
  *
  * Taps are packed [block of channels][inner channel][dy][dx][OUT], so that a block reads them in order. A kernel of
  * 3 x 3 is unrolled, others run in loops.
@@ -11,12 +12,15 @@
 #endif
 #define DEEPEST 4
 
+#define FOUR 4 /* rows that quads.h couples together */
+#define SIX 6  /* rows that they see, and products that they need */
+
 typedef struct {
     int64_t outer, inner, ky, kx, depthwise;
     REAL *taps;
     uint32_t *pairs; /* the same in bfloat16, neighbouring inner channels together, or NULL */
     /* quads.h: the same, transformed, or NULL; what it reads and gives: [6][inner][x] and [4][outer][x], each at x = 0 */
-    REAL *quads, *spread, *four;
+    REAL *quad_taps, *spread, *four;
     int64_t stride, row; /* row: of the four, as `convolve` takes it */
 } stencil;
 
@@ -25,7 +29,6 @@ static int64_t block_of(const stencil *s, int64_t c) {
     return s->depthwise || rest < 2 ? 1 : rest < 4 ? 2 : 4;
 }
 
-/* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
 /* u = G w of quads.h */
 static void pack_quad(REAL *u, const REAL *w) {
     const REAL sum = w[0] + w[2], wide = w[0] / 24 + w[2] / 6;
@@ -34,6 +37,7 @@ static void pack_quad(REAL *u, const REAL *w) {
     u[3] = wide + w[1] / 12, u[4] = wide - w[1] / 12;
 }
 
+/* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
 static stencil make_stencil(const rollout *a, const grid *g, int transposed, arena *memory) {
     stencil s = {.outer = a->channels, .inner = a->depthwise ? 1 : a->channels, .ky = a->kernel_height, .kx = a->kernel_width,
                  .depthwise = a->depthwise, .stride = g->stride};
@@ -41,8 +45,8 @@ static stencil make_stencil(const rollout *a, const grid *g, int transposed, are
     uint32_t *memory_pairs = g->reduced ? take(memory, s.outer * s.inner * s.ky * s.kx / 2, sizeof(uint32_t)) : NULL;
     (void)memory_pairs;
     if (g->quads) {
-        s.quads = take(memory, s.outer * s.inner * 6 * s.kx, sizeof(REAL));
-        s.spread = take_rows(memory, g, 6 * s.inner), s.four = take_rows(memory, g, 4 * s.outer);
+        s.quad_taps = take(memory, s.outer * s.inner * SIX * s.kx, sizeof(REAL));
+        s.spread = take_rows(memory, g, SIX * s.inner), s.four = take_rows(memory, g, FOUR * s.outer);
     }
     if (!s.taps) return s;
     const REAL *w = a->kernel;
@@ -60,15 +64,15 @@ static stencil make_stencil(const rollout *a, const grid *g, int transposed, are
                         *tap++ = w[((out * s.inner + in) * s.ky + y) * s.kx + x];
                     }
     /* [block of channels][6][inner channel][dx][OUT] */
-    for (int64_t c = 0, deep; s.quads && c < s.outer; c += deep) {
+    for (int64_t c = 0, deep; s.quad_taps && c < s.outer; c += deep) {
         deep = block_of(&s, c);
         const REAL *from = s.taps + c * s.inner * 3 * s.kx;
-        REAL *to = s.quads + c * s.inner * 6 * s.kx, u[6];
+        REAL *to = s.quad_taps + c * s.inner * SIX * s.kx, u[SIX];
         for (int64_t i = 0; i < s.inner; i++)
             for (int64_t d = 0; d < s.kx * deep; d++) {
                 const REAL *at = from + i * 3 * s.kx * deep + d, w[] = {at[0], at[s.kx * deep], at[2 * s.kx * deep]};
                 pack_quad(u, w);
-                for (int64_t k = 0; k < 6; k++) to[(k * s.inner + i) * s.kx * deep + d] = u[k];
+                for (int64_t k = 0; k < SIX; k++) to[(k * s.inner + i) * s.kx * deep + d] = u[k];
             }
     }
 #if CAN_REDUCE
@@ -95,7 +99,7 @@ INLINE sums convolve(const stencil *s, const int OUT, const int WIDE, const int6
     sums acc;
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) acc.at[j][b] = (vector){0};
-    if (s->quads) {
+    if (s->quad_taps) {
         const REAL *from = s->four + (s->row * s->outer + c) * stride + x;
         for (int j = 0; j < OUT; j++)
             for (int b = 0; b < WIDE; b++) acc.at[j][b] = load(from + j * stride + b * LANES);

@@ -32,7 +32,7 @@ static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, R
             .offset = (REAL)(first ? a->first_offset : a->offset), .slope = (REAL)(first ? 0 : a->slope),
             .reverse = reverse,
         };
-        if (g->quads) f->coupling.spread = f->spreads + f->quads * SIX * g->channels * g->stride;
+        if (g->quads) f->coupling.spread = f->spreads + f->pending * SIX * g->channels * g->stride;
         prepare(g, &f->coupling, y, r);
         back_row(a, g, &f->coupling, &back);
         finish_q(g, q);
@@ -121,7 +121,8 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
 static void keep_states(backward *f, int64_t start, int64_t n) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    for (int64_t k = 0; k < n; k++)
+    for (int64_t k = 0; k < n; k++) {
+        const ring y = whole(f->y_kept[k], g->height, g->padded);
         for (int64_t r = 0; r < g->height; r++) {
             for (int64_t d = -g->ry; d <= g->ry; d++) {
                 int64_t e = source_row(g, r + d);
@@ -135,11 +136,11 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
                 .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
                 .slope = (REAL)(first ? 0 : a->slope),
             };
-            const ring y = whole(f->y_kept[k], g->height, g->padded);
             prepare(g, &f->coupling, &y, r);
             step_row(a, g, &f->coupling, &step);
             finish_row(g, step.y_out);
         }
+    }
 }
 
 /* worst <- the larger of worst and |a - b|, lane by lane; NaN counts as larger than everything. */
@@ -180,7 +181,7 @@ static void backward_image(backward *f, int64_t image) {
     REAL *zeroed[] = {f->gy, f->gz, f->g_omega, f->g_decay, f->g_first};
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++) memset(zeroed[i], 0, plane);
     memset(f->g_taps, 0, (size_t)(f->taps * LANES * (g->quads ? 2 : 1)) * sizeof(REAL));
-    f->quads = 0;
+    f->pending = 0;
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
