@@ -494,9 +494,15 @@ def test_the_smallest_drum_is_heard(tmp_path):
     [
         (["pear"], "'pear' is neither a file nor a shape; the shapes are square"),
         (["square", "--modes", "2"], "at least 8 modes"),
-        (["square", "--size", "3"], "square is too small: 4 pixels of it move, 40 to 40000 are needed; raise --size"),
-        (["gww-1", "--size", "12"], "gww-1 is too small: 39 pixels of it move"),
-        (["square", "--size", "900"], "square is too large: 808201 pixels of it move, 40 to 40000 are needed; lower"),
+        (
+            ["square", "--size", "3"],
+            "square is too small: pixels of it that move: 4, needed: 40 to 40000; raise --size",
+        ),
+        (["gww-1", "--size", "12"], "gww-1 is too small: pixels of it that move: 39"),
+        (
+            ["square", "--size", "900"],
+            "square is too large: pixels of it that move: 808201, needed: 40 to 40000; lower",
+        ),
         (["square", "--sides", "2"], "sides of 3 to 200"),
         (["square", "--time", "0"], "a time of 8 to 1e6"),
     ],

@@ -377,7 +377,7 @@ def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):
         (["tetrominoes", "--models", "nwm-fats"], "--models nwm-fats: tetrominoes has no such model; it has nwm-fast"),
         (["tetrominoes", "--jobs", "0"], "at least 1 job"),
         (["tetrominoes", "--seeds", "-1"], "seeds=-1"),
-        (["tetrominoes", "--no-train"], "nothing to report"),
+        (["tetrominoes", "--no-train"], "runs/reproduce does not exist; name the directory"),
         (["tetrominoes", "--no-train", "--no-report"], "leave nothing to do; drop --no-report to report"),
     ],
 )

@@ -56,8 +56,8 @@ def drum(
     if not SMALLEST <= pixels <= LARGEST:
         size_is, change, way = ("small", "raise", "up") if pixels < SMALLEST else ("large", "lower", "down")
         raise DrumheadError(
-            f"{membrane.name} is too {size_is}: {pixels} pixels of it move, {SMALLEST} to {LARGEST} are needed; "
-            f"{change} --size, or scale an image {way}"
+            f"{membrane.name} is too {size_is}: pixels of it that move: {pixels}, needed: {SMALLEST} to {LARGEST}; "
+            + (f"{change} --size" if what in SHAPES else f"scale the image {way}")
         )
     if modes < 8 or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
         raise DrumheadError(

@@ -59,12 +59,23 @@ def ring(membrane: Membrane, modes: int, time: float, out: Path | None) -> dict[
 
 
 def _spots(membrane: Membrane, found: drum.Modes) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return a pixel to strike, at which none of the lowest modes rests, and another such pixel away from it."""
-    struck = drum.lively(drum.Modes(found.values[:8], found.shapes[:8]))
-    rows, columns = np.indices(membrane.mask.shape)
-    away = np.hypot(rows - struck[0], columns - struck[1]) >= 0.3 * max(membrane.mask.shape)
-    near = found.shapes[:8] * (away if (away & membrane.mask).any() else True)
-    return struck, drum.lively(drum.Modes(found.values[:8], near))
+    """Return a pixel to strike, at which none of the lowest modes rests, and another such pixel away from it.
+
+    Both lie on the largest piece: a wave does not leave its piece, and neither does a mode.
+    """
+    from scipy import ndimage
+
+    pieces = ndimage.label(membrane.mask)[0]  # pyright: ignore[reportIndexIssue]
+    piece = pieces == 1 + np.bincount(pieces[membrane.mask])[1:].argmax()
+    energy = (found.shapes**2).sum((1, 2))
+    here = np.flatnonzero((found.shapes**2 * piece).sum((1, 2)) > energy / 2)[:8]
+    here = here if here.size else np.arange(8)
+    lowest = drum.Modes(found.values[here], found.shapes[here] * piece)
+    struck = drum.lively(lowest)
+    rows, columns = np.indices(piece.shape)
+    away = np.hypot(rows - struck[0], columns - struck[1]) >= 0.3 * max(np.ptp(np.nonzero(piece), axis=1) + 1)
+    near = lowest.shapes * (away if (away & piece).any() else True)
+    return struck, drum.lively(drum.Modes(lowest.values, near))
 
 
 def _draw(out: Path, membrane: Membrane, found: drum.Modes, omega: np.ndarray, series: np.ndarray,

@@ -68,6 +68,8 @@ def run(arguments: list[str]) -> None:
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
             "--no-train to train"
         )
+    if not flags.train and not flags.runs.is_dir():
+        raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train and flags.jobs > 1:
@@ -94,7 +96,7 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool
     done = report.write(collect(todo, runs, further), out, command)
     console = Console()
     wide = console.width >= 150  # the file has what a narrow terminal leaves out
-    keep = [i for i, name in enumerate(done.table.columns) if wide or not ("min /" in name or "'s" in name)]
+    keep = [i for i, name in enumerate(done.table.columns) if wide or not re.search("min /|'s|Welch", name)]
     title = f"{todo[0].table.title} (budget {todo[0].budget.name})"
     grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i in keep:
@@ -102,16 +104,11 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool
             done.table.columns[i].replace("foreground", "fg"), justify="right" if i else "left", no_wrap=True
         )
     for row in done.table.rows:
-        grid.add_row(*(_rounded(row[i]) for i in keep))
+        grid.add_row(*(row[i] for i in keep))
     console.print(grid)
     for note in done.notes:
         print(f"missing: {note}")
     print(f"written: {out / 'report.html'}, report.md, results.csv, summary.csv and pictures")
-
-
-def _rounded(cell: str) -> str:
-    """Return a cell with three digits after the point; the files have four."""
-    return re.sub(r"\d+\.\d{4}\b", lambda number: f"{float(number[0]):.3f}", cell)
 
 
 def _list(flags: Flags) -> None:

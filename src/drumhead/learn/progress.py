@@ -43,7 +43,8 @@ class Bar(Progress):
         )
         with progress.Progress(*columns) as bar:
             self._bar = bar
-            bar.console.print(f"training in {run.path}", markup=False)
+            word = "going on" if done else "training"
+            bar.console.print(f"{word} in {run.path}", markup=False)
             self._task = bar.add_task("", total=total, completed=done, loss=float("nan"), accuracy=float("nan"))
             yield
 

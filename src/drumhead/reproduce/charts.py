@@ -9,7 +9,7 @@ import numpy as np
 from drumhead.reproduce.costs import core_seconds
 from drumhead.reproduce.pages import Picture
 from drumhead.reproduce.results import Line, Result, Results
-from drumhead.show.tables import Bar, Curve, Panel, save_bars, save_curves
+from drumhead.show.tables import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
 
 _SCORES = {
     "foreground IoU": "foreground_iou",
@@ -70,7 +70,8 @@ def _panel(lines: tuple[Line, ...], cost: Callable[[Result, dict[str, Any]], flo
            xlabel: str, log_x: bool = False, log_y: bool = False) -> Panel:  # fmt: skip
     """Return the curves of a number, by name and label, against what each network had cost by then."""
     curves = []
-    for colour, line in enumerate(lines):
+    colours = colour_numbers([line.row.name for line in lines])
+    for line in lines:
         seeds = []
         for result in line.results:
             points = [(cost(result, row), row.get(y[0])) for row in result.history]
@@ -78,5 +79,5 @@ def _panel(lines: tuple[Line, ...], cost: Callable[[Result, dict[str, Any]], flo
             if points:
                 seeds.append(tuple(np.array(points).T))
         if seeds:
-            curves.append(Curve(line.row.name, colour, tuple(seeds)))
+            curves.append(Curve(line.row.name, colours[line.row.name], tuple(seeds)))
     return Panel(xlabel, y[1], tuple(curves), log_x, log_y)

@@ -46,7 +46,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
     patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
     figure.legend(handles=patches, loc="lower center", ncols=min(len(patches), 6), frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    figure.tight_layout(rect=(0, 0.1, 1, 0.96))
     save_figure(figure, path)
 
 
@@ -62,14 +62,17 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     over_time, over_frequency = figure.subplots(1, 2)
     top = max((spot.label for spot in heard), default=0)
     colours = class_colours(top + 1) / 255
+    before: list[int] = []
     for spot in heard:
+        line = ("-", "--", ":", "-.")[before.count(spot.label) % 4]  # objects of one class share its colour
+        before.append(spot.label)
         steps = len(spot.series)
         label, colour = f"{spot.name} ({spot.x}, {spot.y})", colours[spot.label]
         loudest = spot.series[:, np.argmax(spot.series.std(0))]
-        over_time.plot(dt * np.arange(1, steps + 1), loudest, color=colour, marker=".", markersize=3)
+        over_time.plot(dt * np.arange(1, steps + 1), loudest, line, color=colour, marker=".", markersize=3)
         fine = spectrum(spot.series, 16 * steps)
         omega = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
-        over_frequency.plot(omega, fine, color=colour, label=label)
+        over_frequency.plot(omega, fine, line, color=colour, label=label)
         bins = spectrum(spot.series)
         over_frequency.plot(2 * np.pi * np.arange(len(bins)) / (steps * dt), bins, ".", color=colour, markersize=5)
     over_time.set(xlabel="time (model units)", ylabel="loudest channel", title="what one pixel of each object hears")
@@ -79,7 +82,9 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         axis.title.set_fontsize(10)
         axis.spines[["top", "right"]].set_visible(False)
     if heard:
-        over_frequency.legend(frameon=False, fontsize=8, title="object (x, y)", title_fontsize=8)
+        columns = 1 + (len(heard) - 1) // 9
+        small = 8 if columns == 1 else 6.5
+        over_frequency.legend(frameon=False, fontsize=small, title="object (x, y)", title_fontsize=8, ncols=columns)
     else:
         over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
     figure.tight_layout()

@@ -1,5 +1,6 @@
 """Pictures of many runs: bars with every seed and the published value, and learning curves. Plain numbers in."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Curve:
 
     Attributes:
         name: of the network.
-        colour: its number, the same in all panels.
+        colour: its number, the same in all panels; see `colour_numbers`.
         seeds: x and y of every seed.
     """
 
@@ -60,6 +61,17 @@ class Panel:
     log_y: bool = False
 
 
+# The networks that most tables have; each keeps its colour in all of them.
+_USUAL = ("nwm-linear", "nwm-fft", "nwm-fast", "nwm-last", "lstm-linear", "cnn-8", "", "unet-4", "", "resnet-8")
+
+
+def colour_numbers(names: Sequence[str]) -> dict[str, int]:
+    """Return the colour of each network of a table: its own if it is a usual one, else the first that is free."""
+    usual = {name: _USUAL.index(name) for name in names if name in _USUAL}
+    free = (number for number in itertools.count() if number not in usual.values())
+    return {name: usual[name] if name in usual else next(free) for name in names}
+
+
 def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[str, float], note: str = "") -> None:
     """Draw horizontal bars with whiskers, every seed as a dot and the published value as a diamond.
 
@@ -72,11 +84,12 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
     most = max(map(len, panels.values()))
     figure = new_figure(2 + 3.2 * len(panels), 1.35 + 0.34 * most)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    families = list(dict.fromkeys(_family(bar.name) for bars in panels.values() for bar in bars))
-    colours = class_colours(len(families) + 1)[1:] / 255
+    names = list(dict.fromkeys(bar.name for bars in panels.values() for bar in bars))
+    numbers = colour_numbers(names)
+    colours = class_colours(max(numbers.values(), default=0) + 2)[1:] / 255
     for axis, (score, bars) in zip(axes, panels.items(), strict=True):
         for i, bar in enumerate(bars):
-            axis.barh(i, bar.mean, 0.5, color=colours[families.index(_family(bar.name))], alpha=0.55)
+            axis.barh(i, bar.mean, 0.5, color=colours[numbers[bar.name]], alpha=0.55)
             if bar.std is not None:
                 axis.errorbar(bar.mean, i, xerr=bar.std, fmt="none", ecolor="0.25", elinewidth=1, capsize=2.5)
             axis.plot(bar.seeds, [i] * len(bar.seeds), "o", color="0.15", markersize=3, zorder=3)
@@ -156,8 +169,3 @@ def _plain(axis: "Axis", low: float, high: float) -> None:
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_formatter(NullFormatter())
-
-
-def _family(name: str) -> str:
-    """Return what gives a network its colour; the fast one is a family of its own."""
-    return "nwm-fast" if name.startswith("nwm-fast") else name.split("-")[0]
