@@ -69,7 +69,15 @@ def colour_numbers(names: Sequence[str]) -> dict[str, int]:
     """Return the colour of each network of a table: its own if it is a usual one, else the first that is free."""
     usual = {name: _USUAL.index(name) for name in names if name in _USUAL}
     free = (number for number in itertools.count() if number not in usual.values())
-    return {name: usual[name] if name in usual else next(free) for name in names}
+    return {name: usual[name] if name in usual else next(free) for name in dict.fromkeys(names)}
+
+
+def _kin(name: str) -> str:
+    """Return the usual network that a variant takes its colour from where names stand beside it, or the name itself."""
+    if name in _USUAL:
+        return name
+    family = "nwm-fast" if name.startswith("nwm-fast") else name.split("-")[0]
+    return next((usual for usual in _USUAL if usual.startswith(family)), name)
 
 
 def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[str, float], note: str = "") -> None:
@@ -84,12 +92,11 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
     most = max(map(len, panels.values()))
     figure = new_figure(2 + 3.2 * len(panels), 1.35 + 0.34 * most)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    names = list(dict.fromkeys(bar.name for bars in panels.values() for bar in bars))
-    numbers = colour_numbers(names)
+    numbers = colour_numbers([_kin(bar.name) for bars in panels.values() for bar in bars])
     colours = class_colours(max(numbers.values(), default=0) + 2)[1:] / 255
     for axis, (score, bars) in zip(axes, panels.items(), strict=True):
         for i, bar in enumerate(bars):
-            axis.barh(i, bar.mean, 0.5, color=colours[numbers[bar.name]], alpha=0.55)
+            axis.barh(i, bar.mean, 0.5, color=colours[numbers[_kin(bar.name)]], alpha=0.55)
             if bar.std is not None:
                 axis.errorbar(bar.mean, i, xerr=bar.std, fmt="none", ecolor="0.25", elinewidth=1, capsize=2.5)
             axis.plot(bar.seeds, [i] * len(bar.seeds), "o", color="0.15", markersize=3, zorder=3)
