@@ -512,3 +512,16 @@ def test_mistakes_at_the_command_line_are_one_sentence(arguments, message, tmp_p
         cli.main(["drum", *arguments, "--out", str(tmp_path / "out")])
     assert leave.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_drum_in_pieces_is_struck_and_heard_on_one_of_them():
+    """Also where the largest piece, a narrow strip, has none of the lowest modes."""
+    from drumhead.cli.drum_parts import _spots
+
+    mask = np.zeros((40, 60), bool)
+    mask[2, 1:56] = True
+    mask[20:27, 30:37] = True
+    membrane = drum.from_mask(mask, "two")
+    for spot in _spots(membrane, drum.modes(membrane, 8)):
+        assert mask[spot]
+        assert spot[0] >= 20

@@ -81,10 +81,12 @@ def test_boundary_f_equals_its_definition(seed):
 
 
 @pytest.mark.parametrize("family", ["nwm-linear", "nwm-max", "nwm-fast", "lstm-linear", "cnn-2", "resnet-2", "unet-2"])
-def test_answers_at_some_pixels_are_those_of_the_whole(family):
+@pytest.mark.parametrize("rises", [False, True])  # as training draws them
+def test_answers_at_some_pixels_are_those_of_the_whole(family, rises):
     torch.manual_seed(0)
     model = dh.build(f"tetrominoes/{family}").eval()
     images, at = torch.rand(2, 3, 9, 11), torch.randint(0, 99, (2, 30))
+    at = at.sort().values if rises else at
     whole = model(images).flatten(2)
     torch.testing.assert_close(
         model(images, at)[..., 0], whole.gather(2, at[:, None].expand(-1, 6, -1)), rtol=1e-4, atol=1e-5

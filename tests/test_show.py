@@ -54,3 +54,17 @@ def test_a_spectrum_is_drawn_without_objects(tmp_path):
     save_spectrum(tmp_path / "a.png", [], dt=0.1)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 300
+
+
+def test_a_network_has_one_colour_in_every_table():
+    from drumhead.show.tables import _kin, colour_numbers
+
+    first, second = colour_numbers(["unet-4", "nwm-linear", "x"]), colour_numbers(["nwm-linear", "y", "unet-4", "y"])
+    assert first["unet-4"] == second["unet-4"] != first["nwm-linear"] == second["nwm-linear"]
+    assert len({*first.values(), *second.values()}) == 3 or first["x"] == second["y"]
+    assert [_kin(name) for name in ("nwm-fast-cut", "cnn-4", "gru-last", "gru-fft")] == [
+        "nwm-fast",
+        "cnn-8",
+        "gru",
+        "gru",
+    ]

@@ -10,7 +10,7 @@ from torch import Tensor
 from drumhead import stability
 from drumhead.config import Boundary, Integrator, Nonlinearity
 from drumhead.errors import DrumheadError, choose
-from drumhead.records import Record
+from drumhead.records import At, Record
 
 
 def check(
@@ -69,7 +69,7 @@ def check(
                 f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
             )
         fields.append(field.reshape((1,) * (4 - field.ndim) + tuple(field.shape)))
-    pixels = getattr(record, "pixels", None)
+    pixels = record.pixels if isinstance(record, At) else None
     if pixels is not None and (pixels.shape[0] != y0.shape[0] or pixels.device != y0.device):
         raise DrumheadError(
             f"At(pixels): got {tuple(pixels.shape)} on {pixels.device}; (b={y0.shape[0]}, n) on {y0.device} is needed"

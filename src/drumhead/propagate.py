@@ -60,7 +60,7 @@ def propagate(
         boundary: "periodic" (the paper's), "fixed", "reflecting" or "absorbing"; see `drumhead.boundaries`.
         integrator: "euler" (the paper's, first order) or "verlet" (second order, exact damping).
         record: what to keep: `All()` (default), `Every(k)`, `Last()`, `Mean()`, `Max()`, `Project(basis)` or
-            `Fourier(bins)`, or `At(record, pixels)`.
+            `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`.
         backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
             with a memory that barely grows with `steps`; "auto" picks the fastest that can.
         precision: "bfloat16" lets an engine round the factors of products (W * y, `Project`, `Mix`) where it gains by
@@ -71,7 +71,8 @@ def propagate(
 
     Returns:
         (b, t, c, y, x) for All and Every, (b, c, y, x) for Last, Mean and Max, (b, k, c, y, x) for Project
-        and Fourier. Differentiable in y0, omega, alpha, kernel, z0 and the basis.
+        and Fourier, (b, k, y, x) for Mix, and (.., n, 1) instead of (.., y, x) for At.
+        Differentiable in y0, omega, alpha, kernel, z0 and the basis.
 
     Raises:
         DrumheadError: an argument does not fit; the message says what is allowed.

@@ -266,7 +266,8 @@ class At(Record):
     Args:
         record: what to keep.
         pixels: flat indices y * width + x, int64 (b, n). In rising order `Project`, `Mix` and what is made of them
-            cost the C engine only so many pixels; in any other order, and for other records, there is nothing gained.
+            cost the C engine only so many pixels. In any other order, for other records, with an absorbing boundary,
+            on a GPU and under torch.compile all pixels are kept first: right, and nothing gained.
 
     Example:
         >>> y0, pixels = torch.rand(2, 1, 8, 8), torch.tensor([[0, 9, 63], [1, 2, 3]])

@@ -61,15 +61,14 @@ def ring(membrane: Membrane, modes: int, time: float, out: Path | None) -> dict[
 def _spots(membrane: Membrane, found: drum.Modes) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return a pixel to strike, at which none of the lowest modes rests, and another such pixel away from it.
 
-    Both lie on the largest piece: a wave does not leave its piece, and neither does a mode.
+    Both lie on the piece that rings most in these: a wave does not leave its piece, and neither does a mode.
     """
     from scipy import ndimage
 
     pieces = ndimage.label(membrane.mask)[0]  # pyright: ignore[reportIndexIssue]
-    piece = pieces == 1 + np.bincount(pieces[membrane.mask])[1:].argmax()
-    energy = (found.shapes**2).sum((1, 2))
-    here = np.flatnonzero((found.shapes**2 * piece).sum((1, 2)) > energy / 2)[:8]
-    here = here if here.size else np.arange(8)
+    energy = found.shapes**2
+    piece = pieces == np.bincount(pieces.ravel(), energy[:8].sum(0).ravel()).argmax()
+    here = np.flatnonzero((energy * piece).sum((1, 2)) > energy.sum((1, 2)) / 2)[:8]
     lowest = drum.Modes(found.values[here], found.shapes[here] * piece)
     struck = drum.lively(lowest)
     rows, columns = np.indices(piece.shape)

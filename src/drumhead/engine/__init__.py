@@ -13,7 +13,9 @@ from drumhead.engine.plan import SEGMENT, Rollout
 from drumhead.engine.watch import checking
 from drumhead.errors import DrumheadError, choose
 
-__all__ = ["BACKENDS", "SEGMENT", "Rollout", "available", "checking", "pick", "pointwise", "reduced", "run", "using"]
+__all__ = [
+    "BACKENDS", "SEGMENT", "Rollout", "available", "checking", "exactly_local", "pick", "pointwise", "reduced", "run", "using",
+]  # fmt: skip
 
 NO_NVRTC = "there is no NVRTC to compile it"
 ALONE = 8  # threads that the loop needs to be as fast as the C engine with one (it gains less than their number)
@@ -46,7 +48,7 @@ def exactly_local() -> Iterator[None]:
 
     The C engine couples four rows of dense kernels at once and faster, which leaves rounding errors (1e-7 of the
     largest value nearby) one to two rows beyond the window. Use this where zero has to be zero, as in a receptive
-    field.
+    field, around the backward pass as well.
 
     Example:
         >>> with dh.engine.exactly_local():
@@ -54,11 +56,11 @@ def exactly_local() -> Iterator[None]:
     """
     from drumhead.engine import native
 
-    before, native.QUAD_CHANNELS = native.QUAD_CHANNELS, float("inf")
+    native.row_by_row.append(True)
     try:
         yield
     finally:
-        native.QUAD_CHANNELS = before
+        native.row_by_row.pop()
 
 
 def available() -> dict[str, str]:

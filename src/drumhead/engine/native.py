@@ -32,6 +32,9 @@ _POINTERS = (
 )  # fmt: skip
 
 
+row_by_row: list[bool] = []  # not empty inside `engine.exactly_local`
+
+
 class _Struct(ctypes.Structure):
     """`rollout` of csrc/rollout.h, field by field."""
 
@@ -112,7 +115,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
     rounds = plan.reduced and library.isa() == "avx512-bf16" and y0.dtype == torch.float32
     rounds = rounds and channels % 4 == 0 and kernel.shape[3] > 1  # as grid.h: then products are in bfloat16
-    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not rounds
+    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not (rounds or row_by_row)
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,

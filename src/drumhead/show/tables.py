@@ -77,7 +77,7 @@ def _kin(name: str) -> str:
     if name in _USUAL:
         return name
     family = "nwm-fast" if name.startswith("nwm-fast") else name.split("-")[0]
-    return next((usual for usual in _USUAL if usual.startswith(family)), name)
+    return next((usual for usual in _USUAL if usual.startswith(family)), family)
 
 
 def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[str, float], note: str = "") -> None:
