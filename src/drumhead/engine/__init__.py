@@ -14,7 +14,8 @@ from drumhead.engine.watch import checking
 from drumhead.errors import DrumheadError, choose
 
 __all__ = [
-    "BACKENDS", "SEGMENT", "Rollout", "available", "checking", "exactly_local", "pick", "pointwise", "reduced", "run", "using",
+    "BACKENDS", "SEGMENT", "Rollout", "available", "checking", "exactly_local", "pick", "pointwise", "reduced", "run",
+    "using",
 ]  # fmt: skip
 
 NO_NVRTC = "there is no NVRTC to compile it"
