@@ -106,7 +106,7 @@ class RecurrentNetwork(Segmenter):
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         record = self.readout.record()
-        if at is not None and not self.config.norm:  # the rest sees a pixel at a time
+        if at is not None and self.head.alone:
             record, at = At(record, at), None
         return self.head(self.readout(self._run(images, record, self.config.steps)), images.shape[-2:], at)
 

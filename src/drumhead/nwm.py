@@ -51,9 +51,7 @@ class NeuralWaveMachine(Segmenter):
         config, size = self.config, images.shape[-2:]
         composes = self._composes(medium)
         record = Mix(self._composed()) if composes else self.readout.record()
-        if (
-            at is not None and config.stride == 1 and not (config.norm or config.skip)
-        ):  # the rest sees a pixel at a time
+        if at is not None and self.head.alone and not config.skip:  # skipped features are of all pixels
             record, at = At(record, at), None
         kept = self._propagate(medium, record)
         if composes:

@@ -56,6 +56,8 @@ class Head(nn.Module):
         super().__init__()
         inner = config.channels * config.time_features + (config.width if config.skip else 0)
         self.stride = config.stride
+        self.alone = config.stride == 1 and not config.norm
+        """It looks at one pixel at a time, in training too, so the features of some pixels are enough for these."""
         self.norm = nn.BatchNorm2d(inner) if config.norm else nn.Identity()
         layers: list[nn.Module] = []
         for width in config.head:

@@ -58,9 +58,7 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x) and, for "max", the step of each maximum."""
     inputs = dict(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis, at=at)
-    out = y0.new_empty(
-        plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0], None if at is None else at.shape[1])
-    )
+    out = y0.new_empty(plan.kept(y0, basis, at))
     saved = y0.new_empty((plan.segments(), 2, *y0.shape))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
     struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax})

@@ -27,11 +27,6 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
-def kept(plan: Rollout, y0: Tensor, basis: Tensor | None, at: Tensor | None) -> tuple[int, ...]:
-    """Return the shape of what a rollout keeps."""
-    return plan.shape(tuple(y0.shape), 0 if basis is None else basis.shape[0], None if at is None else at.shape[1])
-
-
 def _places(at: Tensor | None) -> list[Tensor | None]:
     """Return the argument that only the C engine has."""
     return [] if at is None else _contiguous(at)
@@ -72,7 +67,7 @@ def rollout(
 @rollout.register_fake
 def _(y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
     plan = Rollout(*numbers)
-    out = y0.new_empty(kept(plan, y0, basis, at))
+    out = y0.new_empty(plan.kept(y0, basis, at))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
     return out, y0.new_empty((plan.segments(), 2, *y0.shape)), argmax
 
@@ -108,7 +103,7 @@ def rollout_backward(
     if not segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
     for name, tensor, dtype, shape in (
-        ("grad_out", grad_out, y0.dtype, kept(plan, y0, basis, at)),
+        ("grad_out", grad_out, y0.dtype, plan.kept(y0, basis, at)),
         ("saved", saved, y0.dtype, (plan.segments(), 2, *y0.shape)),
         ("argmax", argmax, torch.int32, tuple(y0.shape) if keep == "max" else (0,)),
     ):

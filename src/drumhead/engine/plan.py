@@ -47,10 +47,11 @@ class Rollout:
         """Return how many checkpoints are kept."""
         return -(-self.steps // self.segment) if self.segment else 0
 
-    def shape(self, y0: tuple[int, ...], features: int, some: int | None = None) -> tuple[int, ...]:
-        """Return the shape of what is kept for an initial state (b, c, y, x); of `some` pixels (.., some, 1)."""
-        b, c, *grid = y0
-        y, x = grid if some is None else (some, 1)
+    def kept(self, y0: Tensor, basis: Tensor | None, at: Tensor | None) -> tuple[int, ...]:
+        """Return the shape of what is kept for an initial state (b, c, y, x); of some pixels (.., n, 1)."""
+        b, c, *grid = y0.shape
+        y, x = grid if at is None else (at.shape[1], 1)
+        features = 0 if basis is None else basis.shape[0]
         match self.keep:
             case "series":
                 return (b, self.steps // self.every, c, y, x)
