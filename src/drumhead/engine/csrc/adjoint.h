@@ -12,6 +12,9 @@
 #define CHUNK 8 /* rows whose correlations are summed in registers */
 #define BATCH 4 /* the same of quads, four rows each */
 
+/* A row of q and the row of y that it meets, at x = 0. */
+typedef struct { const REAL *q, *y; } row_pair;
+
 /* What one level of a wave keeps of the steps back (walk.h). */
 typedef struct { ring y, z, gy, gz, q; REAL *g_basis; } level;
 
@@ -25,6 +28,7 @@ typedef struct {
     REAL *g_taps;                 /* one vector a tap; with quads, one a transformed tap */
     REAL *spreads, *q_spreads;    /* quads: what a batch of them reads of y and gives of q, [quad][6][channel][x] */
     int64_t pending;              /* and how many wait to be correlated */
+    row_pair *seen;               /* what is being correlated, [layer of taps][CHUNK or BATCH] */
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
@@ -54,6 +58,7 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.spreads = take_rows(memory, g, BATCH * SIX * g->channels);
         f.q_spreads = take_rows(memory, g, BATCH * SIX * g->channels);
     }
+    f.seen = take(memory, (a->kernel_height > SIX ? a->kernel_height : SIX) * CHUNK, sizeof(row_pair));
     f.rows = take(memory, a->kernel_height > SIX ? a->kernel_height : SIX, sizeof(REAL *));
     f.y_kept = take(memory, a->segment + 1, sizeof(REAL *)), f.z_kept = take(memory, a->segment + 1, sizeof(REAL *));
     for (int64_t i = 0; a->stored && i <= a->segment; i++) {

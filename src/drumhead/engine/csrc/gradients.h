@@ -1,22 +1,22 @@
 /* Gradients of what all pixels share: the kernel's, by correlation, and the basis', by products with the states. */
 
-/* g_W += corr(q, y) over rows [from, to): lane by lane, one vector a tap. */
-INLINE void correlate_block(const int OUT, const int WIDE, backward *f, const ring *y, const ring *ql, int64_t c, int64_t i, int64_t dy,
-                            int64_t dx, int64_t from, int64_t to) {
+/* g_W += corr(q, y) over the rows that `seen` names: lane by lane, one vector a tap. A layer of taps is a row of the
+ * kernel, or one of the six of quads. */
+INLINE void correlate_block(const int OUT, const int WIDE, backward *f, const row_pair *seen, int64_t count, int64_t layers,
+                            int64_t layer, int64_t c, int64_t i, int64_t dx) {
     const grid *g = &f->g;
     const stencil *w = &f->coupling;
-    const int64_t next = w->inner * w->ky * w->kx;
-    const int64_t in = w->depthwise ? c : i;
-    REAL *acc = f->g_taps + ((c * w->inner + i) * w->ky * w->kx + dy * w->kx + dx) * LANES;
+    const int64_t next = w->inner * layers * w->kx;
+    const int64_t q_at = c * g->stride, y_at = (w->depthwise ? c : i) * g->stride + dx - g->rx;
+    REAL *acc = f->g_taps + (((c * w->inner + i) * layers + layer) * w->kx + dx) * LANES;
     vector s[DEEPEST][3];
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) s[j][b] = load(acc + (j * next + b) * LANES);
-    for (int64_t r = from; r < to; r++) {
-        const REAL *q = row_of(ql, r) + c * g->stride;
-        const REAL *row = neighbour(g, y, r + dy - g->ry) + in * g->stride + dx - g->rx;
+    for (int64_t n = 0; n < count; n++) {
+        const REAL *q = seen[n].q + q_at, *y = seen[n].y + y_at;
         for (int64_t x = 0; x < g->lanes; x += LANES) {
             vector v[3];
-            for (int b = 0; b < WIDE; b++) v[b] = load(row + x + b);
+            for (int b = 0; b < WIDE; b++) v[b] = load(y + x + b);
             for (int j = 0; j < OUT; j++) {
                 vector u = load(q + j * g->stride + x);
                 if (x + LANES == g->lanes) u = (vector)((lane_mask)u & g->last);
@@ -26,6 +26,27 @@ INLINE void correlate_block(const int OUT, const int WIDE, backward *f, const ri
     }
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
+}
+
+/* All taps: f->seen has `count` pairs of rows for each layer. */
+static void correlate_rows(backward *f, int64_t layers, int64_t count) {
+    const stencil *w = &f->coupling;
+    for (int64_t c = 0, deep; c < w->outer; c += deep) {
+        deep = block_of(w, c);
+        for (int64_t layer = 0; layer < layers; layer++)
+            for (int64_t i = 0; i < w->inner; i++)
+                for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
+                    wide = w->kx - dx >= 3 ? 3 : 1;
+#define CORRELATE(OUT, WIDE) correlate_block(OUT, WIDE, f, f->seen + layer * count, count, layers, layer, c, i, dx)
+                    if (deep == 4 && wide == 3) CORRELATE(4, 3);
+                    else if (deep == 4) CORRELATE(4, 1);
+                    else if (deep == 2 && wide == 3) CORRELATE(2, 3);
+                    else if (deep == 2) CORRELATE(2, 1);
+                    else if (wide == 3) CORRELATE(1, 3);
+                    else CORRELATE(1, 1);
+#undef CORRELATE
+                }
+    }
 }
 
 #if CAN_REDUCE
@@ -108,7 +129,7 @@ static void reduce_gradient(backward *f, int64_t image) {
 }
 #endif
 
-/* All taps. */
+/* g_W += corr(q, y) over rows [from, to), at most CHUNK of them. */
 static void correlate(backward *f, const ring *y, const ring *q, int64_t from, int64_t to) {
     const stencil *w = &f->coupling;
 #if CAN_REDUCE
@@ -124,74 +145,27 @@ static void correlate(backward *f, const ring *y, const ring *q, int64_t from, i
         return;
     }
 #endif
-    for (int64_t c = 0, deep; c < w->outer; c += deep) {
-        deep = block_of(w, c);
-        for (int64_t i = 0; i < w->inner; i++)
-            for (int64_t dy = 0; dy < w->ky; dy++)
-                for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
-                    wide = w->kx - dx >= 3 ? 3 : 1;
-#define CORRELATE(OUT, WIDE) correlate_block(OUT, WIDE, f, y, q, c, i, dy, dx, from, to)
-                    if (deep == 4 && wide == 3) CORRELATE(4, 3);
-                    else if (deep == 4) CORRELATE(4, 1);
-                    else if (deep == 2 && wide == 3) CORRELATE(2, 3);
-                    else if (deep == 2) CORRELATE(2, 1);
-                    else if (wide == 3) CORRELATE(1, 3);
-                    else CORRELATE(1, 1);
-#undef CORRELATE
-                }
-    }
+    row_pair *pair = f->seen;
+    for (int64_t dy = 0; dy < w->ky; dy++)
+        for (int64_t r = from; r < to; r++) *pair++ = (row_pair){row_of(q, r), neighbour(&f->g, y, r + dy - f->g.ry)};
+    correlate_rows(f, w->ky, to - from);
 }
 
-/* The same through quads (quads.h): sums over the pending ones of (A q)_k v_k. */
-INLINE void correlate_spreads(const int OUT, const int WIDE, backward *f, int64_t c, int64_t i, int64_t k, int64_t dx) {
-    const grid *g = &f->g;
-    const stencil *w = &f->coupling;
-    const int64_t next = w->inner * SIX * w->kx, stride = g->stride, quad = SIX * g->channels * stride;
-    REAL *acc = f->g_taps + (((c * w->inner + i) * SIX + k) * w->kx + dx) * LANES;
-    vector s[DEEPEST][3];
-    for (int j = 0; j < OUT; j++)
-        for (int b = 0; b < WIDE; b++) s[j][b] = load(acc + (j * next + b) * LANES);
-    for (int64_t n = 0; n < f->pending; n++) {
-        const REAL *q = f->q_spreads + n * quad + (k * g->channels + c) * stride;
-        const REAL *row = f->spreads + n * quad + (k * g->channels + i) * stride + dx - g->rx;
-        for (int64_t x = 0; x < g->lanes; x += LANES) {
-            vector v[3];
-            for (int b = 0; b < WIDE; b++) v[b] = load(row + x + b);
-            for (int j = 0; j < OUT; j++) {
-                vector u = load(q + j * stride + x);
-                if (x + LANES == g->lanes) u = (vector)((lane_mask)u & g->last);
-                for (int b = 0; b < WIDE; b++) s[j][b] += u * v[b];
-            }
-        }
-    }
-    for (int j = 0; j < OUT; j++)
-        for (int b = 0; b < WIDE; b++) store(acc + (j * next + b) * LANES, s[j][b]);
-}
-
-/* Row r of q is there: after every fourth one a quad waits, and a batch of them is correlated together. */
+/* The same through quads (quads.h), once row r of q is there: after every fourth row a quad waits, and a batch of them is
+ * correlated together, sums of (A q)_k v_k. */
 static void correlate_quads(backward *f, int64_t r) {
     const grid *g = &f->g;
-    const stencil *w = &f->coupling;
     const int64_t over = r + 1 == g->height, first = r / FOUR * FOUR, plane = g->channels * g->stride;
     if (r % FOUR < FOUR - 1 && !over) return;
     const REAL *rows[FOUR];
     for (int64_t d = 0; d < FOUR; d++) rows[d] = (first + d > r ? g->zeros : f->q + (first + d) * g->padded) - g->left;
     spread_gradient(f->q_spreads - g->left + f->pending * SIX * plane, plane, rows, plane);
     if (++f->pending < BATCH && !over) return;
-    for (int64_t c = 0, deep; c < w->outer; c += deep) {
-        deep = block_of(w, c);
-        for (int64_t k = 0; k < SIX; k++)
-            for (int64_t i = 0; i < w->inner; i++)
-                for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
-                    wide = w->kx - dx >= 3 ? 3 : 1;
-                    if (deep == 4 && wide == 3) correlate_spreads(4, 3, f, c, i, k, dx);
-                    else if (deep == 4) correlate_spreads(4, 1, f, c, i, k, dx);
-                    else if (deep == 2 && wide == 3) correlate_spreads(2, 3, f, c, i, k, dx);
-                    else if (deep == 2) correlate_spreads(2, 1, f, c, i, k, dx);
-                    else if (wide == 3) correlate_spreads(1, 3, f, c, i, k, dx);
-                    else correlate_spreads(1, 1, f, c, i, k, dx);
-                }
-    }
+    row_pair *pair = f->seen;
+    for (int64_t k = 0; k < SIX; k++)
+        for (int64_t n = 0; n < f->pending; n++, pair++)
+            pair->q = f->q_spreads + (n * SIX + k) * plane, pair->y = f->spreads + (n * SIX + k) * plane;
+    correlate_rows(f, SIX, f->pending);
     f->pending = 0;
 }
 
