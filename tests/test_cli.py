@@ -55,8 +55,10 @@ def test_help_does_not_load_torch():
         (["train", "--resume", "nowhere"], "config.toml does not exist"),
         (["train", "folder/nwm-fast"], "--data DIR"),
         (["train", "folder/nwm-fast", "--data", "nowhere"], "nowhere is not a directory"),
-        (["train", "--train.lr", "-1"], "train.lr=-1.0"),
-        (["train", "--model.steps", "0"], "at least 1"),
+        (["train", "tetrominoes/nwm-fast", "--train.lr", "-1"], "train.lr=-1.0"),
+        (["train"], "say what to train"),
+        (["train", "--epochs", "3", "tetrominoes/nwm-fast"], "put the preset first"),
+        (["train", "tetrominoes/nwm-fast", "--model.steps", "0"], "at least 1"),
         (["evaluate", "nowhere"], "no weights at"),
     ],
 )

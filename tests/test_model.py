@@ -13,7 +13,7 @@ from drumhead.cells import GRUCell, LSTMCell
 from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 from drumhead.model import shipped
-from drumhead.presets import PRESETS, get_preset
+from drumhead.presets import PRESETS, get_preset, overview
 
 # arXiv 2502.06034, counted without the time map that last, mean, max and fft never use (5,100 parameters).
 PUBLISHED = {
@@ -329,3 +329,13 @@ def test_he_start_lets_the_image_reach_the_answer():
 def test_ablations_that_mean_nothing_are_refused(changes, words):
     with pytest.raises(DrumheadError, match=words):
         ModelConfig(**changes)
+
+
+def test_the_overview_names_every_preset():
+    lines = overview().splitlines()
+    tasks = {word.strip() for word in lines[lines.index("TASK") + 1].split(",")}
+    networks = set()
+    for line in lines[lines.index("NETWORK") + 1 :]:
+        family, _, kinds = line.split()[0].rstrip("}").partition("{")
+        networks |= {family + kind for kind in kinds.split(",")}
+    assert {f"{task}/{network}" for task in tasks for network in networks} == set(PRESETS)

@@ -50,6 +50,17 @@ def _all() -> dict[str, RunConfig]:
 
 PRESETS = _all()
 
+_FAMILIES = {
+    "nwm": "Neural Wave Machine of the paper, by its readout",
+    "nwm-fast": "the same idea at the price of the U-Net",
+    "lstm": "convolutional LSTM of the paper",
+    "gru": "convolutional GRU",
+    "rnn": "convolutional Elman network",
+    "cnn": "the paper's CNN, by its number of layers",
+    "resnet": "a fair CNN: residual, normalised, no narrow layer",
+    "unet": "U-Net, by its width",
+}
+
 
 def presets(pattern: str = "*") -> list[str]:
     """Return the names of the presets that match a pattern with `*` as wildcard.
@@ -59,6 +70,19 @@ def presets(pattern: str = "*") -> list[str]:
         ['tetrominoes/nwm-fast', 'tetrominoes/nwm-fft']
     """
     return sorted(name for name in PRESETS if fnmatchcase(name, pattern))
+
+
+def overview() -> str:
+    """Say in a few lines which presets there are: every task has the same networks."""
+    tasks = sorted({name.split("/")[0] for name in PRESETS})
+    lines = ["a preset is TASK/NETWORK, as in tetrominoes/nwm-fast", "", "TASK", f"  {', '.join(tasks)}"]
+    lines += ["  (folder is your own: --data DIR)", "", "NETWORK"]
+    for family, text in _FAMILIES.items():
+        networks = [name.removeprefix("folder/") for name in PRESETS if name.startswith(f"folder/{family}-")]
+        kinds = [network.removeprefix(f"{family}-") for network in networks if network not in _FAMILIES]
+        names = f"{family}-{{{','.join(kinds)}}}" if kinds else family
+        lines.append(f"  {names:<33}{text}")
+    return "\n".join(lines)
 
 
 def get_preset(name: str) -> RunConfig:

@@ -9,7 +9,7 @@ import numpy as np
 from drumhead import drum
 from drumhead.cli.drum import SMALLEST
 from drumhead.drum import Membrane
-from drumhead.files import write_atomic
+from drumhead.files import without_nan, write_atomic
 from drumhead.show import drums, hearing, movies, sound
 
 DT = 0.5  # step at speed 1; 0.707 is the limit
@@ -189,15 +189,7 @@ def pair(count: int, time: float, out: Path | None) -> dict[str, Any]:
 
 def write(out: Path, results: dict[str, Any]) -> None:
     """Write drum.json; what is not a finite number, because nothing was heard, becomes null."""
-
-    def finite(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: finite(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [finite(item) for item in value]
-        return None if isinstance(value, float) and not np.isfinite(value) else value
-
-    write_atomic(out / "drum.json", json.dumps(finite(results), indent=1, allow_nan=False) + "\n")
+    write_atomic(out / "drum.json", json.dumps(without_nan(results), indent=1, allow_nan=False) + "\n")
 
 
 def report(results: dict[str, Any]) -> None:

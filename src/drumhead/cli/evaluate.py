@@ -42,10 +42,10 @@ def evaluate(
     from rich.table import Table
 
     from drumhead import tasks
-    from drumhead.files import write_atomic
+    from drumhead.files import without_nan, write_atomic
     from drumhead.learn.data import Split
     from drumhead.learn.evaluate import evaluate as measure
-    from drumhead.learn.run import environment, without_nan
+    from drumhead.learn.run import environment
     from drumhead.model import find_weights, load, read_safetensors
 
     path = find_weights(source)

@@ -8,15 +8,17 @@ import tyro
 
 from drumhead.config import ModelConfig, RunConfig, TrainConfig
 from drumhead.errors import DrumheadError
-from drumhead.presets import get_preset, presets
+from drumhead.presets import get_preset, overview
+
+EXAMPLE = "tetrominoes/nwm-fast"
 
 
 @dataclass(frozen=True)
 class Flags:
     """Train a network from a preset, or resume a run."""
 
-    preset: Annotated[str, tyro.conf.Positional] = "tetrominoes/nwm-fast"
-    """What to train; --list shows all presets."""
+    preset: Annotated[str, tyro.conf.Positional] = ""
+    """What to train, TASK/NETWORK; --list shows all."""
     out: Path | None = None
     """The run directory; by default runs/ with the preset and the seed in its name."""
     resume: Path | None = None
@@ -30,7 +32,7 @@ class Flags:
     data: str = ""
     """Directory of the folder task, or of MNIST's IDX files."""
     list: bool = False
-    """List the presets and stop."""
+    """Say which presets there are and stop."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The network."""
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -39,8 +41,8 @@ class Flags:
 
 def run(arguments: list[str]) -> None:
     """Parse the flags with the preset's values as defaults, then train."""
-    named = arguments[0] if arguments and not arguments[0].startswith("-") else Flags.preset
-    base = get_preset(named)
+    named = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    base = get_preset(named or EXAMPLE)
     flags = tyro.cli(
         Flags,
         prog="drumhead train",
@@ -48,10 +50,15 @@ def run(arguments: list[str]) -> None:
         default=Flags(preset=named, model=base.model, train=base.train),
     )
     if flags.list:
-        print("\n".join(presets()))
+        print(overview())
         return
-    if flags.preset != named:
+    if flags.preset != named:  # it came after an option
         raise DrumheadError(f"put the preset first: drumhead train {flags.preset} ...")
+    if not named and not flags.resume:
+        raise DrumheadError(
+            f"say what to train, for example 'drumhead train {EXAMPLE}' ('drumhead train --list' shows all "
+            "presets), or which run to go on with: 'drumhead train --resume DIR'"
+        )
 
     from drumhead.learn import train
     from drumhead.learn.progress import Bar

@@ -9,7 +9,6 @@ environment.json       versions, commit, machine
 
 import contextlib
 import json
-import math
 import os
 import platform
 import subprocess
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from drumhead.config import RunConfig, read_run, to_toml
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import without_nan, write_atomic
 from drumhead.model import fit, read_safetensors
 
 
@@ -120,11 +119,6 @@ class Run:
         if random[1] is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(random[1])
         return position
-
-
-def without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with None in place of NaN, which JSON does not have."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 def environment() -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What the cells of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
 
 import json
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any
 
 from drumhead.config import read_run
 from drumhead.errors import DrumheadError
+from drumhead.files import without_nan
 from drumhead.reproduce.plan import RESULT, Cell
 from drumhead.reproduce.published import Published, Score, background_accuracy, published
 from drumhead.reproduce.tables import Row
@@ -236,16 +236,12 @@ def _read(cell: Cell, root: Path) -> Result | Missing:
     if not history or not all(isinstance(score, int | float) for score in scores):
         raise DrumheadError(f"{path} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew")
     about = path / "environment.json"
-    return Result(cell, path, _finite(test), history, _json(_text(about) or "{}", about))
+    return Result(cell, path, without_nan(test), history, _json(_text(about) or "{}", about))
 
 
 def _settings(cell: Cell, path: Path) -> bool:
     """Say whether a run was trained with other settings than its cell; where the data lay does not count."""
     return replace(read_run(path / "config.toml"), data="") != replace(cell.config, data="")
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in values.items()}
 
 
 def _text(path: Path) -> str:

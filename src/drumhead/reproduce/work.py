@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import without_nan, write_atomic
 from drumhead.learn import train
 from drumhead.learn.progress import Progress
-from drumhead.learn.run import Run, environment, without_nan
+from drumhead.learn.run import Run, environment
 from drumhead.reproduce.plan import RESULT, Cell
 
 Say = Callable[[str], None]

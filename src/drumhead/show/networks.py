@@ -61,6 +61,9 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
             panels |= {name: colours[found[name][j]] for name in band}
             for axis, (title, panel) in zip(grid[i * len(images) + j], panels.items(), strict=False):
                 _show(axis, panel, title if j == 0 else "")
+                if title in band and not found[title][j].any():  # else a blank panel looks like a missing one
+                    place = {"ha": "center", "va": "center", "transform": axis.transAxes}
+                    axis.text(0.5, 0.5, "background\nonly", fontsize=7, color="0.5", **place)
     patches = [Patch(facecolor=tuple(colours[k] / 255), edgecolor="0.6", label=name) for k, name in enumerate(names)]
     figure.legend(handles=patches, loc="lower center", ncols=len(patches), frameon=False, fontsize=8)
     figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1), pad=0.4)
