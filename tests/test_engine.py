@@ -1,5 +1,6 @@
 """The engines against the loop: values, gradients, every record, every size, every instruction set."""
 
+import math
 import os
 import subprocess
 import sys
@@ -107,9 +108,9 @@ def test_single_precision_to_1e_5(name, depthwise, c, h, w):
 
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
 @pytest.mark.parametrize(("h", "kx"), [(1, 3), (16, 5), (17, 3), (37, 3), (38, 1)])
-@pytest.mark.parametrize("damping", [0.3, 5.0])
+@pytest.mark.parametrize("damping", [0.3, 5.0, 8.0])
 def test_four_rows_at_once_at_any_height(boundary, h, kx, damping):
-    """Batches of quads end with the image, whole or not; strong damping stores what it walks back."""
+    """Batches of quads end with the image, whole or not; strong damping shortens segments, and the strongest stores them."""
     compare("mix", case(h, c=8, h=h, w=9, kx=kx, steps=13, damping=damping), 1e-9, boundary=boundary)
 
 
@@ -130,6 +131,27 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
     given["alpha"] = torch.full_like(given["y0"], damping).requires_grad_()
     compare("all", given, 1e-9, integrator="euler", boundary="reflecting")
     compare("project", given, 1e-9, integrator="euler")
+
+
+@pytest.mark.usefixtures("quads")
+@pytest.mark.parametrize("segment", plan.SHORTER)
+@pytest.mark.parametrize("cache", [0, 1 << 20], ids=["together", "one by one"])
+@pytest.mark.parametrize(
+    ("name", "boundary"), [("project", "periodic"), ("mix", "fixed"), ("every", "reflecting"), ("max", "periodic")]
+)
+def test_the_stronger_the_damping_the_shorter_the_segments(name, boundary, cache, segment, monkeypatch):
+    """Walked back with checkpoints for every `segment` steps, as long as these have room; else stored."""
+    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
+    plans = []
+    monkeypatch.setattr(native, "backward", lambda p, *a, real=native.backward: plans.append(p) or real(p, *a))
+    given = case(segment, c=3, h=7, w=9, steps=29, damping=1.0)
+    least = math.exp(-plan.GROWTH[torch.float64] / (segment + 0.4))
+    with torch.no_grad():
+        given["alpha"][0, 1, 3, 4] = (1 - least) / 0.2  # Euler's decay is 1 - dt alpha
+    compare(name, given, 1e-8, boundary=boundary, integrator="euler")
+    monkeypatch.setattr(plan, "ROOM", 0)
+    compare(name, given, 1e-9, boundary=boundary, integrator="euler")
+    assert [(p.segment, p.stored) for p in plans] == [(segment, False), (plan.SEGMENT, True)]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

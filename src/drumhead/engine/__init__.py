@@ -172,6 +172,8 @@ def run(
 
     z0 = None if z0 is None else z0.expand(y0.shape)
     first_decay = None if first_decay is None else first_decay.expand(y0.shape)
+    if plan.segment and y0.is_cpu and not torch.compiler.is_compiling():  # a GPU would wait, a graph cannot ask
+        plan = plan.walkable(decay, y0)
     numbers = (
         plan.steps, plan.dt, plan.offset, plan.slope, plan.first_offset, plan.tanh, plan.boundary, plan.keep,
         plan.every, plan.segment, plan.reduced,

@@ -1,12 +1,14 @@
 """What an engine is asked to do, in plain numbers: the one recursion of `drumhead.propagate` and what to keep of it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
+SHORTER = (6, 4, 3, 2, 1)  # where damping is too strong for that
+ROOM = 1 << 30  # bytes of checkpoints up to which shorter segments are taken
 
 # e^7 over a segment still leaves gradients in float32 at 1e-5; beyond that a segment is stored instead.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
@@ -40,8 +42,16 @@ class Rollout:
 
     def reversible(self, decay: Tensor) -> bool:
         """Say whether a segment can be walked back: its errors grow by 1 / decay at each step."""
-        least = float(decay.min())
-        return least > 0 and -self.segment * math.log(least) <= GROWTH[decay.dtype]
+        return self.segment <= _longest(decay)
+
+    def walkable(self, decay: Tensor, y0: Tensor) -> "Rollout":
+        """Return the plan with segments short enough to be walked back, if their checkpoints have room; else itself."""
+        longest = _longest(decay)
+        if self.segment <= longest:
+            return self
+        fitting = (n for n in SHORTER if n <= min(longest, self.segment))
+        shorter = replace(self, segment=next(fitting, self.segment))
+        return shorter if 2 * shorter.segments() * y0.numel() * y0.element_size() <= ROOM else self
 
     def segments(self) -> int:
         """Return how many checkpoints are kept."""
@@ -61,3 +71,11 @@ class Rollout:
                 return (b, features, y, x)
             case _:
                 return (b, c, y, x)
+
+
+def _longest(decay: Tensor) -> float:
+    """Return the length of the longest segment that can be walked back."""
+    least = float(decay.detach().min())
+    if not least > 0:  # NaN too
+        return 0
+    return math.inf if least >= 1 else GROWTH[decay.dtype] / -math.log(least)

@@ -5,10 +5,12 @@
  *     g_omega -= gain G y_t,   g_decay += G z_t + slope G f_t,   q = gain G phi',   g_W += corr(q, y_t)
  *     gz <- decay G,   gy <- gy - gain omega G + W^T q
  *
- * Each segment starts from its own checkpoint, so errors of the reversal grow over `segment` steps at most. Where decay
- * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead.
+ * At each checkpoint the states are read anew, so errors of the reversal grow over `segment` steps at most. Where decay
+ * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead. Products with a basis
+ * over time take a span of steps together, one or more segments.
  */
 
+#define SPAN 12 /* steps of a product with the basis, at least if segments are shorter */
 #define CHUNK 8 /* rows whose correlations are summed in registers */
 #define BATCH 4 /* the same of quads, four rows each */
 
@@ -31,7 +33,8 @@ typedef struct {
     row_pair *seen;               /* what is being correlated, [layer of taps][CHUNK or BATCH] */
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
-    REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
+    int64_t span;
+    REAL *g_states, *states, *g_basis; /* PROJECT: of one span; MIX: g_basis of one step */
     REAL *few;                    /* MIX: a row of the pixels that are kept */
     int64_t pixels, taps;
     uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
@@ -46,6 +49,7 @@ static backward make_backward(const rollout *a, arena *memory) {
     const int64_t h = g->height;
     f.coupling = make_stencil(a, g, 0, memory), f.transposed = make_stencil(a, g, 1, memory);
     f.pixels = g->channels * h * g->width;
+    f.span = a->stored || a->segment > SPAN ? a->segment : SPAN / a->segment * a->segment;
     f.taps = f.coupling.outer * f.coupling.inner * a->kernel_height * a->kernel_width;
     f.y = take_padded(memory, g, h), f.q = take_padded(memory, g, h);
     f.scratch = take_padded(memory, g, 1), f.unused = take_plain(memory, g, 1);
@@ -66,9 +70,9 @@ static backward make_backward(const rollout *a, arena *memory) {
         if (memory->base) f.y_kept[i] = y, f.z_kept[i] = z;
     }
     if (a->keep == PROJECT) {
-        f.g_states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
-        f.states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
-        f.g_basis = take(memory, a->features * a->segment * LANES, sizeof(REAL));
+        f.g_states = take(memory, f.span * g->kept + LANES, sizeof(REAL));
+        f.states = take(memory, f.span * g->kept + LANES, sizeof(REAL));
+        f.g_basis = take(memory, a->features * f.span * LANES, sizeof(REAL));
     }
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
@@ -98,7 +102,7 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
         f.g_pairs = take(memory, pairs * g->kept, sizeof(uint32_t));
         f.g_natural = take(memory, a->features * g->kept, sizeof(uint16_t));
-        f.s_natural = take(memory, a->segment * g->kept, sizeof(uint16_t));
+        f.s_natural = take(memory, f.span * g->kept, sizeof(uint16_t));
         if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
     }
     if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {

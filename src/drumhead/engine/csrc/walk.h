@@ -172,10 +172,25 @@ static double miss(const backward *f, const REAL *y, const REAL *z) {
     return most;
 }
 
+/* Go on from the checkpoint of state t. */
+static void recall(backward *f, int64_t image, int64_t t) {
+    const int64_t i = (t - 1) / f->a->segment;
+    read_padded(&f->g, f->y, checkpoint(f->a, i, 0, image, f->pixels));
+    read_plain(&f->g, f->z, checkpoint(f->a, i, 1, image, f->pixels));
+}
+
+/* The same for a state that has been walked back to, and note by how much it missed. */
+static void meet(backward *f, int64_t image, int64_t t) {
+    const int64_t i = (t - 1) / f->a->segment;
+    const double error = miss(f, checkpoint(f->a, i, 0, image, f->pixels), checkpoint(f->a, i, 1, image, f->pixels));
+    if (!(error <= f->a->error[image])) f->a->error[image] = error;
+    recall(f, image, t);
+}
+
 static void backward_image(backward *f, int64_t image) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t at = image * f->pixels, count = (a->steps + a->segment - 1) / a->segment;
+    const int64_t at = image * f->pixels, count = (a->steps + f->span - 1) / f->span;
     const size_t plane = (size_t)(g->height * g->plain) * sizeof(REAL);
     const REAL *y0 = (const REAL *)a->y0 + at, *z0 = a->z0 ? (const REAL *)a->z0 + at : NULL;
     REAL *zeroed[] = {f->gy, f->gz, f->g_omega, f->g_decay, f->g_first};
@@ -198,16 +213,13 @@ static void backward_image(backward *f, int64_t image) {
     }
 #endif
 
+    if (!a->stored) recall(f, image, a->steps);
     for (int64_t i = count - 1; i >= 0; i--) {
-        const int64_t start = i * a->segment, end = least(a->steps, start + a->segment), n = end - start;
-        const REAL *before[] = {i ? checkpoint(a, i - 1, 0, image, f->pixels) : y0,
-                                i ? checkpoint(a, i - 1, 1, image, f->pixels) : z0};
+        const int64_t start = i * f->span, end = least(a->steps, start + f->span), n = end - start;
         if (a->stored) {
-            read_padded(g, f->y_kept[0], before[0]), read_plain(g, f->z_kept[0], before[1]);
+            read_padded(g, f->y_kept[0], i ? checkpoint(a, i - 1, 0, image, f->pixels) : y0);
+            read_plain(g, f->z_kept[0], i ? checkpoint(a, i - 1, 1, image, f->pixels) : z0);
             keep_states(f, start, n);
-        } else {
-            read_padded(g, f->y, checkpoint(a, i, 0, image, f->pixels));
-            read_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
 #if CAN_REDUCE
         if (f->turned) {
@@ -230,7 +242,7 @@ static void backward_image(backward *f, int64_t image) {
                 read_padded(g, f->y, y0), read_plain(g, f->z, z0);
                 step_back(f, t, &f->levels[0].y, f->z, f->z, 0);
             } else if (together) {
-                int64_t n = least(a->levels, t - start + (start > 0));
+                const int64_t before = t / a->segment * a->segment, n = least(a->levels, t - before + (before > 0));
                 wave_back(f, image, t + 1, n, start);
                 t -= n - 1;
             } else {
@@ -245,10 +257,7 @@ static void backward_image(backward *f, int64_t image) {
                 }
                 step_back(f, t, &f->levels[0].y, f->z, f->z, 1);
             }
-        }
-        if (!a->stored && i) {
-            double error = miss(f, before[0], before[1]);
-            if (!(error <= a->error[image])) a->error[image] = error;
+            if (!a->stored && t && t % a->segment == 0) meet(f, image, t);
         }
         if (a->keep == PROJECT) {
             memset(f->g_basis, 0, (size_t)(a->features * n * LANES) * sizeof(REAL));
