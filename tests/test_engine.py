@@ -110,7 +110,7 @@ def test_single_precision_to_1e_5(name, depthwise, c, h, w):
 @pytest.mark.parametrize(("h", "kx"), [(1, 3), (16, 5), (17, 3), (37, 3), (38, 1)])
 @pytest.mark.parametrize("damping", [0.3, 5.0, 8.0])
 def test_four_rows_at_once_at_any_height(boundary, h, kx, damping):
-    """Batches of quads end with the image, whole or not; strong damping shortens segments, and the strongest stores them."""
+    """Batches of quads end with the image, whole or not; strong damping shortens segments, the strongest stores them."""
     compare("mix", case(h, c=8, h=h, w=9, kx=kx, steps=13, damping=damping), 1e-9, boundary=boundary)
 
 

@@ -243,11 +243,10 @@ static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y,
     }
 #endif
     if (g->some) {
-        const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * g->some;
-        for (int64_t r = from; r < to; r++) {
-            const int64_t n = gather(g, f->few, g->some, row_of(y, r), g->stride, r);
-            dots(acc, (const_maps){grad + g->starts[r], g->some}, f->a->features, (const_maps){f->few, g->some}, g->channels, n);
-        }
+        const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * g->some + g->starts[from];
+        int64_t n = 0;
+        for (int64_t r = from; r < to; r++) n += gather(g, f->few + n, g->some, row_of(y, r), g->stride, r);
+        dots(acc, (const_maps){grad, g->some}, f->a->features, (const_maps){f->few, g->some}, g->channels, n);
         return;
     }
     const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * plane;
