@@ -55,10 +55,10 @@ def measure(steps: int, alpha_max: float, name: str, segment: int) -> dict[str, 
     dtype = TYPES[name]
     inputs = medium(steps, alpha_max, dtype)
     numbers = (steps, DT, DT, 0.0, DT, True, "periodic", "project", 1, segment, False)
-    out, saved, argmax = ops.rollout(*inputs, *numbers)
+    out, saved, argmax, velocities = ops.rollout(*inputs, *numbers)
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
-    *found, error = adjoint(math.inf, grad, saved, argmax, *inputs, *numbers)
-    *right, _ = adjoint(-math.inf, grad, saved, argmax, *inputs, *numbers)
+    *found, error = adjoint(math.inf, grad, saved, argmax, velocities, *inputs, *numbers)
+    *right, _ = adjoint(-math.inf, grad, saved, argmax, velocities, *inputs, *numbers)
     gradient = max(
         float((a.double() - b.double()).norm() / b.double().norm())
         for a, b in zip(found, right, strict=True)

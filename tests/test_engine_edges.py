@@ -106,8 +106,9 @@ def test_bfloat16_at_any_width(width, side, boundary):
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("width", [15, 16, 17, 32])
-def test_bfloat16_with_stored_segments(width, boundary, monkeypatch):
-    monkeypatch.setattr(plan, "ROOM", 0)
+@pytest.mark.parametrize("room", [0, plan.ROOM])
+def test_bfloat16_where_damping_is_strong(room, width, boundary, monkeypatch):
+    monkeypatch.setattr(plan, "ROOM", room)
     for seed in range(20):
         g = torch.Generator().manual_seed(seed)
         y0, kernel = torch.randn(8, 4, 6, width, generator=g), 0.1 * torch.randn(4, 4, 3, 3, generator=g)
@@ -250,14 +251,15 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [("grad_out", torch.float64), ("saved", torch.float64), ("argmax", torch.int64)]
+    ("name", "dtype"),
+    [("grad_out", torch.float64), ("saved", torch.float64), ("argmax", torch.int64), ("velocities", torch.float64)],
 )
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
     numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
     inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
-    out, saved, argmax = ops.rollout(*inputs, *numbers)
-    given = {"grad_out": out, "saved": saved, "argmax": argmax}
+    out, saved, argmax, velocities = ops.rollout(*inputs, *numbers)
+    given = {"grad_out": out, "saved": saved, "argmax": argmax, "velocities": velocities}
     given[name] = given[name].to(dtype)
     with pytest.raises(dh.DrumheadError, match=f"{name}: got {dtype}"):
         ops.rollout_backward(*given.values(), *inputs, *numbers)

@@ -172,14 +172,15 @@ def run(
 
     z0 = None if z0 is None else z0.expand(y0.shape)
     first_decay = None if first_decay is None else first_decay.expand(y0.shape)
+    decay = decay.expand(y0.shape)
     if plan.segment and y0.is_cpu and not torch.compiler.is_compiling():  # a GPU would wait, a graph cannot ask
-        plan = plan.walkable(decay, y0)
+        plan = plan.remembering(decay)
     numbers = (
         plan.steps, plan.dt, plan.offset, plan.slope, plan.first_offset, plan.tanh, plan.boundary, plan.keep,
-        plan.every, plan.segment, plan.reduced,
+        plan.every, plan.segment, plan.reduced, plan.forgetful,
     )  # fmt: skip
     return ops.rollout(
-        y0, z0, omega.expand(y0.shape), decay.expand(y0.shape), first_decay, kernel, basis, at, *numbers
+        y0, z0, omega.expand(y0.shape), decay, first_decay, kernel, basis, at, *numbers
     )[0]  # fmt: skip
 
 

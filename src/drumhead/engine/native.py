@@ -20,15 +20,16 @@ BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
-    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "stored", "levels",
-    "block", "quads", "reduced",
+    "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "forgetful",
+    "stored", "levels", "block", "quads", "reduced",
 )  # fmt: skip
 _NUMBERS = (
-    "dt", "offset", "slope", "first_offset",
+    "dt", "offset", "slope", "first_offset", "forgets",
 )  # fmt: skip
 _POINTERS = (
-    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "at", "grad_out",
-    "grad_y0", "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis", "error",
+    "y0", "z0", "omega", "decay", "first_decay", "kernel", "basis", "out", "saved", "argmax", "velocities", "at",
+    "grad_out", "grad_y0", "grad_z0", "grad_omega", "grad_decay", "grad_first_decay", "grad_kernel", "grad_basis",
+    "error",
 )  # fmt: skip
 
 
@@ -55,15 +56,16 @@ def forward(
     kernel: Tensor,
     basis: Tensor | None,
     at: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x) and, for "max", the step of each maximum."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what the plan keeps, the checkpoints (n, 2, b, c, y, x), steps of maxima and velocities."""
     inputs = dict(y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis, at=at)
     out = y0.new_empty(plan.kept(y0, basis, at))
     saved = y0.new_empty((plan.segments(), 2, *y0.shape))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
-    struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax})
+    velocities = y0.new_empty(plan.velocities(y0))
+    struct = _struct(plan, inputs | {"out": out, "saved": saved, "argmax": argmax, "velocities": velocities})
     library.run("", "forward", struct, y0.shape[0])
-    return out, saved, argmax
+    return out, saved, argmax, velocities
 
 
 def backward(
@@ -78,12 +80,13 @@ def backward(
     basis: Tensor | None,
     saved: Tensor,
     argmax: Tensor,
+    velocities: Tensor,
     at: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor]:
     """Return the gradients in the order of the inputs, then the largest reconstruction error of each image."""
     inputs = dict(
         y0=y0, z0=z0, omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, basis=basis, at=at,
-        saved=saved, argmax=argmax, grad_out=grad_out,
+        saved=saved, argmax=argmax, velocities=velocities, grad_out=grad_out,
     )  # fmt: skip
     batch = y0.shape[0]
     grads = {
@@ -125,7 +128,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() and not quads else 1, block=BLOCK,
         quads=quads,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
-        first_offset=plan.first_offset,
+        first_offset=plan.first_offset, forgets=plan.forgets(y0.dtype), forgetful=plan.forgetful,
     )  # fmt: skip
     for name, tensor in tensors.items():
         setattr(struct, name, None if tensor is None else tensor.data_ptr())

@@ -1,6 +1,6 @@
 """The engines as operators of torch: one rollout, one adjoint, known to autograd, torch.compile and torch.export.
 
-    drumhead::rollout           what the plan keeps, checkpoints, steps of the maxima
+    drumhead::rollout           what the plan keeps, checkpoints, steps of the maxima, velocities of forgetful cells
     drumhead::rollout_backward  gradients in the order of the inputs, reconstruction errors
 
 Both take the numbers of a `Rollout` one by one, because an operator's schema knows no dataclass.
@@ -57,11 +57,15 @@ def rollout(
     every: int,
     segment: int,
     reduced: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+    forgetful: int = 0,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Run a rollout on the device of its tensors; `at` (b, n), in rising order: keep only these pixels."""
-    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
+    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced, forgetful)
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
-    return _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
+    if forgetful and (cells := plan.remembering(decay).forgetful) > forgetful:
+        raise DrumheadError(f"forgetful={forgetful}: {cells} cells of an image damp too strongly to be walked back")
+    results = _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
+    return (*results, y0.new_empty(plan.velocities(y0))) if y0.is_cuda else results
 
 
 @rollout.register_fake
@@ -69,7 +73,7 @@ def _(y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: 
     plan = Rollout(*numbers)
     out = y0.new_empty(plan.kept(y0, basis, at))
     argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
-    return out, y0.new_empty((plan.segments(), 2, *y0.shape)), argmax
+    return out, y0.new_empty((plan.segments(), 2, *y0.shape)), argmax, y0.new_empty(plan.velocities(y0))
 
 
 @torch.library.custom_op("drumhead::rollout_backward", mutates_args=())
@@ -77,6 +81,7 @@ def rollout_backward(
     grad_out: Tensor,
     saved: Tensor,
     argmax: Tensor,
+    velocities: Tensor,
     y0: Tensor,
     z0: Tensor | None,
     omega: Tensor,
@@ -96,9 +101,10 @@ def rollout_backward(
     every: int,
     segment: int,
     reduced: bool,
+    forgetful: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Run the adjoint of a rollout; gradients of absent inputs are empty."""
-    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced)
+    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced, forgetful)
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
     if not segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
@@ -106,6 +112,7 @@ def rollout_backward(
         ("grad_out", grad_out, y0.dtype, plan.kept(y0, basis, at)),
         ("saved", saved, y0.dtype, (plan.segments(), 2, *y0.shape)),
         ("argmax", argmax, torch.int32, tuple(y0.shape) if keep == "max" else (0,)),
+        ("velocities", velocities, y0.dtype, plan.velocities(y0)),
     ):
         if tuple(tensor.shape) != shape or tensor.dtype != dtype or tensor.device != y0.device:
             raise DrumheadError(
@@ -116,14 +123,15 @@ def rollout_backward(
     capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
     plan = replace(plan, stored=capturing or not plan.reversible(decay))
     inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
-    *grads, error = _module(y0).backward(plan, *inputs, *_places(at))
+    extra = [] if y0.is_cuda else _contiguous(velocities, at)
+    *grads, error = _module(y0).backward(plan, *inputs, *extra)
     if not capturing:
         watch.report(error, plan, y0)
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)  # type: ignore[return-value]
 
 
 @rollout_backward.register_fake
-def _(grad_out, saved, argmax, y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
+def _(grad_out, saved, argmax, velocities, y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
     def like(tensor: Tensor | None) -> Tensor:
         return y0.new_empty(0) if tensor is None else tensor.new_empty(tensor.shape)
 
@@ -138,10 +146,10 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> Non
 
 
 def _gradients(ctx: Any, grad_out: Tensor | None, *_: Any) -> tuple[Any, ...]:
-    *inputs, saved, argmax = ctx.saved_tensors
+    *inputs, saved, argmax, velocities = ctx.saved_tensors
     if grad_out is None:
         return (None,) * (8 + len(ctx.numbers))
-    *grads, _ = rollout_backward(grad_out, saved, argmax, *inputs, *ctx.numbers)
+    *grads, _ = rollout_backward(grad_out, saved, argmax, velocities, *inputs, *ctx.numbers)
     given = (None if tensor is None else grad for tensor, grad in zip(inputs[:7], grads, strict=True))
     return (*given, None, *(None for _ in ctx.numbers))
 
@@ -171,10 +179,10 @@ def check(
     if y0.ndim != 4 or not y0.numel():
         raise DrumheadError(f"y0: got the shape {tuple(y0.shape)}; a non-empty tensor (b, c, y, x) is needed")
     channels = y0.shape[1]
-    if plan.steps < 1 or plan.segment < 0 or not 1 <= plan.every <= plan.steps:
+    if plan.steps < 1 or plan.segment < 0 or plan.forgetful < 0 or not 1 <= plan.every <= plan.steps:
         raise DrumheadError(
-            f"steps={plan.steps}, every={plan.every}, segment={plan.segment}: "
-            "steps >= 1, 1 <= every <= steps and segment >= 0 are needed"
+            f"steps={plan.steps}, every={plan.every}, segment={plan.segment}, forgetful={plan.forgetful}: "
+            "steps >= 1, 1 <= every <= steps, segment >= 0 and forgetful >= 0 are needed"
         )
     if plan.boundary not in ("periodic", "fixed", "reflecting"):
         raise DrumheadError(f"boundary={plan.boundary!r}: an engine knows 'periodic', 'fixed' and 'reflecting'")

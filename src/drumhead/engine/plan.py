@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
-SHORTER = (6, 4, 3, 2, 1)  # where damping is too strong for that
-ROOM = 1 << 30  # bytes of checkpoints up to which shorter segments are taken
 
-# e^7 over a segment still leaves gradients in float32 at 1e-5; beyond that a segment is stored instead.
+# e^7 over a segment still leaves gradients in float32 at 1e-5; cells that damp more are not walked back.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
+
+ROOM = 1 << 30  # bytes of kept velocities, beyond which segments are stored as well
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,32 @@ class Rollout:
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
     """Products of the coupling in bfloat16, sums and state in float32, where an engine can."""
+    forgetful: int = 0
+    """Cells of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
     stored: bool = False
     """Backward: recompute each segment forwards and store its states, instead of walking it back."""
 
-    def reversible(self, decay: Tensor) -> bool:
-        """Say whether a segment can be walked back: its errors grow by 1 / decay at each step."""
-        return self.segment <= _longest(decay)
+    def forgets(self, dtype: torch.dtype) -> float:
+        """Return the decay below which a cell is not walked back: its errors grow by 1 / decay at each step."""
+        return math.exp(-GROWTH[dtype] / self.segment) if self.segment else 0.0
 
-    def walkable(self, decay: Tensor, y0: Tensor) -> "Rollout":
-        """Return the plan with segments short enough to be walked back, if their checkpoints have room; else itself."""
-        longest = _longest(decay)
-        if self.segment <= longest:
-            return self
-        fitting = (n for n in SHORTER if n <= min(longest, self.segment))
-        shorter = replace(self, segment=next(fitting, self.segment))
-        return shorter if 2 * shorter.segments() * y0.numel() * y0.element_size() <= ROOM else self
+    def remembering(self, decay: Tensor) -> "Rollout":
+        """Return the plan with velocities of the cells of (b, c, y, x) that forget, if these have room."""
+        cells = int(_forgetful(decay, self.forgets(decay.dtype)).sum((1, 2, 3)).max())
+        fits = self.steps * len(decay) * cells * decay.element_size() <= ROOM
+        return replace(self, forgetful=cells) if fits else self
+
+    def reversible(self, decay: Tensor) -> bool:
+        """Say whether a segment can be walked back."""
+        return self.forgetful > 0 or not _forgetful(decay, self.forgets(decay.dtype)).any()
 
     def segments(self) -> int:
         """Return how many checkpoints are kept."""
         return -(-self.steps // self.segment) if self.segment else 0
+
+    def velocities(self, y0: Tensor) -> tuple[int, int, int]:
+        """Return the shape of the velocities that are kept."""
+        return (self.steps, y0.shape[0], self.forgetful)
 
     def kept(self, y0: Tensor, basis: Tensor | None, at: Tensor | None) -> tuple[int, ...]:
         """Return the shape of what is kept for an initial state (b, c, y, x); of some pixels (.., n, 1)."""
@@ -73,9 +80,5 @@ class Rollout:
                 return (b, c, y, x)
 
 
-def _longest(decay: Tensor) -> float:
-    """Return the length of the longest segment that can be walked back."""
-    least = float(decay.detach().min())
-    if not least > 0:  # NaN too
-        return 0
-    return math.inf if least >= 1 else GROWTH[decay.dtype] / -math.log(least)
+def _forgetful(decay: Tensor, limit: float) -> Tensor:
+    return ~(decay.detach() >= limit)  # NaN too

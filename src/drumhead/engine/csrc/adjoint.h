@@ -5,12 +5,11 @@
  *     g_omega -= gain G y_t,   g_decay += G z_t + slope G f_t,   q = gain G phi',   g_W += corr(q, y_t)
  *     gz <- decay G,   gy <- gy - gain omega G + W^T q
  *
- * At each checkpoint the states are read anew, so errors of the reversal grow over `segment` steps at most. Where decay
- * is too small to divide by, `stored` recomputes the segment forwards and keeps its states instead. Products with a basis
- * over time take a span of steps together, one or more segments.
+ * Each segment starts from its own checkpoint, so errors of the reversal grow over `segment` steps at most. Where decay
+ * is too small to divide by, z_t is one of those that the forward pass has kept (forgetful.h), or `stored` recomputes the
+ * segment forwards and keeps its states instead.
  */
 
-#define SPAN 12 /* steps of a product with the basis, at least if segments are shorter */
 #define CHUNK 8 /* rows whose correlations are summed in registers */
 #define BATCH 4 /* the same of quads, four rows each */
 
@@ -24,6 +23,7 @@ typedef struct {
     const rollout *a;
     grid g;
     stencil coupling, transposed;
+    forgetful lapses;
     REAL *y, *z, *omega, *decay, *inverse, *first_decay;
     REAL *gy, *gz, *g_omega, *g_decay, *g_first, *q, *scratch, *unused;
     level *levels, other; /* [0]: whole planes, and a second set of them; [1 ..]: rows of steps that travel together */
@@ -33,8 +33,7 @@ typedef struct {
     row_pair *seen;               /* what is being correlated, [layer of taps][CHUNK or BATCH] */
     REAL **y_kept, **z_kept;      /* stored: states s .. e of the segment */
     const REAL **rows;
-    int64_t span;
-    REAL *g_states, *states, *g_basis; /* PROJECT: of one span; MIX: g_basis of one step */
+    REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
     REAL *few;                    /* MIX: a row of the pixels that are kept */
     int64_t pixels, taps;
     uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
@@ -48,8 +47,8 @@ static backward make_backward(const rollout *a, arena *memory) {
     const grid *g = &f.g;
     const int64_t h = g->height;
     f.coupling = make_stencil(a, g, 0, memory), f.transposed = make_stencil(a, g, 1, memory);
+    f.lapses = make_forgetful(a, g, memory);
     f.pixels = g->channels * h * g->width;
-    f.span = a->stored || a->segment > SPAN ? a->segment : SPAN / a->segment * a->segment;
     f.taps = f.coupling.outer * f.coupling.inner * a->kernel_height * a->kernel_width;
     f.y = take_padded(memory, g, h), f.q = take_padded(memory, g, h);
     f.scratch = take_padded(memory, g, 1), f.unused = take_plain(memory, g, 1);
@@ -70,9 +69,9 @@ static backward make_backward(const rollout *a, arena *memory) {
         if (memory->base) f.y_kept[i] = y, f.z_kept[i] = z;
     }
     if (a->keep == PROJECT) {
-        f.g_states = take(memory, f.span * g->kept + LANES, sizeof(REAL));
-        f.states = take(memory, f.span * g->kept + LANES, sizeof(REAL));
-        f.g_basis = take(memory, a->features * f.span * LANES, sizeof(REAL));
+        f.g_states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
+        f.states = take(memory, a->segment * g->kept + LANES, sizeof(REAL));
+        f.g_basis = take(memory, a->features * a->segment * LANES, sizeof(REAL));
     }
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
@@ -102,7 +101,7 @@ static backward make_backward(const rollout *a, arena *memory) {
         f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
         f.g_pairs = take(memory, pairs * g->kept, sizeof(uint32_t));
         f.g_natural = take(memory, a->features * g->kept, sizeof(uint16_t));
-        f.s_natural = take(memory, f.span * g->kept, sizeof(uint16_t));
+        f.s_natural = take(memory, a->segment * g->kept, sizeof(uint16_t));
         if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
     }
     if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
@@ -123,7 +122,7 @@ static backward make_backward(const rollout *a, arena *memory) {
 
 /* One step back at one row, all channels: everything but the coupling's transpose. */
 typedef struct {
-    const REAL *const *rows, *y, *omega, *decay, *inverse, *z_in;
+    const REAL *const *rows, *y, *omega, *decay, *inverse, *kept, *z_in;
     const REAL *gy, *gz;
     REAL *z_out, *gy_out, *gz_out, *g_omega, *g_decay, *q, dt, offset, slope;
     int reverse;
@@ -142,7 +141,7 @@ static void back_row(const rollout *a, const grid *g, const stencil *w, const ro
                 vector y = load(r->y + on), d = load(r->decay + at), o = load(r->omega + at);        \
                 vector gain = r->offset + r->slope * d, force = s - o * y;                           \
                 vector z = load(r->z_in + at);                                                       \
-                if (reverse) z = (z - gain * force) * load(r->inverse + at);                         \
+                if (reverse) z = (z - gain * force) * load(r->inverse + at) + load(r->kept + at);    \
                 vector gy = load(r->gy + at), G = load(r->gz + at) + r->dt * gy, push = gain * G;    \
                 store(r->g_omega + at, load(r->g_omega + at) - push * y);                            \
                 store(r->g_decay + at, load(r->g_decay + at) + G * (z + r->slope * force));          \

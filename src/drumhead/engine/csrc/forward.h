@@ -12,6 +12,7 @@ typedef struct {
     const rollout *a;
     grid g;
     stencil coupling;
+    forgetful lapses;
     ring y[2], z[2]; /* whole planes: before and after */
     REAL *omega, *decay, *first_decay;
     ring *y_ring, *z_ring; /* [levels]: rows between two levels */
@@ -27,6 +28,7 @@ static forward make_forward(const rollout *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     f.coupling = make_stencil(a, g, 0, memory);
+    f.lapses = make_forgetful(a, g, memory);
     for (int i = 0; i < 2; i++) f.y[i] = whole(take_padded(memory, g, g->height), g->height, g->padded);
     for (int i = 0; i < 2; i++)
         f.z[i] = i && a->levels == 1 ? f.z[0] : whole(take_plain(memory, g, g->height), g->height, g->plain);
@@ -178,6 +180,7 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
             prepare(g, &f->coupling, &f->y[0], r); /* quads go one step at a time */
             step_row(a, g, &f->coupling, &step);
             finish_row(g, y_out);
+            if (a->forgetful && r == here) keep_velocities(&f->lapses, velocities_of(a, image, t + k), r, step.z_out);
             /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
             const int64_t state = t + k, waits = f->mixture && state % 2 && state < a->steps;
             if (r == here && !waits) emit(f, image, state - 1, r, f->mixture && state % 2 == 0 ? f->rows[ry] : NULL, y_out);
@@ -199,6 +202,7 @@ static void forward_image(forward *f, int64_t image) {
     read_plain(g, f->z[0].at, a->z0 ? (const REAL *)a->z0 + at : NULL);
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
+    find_forgetful(&f->lapses, a, g, f->decay);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
     f->filled = 0;
     look_at(&f->g, a, image);

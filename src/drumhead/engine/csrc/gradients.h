@@ -182,7 +182,7 @@ static void write_quads(const backward *f, REAL *to) {
         }
 }
 
-/* Add to gy the record's gradient of row r of state y_{t+1}; `start` is the first step of the span. */
+/* Add to gy the record's gradient of row r of state y_{t+1}; `start` is the first step of the segment. */
 static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t start, int64_t r, REAL *gy) {
     const rollout *a = f->a;
     const grid *g = &f->g;

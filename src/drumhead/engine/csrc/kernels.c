@@ -33,6 +33,7 @@
 #include "vector.h"
 #include "reduced.h"
 #include "grid.h"
+#include "forgetful.h"
 #include "stencil.h"
 #include "quads.h"
 #include "products.h"

@@ -10,7 +10,7 @@ static void finish_q(const grid *g, REAL *q) {
 }
 
 /* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing. */
-static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, REAL *z_out, int reverse) {
+static void step_back(backward *f, int64_t image, int64_t t, const ring *y, const REAL *z_in, REAL *z_out, int reverse) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     const int64_t h = g->height, ry = g->ry, mirrored = g->boundary == REFLECTING, first = t == 0;
@@ -25,7 +25,7 @@ static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, R
         REAL *q = f->q + r * g->padded;
         row_back back = {
             .rows = f->rows, .y = f->rows[ry], .omega = f->omega + r * g->plain, .decay = decay + r * g->plain,
-            .inverse = f->inverse + r * g->plain, .z_in = z_in + r * g->plain, .z_out = z_out + r * g->plain,
+            .inverse = f->inverse + r * g->plain, .kept = f->lapses.row, .z_in = z_in + r * g->plain, .z_out = z_out + r * g->plain,
             .gy = f->gy + r * g->plain, .gz = f->gz + r * g->plain, .gy_out = f->gy + r * g->plain,
             .gz_out = f->gz + r * g->plain, .g_omega = f->g_omega + r * g->plain,
             .g_decay = (first ? f->g_first : f->g_decay) + r * g->plain, .q = q, .dt = (REAL)a->dt,
@@ -34,7 +34,9 @@ static void step_back(backward *f, int64_t t, const ring *y, const REAL *z_in, R
         };
         if (g->quads) f->coupling.spread = f->spreads + f->pending * SIX * g->channels * g->stride;
         prepare(g, &f->coupling, y, r);
+        if (reverse) remember(&f->lapses, velocities_of(a, image, t), r);
         back_row(a, g, &f->coupling, &back);
+        if (reverse) forget(&f->lapses, r);
         finish_q(g, q);
         if (g->quads) correlate_quads(f, r);
         else if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, &f->levels[0].q, correlated, r + 1), correlated = r + 1;
@@ -85,7 +87,7 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
                 for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, &to->y, rb + d);
                 row_back back = {
                     .rows = f->rows, .y = f->rows[ry], .omega = f->omega + here * g->plain,
-                    .decay = f->decay + here * g->plain, .inverse = f->inverse + here * g->plain,
+                    .decay = f->decay + here * g->plain, .inverse = f->inverse + here * g->plain, .kept = f->lapses.row,
                     .z_in = row_of(&from->z, rb), .z_out = row_of(last && inside ? &after->z : &to->z, rb),
                     .gy = row_of(&from->gy, rb), .gy_out = row_of(&to->gy, rb), .gz = row_of(&from->gz, rb),
                     .gz_out = row_of(last && inside ? &after->gz : &to->gz, rb),
@@ -93,7 +95,9 @@ static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_
                     .g_decay = inside ? f->g_decay + here * g->plain : f->unused, .q = q, .dt = (REAL)a->dt,
                     .offset = (REAL)a->offset, .slope = (REAL)a->slope, .reverse = 1,
                 };
+                remember(&f->lapses, velocities_of(a, image, t), here);
                 back_row(a, g, &f->coupling, &back);
+                forget(&f->lapses, here);
                 finish_q(g, q);
                 if (inside && ((rb + 1) % CHUNK == 0 || rb + 1 == h)) {
                     correlate(f, &to->y, &to->q, rb / CHUNK * CHUNK, rb + 1);
@@ -172,25 +176,10 @@ static double miss(const backward *f, const REAL *y, const REAL *z) {
     return most;
 }
 
-/* Go on from the checkpoint of state t. */
-static void recall(backward *f, int64_t image, int64_t t) {
-    const int64_t i = (t - 1) / f->a->segment;
-    read_padded(&f->g, f->y, checkpoint(f->a, i, 0, image, f->pixels));
-    read_plain(&f->g, f->z, checkpoint(f->a, i, 1, image, f->pixels));
-}
-
-/* The same for a state that has been walked back to, and note by how much it missed. */
-static void meet(backward *f, int64_t image, int64_t t) {
-    const int64_t i = (t - 1) / f->a->segment;
-    const double error = miss(f, checkpoint(f->a, i, 0, image, f->pixels), checkpoint(f->a, i, 1, image, f->pixels));
-    if (!(error <= f->a->error[image])) f->a->error[image] = error;
-    recall(f, image, t);
-}
-
 static void backward_image(backward *f, int64_t image) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t at = image * f->pixels, count = (a->steps + f->span - 1) / f->span;
+    const int64_t at = image * f->pixels, count = (a->steps + a->segment - 1) / a->segment;
     const size_t plane = (size_t)(g->height * g->plain) * sizeof(REAL);
     const REAL *y0 = (const REAL *)a->y0 + at, *z0 = a->z0 ? (const REAL *)a->z0 + at : NULL;
     REAL *zeroed[] = {f->gy, f->gz, f->g_omega, f->g_decay, f->g_first};
@@ -201,6 +190,10 @@ static void backward_image(backward *f, int64_t image) {
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
     for (int64_t i = 0; i < g->height * g->plain; i++) f->inverse[i] = f->decay[i] != 0 ? 1 / f->decay[i] : 0;
+    find_forgetful(&f->lapses, a, g, f->decay);
+    for (int64_t r = 0; r < g->height; r++)
+        for (int64_t j = f->lapses.starts[r]; j < f->lapses.starts[r + 1]; j++)
+            f->inverse[r * g->plain + f->lapses.cells[j]] = 0;
     const int together = a->levels > 1 && !a->stored && g->boundary != REFLECTING; /* folded edges are not a row's own */
     a->error[image] = 0;
     look_at(&f->g, a, image);
@@ -213,13 +206,16 @@ static void backward_image(backward *f, int64_t image) {
     }
 #endif
 
-    if (!a->stored) recall(f, image, a->steps);
     for (int64_t i = count - 1; i >= 0; i--) {
-        const int64_t start = i * f->span, end = least(a->steps, start + f->span), n = end - start;
+        const int64_t start = i * a->segment, end = least(a->steps, start + a->segment), n = end - start;
+        const REAL *before[] = {i ? checkpoint(a, i - 1, 0, image, f->pixels) : y0,
+                                i ? checkpoint(a, i - 1, 1, image, f->pixels) : z0};
         if (a->stored) {
-            read_padded(g, f->y_kept[0], i ? checkpoint(a, i - 1, 0, image, f->pixels) : y0);
-            read_plain(g, f->z_kept[0], i ? checkpoint(a, i - 1, 1, image, f->pixels) : z0);
+            read_padded(g, f->y_kept[0], before[0]), read_plain(g, f->z_kept[0], before[1]);
             keep_states(f, start, n);
+        } else {
+            read_padded(g, f->y, checkpoint(a, i, 0, image, f->pixels));
+            read_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
 #if CAN_REDUCE
         if (f->turned) {
@@ -237,12 +233,12 @@ static void backward_image(backward *f, int64_t image) {
             if (!together || t == end - 1) take_gradient(f, image, t, start, &here);
             if (a->stored) {
                 here.at = f->y_kept[t - start];
-                step_back(f, t, &here, f->z_kept[t - start], f->z, 0);
+                step_back(f, image, t, &here, f->z_kept[t - start], f->z, 0);
             } else if (t == 0) {
                 read_padded(g, f->y, y0), read_plain(g, f->z, z0);
-                step_back(f, t, &f->levels[0].y, f->z, f->z, 0);
+                step_back(f, image, t, &f->levels[0].y, f->z, f->z, 0);
             } else if (together) {
-                const int64_t before = t / a->segment * a->segment, n = least(a->levels, t - before + (before > 0));
+                int64_t n = least(a->levels, t - start + (start > 0));
                 wave_back(f, image, t + 1, n, start);
                 t -= n - 1;
             } else {
@@ -255,9 +251,12 @@ static void backward_image(backward *f, int64_t image) {
                                                              (REAL)a->dt * load(z + c * g->lanes + x));
                     finish_row(g, y);
                 }
-                step_back(f, t, &f->levels[0].y, f->z, f->z, 1);
+                step_back(f, image, t, &f->levels[0].y, f->z, f->z, 1);
             }
-            if (!a->stored && t && t % a->segment == 0) meet(f, image, t);
+        }
+        if (!a->stored && i) {
+            double error = miss(f, before[0], before[1]);
+            if (!(error <= a->error[image])) a->error[image] = error;
         }
         if (a->keep == PROJECT) {
             memset(f->g_basis, 0, (size_t)(a->features * n * LANES) * sizeof(REAL));
