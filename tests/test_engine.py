@@ -134,7 +134,7 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
 
 @pytest.mark.usefixtures("quads")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.02, 0.4, 1.0])
 @pytest.mark.parametrize("cache", [0, 1 << 20], ids=["together", "one by one"])
 @pytest.mark.parametrize(
     ("name", "boundary"), [("project", "periodic"), ("mix", "fixed"), ("every", "reflecting"), ("max", "periodic")]
@@ -156,7 +156,7 @@ def test_cells_that_forget_are_remembered(name, boundary, cache, share, dtype, m
     monkeypatch.setattr(plan, "ROOM", 0)
     compare(name, given, tolerance, boundary=boundary, integrator="euler")
     most = int(strong.sum((1, 2, 3)).max())
-    assert [(p.forgetful, p.stored) for p in plans] == [(most, False), (0, True)]
+    assert [(p.forgetful, p.stored) for p in plans] == [(0, True) if share == 1 else (most, False), (0, True)]
 
 
 def test_the_operator_counts_the_cells_that_forget():

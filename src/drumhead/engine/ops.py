@@ -62,7 +62,7 @@ def rollout(
     """Run a rollout on the device of its tensors; `at` (b, n), in rising order: keep only these pixels."""
     plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced, forgetful)
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
-    if forgetful and (cells := plan.remembering(decay).forgetful) > forgetful:
+    if forgetful and (cells := plan.count(decay)) > forgetful:
         raise DrumheadError(f"forgetful={forgetful}: {cells} cells of an image damp too strongly to be walked back")
     results = _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
     return (*results, y0.new_empty(plan.velocities(y0))) if y0.is_cuda else results

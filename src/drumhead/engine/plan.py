@@ -11,7 +11,8 @@ SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, 
 # e^7 over a segment still leaves gradients in float32 at 1e-5; cells that damp more are not walked back.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
 
-ROOM = 1 << 30  # bytes of kept velocities, beyond which segments are stored as well
+# Up to so large a share of all cells, and so many bytes, their velocities are kept; beyond, segments are stored instead.
+SHARE, ROOM = 0.5, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,16 @@ class Rollout:
         """Return the decay below which a cell is not walked back: its errors grow by 1 / decay at each step."""
         return math.exp(-GROWTH[dtype] / self.segment) if self.segment else 0.0
 
+    def count(self, decay: Tensor) -> int:
+        """Return how many cells of an image of (b, c, y, x) forget, at most."""
+        return int(_forgetful(decay, self.forgets(decay.dtype)).sum((1, 2, 3)).max())
+
     def remembering(self, decay: Tensor) -> "Rollout":
-        """Return the plan with velocities of the cells of (b, c, y, x) that forget, if these have room."""
-        cells = int(_forgetful(decay, self.forgets(decay.dtype)).sum((1, 2, 3)).max())
+        """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
+        cells = self.count(decay)
+        pays = cells <= SHARE * decay[0].numel()
         fits = self.steps * len(decay) * cells * decay.element_size() <= ROOM
-        return replace(self, forgetful=cells) if fits else self
+        return replace(self, forgetful=cells) if pays and fits else self
 
     def reversible(self, decay: Tensor) -> bool:
         """Say whether a segment can be walked back."""
