@@ -11,7 +11,7 @@ SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, 
 # e^7 over a segment still leaves gradients in float32 at 1e-5; cells that damp more are not walked back.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
 
-# Up to so large a share of all cells, and so many bytes, their velocities are kept; beyond, segments are stored instead.
+# Up to this share of all cells and so many bytes, their velocities are kept; beyond, segments are stored instead.
 SHARE, ROOM = 0.5, 1 << 30
 
 
