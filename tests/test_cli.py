@@ -105,6 +105,14 @@ def test_segment_takes_any_image(tmp_path, weights, capsys):
     assert "has the label 9; there are 6 classes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["cnn-2", "resnet-2", "unet-2"])
+def test_a_network_without_waves_draws_its_mask(name, tmp_path, capsys):
+    dh.save(dh.build(f"tetrominoes/{name}"), tmp_path / "w.safetensors", task="tetrominoes")
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    assert call("segment", tmp_path / "a.png", "--model", tmp_path / "w.safetensors", "--out", tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a-mask.png"]
+
+
 def test_places_that_cannot_be_written_are_one_sentence(tmp_path, capsys, weights):
     (tmp_path / "file").write_text("")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")

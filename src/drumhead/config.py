@@ -132,6 +132,11 @@ class ModelConfig:
             raise DrumheadError(f"model.bins={self.bins}: {self.steps} steps have {self.steps // 2 + 1} frequency bins")
 
     @property
+    def has_time(self) -> bool:
+        """Whether the network runs for a number of steps, and so has waves."""
+        return self.family in ("nwm", "lstm", "gru", "rnn")
+
+    @property
     def time_features(self) -> int:
         """Features per channel that the readout keeps (K)."""
         return (self.bins or self.steps // 2 + 1) if self.readout in ("linear", "fft") else 1

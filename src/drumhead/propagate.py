@@ -62,7 +62,7 @@ def propagate(
         record: what to keep: `All()` (default), `Every(k)`, `Last()`, `Mean()`, `Max()`, `Project(basis)` or
             `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`.
         backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
-            with a memory that barely grows with `steps`; "auto" picks the fastest that can.
+            with a memory that grows slowly with `steps`; "auto" picks the fastest that can.
         precision: "bfloat16" lets an engine round the factors of products (W * y, `Project`, `Mix`) where it gains by
             it: native with AVX-512 BF16; sums and states stay float32. Elsewhere, and with "float32", nothing is
             rounded.

@@ -84,7 +84,7 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
     from drumhead.show import pictures as draw
     from drumhead.show.listen import listen
 
-    if network.config.family in ("cnn", "unet"):  # nothing to hear
+    if not network.config.has_time:  # nothing to hear
         draw.save_mask(out / f"{name}-mask.png", image, labels, names, [], truth)
         return
     with torch.no_grad():

@@ -14,7 +14,6 @@ from drumhead.images import to_images
 from drumhead.model import load
 from drumhead.nwm import NeuralWaveMachine
 from drumhead.reproduce.pages import Picture
-from drumhead.reproduce.reach import has_time
 from drumhead.reproduce.results import Line
 from drumhead.segmenter import Segmenter
 from drumhead.show import movies, networks
@@ -92,7 +91,7 @@ def _look(lines: Sequence[Line], images: np.ndarray) -> tuple[list[_Network], li
             notes.append(f"no pictures of {line.row.name}: {error}")
             continue
         x = to_images(images)
-        waves = model.waves(x[:1])[0].numpy() if has_time(model.config) else None
+        waves = model.waves(x[:1])[0].numpy() if model.config.has_time else None
         if waves is not None and not np.isfinite(waves).all():
             notes.append(f"no waves of {line.row.name}: they are not finite (courant {model.courant(x[:1])})")
             waves = None

@@ -16,7 +16,6 @@ from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 
 Interval = tuple[int, int]
-RECURRENT = ("lstm", "gru", "rnn")
 
 
 def reach(config: ModelConfig, pixel: int, steps: int | None = None) -> Interval:
@@ -57,11 +56,6 @@ def radius(config: ModelConfig, steps: int | None = None) -> int:
     """Return the half side of that box in pixels, at an even row: the farthest of its two ends."""
     low, high = reach(config, 0, steps)
     return max(-low, high)
-
-
-def has_time(config: ModelConfig) -> bool:
-    """Say whether a network runs for a number of steps."""
-    return config.family in ("nwm", *RECURRENT)
 
 
 def per_step(config: ModelConfig) -> int:

@@ -24,7 +24,6 @@ from drumhead import engine
 from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
 from drumhead.model import build
-from drumhead.reproduce.reach import has_time
 from drumhead.segmenter import Segmenter
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
@@ -65,7 +64,7 @@ def canvas(images: np.ndarray, masks: np.ndarray, side: int, number: int, seed: 
 
 def has_logits(config: ModelConfig, steps: int) -> bool:
     """Say whether a network can answer after `steps` steps: a time map has so many, a spectrum just its own."""
-    return not has_time(config) or steps == config.steps or (steps < config.steps and config.readout != "fft")
+    return not config.has_time or steps == config.steps or (steps < config.steps and config.readout != "fft")
 
 
 def state(model: Segmenter, images: Tensor, steps: int) -> Tensor:
@@ -94,7 +93,7 @@ def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
     config = model.config
     height, width = images.shape[-2:]
     y, x, s = height // 2, width // 2, config.stride
-    if not has_time(config):
+    if not config.has_time:
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
     model = shortened(model, steps)
     readout, head, cell = model.readout, model.head, (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
@@ -130,14 +129,14 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
     """
     config = model.config
     steps = config.steps if steps is None else steps
-    if read == "state" and not has_time(config):
+    if read == "state" and not config.has_time:
         raise DrumheadError(f"a {config.family} has no state over time: read its logits")
     if read not in ("state", "logits") or steps < 0 or cotangents < 1:
         raise DrumheadError(
             f"read={read!r}, steps={steps}, cotangents={cotangents}: 'state' or 'logits', 0 steps or more and a "
             "cotangent or more are needed"
         )
-    if read == "logits" and (not has_logits(config, steps) or (has_time(config) and steps < 1)):
+    if read == "logits" and (not has_logits(config, steps) or (config.has_time and steps < 1)):
         raise DrumheadError(f"steps={steps}: a {config.family}-{config.readout} of {config.steps} steps has no answer")
     dtype = torch.float32 if config.family == "nwm" else torch.float64
     model = deepcopy(model).to(dtype).eval().requires_grad_(False)

@@ -159,12 +159,12 @@ def measured(
     """Return the numbers of one network and the arrays that its pictures need."""
     model, config = subject.model, subject.model.config
     centre, rows, arrays = settings.side // 2, [], {}
-    start = reach.reach(config, centre, 0) if reach.has_time(config) else None
+    start = reach.reach(config, centre, 0) if config.has_time else None
     fastest = None
     if isinstance(model, NeuralWaveMachine):
         fastest = greens.speeds(model.coupling(), config.dt)
     plan = []
-    if reach.has_time(config):
+    if config.has_time:
         plan = [("state", t) for t in settings.steps]
         hearing = sorted({t for t in settings.steps if t in HEARD and t < config.steps} | {config.steps})
         plan += [("logits", t) for t in hearing if receptive.has_logits(config, t)]
@@ -186,7 +186,7 @@ def measured(
     result = {
         "name": subject.name, "source": subject.source, "trained": subject.trained, "family": config.family,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "steps": config.steps if reach.has_time(config) else None, "dt": config.dt, "stride": config.stride,
+        "steps": config.steps if config.has_time else None, "dt": config.dt, "stride": config.stride,
         "rows": rows, "speeds": None, "responses": {}, "amplifying": None,
     }  # fmt: skip
     if fastest is not None:
