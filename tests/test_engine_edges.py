@@ -109,12 +109,16 @@ def test_bfloat16_at_any_width(width, side, boundary):
 @pytest.mark.parametrize("room", [0, plan.ROOM])
 def test_bfloat16_where_damping_is_strong(room, width, boundary, monkeypatch):
     monkeypatch.setattr(plan, "ROOM", room)
+    plans = []
+    monkeypatch.setattr(native, "backward", lambda p, *a, real=native.backward: plans.append(p) or real(p, *a))
     for seed in range(20):
         g = torch.Generator().manual_seed(seed)
         y0, kernel = torch.randn(8, 4, 6, width, generator=g), 0.1 * torch.randn(4, 4, 3, 3, generator=g)
-        options = {"boundary": boundary, "steps": 20, "alpha": 6.0}
+        alpha = torch.where(torch.rand(y0.shape, generator=g) < 0.3, 6.0, 0.1)
+        options = {"boundary": boundary, "steps": 20, "alpha": alpha}
         found = gradients("native", y0, kernel, precision="bfloat16", **options)
         assert relative(found, gradients("eager", y0, kernel, **options)) < 0.02
+    assert [p.forgetful > 0 for p in plans] == [room > 0] * 20
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])

@@ -18,7 +18,7 @@ class Flags:
     """Train a network from a preset, or resume a run."""
 
     preset: Annotated[str, tyro.conf.Positional] = ""
-    """What to train, TASK/NETWORK; --list shows all."""
+    """What to train, TASK/NETWORK; --list shows all. Defaults below are its own, or tetrominoes/nwm-fast's."""
     out: Path | None = None
     """The run directory; by default runs/ with the preset and the seed in its name."""
     resume: Path | None = None

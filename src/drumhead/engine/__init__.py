@@ -173,7 +173,7 @@ def run(
     z0 = None if z0 is None else z0.expand(y0.shape)
     first_decay = None if first_decay is None else first_decay.expand(y0.shape)
     decay = decay.expand(y0.shape)
-    if plan.segment and y0.is_cpu and not torch.compiler.is_compiling():  # a GPU would wait, a graph cannot ask
+    if plan.segment and y0.is_cpu and not _tracing(decay):  # a GPU would wait, a graph cannot ask
         plan = plan.remembering(decay)
     numbers = (
         plan.steps, plan.dt, plan.offset, plan.slope, plan.first_offset, plan.tanh, plan.boundary, plan.keep,
@@ -182,6 +182,16 @@ def run(
     return ops.rollout(
         y0, z0, omega.expand(y0.shape), decay, first_decay, kernel, basis, at, *numbers
     )[0]  # fmt: skip
+
+
+def _tracing(tensor: Tensor) -> bool:
+    """Say whether values may be unknown or other ones later; under torch's other modes it is merely not needed."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    from torch._subclasses.fake_tensor import is_fake
+    from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+    return is_in_torch_dispatch_mode() or is_fake(tensor)
 
 
 def reduced(device: torch.device) -> bool:

@@ -200,6 +200,10 @@ def check(
         raise DrumheadError(f"keep={plan.keep!r} {'needs a' if columns else 'has no'} basis")
     if basis is not None and (tuple(basis.shape[1:]) != columns or not basis.shape[0]):
         raise DrumheadError(f"basis: got the shape {tuple(basis.shape)}; (k >= 1, *{columns}) is needed")
+    if plan.forgetful and y0.is_cuda:
+        raise DrumheadError(
+            f"forgetful={plan.forgetful}: only the C engine keeps velocities; 0 is needed on {y0.device}"
+        )
     if at is not None:
         _check_places(plan, y0, at)
     for name, tensor in (

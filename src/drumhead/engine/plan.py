@@ -11,7 +11,7 @@ SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, 
 # e^7 over a segment still leaves gradients in float32 at 1e-5; cells that damp more are not walked back.
 GROWTH = {torch.float32: 7.0, torch.float64: 20.0}
 
-# Up to this share of all cells and so many bytes, their velocities are kept; beyond, segments are stored instead.
+# Up to this share of all cells and so many bytes a call, their velocities are kept; beyond, segments are stored.
 SHARE, ROOM = 0.5, 1 << 30
 
 
@@ -56,7 +56,9 @@ class Rollout:
         cells = self.count(decay)
         pays = cells <= SHARE * decay[0].numel()
         fits = self.steps * len(decay) * cells * decay.element_size() <= ROOM
-        return replace(self, forgetful=cells) if pays and fits else self
+        least = float(decay.detach().min())  # below -1, y grows too, and walking it back loses as much
+        calm = least >= -1 or self.segment * math.log(-least) <= GROWTH[decay.dtype]
+        return replace(self, forgetful=cells) if pays and fits and calm else self
 
     def reversible(self, decay: Tensor) -> bool:
         """Say whether a segment can be walked back."""

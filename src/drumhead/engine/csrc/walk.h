@@ -9,7 +9,8 @@ static void finish_q(const grid *g, REAL *q) {
     if (g->boundary == PERIODIC && !g->reduced) fill_halo(g, q, g->channels);
 }
 
-/* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing. */
+/* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing,
+ * where cells that forget take z_t from what was kept. */
 static void step_back(backward *f, int64_t image, int64_t t, const ring *y, const REAL *z_in, REAL *z_out, int reverse) {
     const rollout *a = f->a;
     const grid *g = &f->g;
@@ -189,11 +190,9 @@ static void backward_image(backward *f, int64_t image) {
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
-    for (int64_t i = 0; i < g->height * g->plain; i++) f->inverse[i] = f->decay[i] != 0 ? 1 / f->decay[i] : 0;
     find_forgetful(&f->lapses, a, g, f->decay);
-    for (int64_t r = 0; r < g->height; r++)
-        for (int64_t j = f->lapses.starts[r]; j < f->lapses.starts[r + 1]; j++)
-            f->inverse[r * g->plain + f->lapses.cells[j]] = 0;
+    for (int64_t i = 0; i < g->height * g->plain; i++)
+        f->inverse[i] = f->decay[i] >= f->lapses.limit && f->decay[i] > 0 ? 1 / f->decay[i] : 0;
     const int together = a->levels > 1 && !a->stored && g->boundary != REFLECTING; /* folded edges are not a row's own */
     a->error[image] = 0;
     look_at(&f->g, a, image);
