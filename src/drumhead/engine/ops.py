@@ -27,11 +27,6 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
-def _places(at: Tensor | None) -> list[Tensor | None]:
-    """Return the argument that only the C engine has."""
-    return [] if at is None else _contiguous(at)
-
-
 def _contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
     return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
@@ -64,7 +59,8 @@ def rollout(
     check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
     if forgetful and (cells := plan.count(decay)) > forgetful:
         raise DrumheadError(f"forgetful={forgetful}: {cells} cells of an image damp too strongly to be walked back")
-    results = _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *_places(at))
+    extra = [] if y0.is_cuda else _contiguous(at)  # only the C engine has it
+    results = _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *extra)
     return (*results, y0.new_empty(plan.velocities(y0))) if y0.is_cuda else results
 
 

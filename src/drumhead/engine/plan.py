@@ -54,6 +54,8 @@ class Rollout:
     def remembering(self, decay: Tensor) -> "Rollout":
         """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
         cells = self.count(decay)
+        if not cells:
+            return self
         pays = cells <= SHARE * decay[0].numel()
         fits = self.steps * len(decay) * cells * decay.element_size() <= ROOM
         least = float(decay.detach().min())  # below -1, y grows too, and walking it back loses as much
