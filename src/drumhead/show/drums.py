@@ -87,7 +87,7 @@ def save_spectrum(path: Path, series: np.ndarray, dt: float, omega: np.ndarray, 
     keep = bins < top
     over_omega.semilogy(bins[keep], loud[keep] / loud[keep].max(), color=BLUE, linewidth=0.9, label="heard")
     over_omega.set(xlabel="angular frequency (1 / time)", ylabel="magnitude", ylim=(1e-4, 1.6), xlim=(0, top))
-    over_omega.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, loc="upper left")
+    over_omega.legend(frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
     for axis in (over_time, over_omega):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=9)

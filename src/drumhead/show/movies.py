@@ -30,13 +30,16 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
     left = _panel(np.repeat(image, 3, -1) if image.shape[-1] == 1 else image)
     mask = _panel(class_colours(classes)[labels])
-    blank = Image.new("RGB", mask.size, "white")
+    waiting = Image.new("RGB", mask.size, (235, 235, 235))
+    ImageDraw.Draw(waiting).text(
+        (mask.width / 2, mask.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
+    )
     frames = []
     for t, wave in enumerate(waves, 1):
         fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
         final = t == len(waves)
         caption = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
-        frames.append(_compose([left, *fields, mask if final else blank], caption, len(moving)))
+        frames.append(_compose([left, *fields, mask if final else waiting], caption, moving.tolist()))
     milliseconds = [round(1000 / frames_per_second)] * (len(frames) - 1) + [2000]
     _write(path, [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames], milliseconds)
 
@@ -72,14 +75,14 @@ def _panel(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 
 
-def _compose(panels: list[Image.Image], caption: str, waves: int) -> Image.Image:
+def _compose(panels: list[Image.Image], caption: str, channels: list[int]) -> Image.Image:
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
     height = max(panel.height for panel in panels)
     frame = Image.new("RGB", (width, height + FOOT), "white")
     pen, font = ImageDraw.Draw(frame), ImageFont.load_default(13)
     titles = [
         "image",
-        *[f"wave, {caption}" if i == 0 else "another channel" for i in range(waves)],
+        *[f"channel {c}" + (f",  {caption}" if i == 0 else "") for i, c in enumerate(channels)],
         "what was heard",
     ]
     x = 0

@@ -51,7 +51,9 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
     networks = list(found)
     bands = [networks[i : i + BAND] for i in range(0, len(networks), BAND)]
     columns = 2 + max(map(len, bands))
-    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + 0.4)
+    across = max(1, min(len(names), int(1.25 * columns / (0.5 + 0.065 * max(map(len, names))))))  # names in a line
+    foot = 0.1 + 0.2 * -(-len(names) // across)  # inches
+    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + foot + 0.1)
     grid = figure.subplots(len(images) * len(bands), columns, squeeze=False)
     for axis in grid.flat:
         axis.set_axis_off()
@@ -65,8 +67,8 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
                     place = {"ha": "center", "va": "center", "transform": axis.transAxes}
                     axis.text(0.5, 0.5, "background\nonly", fontsize=7, color="0.5", **place)
     patches = [Patch(facecolor=tuple(colours[k] / 255), edgecolor="0.6", label=name) for k, name in enumerate(names)]
-    figure.legend(handles=patches, loc="lower center", ncols=len(patches), frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1), pad=0.4)
+    figure.legend(handles=patches, loc="lower center", ncols=across, frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, foot / figure.get_figheight(), 1, 1), pad=0.4)
     save_figure(figure, path)
 
 
@@ -118,7 +120,7 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
             axis.set_axis_off()
             if k < len(magnitude):
                 axis.imshow(magnitude[k], cmap="magma", vmin=0, interpolation="nearest")
-                axis.set_title(f"bin {k}: to {magnitude[k].max():.2g}", fontsize=7, pad=2)
+                axis.set_title(f"bin {k}: to {magnitude[k].max():.3g}", fontsize=7, pad=2)
         stride = -(-labels.shape[0] // magnitude.shape[1])
         small = labels[::stride, ::stride]
         for k in np.unique(small):

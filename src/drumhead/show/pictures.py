@@ -28,6 +28,8 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
         heard: pixels to mark.
         truth: true labels (y, x).
     """
+    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     colours = class_colours(len(names))
@@ -44,8 +46,10 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     for spot in heard:
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
-    patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
-    figure.legend(handles=patches, loc="lower center", ncols=min(len(patches), 6), frameon=False, fontsize=9)
+    handles: list[Artist] = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
+    if heard:
+        handles.append(Line2D([], [], color="black", marker="+", linestyle="none", label="listens here"))
+    figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 7), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.1, 1, 0.96))
     save_figure(figure, path)
 
@@ -63,21 +67,24 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     top = max((spot.label for spot in heard), default=0)
     colours = class_colours(top + 1) / 255
     before: list[int] = []
+    channel = int(np.argmax(sum(spot.series.var(0) for spot in heard))) if heard else 0  # one scale for all objects
     for spot in heard:
         line = ("-", "--", ":", "-.")[before.count(spot.label) % 4]  # objects of one class share its colour
         before.append(spot.label)
         steps = len(spot.series)
         label, colour = f"{spot.name} ({spot.x}, {spot.y})", colours[spot.label]
-        loudest = spot.series[:, np.argmax(spot.series.std(0))]
-        over_time.plot(dt * np.arange(1, steps + 1), loudest, line, color=colour, marker=".", markersize=3)
+        over_time.plot(
+            dt * np.arange(1, steps + 1), spot.series[:, channel], line, color=colour, marker=".", markersize=3
+        )
         fine = spectrum(spot.series, 16 * steps)
         omega = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
         over_frequency.plot(omega, fine, line, color=colour, label=label)
         bins = spectrum(spot.series)
         over_frequency.plot(2 * np.pi * np.arange(len(bins)) / (steps * dt), bins, ".", color=colour, markersize=5)
-    over_time.set(xlabel="time (model units)", ylabel="loudest channel", title="what one pixel of each object hears")
+    over_time.set(xlabel="time (model units)", ylabel=f"channel {channel}, which moves most",
+                  title="what one pixel of each object hears")  # fmt: skip
     over_frequency.set(xlabel="angular frequency (1 / model time)", ylabel="magnitude, rms of channels",
-                       title="its spectrum")  # fmt: skip
+                       title="its spectrum; dots: the bins of its length")  # fmt: skip
     for axis in (over_time, over_frequency):
         axis.title.set_fontsize(10)
         axis.spines[["top", "right"]].set_visible(False)

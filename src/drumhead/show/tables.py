@@ -96,31 +96,43 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
     colours = class_colours(max(numbers.values(), default=0) + 2)[1:] / 255
     for axis, (score, bars) in zip(axes, panels.items(), strict=True):
         for i, bar in enumerate(bars):
-            axis.barh(i, bar.mean, 0.5, color=colours[numbers[_kin(bar.name)]], alpha=0.55)
+            colour = colours[numbers[_kin(bar.name)]]
+            if score in lines:  # an axis that does not begin at 0 would make the lengths of bars lie
+                axis.plot(bar.mean, i, "|", color=colour, markersize=13, markeredgewidth=4)
+            else:
+                axis.barh(i, bar.mean, 0.5, color=colour, alpha=0.55)
             if bar.std is not None:
-                axis.errorbar(bar.mean, i, xerr=bar.std, fmt="none", ecolor="0.25", elinewidth=1, capsize=2.5)
+                xerr = _whiskers(bar.mean, bar.std)
+                axis.errorbar(bar.mean, i, xerr=xerr, fmt="none", ecolor="0.25", elinewidth=1, capsize=2.5)
             axis.plot(bar.seeds, [i] * len(bar.seeds), "o", color="0.15", markersize=3, zorder=3)
             if bar.paper:
                 mean, std = bar.paper
-                axis.errorbar(mean, i + 0.34, xerr=std, fmt="D", color="#c0392b", markerfacecolor="white",
+                xerr = None if std is None else _whiskers(mean, std)
+                axis.errorbar(mean, i + 0.34, xerr=xerr, fmt="D", color="#c0392b", markerfacecolor="white",
                               markersize=4, elinewidth=0.8, capsize=0, zorder=4)  # fmt: skip
         axis.set_yticks(range(len(bars)), [bar.name for bar in bars], fontsize=9)
         axis.set_title(score, fontsize=10)
         axis.set_xlim(0, 1.015)
         if score in lines:
             axis.axvline(lines[score], color="#c0392b", linestyle="--", linewidth=1)
-            axis.set_xlim(max(0.0, lines[score] - 0.6 * (1 - lines[score])), 1 + 0.02 * (1 - lines[score]))
+            lowest = min([lines[score], *(min(bar.mean, *bar.seeds) for bar in bars)])
+            axis.set_xlim(max(0.0, lowest - 0.1 * (1 - lowest)), 1 + 0.02 * (1 - lowest))
         axis.grid(axis="x", alpha=0.2)
         axis.set_axisbelow(True)
         axis.tick_params(axis="x", labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylim(most - 0.4, -0.6)  # the first network on top
-    words = "bar: mean; whiskers: std over seeds; dots: seeds"
+    words = f"bar{' or stroke' if lines else ''}: mean; whiskers: std over seeds, cut at 0 and 1; dots: seeds"
     words += "; diamond: the paper, with std" if any(bar.paper for bars in panels.values() for bar in bars) else ""
     words += "; dashed: background only" if lines else ""
     figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
     figure.text(0.01, 0.06 / figure.get_figheight(), f"{words}\n{note}", fontsize=7.5, color="0.35", va="bottom")
     save_figure(figure, path)
+
+
+def _whiskers(mean: float, std: float) -> list[list[float]]:
+    """Return how far whiskers reach down and up: a score lies between 0 and 1."""
+    return [[min(std, mean)], [min(std, 1 - mean)]]
 
 
 def save_curves(path: Path, panels: Sequence[Panel]) -> None:
@@ -132,16 +144,25 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
     """
     names = {curve.name: curve.colour for panel in panels for curve in panel.curves}
     columns = 1 + (len(names) - 1) // 14
-    figure = new_figure(3.7 * len(panels) + 1.7 * columns, 3.6)
+    legend = columns * (0.55 + 0.065 * max(map(len, names), default=0))  # inches
+    figure = new_figure(3.7 * len(panels) + legend, 3.6)
     colours = class_colours(max(names.values(), default=0) + 2)[1:] / 255
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _curves(axis, panel, colours)
-    lines = [figure.axes[0].plot([], [], color=colours[i], linewidth=2, label=name)[0] for name, i in names.items()]
-    width = 1.7 * columns / figure.get_figwidth()
+    lines = [
+        figure.axes[0].plot([], [], _stroke(i), color=colours[i], linewidth=2, label=name)[0]
+        for name, i in names.items()
+    ]
+    width = legend / figure.get_figwidth()
     figure.legend(handles=lines, loc="center left", bbox_to_anchor=(1 - width, 0.5), ncols=columns, frameon=False,
-                  fontsize=8)  # fmt: skip
+                  fontsize=8, handlelength=2.4)  # fmt: skip
     figure.tight_layout(rect=(0, 0, 1 - width, 1))
     save_figure(figure, path)
+
+
+def _stroke(number: int) -> str:
+    """Return the style of a line: the eleventh colour is the first again, darker, so it is dashed as well."""
+    return ("-", "--", ":", "-.")[number // 10 % 4]
 
 
 def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
@@ -152,7 +173,9 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
         if len(curve.seeds) > 1:
             for seed in curve.seeds:
                 axis.plot(*seed, color=colour, linewidth=0.7, alpha=0.6)
-        axis.plot(x, y, color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3)
+        axis.plot(
+            x, y, _stroke(curve.colour), color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3
+        )
     if panel.log_x and panel.curves:
         axis.set_xscale("log")
         _plain(axis.xaxis, *axis.get_xlim())
