@@ -62,4 +62,4 @@ wheel: .venv/installed-dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-wheel dist demo-out
+	rm -rf .venv .venv-wheel dist demo-out drum-out

@@ -60,6 +60,7 @@ def test_help_does_not_load_torch():
         (["train", "--epochs", "3", "tetrominoes/nwm-fast"], "put the preset first"),
         (["train", "tetrominoes/nwm-fast", "--model.steps", "0"], "at least 1"),
         (["evaluate", "nowhere"], "no weights at"),
+        (["evaluate", "tetrominoes", "--limit", "-3"], "--limit -3: at least 0 is needed"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_with_2(arguments, message, capsys, tmp_path, monkeypatch):
@@ -119,9 +120,11 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, capsys, weight
     for out in (tmp_path / "file", tmp_path / "file" / "x"):
         assert call("segment", tmp_path / "a.png", "--model", weights, "--out", out) == 2
         assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", out) == 2
+    assert call("evaluate", weights, "--limit", 2, "--json-out", tmp_path / "file" / "a.json") == 2
     assert call("evaluate", weights, "--limit", 2, "--json-out", tmp_path) == 2
     error = capsys.readouterr().err
-    assert error.count("drumhead: ") == 5
+    assert error.count("drumhead: ") == 6
+    assert error.count("choose another place") == 5
     assert "Traceback" not in error
 
 
@@ -199,3 +202,14 @@ def test_listening_pixels_lie_inside_their_objects():
     assert (first.y, first.x, first.name) == (5, 5, "a")
     assert (second.y, second.name) == (15, "b")
     np.testing.assert_array_equal(first.series, waves[:, :, 2, 2])
+
+
+def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    from drumhead.learn import train
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.Training, "_epoch", interrupt)
+    assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", tmp_path / "run") == 130
+    assert f"interrupted; go on with: drumhead train --resume {tmp_path / 'run'}" in capsys.readouterr().err

@@ -493,7 +493,7 @@ def test_the_smallest_drum_is_heard(tmp_path):
     ("arguments", "message"),
     [
         (["pear"], "'pear' is neither a file nor a shape; the shapes are square"),
-        (["square", "--modes", "2"], "at least 8 modes"),
+        (["square", "--modes", "2"], "--modes 2: at least 8 are needed"),
         (
             ["square", "--size", "3"],
             "square is too small: pixels of it that move: 4, needed: 40 to 40000; raise --size",
@@ -503,8 +503,8 @@ def test_the_smallest_drum_is_heard(tmp_path):
             ["square", "--size", "900"],
             "square is too large: pixels of it that move: 808201, needed: 40 to 40000; lower",
         ),
-        (["square", "--sides", "2"], "sides of 3 to 200"),
-        (["square", "--time", "0"], "a time of 8 to 1e6"),
+        (["square", "--sides", "2"], "--sides 2: 3 to 200 are needed"),
+        (["square", "--time", "0"], "--time 0: 8 to 1e6 is needed"),
     ],
 )
 def test_mistakes_at_the_command_line_are_one_sentence(arguments, message, tmp_path, capsys):

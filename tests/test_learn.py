@@ -286,7 +286,7 @@ def damage(how, path):
     [
         ("no checkpoint", "is missing, so .* cannot go on"),
         ("checkpoint is a file", "is missing, so .* cannot go on"),
-        ("truncated checkpoint", "is not a readable"),
+        ("truncated checkpoint", "is not a readable .* cannot go on, but its other files are as they were"),
         ("foreign checkpoint", "is not a checkpoint of drumhead"),
         ("metrics", "is damaged"),
         ("config", "is not valid TOML"),
@@ -301,9 +301,12 @@ def test_a_damaged_run_is_refused_and_left_alone(finished, how, message, tmp_pat
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
 
 
-def test_a_used_directory_is_refused(finished):
+def test_a_used_directory_is_refused_before_images_are_made(finished, monkeypatch):
+    monkeypatch.setattr(train.tasks, "get", lambda *_: pytest.fail("too late"))
     with pytest.raises(dh.DrumheadError, match="holds a run already: continue it with 'drumhead train --resume"):
         train.start(tiny(), finished.path)
+    with pytest.raises(dh.DrumheadError, match=r"weights\.safetensors is a file, not a directory"):
+        train.start(tiny(), finished.weights / "run")
     with pytest.raises(dh.DrumheadError, match=r"config\.toml does not exist"):
         train.resume(finished.path / "nothing")
 

@@ -375,8 +375,8 @@ def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):
     [
         (["tetrominos"], "table='tetrominos' is not known; choose one of 'tetrominoes'"),
         (["tetrominoes", "--models", "nwm-fats"], "--models nwm-fats: tetrominoes has no such model; it has nwm-fast"),
-        (["tetrominoes", "--jobs", "0"], "at least 1 job"),
-        (["tetrominoes", "--seeds", "-1"], "seeds=-1"),
+        (["tetrominoes", "--jobs", "0"], "--jobs 0: at least 1 is needed"),
+        (["tetrominoes", "--seeds", "-1"], "--seeds -1: at least 0 is needed"),
         (["tetrominoes", "--no-train"], "runs/reproduce does not exist; name the directory"),
         (["tetrominoes", "--no-train", "--no-report"], "leave nothing to do; drop --no-report to report"),
     ],

@@ -31,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_complain(str(error)))
     except BrokenPipeError:  # `drumhead ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (FileExistsError, NotADirectoryError) as error:
+        place = error.filename or "a path"
+        sys.exit(_complain(f"{place}: there is a file where a directory is needed; choose another place"))
     except OSError as error:
         sys.exit(_complain(f"{error.filename or 'a file'}: {error.strerror or error}"))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print("; ".join(["interrupted", *map(str, error.args)]), file=sys.stderr)
         sys.exit(130)
 
 

@@ -59,12 +59,16 @@ def drum(
             f"{membrane.name} is too {size_is}: pixels of it that move: {pixels}, needed: {SMALLEST} to {LARGEST}; "
             + (f"{change} --size" if what in SHAPES else f"scale the image {way}")
         )
-    if modes < 8 or not 8 <= time <= 1e6 or not all(3 <= side <= 200 for side in sides):
-        raise DrumheadError(
-            f"modes={modes}, time={time}, sides={sides}: at least 8 modes, a time of 8 to 1e6 and sides of 3 to 200 "
-            "are needed"
-        )
-    modes = min(modes, pixels)
+    for given, good, needed in (
+        (f"--modes {modes}", modes >= 8, "at least 8 are needed"),
+        (f"--time {time:g}", 8 <= time <= 1e6, "8 to 1e6 is needed"),
+        (f"--sides {' '.join(map(str, sides))}", all(3 <= side <= 200 for side in sides), "3 to 200 are needed"),
+    ):
+        if not good:
+            raise DrumheadError(f"{given}: {needed}")
+    if modes > pixels:
+        print(f"{membrane.name} has {pixels} pixels that move and no more modes than that: computing {pixels}")
+        modes = pixels
     out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
 
     from drumhead.cli import drum_parts as parts
@@ -82,7 +86,7 @@ def drum(
     _work(work, results)
     parts.write(out, results)
     parts.report(results)
-    print(f"{'pictures, the movie, sounds and ' if pictures else ''}drum.json are in {out}/")
+    print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")
 
 
 def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]) -> "Membrane":

@@ -201,14 +201,18 @@ def report(results: dict[str, Any]) -> None:
     console, ringing = Console(), results["ring"]
     name = escape(results["drum"]["name"])
     omega, lines = ringing["omega"][0], ringing["lines"]
+    if results["drum"]["pieces"] > 1:
+        console.print(
+            f"{name} is in {results['drum']['pieces']} pieces; a wave stays on the one that is struck, and what is "
+            "heard of it says nothing of the lowest mode of another",
+            highlight=False,
+        )
     console.print(
         f"{name}: {results['drum']['pixels']} pixels; lowest mode at {omega:.5f}, heard at "
         f"{ringing['fundamental_heard']:.5f} in bins of {ringing['bin']:.5f}; every peak that stands alone is within "
         f"{lines['farthest']:.2f} bins of a mode",
         highlight=False,
     )
-    if results["drum"]["pieces"] > 1:
-        console.print(f"{name} is in {results['drum']['pieces']} pieces; a wave stays on the one that is struck")
     table = Table(title="heard by counting modes", title_justify="left")
     for column in ("drum", "modes", "area", "heard", "error", "perimeter", "heard", "error"):
         table.add_column(column, justify="left" if column == "drum" else "right")
@@ -216,13 +220,13 @@ def report(results: dict[str, Any]) -> None:
         about = "" if row["exact"] else "~"
         table.add_row(
             escape(row["name"]), str(row["modes"]),
-            f"{about}{row['area']:.0f}", f"{row['area_heard']:.0f}", f"{row['area_error']:+.1f} %",
-            f"{about}{row['perimeter']:.0f}", f"{row['perimeter_heard']:.0f}", f"{row['perimeter_error']:+.1f} %",
+            f"{about}{row['area']:.0f}", f"{row['area_heard']:.0f}", _percent(row["area_error"]),
+            f"{about}{row['perimeter']:.0f}", f"{row['perimeter_heard']:.0f}", _percent(row["perimeter_error"]),
         )  # fmt: skip
     console.print(table)
     if "area" in results:
         table = Table(title="squares: area heard at every pixel", title_justify="left")
-        for column in ("side", "pixels", "area", "heard", "error", "uncertainty"):
+        for column in ("side", "pixels", "area", "heard", "worst error", "uncertainty"):
             table.add_column(column, justify="right")
         for row in results["area"]["squares"]:
             low, high = row["heard_least"], row["heard_most"]
@@ -238,3 +242,7 @@ def report(results: dict[str, Any]) -> None:
             f"turned off the grid by {turned:.1%}; two Ls of equal area and rim by {pairs['control']['largest']:.0%}",
             highlight=False,
         )
+
+
+def _percent(error: float) -> str:
+    return f"{round(error, 1) + 0.0:+.1f} %"  # never -0.0

@@ -33,8 +33,11 @@ def evaluate(
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
-    if batch < 1 or limit < 0:
-        raise DrumheadError(f"batch={batch}, limit={limit}: at least 1 and 0 are needed")
+    for word, value, least in (("batch", batch, 1), ("limit", limit, 0)):
+        if value < least:
+            raise DrumheadError(f"--{word} {value}: at least {least} is needed")
+    if json_out:
+        json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
 
     import torch
     from rich.console import Console
@@ -75,12 +78,14 @@ def evaluate(
     scores = measure(model.to(device), images, model.config.classes, batch)
 
     title = f"{escape(source)} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for column in ("metric", "value"):
         table.add_column(column, justify="right" if column == "value" else "left")
     for key, value in scores.items():
         table.add_row(key.replace("_", " "), f"{value:.4f}")
-    Console().print(table)
+    console = Console()
+    console.print(title, highlight=False)  # a table's title would be broken at the width of the table
+    console.print(table)
 
     out = json_out or (
         path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"

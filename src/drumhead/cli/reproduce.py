@@ -53,8 +53,9 @@ class Flags:
 def run(arguments: list[str]) -> None:
     """Parse the flags, train, report."""
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
-    if flags.jobs < 1 or flags.seeds < 0:
-        raise DrumheadError(f"jobs={flags.jobs}, seeds={flags.seeds}: at least 1 job is needed, and 0 or more seeds")
+    for name, value, least in (("jobs", flags.jobs, 1), ("seeds", flags.seeds, 0)):
+        if value < least:
+            raise DrumheadError(f"--{name} {value}: at least {least} is needed")
     if not flags.table:
         _list(flags)
         return
@@ -72,16 +73,25 @@ def run(arguments: list[str]) -> None:
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
-    if flags.train and flags.jobs > 1:
-        _share(arguments, flags.jobs)
-    elif flags.train:
-        from drumhead.learn.progress import Bar
-        from drumhead.reproduce.work import fill
-
-        fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
+    if flags.train:
+        try:
+            _train(flags, todo, arguments)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on") from None
     if flags.report:
         out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
+
+
+def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:
+    """Train what is missing, in this process or in several."""
+    if flags.jobs > 1:
+        _share(arguments, flags.jobs)
+        return
+    from drumhead.learn.progress import Bar
+    from drumhead.reproduce.work import fill
+
+    fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
 
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:

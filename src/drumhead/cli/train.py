@@ -1,6 +1,7 @@
 """`drumhead train PRESET`: train a network, or resume a run."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -64,11 +65,17 @@ def run(arguments: list[str]) -> None:
     from drumhead.learn.progress import Bar
 
     if flags.resume:
-        done = train.resume(flags.resume, Bar())
+        out, go = flags.resume, partial(train.resume, flags.resume)
     else:
         given = {name: getattr(flags, name) for name in ("limit", "epochs", "seed")}
         settings = replace(flags.train, **{name: value for name, value in given.items() if value is not None})
         config = RunConfig(preset=named, task=base.task, data=flags.data, model=flags.model, train=settings)
         out = flags.out or Path("runs") / f"{named.replace('/', '-')}-seed{settings.seed}"
-        done = train.start(config, out, Bar())
+        go = partial(train.start, config, out)
+    try:
+        done = go(Bar())
+    except KeyboardInterrupt:
+        if not (out / "config.toml").exists():
+            raise
+        raise KeyboardInterrupt(f"go on with: drumhead train --resume {out}") from None
     print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")

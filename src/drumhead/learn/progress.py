@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 class Progress:
     """Shows nothing; the base of what does."""
 
+    def prepare(self, task: str) -> None:
+        """Report that the images of a task are about to be made or read."""
+
     @contextmanager
     def show(self, run: "Run", total: int, done: int) -> Iterator[None]:
         """Be visible while a training runs; `total` and `done` count steps."""
@@ -29,6 +32,10 @@ class Progress:
 class Bar(Progress):
     """A rich progress bar and a line an epoch."""
 
+    def prepare(self, task: str) -> None:
+        """Say so: it can take half a minute."""
+        print(f"preparing the images of {task}", flush=True)
+
     @contextmanager
     def show(self, run: "Run", total: int, done: int) -> Iterator[None]:
         """Draw the bar until the training ends."""
@@ -39,7 +46,7 @@ class Bar(Progress):
             progress.MofNCompleteColumn(),
             progress.TextColumn("loss {task.fields[loss]:.4f}  fg acc {task.fields[accuracy]:.3f}"),
             progress.TextColumn("ETA"),
-            progress.TimeRemainingColumn(elapsed_when_finished=True),
+            progress.TimeRemainingColumn(),
         )
         with progress.Progress(*columns) as bar:
             self._bar = bar
@@ -54,13 +61,13 @@ class Bar(Progress):
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Print the epoch's line above the bar."""
-        courant = "" if row["courant"] is None else f"  courant {row['courant']:.2f}"
+        unstable = ""
         if row["courant"] is not None and not row["courant"] <= 1:
-            courant += "  UNSTABLE: lower dt or set model.courant"
+            unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: lower dt or set model.courant"
         self._bar.console.print(
-            f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  train loss {row['train_loss']:.4f}  "
+            f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  loss {row['train_loss']:.4f}  "
             f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
-            f"dice {row['val_dice']:.4f}{courant}"
+            f"dice {row['val_dice']:.4f}{unstable}"
         )
 
     def finished(self, run: "Run", epochs: int) -> None:

@@ -43,13 +43,19 @@ class Run:
         """The config that the run was started with."""
         return read_run(self.path / "config.toml")
 
-    def create(self, config: RunConfig) -> None:
-        """Start a new directory; refuse one that holds a run already."""
+    def refuse_to_overwrite(self) -> None:
+        """Raise `DrumheadError` if the directory holds a run already, or cannot be made where a file is."""
+        there = next(place for place in (self.path, *self.path.parents) if place.exists())
+        if not there.is_dir():
+            raise DrumheadError(f"{there} is a file, not a directory; choose another place with --out")
         if (self.path / "config.toml").exists():
             raise DrumheadError(
                 f"{self.path} holds a run already: continue it with 'drumhead train --resume {self.path}', "
                 "or choose another directory with --out"
             )
+
+    def create(self, config: RunConfig) -> None:
+        """Start a new directory."""
         about = {**environment(), "seed": config.train.seed}
         write_atomic(self.path / "environment.json", json.dumps(about, indent=1) + "\n")
         write_atomic(self.path / "config.toml", to_toml(config))
@@ -100,7 +106,13 @@ class Run:
                     "its weights are still good: train anew in another directory"
                 )
             return None
-        metadata, tensors = read_safetensors(self._checkpoint)
+        try:
+            metadata, tensors = read_safetensors(self._checkpoint)
+        except DrumheadError as error:
+            raise DrumheadError(
+                f"{error}; so {self.path} cannot go on, but its other files are as they were: train anew in another "
+                "directory"
+            ) from None
         try:
             position = json.loads(metadata["position"])
             random = tensors.pop("random.cpu"), tensors.pop("random.cuda", None)

@@ -48,11 +48,12 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     Returns:
         The run; its `weights` have the lowest validation loss.
     """
+    run = Run(out)
+    run.refuse_to_overwrite()
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model)
-    run = Run(out)
     training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
     run.create(config)  # ... before there is a directory
     training.go()
@@ -102,6 +103,7 @@ class Training:
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.fabric = _fabric(config.train)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
+        progress.prepare(task.name)
         self.train, self.validation = (
             Split(*task.arrays(name), self.fabric.device, limit)
             for name, limit in (("train", self.settings.limit), ("val", min(few, default=0)))
