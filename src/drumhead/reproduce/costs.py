@@ -23,7 +23,8 @@ _ONE_BY_ONE = {
     },
     "multi-mnist": {"nwm-linear": 740.0, "nwm-fast": 42.0, "unet-4": 29.0},
 }
-# Four images a step, of an Intel Xeon with AVX-512 (docs/results/optimisation/costs-batch-4.json).
+# Four images a step, of an Intel Xeon with AVX-512 (costs-batch-4.json and, for Multi-MNIST, costs-multi-mnist.json in
+# docs/results/optimisation).
 _IN_FOURS = {
     "tetrominoes": {
         "nwm-linear": 23.0,
@@ -36,7 +37,7 @@ _IN_FOURS = {
         "nwm-fast": 7.5,
     },
     "mnist": {"nwm-linear": 18.6, "nwm-last": 14.7, "lstm-linear": 29.4, "unet-4": 5.9, "nwm-fast": 9.0},
-    "multi-mnist": {"nwm-linear": 659.0, "nwm-fast": 33.0, "unet-4": 21.0},
+    "multi-mnist": {"nwm-linear": 402.0, "nwm-fast": 34.3, "unet-4": 23.9},
 }
 MACHINES = "one image a step on an AMD EPYC with AVX2 (hour), four or more on an Intel Xeon with AVX-512 (the others)"
 _TASKS = {  # training images, and pixels of a side
