@@ -59,7 +59,7 @@ def test_help_does_not_load_torch():
         (["train"], "say what to train"),
         (["train", "--epochs", "3", "tetrominoes/nwm-fast"], "put the preset first"),
         (["train", "tetrominoes/nwm-fast", "--model.steps", "0"], "at least 1"),
-        (["evaluate", "nowhere"], "no weights at"),
+        (["evaluate", "nowhere", "--json-out", "new/numbers.json"], "no weights at"),
         (["evaluate", "tetrominoes", "--limit", "-3"], "--limit -3: at least 0 is needed"),
     ],
 )

@@ -36,8 +36,6 @@ def evaluate(
     for word, value, least in (("batch", batch, 1), ("limit", limit, 0)):
         if value < least:
             raise DrumheadError(f"--{word} {value}: at least {least} is needed")
-    if json_out:
-        json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
 
     import torch
     from rich.console import Console
@@ -73,6 +71,8 @@ def evaluate(
         if coupling is None:
             raise DrumheadError("--cut: this network has no coupling to cut; a nwm with coupling does")
         coupling.data.zero_()
+    if json_out:
+        json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = Split(*chosen.arrays(split), device, limit)
     scores = measure(model.to(device), images, model.config.classes, batch)
