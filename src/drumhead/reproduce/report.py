@@ -212,9 +212,10 @@ def _how_timed(results: Results) -> list[Block]:
     if not on_gpu:
         return []
     text = (
-        f"{on_gpu} of {len(results.all)} runs had a GPU, perhaps beside others: their wall seconds say little, and "
-        f"their seconds of one core are estimates, passes at the cost measured apart, with the loss at one pixel in 8 "
-        f"(all pixels, as in budget paper, cost up to three times as much): {MACHINES}."
+        f"{on_gpu} of {len(results.all)} runs had a GPU, all the time or until they were moved, perhaps beside others: "
+        "their wall seconds say little, and their seconds of one core are estimates, passes at the cost measured "
+        "apart, with the loss at one pixel in 8 (all pixels, as in budget paper, cost up to three times as much): "
+        f"{MACHINES}."
     )
     return [Text(text)]
 
