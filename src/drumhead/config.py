@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, at_least, choose
 
 Family = Literal["nwm", "lstm", "gru", "rnn", "cnn", "resnet", "unet"]
 Readout = Literal["linear", "fft", "last", "mean", "max"]
@@ -94,8 +94,7 @@ class ModelConfig:
             choose(f"model.{name}", getattr(self, name), allowed)
         for name, least in (("image_channels", 1), ("classes", 2), ("channels", 1), ("steps", 1),
                             ("kernel_size", 1), ("width", 1), ("depth", 2), ("bins", 0)):  # fmt: skip
-            if getattr(self, name) < least:
-                raise DrumheadError(f"model.{name}={getattr(self, name)}: at least {least} is needed")
+            at_least(least, getattr(self, name), f"model.{name}=")
         if not 0 < self.dt < math.inf:
             raise DrumheadError(f"model.dt={self.dt}: a positive step is needed (the paper's is 0.1)")
         if any(width < 1 for width in self.head):
@@ -201,8 +200,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch", 1), ("thin", 1), ("limit", 0), ("seed", 0), ("epoch_images", 0),
                             ("validation_images", 0)):  # fmt: skip
-            if getattr(self, name) < least:
-                raise DrumheadError(f"train.{name}={getattr(self, name)}: at least {least} is needed")
+            at_least(least, getattr(self, name), f"train.{name}=")
         if not 0 < self.lr < math.inf:
             raise DrumheadError(f"train.lr={self.lr}: a positive learning rate is needed")
         for name in ("weight_decay", "clip", "checkpoint_minutes"):

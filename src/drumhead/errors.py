@@ -15,3 +15,9 @@ def choose(name: str, value: object, allowed: Iterable[str]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
         raise DrumheadError(f"{name}={value!r} is not known; choose one of {', '.join(map(repr, allowed))}")
+
+
+def at_least(least: float, value: float, name: str) -> None:
+    """Raise `DrumheadError` if `value` is below `least`; `name` is what stands before it, as "--batch " or "steps="."""
+    if value < least:
+        raise DrumheadError(f"{name}{value}: at least {least} is needed")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, at_least
 
 
 def evaluate(
@@ -33,9 +33,8 @@ def evaluate(
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
-    for word, value, least in (("batch", batch, 1), ("limit", limit, 0)):
-        if value < least:
-            raise DrumheadError(f"--{word} {value}: at least {least} is needed")
+    at_least(1, batch, "--batch ")
+    at_least(0, limit, "--limit ")
 
     import torch
     from rich.console import Console

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, at_least, choose
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.figures import FIGURES
@@ -53,9 +53,8 @@ class Flags:
 def run(arguments: list[str]) -> None:
     """Parse the flags, train, report."""
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
-    for name, value, least in (("jobs", flags.jobs, 1), ("seeds", flags.seeds, 0)):
-        if value < least:
-            raise DrumheadError(f"--{name} {value}: at least {least} is needed")
+    at_least(1, flags.jobs, "--jobs ")
+    at_least(0, flags.seeds, "--seeds ")
     if not flags.table:
         _list(flags)
         return

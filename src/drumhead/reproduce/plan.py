@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drumhead.config import RunConfig
-from drumhead.errors import DrumheadError
+from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 
@@ -63,7 +63,6 @@ def cells(table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = ()
         patterns: names to choose, `*` matches anything; without any, the budget chooses.
         data: directory of MNIST's IDX files.
     """
-    if seeds < 1:
-        raise DrumheadError(f"seeds={seeds}: at least 1 is needed")
+    at_least(1, seeds, "seeds=")
     rows = table.choose(budget, tuple(patterns))
     return [Cell(table, row, budget, seed, data) for seed in range(seeds) for row in rows]

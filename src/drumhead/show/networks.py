@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import new_figure, save_figure
+from drumhead.show.pictures import entry_width, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
     networks = list(found)
     bands = [networks[i : i + BAND] for i in range(0, len(networks), BAND)]
     columns = 2 + max(map(len, bands))
-    across = max(1, min(len(names), int(1.25 * columns / (0.5 + 0.065 * max(map(len, names))))))  # names in a line
+    across = max(1, min(len(names), int(1.25 * columns / entry_width(names))))  # names in a line
     foot = 0.1 + 0.2 * -(-len(names) // across)  # inches
     figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + foot + 0.1)
     grid = figure.subplots(len(images) * len(bands), columns, squeeze=False)

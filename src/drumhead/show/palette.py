@@ -7,6 +7,13 @@ _CLASSES = (
     "f4f4f4", "0072b2", "e69f00", "009e73", "d55e00", "cc79a7", "56b4e9", "f0e442", "7f3c8d", "80ba5a", "a5402d",
 )  # fmt: skip
 
+LINES = ("-", "--", ":", "-.")  # where a colour is not enough
+
+
+def line_style(number: int) -> str:
+    """Return the style of the line that has colour `number` of those beside the background: a new one each round."""
+    return LINES[number // (len(_CLASSES) - 1) % len(LINES)]
+
 
 def class_colours(count: int) -> np.ndarray:
     """Return uint8 (count, 3); beyond eleven classes the colours repeat, darker."""

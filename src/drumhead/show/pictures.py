@@ -1,7 +1,7 @@
 """Still pictures: the mask beside its image, and the spectra heard inside objects."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from drumhead.files import write_atomic
 from drumhead.show.listen import Heard, spectrum
-from drumhead.show.palette import class_colours
+from drumhead.show.palette import LINES, class_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     before: list[int] = []
     channel = int(np.argmax(sum(spot.series.var(0) for spot in heard))) if heard else 0  # one scale for all objects
     for spot in heard:
-        line = ("-", "--", ":", "-.")[before.count(spot.label) % 4]  # objects of one class share its colour
+        line = LINES[before.count(spot.label) % len(LINES)]  # objects of one class share its colour
         before.append(spot.label)
         steps = len(spot.series)
         label, colour = f"{spot.name} ({spot.x}, {spot.y})", colours[spot.label]
@@ -103,6 +103,11 @@ def new_figure(width: float, height: float, dpi: float = 120) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=dpi)
+
+
+def entry_width(names: Iterable[str]) -> float:
+    """Return the inches that the longest of these names takes in a legend at 8 points."""
+    return 0.55 + 0.065 * max(map(len, names), default=0)
 
 
 def save_figure(figure: "Figure", path: Path, colours: int = 0) -> None:

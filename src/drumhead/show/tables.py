@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drumhead.show.palette import class_colours
-from drumhead.show.pictures import new_figure, save_figure
+from drumhead.show.palette import class_colours, line_style
+from drumhead.show.pictures import entry_width, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
         axis.set_xlim(0, 1.015)
         if score in lines:
             axis.axvline(lines[score], color="#c0392b", linestyle="--", linewidth=1)
-            lowest = min([lines[score], *(min(bar.mean, *bar.seeds) for bar in bars)])
+            lowest = min(lines[score], *(min(bar.seeds) for bar in bars))
             axis.set_xlim(max(0.0, lowest - 0.1 * (1 - lowest)), 1 + 0.02 * (1 - lowest))
         axis.grid(axis="x", alpha=0.2)
         axis.set_axisbelow(True)
@@ -144,13 +144,13 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
     """
     names = {curve.name: curve.colour for panel in panels for curve in panel.curves}
     columns = 1 + (len(names) - 1) // 14
-    legend = columns * (0.55 + 0.065 * max(map(len, names), default=0))  # inches
+    legend = columns * entry_width(names)
     figure = new_figure(3.7 * len(panels) + legend, 3.6)
     colours = class_colours(max(names.values(), default=0) + 2)[1:] / 255
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _curves(axis, panel, colours)
     lines = [
-        figure.axes[0].plot([], [], _stroke(i), color=colours[i], linewidth=2, label=name)[0]
+        figure.axes[0].plot([], [], line_style(i), color=colours[i], linewidth=2, label=name)[0]
         for name, i in names.items()
     ]
     width = legend / figure.get_figwidth()
@@ -158,11 +158,6 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
                   fontsize=8, handlelength=2.4)  # fmt: skip
     figure.tight_layout(rect=(0, 0, 1 - width, 1))
     save_figure(figure, path)
-
-
-def _stroke(number: int) -> str:
-    """Return the style of a line: the eleventh colour is the first again, darker, so it is dashed as well."""
-    return ("-", "--", ":", "-.")[number // 10 % 4]
 
 
 def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
@@ -174,7 +169,7 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
             for seed in curve.seeds:
                 axis.plot(*seed, color=colour, linewidth=0.7, alpha=0.6)
         axis.plot(
-            x, y, _stroke(curve.colour), color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3
+            x, y, line_style(curve.colour), color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3
         )
     if panel.log_x and panel.curves:
         axis.set_xscale("log")
