@@ -27,7 +27,7 @@ sanitize: export DRUMHEAD_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=add
 sanitize: export ASAN_OPTIONS = detect_leaks=0
 sanitize: .venv/installed-dev
 	for isa in $(or $(ISA),$$(DRUMHEAD_CFLAGS= $(BIN)/python -c \
-			"from drumhead.engine.library import ISAS, isa_index; print(*ISAS[: isa_index() + 1])")); do \
+			"from drumhead.engine.cpu.library import ISAS, isa_index; print(*ISAS[: isa_index() + 1])")); do \
 		echo "$$isa:"; \
 		DRUMHEAD_ISA=$$isa CC="env -u LD_PRELOAD $(CC)" \
 			LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" \

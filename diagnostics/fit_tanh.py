@@ -1,4 +1,4 @@
-"""Fit the rational tanh of src/drumhead/engine/csrc/vector.h and measure its error in float32.
+"""Fit the rational tanh of src/drumhead/engine/cpu/csrc/vector.h and measure its error in float32.
 
     tanh(x) = x P(x^2) / Q(x^2),   P and Q of degree 4,   |x| <= 9
 

@@ -22,11 +22,11 @@ from torch.nn.functional import cross_entropy
 
 import drumhead as dh
 from drumhead import tasks
-from drumhead.config import read_run
 from drumhead.engine import plan
-from drumhead.images import to_images
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
+from drumhead.networks.images import to_images
+from drumhead.settings.text import read_run
 
 ROUNDS = 9
 STORED, KEPT = 0, plan.ROOM

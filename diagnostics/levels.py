@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.engine import native
+from drumhead.engine.cpu import native
 
 SIZES = (  # threads, images, channels, side, depthwise, precision, steps
     (2, 4, 16, 128, False, "bfloat16", 60),

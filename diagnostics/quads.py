@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.engine import library, native
+from drumhead.engine.cpu import library, native
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
 

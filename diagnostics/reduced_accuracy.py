@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.engine import library
+from drumhead.engine.cpu import library
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 
 import drumhead as dh
 from drumhead import tasks
-from drumhead.config import TrainConfig
 from drumhead.learn.data import Split
 from drumhead.learn.graphs import capture, release
-from drumhead.segmenter import at_pixels
+from drumhead.networks.segmenter import at_pixels
+from drumhead.settings.config import TrainConfig
 
 
 def training_steps(preset: str, batch: int, thin: int, device: str, graphs: bool = False) -> Generator[None]:

@@ -13,10 +13,10 @@ import drumhead as dh
 from drumhead import engine
 from drumhead.bench import contenders, machine, measure, memory, report
 from drumhead.bench.compare import compare, verdict
+from drumhead.bench.loop import Published
 from drumhead.bench.plan import SECTIONS, TASKS, WARMUPS, Plan
-from drumhead.bench.published import Published
 from drumhead.bench.run import place
-from drumhead.presets import get_preset
+from drumhead.settings.presets import get_preset
 from test_cli import call
 
 

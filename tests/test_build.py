@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.engine import build, driver, library
+from drumhead.engine.cpu import build, library
+from drumhead.engine.gpu import driver
 from test_cli import call
 
 ROOT = Path(__file__).parent.parent
@@ -156,7 +157,7 @@ def test_a_damaged_library_in_the_cache_is_made_again(fresh, monkeypatch, damage
 
 
 def test_two_processes_at_once_compile_once_and_agree(fresh):
-    code = "from drumhead.engine import build; print(build.search().path)"
+    code = "from drumhead.engine.cpu import build; print(build.search().path)"
     slow = compiler(fresh, f"sleep 1; {COPY}")
     environment = os.environ | {"CC": slow, "TMPDIR": str(fresh / "temporary"), "OMP_NUM_THREADS": "1"}
     running = [

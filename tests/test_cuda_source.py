@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.engine import cuda, driver, plain
+from drumhead.engine.gpu import cuda, driver, unfused
 from drumhead.engine.plan import Rollout
 from drumhead.errors import DrumheadError
 
@@ -27,7 +27,7 @@ needs_gxx = pytest.mark.skipif(GXX is None, reason="no C++ compiler on this mach
 
 @pytest.fixture
 def threads(monkeypatch, tmp_path_factory):
-    """Let drumhead.engine.cuda run on the processor; returns the layouts it used."""
+    """Let drumhead.engine.gpu.cuda run on the processor; returns the layouts it used."""
     folder = tmp_path_factory.getbasetemp() / "waves"
     used = []
 
@@ -241,7 +241,7 @@ def test_one_copy_of_a_plane_when_two_do_not_fit(threads, monkeypatch):
     plan, inputs = problem.inputs()
     out, _, _ = cuda.forward(plan, *inputs)
     assert threads[-1].buffers == 1
-    close(out, plain.forward(plan, *inputs)[0].double(), 1e-5)
+    close(out, unfused.forward(plan, *inputs)[0].double(), 1e-5)
 
 
 @needs_gxx
@@ -286,7 +286,7 @@ def test_plain_operations_keep_the_same_contract(keep, segment):
         problem = Problem(
             integrator, 2, (5, 6), 3, True, z0, basis, dtype=torch.float64, segment=segment, stored=True, **choices
         )
-        problem.check(plain, tolerance=1e-12)
+        problem.check(unfused, tolerance=1e-12)
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
@@ -297,7 +297,7 @@ def test_plain_operations_of_any_size_and_boundary(boundary, depthwise, k):
             "verlet", 2, size, k, depthwise, True, dtype=torch.float64, boundary=boundary, segment=3, stored=True,
             tanh=tanh,
         )  # fmt: skip
-        problem.check(plain, tolerance=1e-12)
+        problem.check(unfused, tolerance=1e-12)
 
 
 def test_what_fits_on_chip(monkeypatch):

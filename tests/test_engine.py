@@ -12,8 +12,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import drumhead as dh
-from drumhead.engine import library, native, ops, plan
-from drumhead.records import at_pixels
+from drumhead.engine import ops, plan
+from drumhead.engine.choose import pick as pick_engine
+from drumhead.engine.cpu import library, native
+from drumhead.physics.records import at_pixels
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
@@ -294,7 +296,7 @@ def test_every_instruction_set_gives_the_same(isa):
         pytest.skip(f"this processor has no {isa}")
     code = """
 import sys; sys.path.insert(0, "tests")
-import torch; from drumhead.engine import library; from test_engine import case, compare, RECORDS
+import torch; from drumhead.engine.cpu import library; from test_engine import case, compare, RECORDS
 assert library.isa() == sys.argv[1]
 for name in RECORDS:
     for c in (1, 2, 7, 8, 9):
@@ -353,7 +355,7 @@ def test_second_derivatives_say_where_to_go():
 
 def test_auto_takes_the_loop_where_an_engine_cannot_help():
     y0 = torch.randn(1, 1, 4, 4)
-    pick = lambda y, streams=True: dh.engine.pick("auto", y, (y,), streams)  # noqa: E731
+    pick = lambda y, streams=True: pick_engine("auto", y, (y,), streams)  # noqa: E731
     assert pick(y0) == "native"
     assert pick(y0.double()) == "eager"
     assert pick(y0.bfloat16()) == "eager"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.engine import library
+from drumhead.engine.cpu import library
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
@@ -37,8 +37,10 @@ def test_engines_change_no_network(name):
 
 def test_a_time_map_and_a_layer_become_one_where_that_is_cheaper(monkeypatch):
     kept = []
-    propagate = dh.propagate.__globals__["engine"].run
-    monkeypatch.setattr("drumhead.engine.run", lambda plan, *a: kept.append(plan.keep) or propagate(plan, *a))
+    propagate = dh.propagate.__globals__["run"]
+    monkeypatch.setattr(
+        "drumhead.physics.propagate.run", lambda plan, *a: kept.append(plan.keep) or propagate(plan, *a)
+    )
     for name in ("tetrominoes/nwm-linear", "multi-mnist/nwm-linear", "tetrominoes/nwm-fast"):
         model = dh.build(name)
         model.segment(torch.rand(1, model.config.image_channels, 8, 8))

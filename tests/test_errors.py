@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.config import TrainConfig
+from drumhead.settings.config import TrainConfig
 
 Y0 = torch.zeros(1, 2, 4, 4)
 GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps": 4, "dt": 0.1}

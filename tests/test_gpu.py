@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.config import RunConfig, TrainConfig
 from drumhead.learn import train
 from drumhead.learn.graphs import capture
-from drumhead.presets import get_preset
+from drumhead.settings.config import RunConfig, TrainConfig
+from drumhead.settings.presets import get_preset
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 NETWORKS = ("nwm-linear", "nwm-fft", "nwm-max", "nwm-fast", "lstm-linear", "cnn-4", "resnet-4", "unet-2")
@@ -125,7 +125,7 @@ def test_gpu_graphs_can_be_declined(monkeypatch):
 def test_waves_are_exact_however_tf32_was_allowed(newer):
     code = f"""
 import torch
-from drumhead.engine.cuda import _no_tf32
+from drumhead.engine.gpu.cuda import _no_tf32
 if {newer}:
     torch.backends.cudnn.conv.fp32_precision = "tf32"
 else:

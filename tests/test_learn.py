@@ -19,14 +19,15 @@ from safetensors.torch import save_file
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
 
 import drumhead as dh
-from drumhead.config import RunConfig, TrainConfig, from_dict, read_run, to_dict, to_toml
 from drumhead.learn import train
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.progress import Bar
 from drumhead.learn.run import Run
-from drumhead.model import read_safetensors
-from drumhead.presets import PRESETS, get_preset
+from drumhead.networks.model import read_safetensors
+from drumhead.settings.config import RunConfig, TrainConfig
+from drumhead.settings.presets import PRESETS, get_preset
+from drumhead.settings.text import from_dict, read_run, to_dict, to_toml
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(2, 5))
@@ -242,7 +243,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     (tmp_path / "config.toml").write_text(to_toml(config))
     code = (
         "import torch; torch.set_num_threads(1)\n"
-        "from pathlib import Path\nfrom drumhead.config import read_run\nfrom drumhead.learn import train\n"
+        "from pathlib import Path\nfrom drumhead.settings.text import read_run\nfrom drumhead.learn import train\n"
         f"train.start(read_run(Path({str(tmp_path / 'config.toml')!r})), {str(tmp_path / 'killed')!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import drumhead as dh
-from drumhead.cells import GRUCell, LSTMCell
-from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError
-from drumhead.model import shipped
-from drumhead.presets import PRESETS, get_preset, overview
+from drumhead.networks.cells import GRUCell, LSTMCell
+from drumhead.networks.model import shipped
+from drumhead.settings.config import ModelConfig
+from drumhead.settings.presets import PRESETS, get_preset, overview
 
 # arXiv 2502.06034, counted without the time map that last, mean, max and fft never use (5,100 parameters).
 PUBLISHED = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from drumhead import boundaries
+from drumhead.engine import boundaries
 from problems import exact, numpy_propagate, standing_mode
 
 D = torch.float64

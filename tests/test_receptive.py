@@ -12,11 +12,15 @@ from PIL import Image
 
 import drumhead as dh
 from drumhead.cli import main
-from drumhead.config import ModelConfig
-from drumhead.presets import get_preset
-from drumhead.reproduce import greens, reach, receptive
+from drumhead.networks import reach
+from drumhead.physics import dispersion
+from drumhead.probe import field
+from drumhead.probe.figure import Settings, find, receptive_field
+from drumhead.probe.impulse import amplifying, impulse
 from drumhead.reproduce.figures import FIGURES
-from drumhead.reproduce.receptive_figure import Settings, find, receptive_field
+from drumhead.settings.config import ModelConfig
+from drumhead.settings.presets import get_preset
+from drumhead.waves import fronts
 
 TINY = Settings(images=2, cotangents=1, side=32, steps=(0, 1, 2, 4))
 
@@ -63,7 +67,7 @@ def box(m):
 )
 def test_the_gradient_fills_the_theoretical_box_and_is_zero_outside(name, changes, read, steps):
     model = network(name, **changes)
-    m = receptive.field(model, torch.rand(6, 3, 64, 64), read, steps, cotangents=3)
+    m = field.field(model, torch.rand(6, 3, 64, 64), read, steps, cotangents=3)
     low, high = reach.reach(model.config, 32, steps)
     assert box(m) == (low - 32, high - 32, low - 32, high - 32)
     assert reach.radius(model.config, steps) == max(32 - low, high - 32)
@@ -72,7 +76,7 @@ def test_the_gradient_fills_the_theoretical_box_and_is_zero_outside(name, change
 def test_a_unet_sees_no_further_than_its_box():
     model = network("unet-2").eval()
     low, high = reach.reach(model.config, 112, None)
-    m = receptive.field(model, torch.rand(1, 3, 224, 224), "logits", cotangents=1)
+    m = field.field(model, torch.rand(1, 3, 224, 224), "logits", cotangents=1)
     outside = m.copy()
     outside[low : high + 1, low : high + 1] = 0
     assert not outside.any()
@@ -81,7 +85,7 @@ def test_a_unet_sees_no_further_than_its_box():
 
 def test_without_coupling_the_radius_is_the_encoders_whatever_the_time():
     model = network("nwm-linear", coupling="none")
-    boxes = {box(receptive.field(model, torch.rand(3, 3, 32, 32), "state", t)) for t in (1, 10, 50)}
+    boxes = {box(field.field(model, torch.rand(3, 3, 32, 32), "state", t)) for t in (1, 10, 50)}
     assert boxes == {(-4, 4, -4, 4)}
     assert {reach.radius(model.config, t) for t in (0, 1, 100)} == {4}
 
@@ -91,7 +95,7 @@ def test_the_answer_at_one_cell_is_that_of_the_whole_network(name):
     model, images = network(name).eval(), torch.rand(2, 3, 20, 24)
     with torch.no_grad():
         torch.testing.assert_close(
-            receptive.answer(model, images, model.config.steps), model(images)[:, :, 10, 12], rtol=1e-4, atol=1e-5
+            field.answer(model, images, model.config.steps), model(images)[:, :, 10, 12], rtol=1e-4, atol=1e-5
         )
 
 
@@ -100,39 +104,39 @@ def test_the_map_is_the_jacobian_times_the_mean_of_a_normal_variable():
     images = torch.rand(1, 3, 16, 16)
     jacobian = torch.autograd.functional.jacobian(lambda x: model.waves(x)[0, -1, :, 8, 8], images)
     expected = (2 / torch.pi) ** 0.5 * jacobian.square().sum(0).sqrt().sum((0, 1))
-    m = receptive.field(model, images, "state", cotangents=1000)
+    m = field.field(model, images, "state", cotangents=1000)
     assert np.abs(m - expected.numpy()).max() < 0.1 * expected.max()
 
 
 def test_measured_radii_of_known_maps():
     one = np.zeros((32, 32))
     one[16, 16] = 3
-    assert receptive.measure(one) == receptive.Size(0, 0, 0, 3)
+    assert field.measure(one) == field.Size(0, 0, 0, 3)
     one[16, 26] = 1
-    size = receptive.measure(one)
+    size = field.measure(one)
     assert (size.half, size.most, size.rms) == (0, 10, pytest.approx(5))
-    assert receptive.measure(np.zeros((4, 4))).mass == 0
-    disc = (receptive.distances((128, 128)) <= 40).astype(float)
-    assert receptive.measure(disc).half == pytest.approx(40 / 2**0.5, abs=0.5)
-    assert receptive.measure(disc).most == pytest.approx(40 * 0.95**0.5, abs=0.5)
+    assert field.measure(np.zeros((4, 4))).mass == 0
+    disc = (fronts.distances((128, 128)) <= 40).astype(float)
+    assert field.measure(disc).half == pytest.approx(40 / 2**0.5, abs=0.5)
+    assert field.measure(disc).most == pytest.approx(40 * 0.95**0.5, abs=0.5)
 
 
 @pytest.mark.parametrize("power", [1, 0.5, 0.1])
 def test_growth_finds_the_exponent(power):
     steps = [0, 1, 2, 5, 10, 20]
     spread = np.array([0.0, *(np.array(steps[1:]) ** power)])
-    sizes = [receptive.Size(0, 4 + s, float(np.hypot(3, s)), 1) for s in spread]
-    fit = receptive.growth(steps, sizes, 128, 1, 20)
+    sizes = [field.Size(0, 4 + s, float(np.hypot(3, s)), 1) for s in spread]
+    fit = field.growth(steps, sizes, 128, 1, 20)
     assert (fit.spread, fit.edge) == (pytest.approx(power), pytest.approx(power))
     assert fit.spread_r2 == pytest.approx(1)
-    assert receptive.growth(steps, sizes, 128, 10, 20) is None
-    assert receptive.growth(steps, sizes, 12, 1, 20) is None, "no room left"
+    assert field.growth(steps, sizes, 128, 10, 20) is None
+    assert field.growth(steps, sizes, 12, 1, 20) is None, "no room left"
 
 
 def test_waves_carry_the_receptive_field_outward():
     model = dh.build("tetrominoes/nwm-linear")  # the Laplacian: another kernel may amplify what stands near
-    images = receptive.canvas(*dh.tasks.get("tetrominoes").arrays("test"), 64, 3)
-    sizes = [receptive.measure(receptive.field(model, images, "state", t, 2)) for t in (0, 20, 50, 100)]
+    images = field.canvas(*dh.tasks.get("tetrominoes").arrays("test"), 64, 3)
+    sizes = [field.measure(field.field(model, images, "state", t, 2)) for t in (0, 20, 50, 100)]
     assert all(near.rms < far.rms for near, far in pairwise(sizes))
     assert sizes[-1].most > sizes[0].most + 5
 
@@ -145,7 +149,7 @@ def test_a_free_medium_answers_an_impulse_with_the_lattices_greens_function(inte
     y0[..., size[0] // 2, size[1] // 2] = 1
     common = {"steps": 80, "dt": 0.5, "integrator": integrator}
     waves = dh.propagate(y0, 0.0, 0.0, kernel, nonlinearity="linear", **common)[0, :, 0].numpy()
-    exact = greens.lattice(kernel[0, 0].numpy(), size, 80, 0.5, integrator=integrator)
+    exact = dispersion.lattice(kernel[0, 0].numpy(), size, 80, 0.5, integrator=integrator)
     np.testing.assert_allclose(waves, exact, atol=1e-10)
     small = dh.propagate(1e-6 * y0, 0.0, 0.0, kernel, **common)[0, :, 0].numpy() / 1e-6
     np.testing.assert_allclose(small, exact, atol=1e-10)
@@ -157,17 +161,17 @@ def test_a_kick_of_the_velocity_has_its_closed_form_too():
     z0[..., 10, 10] = 1
     waves = dh.propagate(y0, 0.0, 0.0, kernel, z0=z0, steps=60, dt=0.3, nonlinearity="linear")[0, :, 0].numpy()
     np.testing.assert_allclose(
-        waves, greens.lattice(kernel[0, 0].numpy(), (20, 20), 60, 0.3, velocity=True), atol=1e-10
+        waves, dispersion.lattice(kernel[0, 0].numpy(), (20, 20), 60, 0.3, velocity=True), atol=1e-10
     )
 
 
 @pytest.mark.parametrize(("scale", "speed"), [(1.0, 1.0), (4.0, 2.0), (0.25, 0.5)])
 def test_the_front_of_a_free_medium_runs_at_the_speed_of_long_waves(scale, speed):
     kernel = scale * dh.laplacian(1).double()
-    found = greens.speeds(kernel, 0.1)
+    found = dispersion.speeds(kernel, 0.1)
     assert (found.long, found.group, found.limit) == (pytest.approx(speed), pytest.approx(speed, rel=1e-3), 10)
-    waves = greens.lattice(kernel[0, 0].numpy(), (96, 96), round(42 / speed / 0.1), 0.1)
-    measured, arrival = greens.front(greens.rings(waves[:, None]), 0.1)
+    waves = dispersion.lattice(kernel[0, 0].numpy(), (96, 96), round(42 / speed / 0.1), 0.1)
+    measured, arrival = fronts.front(fronts.rings(waves[:, None]), 0.1)
     assert measured == pytest.approx(speed, rel=0.03)
     assert np.isfinite(arrival[3:35]).all()
 
@@ -175,50 +179,50 @@ def test_the_front_of_a_free_medium_runs_at_the_speed_of_long_waves(scale, speed
 def test_speeds_of_kernels_that_mix_push_outward_or_carry_nothing():
     dense = dh.laplacian(2, dense=True)
     dense[1, 1] *= 4
-    assert greens.speeds(dense, 0.1).group == pytest.approx(2, rel=1e-3)
+    assert dispersion.speeds(dense, 0.1).group == pytest.approx(2, rel=1e-3)
     turn = torch.linalg.qr(torch.randn(2, 2))[0]  # the same medium in another basis of channels
     mixed = torch.einsum("ab,bcij,dc->adij", turn, dense, turn)
-    assert greens.speeds(mixed, 0.1).group == pytest.approx(2, rel=1e-3)
+    assert dispersion.speeds(mixed, 0.1).group == pytest.approx(2, rel=1e-3)
     outward = dh.laplacian(1)
     outward[0, 0, 1, 1] += 0.7  # omega = 0.7 makes it the Laplacian again
-    assert greens.speeds(outward, 0.1).group == pytest.approx(1, rel=1e-3)
-    assert greens.speeds(torch.zeros(2, 1, 1, 1), 0.1) == greens.Speeds(0, 0, 0)
+    assert dispersion.speeds(outward, 0.1).group == pytest.approx(1, rel=1e-3)
+    assert dispersion.speeds(torch.zeros(2, 1, 1, 1), 0.1) == dispersion.Speeds(0, 0, 0)
 
 
 def test_damping_gives_no_false_front_and_tanh_differs():
     loudness = np.exp(np.arange(20)[:, None] / 5) * np.exp(-np.arange(12))
-    assert greens.front(loudness, 0.1) is None, "every ring is still rising"
-    assert greens.front(loudness, 0.1, level=1e-3) is not None
+    assert fronts.front(loudness, 0.1) is None, "every ring is still rising"
+    assert fronts.front(loudness, 0.1, level=1e-3) is not None
     model = network("nwm-fast").eval()
     image = torch.rand(3, 64, 64)
-    linear, tanh = (greens.impulse(model, image, 12, kind).abs().sum() for kind in ("linear", "tanh"))
+    linear, tanh = (impulse(model, image, 12, kind).abs().sum() for kind in ("linear", "tanh"))
     assert not torch.isclose(tanh, linear, rtol=0.01)
-    assert 0 <= greens.amplifying(model, image[None]) <= 1
-    assert greens.amplifying(network("nwm-linear"), image[None]) is None
+    assert 0 <= amplifying(model, image[None]) <= 1
+    assert amplifying(network("nwm-linear"), image[None]) is None
 
 
 def test_a_canvas_repeats_images_around_a_pixel_of_an_object():
     images, masks = np.zeros((3, 8, 8, 1), np.uint8), np.zeros((3, 8, 8), np.uint8)
     images[1, 2, 5] = images[2, 0, 0] = 255
     masks[1, 2, 5] = masks[2, 0, 0] = 1
-    canvas = receptive.canvas(images, masks, 20, 2)
+    canvas = field.canvas(images, masks, 20, 2)
     assert canvas.shape == (2, 1, 20, 20)
     assert (canvas[:, 0, 10, 10] == 1).all()
     assert canvas.sum() == 18, "a pixel every 8 of 20, in each direction"
     for wrong, number in ((7, 1), (20, 3), (20, 0)):
         with pytest.raises(dh.DrumheadError, match=r"needed|object"):
-            receptive.canvas(images, masks, wrong, number)
+            field.canvas(images, masks, wrong, number)
 
 
 def test_wrong_readings_are_refused():
     images = torch.rand(1, 3, 16, 16)
     with pytest.raises(dh.DrumheadError, match="no state over time"):
-        receptive.field(network("cnn-2"), images, "state")
+        field.field(network("cnn-2"), images, "state")
     for read, steps in (("logits", 0), ("logits", 21), ("state", -1), ("soul", 1)):
         with pytest.raises(dh.DrumheadError, match="steps="):
-            receptive.field(network("nwm-fast"), images, read, steps)
+            field.field(network("nwm-fast"), images, read, steps)
     with pytest.raises(dh.DrumheadError, match="no answer"):
-        receptive.field(network("nwm-fft"), images, "logits", 50)
+        field.field(network("nwm-fft"), images, "logits", 50)
     with pytest.raises(dh.DrumheadError, match="steps=-1"):
         reach.reach(ModelConfig(), 3, -1)
 
@@ -247,7 +251,7 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     text = (out / "receptive-field.md").read_text()
     assert all(f"| {name} |" in text for name in names)
 
-    monkeypatch.setattr(receptive, "field", None)  # nothing is measured twice
+    monkeypatch.setattr(field, "field", None)  # nothing is measured twice
     receptive_field(models, out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     assert len(said) == 10
 

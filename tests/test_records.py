@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.records import BLOCK
+from drumhead.physics.records import BLOCK
 
 STEPS = 45
 

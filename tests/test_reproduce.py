@@ -18,19 +18,19 @@ from scipy import stats
 
 import drumhead as dh
 from drumhead import cli
-from drumhead.config import read_run, to_toml
 from drumhead.learn.progress import Progress
-from drumhead.presets import PRESETS
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
 from drumhead.reproduce.missing import by_network
-from drumhead.reproduce.pages import Grid, Heading, Text, markdown, webpage
+from drumhead.reproduce.paper import PUBLISHED, Score, background_accuracy
 from drumhead.reproduce.plan import cells
-from drumhead.reproduce.published import PUBLISHED, Score, background_accuracy
 from drumhead.reproduce.results import Result, background_only, collect, summarise, welch
 from drumhead.reproduce.tables import TABLES, get_table
+from drumhead.settings.presets import PRESETS
+from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
+from drumhead.show.pages import Grid, Heading, Text, markdown, webpage
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
 SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]

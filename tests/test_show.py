@@ -57,7 +57,7 @@ def test_a_spectrum_is_drawn_without_objects(tmp_path):
 
 
 def test_a_network_has_one_colour_in_every_table():
-    from drumhead.show.tables import _kin, colour_numbers
+    from drumhead.show.charts import _kin, colour_numbers
 
     first, second = colour_numbers(["unet-4", "nwm-linear", "x"]), colour_numbers(["nwm-linear", "y", "unet-4", "y"])
     assert first["unet-4"] == second["unet-4"] != first["nwm-linear"] == second["nwm-linear"]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.stability import speed, stiffness
+from drumhead.physics.stability import speed, stiffness
 from problems import dense_operator
 
 

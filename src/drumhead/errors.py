@@ -1,6 +1,8 @@
 """The one exception that is the user's to mend."""
 
+import math
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 
 class DrumheadError(ValueError):
@@ -21,3 +23,17 @@ def at_least(least: float, value: float, name: str) -> None:
     """Raise `DrumheadError` if `value` is below `least`; `name` is what stands before it, as "--batch " or "steps="."""
     if value < least:
         raise DrumheadError(f"{name}{value}: at least {least} is needed")
+
+
+def positive(name: str, value: float) -> float:
+    """Return a finite number above zero, or refuse it."""
+    if not (isinstance(value, Real) and 0 < value < math.inf):
+        raise DrumheadError(f"{name}={value!r}: a finite number above zero is needed")
+    return float(value)
+
+
+def whole(name: str, value: int, least: int = 1) -> int:
+    """Return a whole number of at least `least`, or refuse it."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise DrumheadError(f"{name}={value!r}: a whole number of at least {least} is needed")
+    return int(value)

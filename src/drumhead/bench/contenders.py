@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead import engine
+from drumhead.bench.loop import Published
 from drumhead.bench.plan import CONTENDERS, TASKS
-from drumhead.bench.published import Published
 from drumhead.errors import DrumheadError, choose
-from drumhead.model import build
-from drumhead.presets import get_preset
-from drumhead.segmenter import Segmenter
+from drumhead.networks.model import build
+from drumhead.networks.segmenter import Segmenter
+from drumhead.settings.presets import get_preset
 
 
 @dataclass(frozen=True)

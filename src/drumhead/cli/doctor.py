@@ -58,7 +58,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     yield from _engines()
     yield from _data()
 
-    from drumhead.model import shipped
+    from drumhead.networks.model import shipped
 
     weights = shipped()
     yield (
@@ -72,7 +72,8 @@ def _findings() -> Iterator[tuple[str, str, str]]:
 
 def _engines() -> Iterator[tuple[str, str, str]]:
     from drumhead import engine
-    from drumhead.engine import build, driver, library
+    from drumhead.engine.cpu import build, library
+    from drumhead.engine.gpu import driver
     from drumhead.errors import DrumheadError
 
     found = build.search()

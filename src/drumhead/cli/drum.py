@@ -11,7 +11,7 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     from drumhead.drum import Membrane
 
-SMALLEST, LARGEST = 40, 40_000  # pixels that move: fewer have too few modes to count, the modes of more take minutes
+LARGEST = 40_000  # pixels that move: the modes of more take minutes
 MODES_OF_PAIRS = 50
 
 
@@ -50,6 +50,7 @@ def drum(
         pictures: write pictures, the movie and sounds; --no-pictures writes drum.json only.
     """
     from drumhead.drum import SHAPES, read, shape
+    from drumhead.drum.weyl import SMALLEST
 
     membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
     pixels = int(membrane.mask.sum())

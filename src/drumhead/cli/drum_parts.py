@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from drumhead import drum
-from drumhead.cli.drum import SMALLEST
 from drumhead.drum import Membrane
+from drumhead.drum.weyl import SMALLEST
 from drumhead.files import without_nan, write_atomic
 from drumhead.show import drums, hearing, movies, sound
 

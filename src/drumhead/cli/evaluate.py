@@ -46,14 +46,14 @@ def evaluate(
     from drumhead.learn.data import Split
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
-    from drumhead.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import find_weights, load, read_safetensors
 
     path = find_weights(source)
     model = load(path)
     metadata = read_safetensors(path)[0]
     in_run = (path.parent / "config.toml").is_file()
     if in_run and not data:
-        from drumhead.config import read_run
+        from drumhead.settings.text import read_run
 
         data = read_run(path.parent / "config.toml").data
     name = task or metadata.get("task", "")

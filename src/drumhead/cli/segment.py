@@ -11,7 +11,7 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     import numpy as np
 
-    from drumhead.segmenter import Segmenter
+    from drumhead.networks.segmenter import Segmenter
 
 TRUTH = ".mask.png"
 
@@ -42,8 +42,8 @@ def segment(
     from rich.markup import escape
     from rich.table import Table
 
-    from drumhead.images import to_images
-    from drumhead.model import find_weights, load, read_safetensors
+    from drumhead.networks.images import to_images
+    from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.read import read_image
 
     network = load(model)

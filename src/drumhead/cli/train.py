@@ -7,9 +7,9 @@ from typing import Annotated
 
 import tyro
 
-from drumhead.config import ModelConfig, RunConfig, TrainConfig
 from drumhead.errors import DrumheadError
-from drumhead.presets import get_preset, overview
+from drumhead.settings.config import ModelConfig, RunConfig, TrainConfig
+from drumhead.settings.presets import get_preset, overview
 
 EXAMPLE = "tetrominoes/nwm-fast"
 

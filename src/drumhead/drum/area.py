@@ -15,13 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drumhead.drum.membranes import positive, whole
 from drumhead.drum.modes import ringing, square_values
 from drumhead.drum.strike import strike
-from drumhead.errors import DrumheadError
-
-FLOOR = 0.05  # a peak is heard when it is this loud beside the loudest; the window's side lobes are below 0.03
-BLOCK = 256  # pixels transformed at a time
+from drumhead.errors import DrumheadError, positive, whole
+from drumhead.waves.spectra import fundamental
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,31 +35,6 @@ class Heard:
     """Largest area within the bin; infinite if the bin reaches down to zero."""
     plain: np.ndarray
     """Area by the formula alone, without undoing the dispersion of the grid and the steps."""
-
-
-def spectrum(series: np.ndarray) -> np.ndarray:
-    """Return the magnitudes (t // 2 + 1, ...) of series (t, ...) under a Hann window, whose side lobes fall fast."""
-    window = np.hanning(len(series) + 1)[:-1].reshape(-1, *(1,) * (series.ndim - 1))
-    return np.abs(np.fft.rfft(series * window, axis=0))
-
-
-def fundamental(series: np.ndarray, dt: float) -> np.ndarray:
-    """Return the angular frequency of the lowest peak of each series, nan where there is none: the middle of a bin.
-
-    Args:
-        series: (t, ...).
-        dt: time between two entries.
-    """
-    flat = series.reshape(len(series), -1)
-    found = [_lowest_peak(spectrum(flat[:, i : i + BLOCK])) for i in range(0, flat.shape[1], BLOCK)]
-    bins = np.concatenate(found).reshape(series.shape[1:])
-    return 2 * np.pi * bins / (len(series) * positive("dt", dt))
-
-
-def _lowest_peak(loud: np.ndarray) -> np.ndarray:
-    inner = loud[1:-1]
-    peak = (inner >= loud[:-2]) & (inner > loud[2:]) & (inner > FLOOR * loud.max(0))
-    return np.where(peak.any(0), peak.argmax(0) + 1.0, np.nan)
 
 
 def omega_of_drum(omega: np.ndarray, step: float, c: float = 1.0) -> np.ndarray:

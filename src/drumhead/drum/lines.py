@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drumhead.drum.area import FLOOR, spectrum
+from drumhead.waves.spectra import FLOOR, spectrum
 
 
 @dataclass(frozen=True)

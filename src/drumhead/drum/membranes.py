@@ -96,17 +96,3 @@ def as_mask(drum: "Membrane | np.ndarray") -> np.ndarray:
     if not drum.any():
         raise DrumheadError(f"mask: none of its {drum.size} pixels is true; a drum has at least one that moves")
     return drum
-
-
-def positive(name: str, value: float) -> float:
-    """Return a finite number above zero, or refuse it."""
-    if not (isinstance(value, (int, float, np.integer, np.floating)) and 0 < value < np.inf):
-        raise DrumheadError(f"{name}={value!r}: a finite number above zero is needed")
-    return float(value)
-
-
-def whole(name: str, value: int, least: int = 1) -> int:
-    """Return a whole number of at least `least`, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DrumheadError(f"{name}={value!r}: a whole number of at least {least} is needed")
-    return int(value)

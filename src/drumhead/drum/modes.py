@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from drumhead.drum.membranes import Membrane, as_mask, positive, whole
-from drumhead.errors import DrumheadError
+from drumhead.drum.membranes import Membrane, as_mask
+from drumhead.errors import DrumheadError, positive, whole
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_matrix

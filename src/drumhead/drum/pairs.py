@@ -12,9 +12,10 @@ perimeter and corners, so that all of Weyl's law agrees, and different modes all
 
 import numpy as np
 
-from drumhead.drum.membranes import Membrane, whole
+from drumhead.drum.membranes import Membrane
 from drumhead.drum.modes import lowest
 from drumhead.drum.shapes import CORNERS, polygon
+from drumhead.errors import whole
 
 
 def gww(unit: int, turn: float = 0.0) -> tuple[Membrane, Membrane]:

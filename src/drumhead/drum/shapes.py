@@ -6,8 +6,8 @@ ways. Their corners lie on the grid when `size` is a multiple of 3.
 
 import numpy as np
 
-from drumhead.drum.membranes import GAP, Membrane, positive
-from drumhead.errors import DrumheadError, choose
+from drumhead.drum.membranes import GAP, Membrane
+from drumhead.errors import DrumheadError, choose, positive
 
 Corners = list[tuple[float, float]]
 

@@ -11,9 +11,9 @@ called for one step at a time and clamped by hand between.
 
 import numpy as np
 
-from drumhead.drum.membranes import Membrane, as_mask, positive, whole
+from drumhead.drum.membranes import Membrane, as_mask
 from drumhead.drum.modes import Modes, laplacian
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, positive, whole
 
 Spot = tuple[int, int]
 

@@ -21,13 +21,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drumhead.drum.membranes import Membrane, as_mask, positive
+from drumhead.drum.membranes import Membrane, as_mask
 from drumhead.drum.modes import lowest
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, positive
 
 TOP = 1.0  # largest lambda asked for: waves of 6 pixels and longer
 MOST = 400  # modes asked for; more take long and add little
 HEAT = (11.0, 22.0)  # t times the largest lambda: what is not summed weighs below exp(-11)
+
+SMALLEST = 40  # pixels that move: fewer have too few modes to count
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from drumhead.errors import DrumheadError
 
 def _module(y0: Tensor) -> Any:
     if y0.device.type == "cuda":
-        from drumhead.engine import cuda
+        from drumhead.engine.gpu import cuda
 
         return cuda
-    from drumhead.engine import native
+    from drumhead.engine.cpu import native
 
     return native
 

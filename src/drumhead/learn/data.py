@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drumhead.config import TrainConfig
+from drumhead.settings.config import TrainConfig
 
 
 class Split:

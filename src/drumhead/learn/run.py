@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from drumhead.config import RunConfig, read_run, to_toml
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan, write_atomic
-from drumhead.model import fit, read_safetensors
+from drumhead.networks.model import fit, read_safetensors
+from drumhead.settings.config import RunConfig
+from drumhead.settings.text import read_run, to_toml
 
 
 class Run:

@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead import tasks
-from drumhead.config import RunConfig, TrainConfig
-from drumhead.engine import SEGMENT
+from drumhead.engine.plan import SEGMENT
 from drumhead.errors import DrumheadError
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
@@ -28,8 +27,9 @@ from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
-from drumhead.model import build, save
-from drumhead.segmenter import at_pixels
+from drumhead.networks.model import build, save
+from drumhead.networks.segmenter import at_pixels
+from drumhead.settings.config import RunConfig, TrainConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -41,7 +41,7 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     """Train as `config` says, in a new run directory.
 
     Args:
-        config: from `drumhead.presets.get_preset` or `drumhead.config.read_run`.
+        config: from `drumhead.settings.presets.get_preset` or `drumhead.settings.text.read_run`.
         out: the directory, which must not hold a run yet.
         progress: shows how it goes; nothing is shown by default.
 

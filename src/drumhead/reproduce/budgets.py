@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from drumhead.config import TrainConfig
+from drumhead.settings.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from drumhead.reproduce.costs import core_seconds
-from drumhead.reproduce.pages import Picture
 from drumhead.reproduce.results import Line, Result, Results
-from drumhead.show.tables import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
+from drumhead.show.charts import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
+from drumhead.show.pages import Picture
 
 _SCORES = {
     "foreground IoU": "foreground_iou",

@@ -43,7 +43,7 @@ FIGURES = {
             "receptive-field",
             "How far from a pixel the image still matters: effective receptive fields over time, and light cones",
             "half a minute a model on one core",
-            "drumhead.reproduce.receptive_figure:receptive_field",
+            "drumhead.probe.figure:receptive_field",
         ),
     )
 }

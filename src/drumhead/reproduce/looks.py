@@ -10,13 +10,13 @@ from torch import Tensor
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError
-from drumhead.images import to_images
-from drumhead.model import load
-from drumhead.nwm import NeuralWaveMachine
-from drumhead.reproduce.pages import Picture
+from drumhead.networks.images import to_images
+from drumhead.networks.model import load
+from drumhead.networks.nwm import NeuralWaveMachine
+from drumhead.networks.segmenter import Segmenter
 from drumhead.reproduce.results import Line
-from drumhead.segmenter import Segmenter
 from drumhead.show import movies, networks
+from drumhead.show.pages import Picture
 
 IMAGES, AMONG, FRAMES = 4, 64, 25  # images of the gallery, test images they are chosen from, frames of a movie
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drumhead.config import RunConfig
 from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
+from drumhead.settings.config import RunConfig
 
 RESULT = "evaluation-test.json"  # the last file that a cell gets
 

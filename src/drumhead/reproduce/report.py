@@ -11,9 +11,9 @@ from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import charts
 from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.missing import by_network
-from drumhead.reproduce.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
+from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 
 SCORES = {
     "foreground_accuracy": "foreground accuracy",

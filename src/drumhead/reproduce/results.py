@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from drumhead.config import read_run
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
+from drumhead.reproduce.paper import Published, Score, background_accuracy, published
 from drumhead.reproduce.plan import RESULT, Cell
-from drumhead.reproduce.published import Published, Score, background_accuracy, published
 from drumhead.reproduce.tables import Row
+from drumhead.settings.text import read_run
 
 COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed counts as background only
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from drumhead.config import ModelConfig
 from drumhead.errors import DrumheadError, choose
-from drumhead.presets import get_preset
 from drumhead.reproduce.budgets import Budget
+from drumhead.settings.config import ModelConfig
+from drumhead.settings.presets import get_preset
 
 
 @dataclass(frozen=True)

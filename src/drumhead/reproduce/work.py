@@ -59,7 +59,7 @@ def _measure(cell: Cell, path: Path) -> None:
     from drumhead import tasks
     from drumhead.learn.data import Split
     from drumhead.learn.evaluate import evaluate
-    from drumhead.model import load
+    from drumhead.networks.model import load
 
     run = Run(path)
     model = load(run.weights)

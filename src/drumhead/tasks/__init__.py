@@ -8,42 +8,12 @@ A new task is one more entry in `_TASKS`: a function that returns a `Task`.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from drumhead.errors import DrumheadError, choose
+from drumhead.tasks.task import SPLITS, Arrays, Task
 
-SPLITS = ("train", "val", "test")
-Arrays = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A segmentation task.
-
-    Attributes:
-        name: its name.
-        classes: the name of each label; label 0 is the background.
-        image_channels: 1 for grey, 3 for colour.
-        size: height and width in pixels.
-        symmetric: whether flips and quarter turns keep the labels right (they do not for digits).
-        make: returns the arrays of a split.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    image_channels: int
-    size: tuple[int, int]
-    symmetric: bool
-    make: Callable[[str], Arrays]
-
-    def arrays(self, split: str) -> Arrays:
-        """Return images uint8 (n, y, x, k) and masks uint8 (n, y, x) of "train", "val" or "test"; yours to change."""
-        choose("split", split, SPLITS)
-        images, masks = (a if a.flags.writeable else a.copy() for a in self.make(split))
-        return images, masks
+__all__ = ["SPLITS", "Arrays", "Task", "get", "names"]
 
 
 def get(name: str, data: str | Path | None = None) -> Task:

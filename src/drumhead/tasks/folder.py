@@ -14,7 +14,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.read import SUFFIXES, is_grey, read_image, read_labels
-from drumhead.tasks import SPLITS, Arrays, Task
+from drumhead.tasks.task import SPLITS, Arrays, Task
 
 
 def task(root: Path) -> Task:

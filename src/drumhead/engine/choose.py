@@ -1,0 +1,121 @@
+"""Which engine a propagation takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from drumhead.errors import DrumheadError, choose
+
+NO_NVRTC = "there is no NVRTC to compile it"
+ALONE = 8  # threads that the loop needs to be as fast as the C engine with one (it gains less than their number)
+BACKENDS = ("auto", "eager", "native", "cuda")
+_preferred = ["auto"]
+
+
+@contextmanager
+def using(backend: str) -> Iterator[None]:
+    """Let backend="auto" mean one engine for a while, in every thread.
+
+    Args:
+        backend: "auto", "eager", "native" or "cuda".
+
+    Example:
+        >>> with dh.engine.using("eager"):
+        ...     logits = dh.build("tetrominoes/nwm-last")(torch.rand(1, 3, 8, 8))
+    """
+    choose("backend", backend, BACKENDS)
+    _preferred.append(backend)
+    try:
+        yield
+    finally:
+        _preferred.pop()
+
+
+def available() -> dict[str, str]:
+    """Return each engine with "yes" or the reason why it cannot run here."""
+    from drumhead.engine.cpu import build
+
+    found = build.search()
+    cpu = "yes" if found.path else f"it could not be compiled: {found.note}"
+    gpu = "yes" if torch.cuda.is_available() else "torch sees no CUDA device"
+    if gpu == "yes" and not _compiles():
+        gpu = NO_NVRTC
+    return {"eager": "yes", "native": cpu, "cuda": gpu}
+
+
+def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -> str:
+    """Return the engine that a propagation takes: "eager", "native" or "cuda".
+
+    "auto" takes an engine where it has been measured to be faster and can do all that is asked, else the loop.
+
+    Args:
+        backend: what the caller asked for.
+        y0: initial state.
+        tensors: all tensors of the propagation.
+        streams: whether the record tells engines what to keep.
+
+    Raises:
+        DrumheadError: an engine was asked for by name and cannot do it.
+    """
+    automatic = backend == "auto" and _preferred[-1] == "auto"
+    wanted = _preferred[-1] if backend == "auto" else backend
+    if wanted == "eager":
+        return wanted
+    if automatic:
+        wanted = "cuda" if y0.is_cuda else "native"
+    reason = _obstacle(wanted, y0, tensors, streams, automatic)
+    if reason is None:
+        return wanted
+    if automatic:
+        return "eager"
+    raise DrumheadError(f"backend={wanted!r}: {reason}; use backend='auto' or 'eager'")
+
+
+def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool, automatic: bool) -> str | None:
+    if not streams:
+        return "this record collects states one by one"
+    if y0.device.type != ("cuda" if wanted == "cuda" else "cpu"):
+        return f"the tensors are on {y0.device}"
+    if y0.dtype not in (torch.float32, torch.float64):
+        return f"it does not compute in {y0.dtype}"
+    if automatic and y0.dtype == torch.float64:
+        return "not known to be faster"  # the loop's tanh is
+    if automatic and y0.is_cuda and not _compiles():
+        return NO_NVRTC
+    if _transformed(tensors):
+        return "torch.func transforms and forward-mode derivatives need the loop"
+    if wanted == "native" and not _built():
+        from drumhead.engine.cpu import build
+
+        return f"it could not be compiled ({build.search().note})"
+    # Compiled, the loop is one node a step and operation; the number of threads may differ where the graph will run.
+    if automatic and wanted == "native" and _crowded(y0.shape[0]):
+        return "an image keeps one thread busy, the loop all of them"
+    return None
+
+
+def _crowded(batch: int) -> bool:
+    return not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * batch
+
+
+@torch.compiler.assume_constant_result  # as `_built`
+def _compiles() -> bool:
+    from drumhead.engine.gpu import driver
+
+    return driver.compiles()
+
+
+@torch.compiler.assume_constant_result  # torch.compile asks once, while it traces
+def _built() -> bool:
+    from drumhead.engine.cpu import library
+
+    return library.load() is not None
+
+
+def _transformed(tensors: tuple[Tensor, ...]) -> bool:
+    if torch.compiler.is_dynamo_compiling():
+        return False  # neither question can be traced; inside a transform the operator itself refuses
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    return any(map(wrapped, tensors)) or torch.autograd.forward_ad._current_level >= 0

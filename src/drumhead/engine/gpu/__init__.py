@@ -1,0 +1,1 @@
+"""The engine in CUDA, for NVIDIA's GPUs."""

@@ -1,0 +1,230 @@
+"""The engine's contract in plain PyTorch operations, for what a fused kernel cannot hold.
+
+It runs on any device, in single and double precision. On a GPU a propagation without gradients is captured once as a
+CUDA graph, because launching several small kernels a step takes the processor longer than the GPU needs to run them.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.grad import conv2d_weight
+
+from drumhead.engine import boundaries
+from drumhead.engine.plan import Rollout
+
+
+def forward(
+    plan: Rollout,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run all steps; see `drumhead.engine.gpu.cuda.forward` for the arguments and what is returned."""
+    inputs = (y0, z0, omega, decay, first_decay, kernel, basis)
+    # A graph keeps the memory it was captured with, which checkpoints for a gradient would make large.
+    if y0.device.type != "cuda" or plan.segment or torch.cuda.is_current_stream_capturing():
+        return _forward(plan, *inputs)
+    shapes = tuple(None if x is None else x.shape for x in inputs)
+    stream = torch.cuda.current_stream(y0.device).cuda_stream
+    graph, places, (out, saved, argmax) = _captured(plan, shapes, y0.dtype, y0.device, stream)
+    for place, value in zip(places, inputs, strict=True):
+        if value is not None:
+            place.copy_(value)
+    graph.replay()
+    return out.clone(), saved.clone(), argmax.clone()
+
+
+@functools.lru_cache(maxsize=1)  # it holds all its memory
+def _captured(
+    plan: Rollout, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
+) -> tuple[torch.cuda.CUDAGraph, Any, tuple[Tensor, Tensor, Tensor]]:
+    """Capture a propagation; `stream` keeps two streams from sharing one graph's memory."""
+    with torch.cuda.device(device), torch.inference_mode(False):  # later calls write into the places
+        places: Any = tuple(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            _forward(plan, *places)  # libraries choose their algorithms now: during the capture they may not
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            results = _forward(plan, *places)
+    return graph, places, results
+
+
+@torch.no_grad()
+def _forward(
+    plan: Rollout,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    inputs = (y0, z0, omega, decay, first_decay, kernel, basis)
+    saved, out, index = [], None, torch.empty(0, dtype=torch.int32, device=y0.device)
+    if plan.keep == "series":
+        out = y0.new_empty(y0.shape[0], plan.steps // plan.every, *y0.shape[1:])
+    start = y0, torch.zeros_like(y0) if z0 is None else z0
+    for t, (y, z, _) in enumerate(_steps(plan, *start, inputs, 0, plan.steps)):
+        if plan.segment and ((t + 1) % plan.segment == 0 or t + 1 == plan.steps):
+            saved.append(torch.stack((y, z)))
+        if plan.keep == "series":
+            assert out is not None
+            if (t + 1) % plan.every == 0:
+                out[:, (t + 1) // plan.every - 1] = y
+        elif plan.keep == "max":
+            if out is None:
+                out, index = y.clone(), torch.zeros_like(y, dtype=torch.int32)
+            else:
+                higher = ~(y <= out)
+                out, index = torch.where(higher, y, out), torch.where(higher, t, index)
+        else:
+            part = _part(plan, basis, t, y)
+            out = part if out is None else out.add_(part)
+    assert out is not None
+    return out, torch.stack(saved) if saved else y0.new_empty(0, 2, *y0.shape), index
+
+
+@torch.no_grad()
+def backward(
+    plan: Rollout,
+    grad_out: Tensor,
+    y0: Tensor,
+    z0: Tensor | None,
+    omega: Tensor,
+    decay: Tensor,
+    first_decay: Tensor | None,
+    kernel: Tensor,
+    basis: Tensor | None,
+    saved: Tensor,
+    argmax: Tensor,
+) -> tuple[Any, ...]:
+    """Run the exact adjoint segment by segment from the checkpoints; see `drumhead.engine.gpu.cuda.backward`.
+
+    An operator's inside has no autograd, and by hand most of the work is done for a whole segment at once.
+    """
+    inputs = (None, None, omega, decay, first_decay, kernel, basis)
+    gain = plan.offset + plan.slope * decay
+    pull_back, correlate = _adjoint(plan, y0, kernel)
+    g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
+    g_first = None if first_decay is None else torch.zeros_like(y0)
+    g_kernel, g_basis = torch.zeros_like(kernel), None if basis is None else torch.zeros_like(basis)
+    length = plan.segment or plan.steps
+    for begin in reversed(range(0, plan.steps, length)):
+        end = min(begin + length, plan.steps)
+        start = saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
+        after_y, after_z, coupling = zip(*_steps(plan, *start, inputs, begin, end), strict=True)
+        y, z, coupling = (torch.stack(part) for part in ((start[0], *after_y), (start[1], *after_z), coupling))
+        shares = _shares(plan, grad_out, basis, argmax, begin, end)
+        kicks, pulls = torch.empty_like(coupling), torch.empty_like(coupling)
+        for t in reversed(range(begin, end)):
+            i = t - begin
+            d, strength = (decay, gain) if t else (decay if first_decay is None else first_decay, plan.first_offset)
+            share = shares[i]
+            g = g_y if share is None else g_y + share
+            kick = torch.add(g_z, g, alpha=plan.dt, out=kicks[i])
+            pull = torch.mul(kick, strength, out=pulls[i])
+            g_y = torch.addcmul(g, omega, pull, value=-1)
+            if plan.tanh:
+                pull.addcmul_(pull * coupling[i], coupling[i], value=-1)
+            g_y += pull_back(pull)
+            g_z = d * kick
+        first = int(begin == 0)  # the first step has a gain, and perhaps a decay, of its own
+        later = slice(first, None)
+        force = torch.addcmul(coupling, omega, y[:-1], value=-1)
+        g_omega -= gain * (kicks[later] * y[:-1][later]).sum(0)
+        g_decay += (kicks[later] * torch.add(z[:-1][later], force[later], alpha=plan.slope)).sum(0)
+        if first:
+            g_omega -= plan.first_offset * kicks[0] * y[0]
+            (g_decay if g_first is None else g_first).add_(kicks[0] * z[0])
+        g_kernel += correlate(y[:-1].flatten(0, 1), pulls.flatten(0, 1))
+        if g_basis is not None:
+            g_basis[:, begin:end] = _basis_gradient(plan, grad_out, y[1:])
+    error = torch.zeros(len(y0), dtype=torch.float64, device=y0.device)
+    return g_y, None if z0 is None else g_z, g_omega, g_decay, g_first, g_kernel, g_basis, error
+
+
+def _layout(kernel: Tensor, y: Tensor) -> tuple[int, tuple[int, int]]:
+    """Return the groups of a kernel's convolution and how far it reaches."""
+    groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
+    return groups, (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
+
+
+def _adjoint(plan: Rollout, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
+    """Return the transpose of W *, and the gradient of W from states and a gradient of W * y."""
+    groups, radius = _layout(kernel, y0)
+    flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
+    images = [
+        boundaries.pad(torch.eye(side, dtype=y0.dtype, device=y0.device)[None, None], (r, 0), plan.boundary)[0, 0]
+        for side, r in zip(y0.shape[-2:], radius, strict=True)
+        if plan.boundary == "reflecting"
+    ]
+
+    def pull_back(q: Tensor) -> Tensor:
+        if not images:
+            return F.conv2d(boundaries.pad(q, radius, plan.boundary), flipped, groups=groups)
+        rows, columns = images  # the mirror is not symmetric at its edge: sum what each pixel sent to its images
+        return rows.mT @ F.conv_transpose2d(q, kernel, groups=groups) @ columns
+
+    def correlate(y: Tensor, q: Tensor) -> Tensor:
+        return conv2d_weight(boundaries.pad(y, radius, plan.boundary), kernel.shape, q, groups=groups)
+
+    return pull_back, correlate
+
+
+def _shares(
+    plan: Rollout, grad_out: Tensor, basis: Tensor | None, argmax: Tensor, begin: int, end: int
+) -> Sequence[Tensor | None] | Tensor:
+    """Return what the output's gradient is for the state after each of the steps begin .. end - 1; None: nothing."""
+    if plan.keep == "series":
+        kept = range(plan.every - 1, plan.steps, plan.every)
+        return [grad_out[:, t // plan.every] if t in kept else None for t in range(begin, end)]
+    if plan.keep == "max":
+        return [torch.where(argmax == t, grad_out, 0) for t in range(begin, end)]
+    assert basis is not None
+    if plan.keep == "mix":
+        return torch.einsum("ktc,bkyx->tbcyx", basis[:, begin:end], grad_out)
+    return torch.einsum("kt,bkcyx->tbcyx", basis[:, begin:end], grad_out)
+
+
+def _basis_gradient(plan: Rollout, grad_out: Tensor, y: Tensor) -> Tensor:
+    """Return the gradient of a basis over steps, given the states (t, b, c, y, x) after them."""
+    return torch.einsum("bkyx,tbcyx->ktc" if plan.keep == "mix" else "bkcyx,tbcyx->kt", grad_out, y)
+
+
+def _steps(
+    plan: Rollout, y: Tensor, z: Tensor, inputs: tuple, begin: int, end: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield (y, z) after each of the steps begin .. end - 1, and the phi(W * y) that it took."""
+    _, _, omega, decay, first_decay, kernel, _ = inputs
+    groups, radius = _layout(kernel, y)
+    gain = plan.offset + plan.slope * decay
+    for t in range(begin, end):
+        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
+        coupling = torch.tanh(coupling) if plan.tanh else coupling
+        force = torch.addcmul(coupling, omega, y, value=-1)
+        if t == 0:
+            z = (decay if first_decay is None else first_decay) * z + plan.first_offset * force
+        else:
+            z = torch.addcmul(decay * z, gain, force)
+        y = torch.add(y, z, alpha=plan.dt)
+        yield y, z, coupling
+
+
+def _part(plan: Rollout, basis: Tensor | None, t: int, y: Tensor) -> Tensor:
+    """Return what the state after step t adds to a projection."""
+    assert basis is not None
+    if plan.keep == "mix":
+        return torch.einsum("kc,bcyx->bkyx", basis[:, t], y)
+    return basis[:, t].view(1, -1, 1, 1, 1) * y[:, None]

@@ -1,0 +1,129 @@
+"""Convolutional recurrent cells, and the network that runs one for T steps and reads it out over time.
+
+Nothing but the image sets the start; after that the cell hears only itself, so that its states can be compared with
+waves. A cell maps (x, state) to the next state; the first tensor of the state is the hidden map h.
+
+    lstm   i, f, g, o = conv([x, h]);  c <- sigmoid(f) c + sigmoid(i) tanh(g);  h <- sigmoid(o) tanh(c)
+    gru    r, u = sigmoid(conv([x, h]));  h <- (1 - u) h + u tanh(conv([x, r h]))
+    rnn    h <- relu(conv(x) + conv(h))
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.engine.boundaries import pad
+from drumhead.networks.encoders import stack
+from drumhead.networks.readouts import Head, TimeReadout
+from drumhead.networks.segmenter import Segmenter
+from drumhead.physics.records import All, At, Record
+from drumhead.settings.config import ModelConfig
+
+State = tuple[Tensor, ...]
+
+
+class EdgeConv(nn.Conv2d):
+    """A convolution whose edges are those of `drumhead.engine.boundaries`, for images of any size."""
+
+    def __init__(self, inner: int, outer: int, config: ModelConfig):
+        super().__init__(inner, outer, config.kernel_size)
+        self.boundary, self.radius = config.boundary, config.kernel_size // 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Extend the edges, then convolve."""
+        return super().forward(pad(input, (self.radius, self.radius), self.boundary))
+
+
+class LSTMCell(nn.Module):
+    """A convolutional LSTM without peepholes; state (h, c)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.gates = EdgeConv(2 * config.channels, 4 * config.channels, config)
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """Take one step."""
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        # The order of the gates is ours; a permutation of the channels of `gates` gives any other.
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class GRUCell(nn.Module):
+    """A convolutional GRU; state (h,)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.gates = EdgeConv(2 * config.channels, 2 * config.channels, config)
+        self.candidate = EdgeConv(2 * config.channels, config.channels, config)
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """Take one step."""
+        (h,) = state
+        r, u = self.gates(torch.cat([x, h], 1)).sigmoid().chunk(2, 1)
+        return ((1 - u) * h + u * self.candidate(torch.cat([x, r * h], 1)).tanh(),)
+
+
+class RNNCell(nn.Module):
+    """A convolutional Elman network with ReLU; state (h,)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.of_input = EdgeConv(config.channels, config.channels, config)
+        self.of_state = EdgeConv(config.channels, config.channels, config)
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """Take one step."""
+        (h,) = state
+        return (F.relu(self.of_input(x) + self.of_state(h)),)
+
+
+CELLS = {"lstm": (LSTMCell, 2), "gru": (GRUCell, 1), "rnn": (RNNCell, 1)}  # the cell and the size of its state
+
+
+class RecurrentNetwork(Segmenter):
+    """The paper's recurrent baselines: out <- mlp(h), x <- out, for T steps, read out like the waves.
+
+    The image sets the first input, tanh of a network of depth 4, and each map of the state, a network of depth 3.
+
+    Args:
+        config: `family` chooses the cell.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        cell, states = CELLS[config.family]
+        ends = (config.image_channels, config.width, config.channels)
+        self.first = stack(*ends, depth=4)
+        self.states = nn.ModuleList(stack(*ends, depth=3) for _ in range(states))
+        self.cell = cell(config)
+        c = config.channels
+        self.mlp = nn.Sequential(nn.Conv2d(c, 2 * c, 1), nn.ReLU(), nn.Conv2d(2 * c, c, 1))
+        self.readout = TimeReadout(config)
+        self.head = Head(config)
+
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
+        record = self.readout.record()
+        if at is not None and self.head.alone:
+            record, at = At(record, at), None
+        return self.head(self.readout(self._run(images, record, self.config.steps)), images.shape[-2:], at)
+
+    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
+        """Return the series of outputs, (b, t, c, y, x), one a step."""
+        return self._run(images, All(), self.config.steps if steps is None else steps)
+
+    def _run(self, images: Tensor, record: Record, steps: int) -> Tensor:
+        self.check(images)
+
+        def outputs():
+            out = self.first(images).tanh()
+            state = tuple(start(images) for start in self.states)
+            for _ in range(steps):
+                state = self.cell(out, state)
+                out = self.mlp(state[0])
+                yield out
+
+        record.check(steps, self.config.channels)
+        return record.collect(outputs(), steps)

@@ -1,0 +1,75 @@
+"""From an image to the medium: omega, alpha and the initial displacement y0 of every oscillator."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.physics.medium import Medium
+from drumhead.settings.config import ModelConfig
+
+
+class SeparateEncoders(nn.Module):
+    """The paper's three networks of 3x3 convolutions: two of depth 3 ending in ReLU, one of depth 4 in tanh."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        ends = (config.image_channels, config.width, config.channels)
+        # A constant starts at a tenth, inside what the maps start with, where a ReLU lets it move.
+        self.omega = stack(*ends, depth=3) if config.omega == "image" else Constant(config.channels, 0.1)
+        self.alpha = stack(*ends, depth=3) if config.alpha == "image" else Constant(config.channels, 0.1)
+        self.y0 = stack(*ends, depth=4)
+
+    def forward(self, images: Tensor) -> tuple[Medium, None]:
+        """Return the medium; there are no features for the head."""
+        return Medium(F.relu(self.omega(images)), F.relu(self.alpha(images)), self.y0(images).tanh()), None
+
+
+def stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
+    """Return `depth` 3x3 convolutions with ReLU between them and nothing at the end."""
+    layers: list[nn.Module] = [nn.Conv2d(inner, width, 3, padding=1), nn.ReLU()]
+    for _ in range(depth - 2):
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, outer, 3, padding=1))
+
+
+class Constant(nn.Module):
+    """One learned number a channel in place of a map: a medium that is the same at every pixel of every image."""
+
+    def __init__(self, channels: int, start: float):
+        super().__init__()
+        self.value = nn.Parameter(torch.full((channels,), start))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return it as a map (b, c, y, x) of the images' size."""
+        return self.value[:, None, None].expand(len(images), -1, *images.shape[-2:])
+
+
+class Stem(nn.Module):
+    """One shared network: three 3x3 convolutions (the second may halve the size), then a 1x1 to the medium.
+
+    omega = omega_largest sigmoid(.) when the medium is bounded, else softplus(.); alpha = softplus(. - 2);
+    y0 = tanh(.). A pixel of the result sees at most 11 x 11 pixels of the image, so what lies further away
+    can only come from the waves.
+    """
+
+    def __init__(self, config: ModelConfig, omega_largest: float | None):
+        super().__init__()
+        width = config.width
+        layers: list[nn.Module] = []
+        for inner, stride in ((config.image_channels, 1), (width, config.stride), (width, 1)):
+            layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
+            layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
+        self.features = nn.Sequential(*layers)
+        from_image = (config.omega == "image", config.alpha == "image", True)
+        self.medium = nn.Conv2d(width, sum(from_image) * config.channels, 1)
+        self.constants = nn.ModuleList(Constant(config.channels, 0.0) for known in from_image if not known)
+        self.from_image, self.omega_largest = from_image, omega_largest
+
+    def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
+        """Return the medium and the features, both at the stem's resolution."""
+        features = self.features(images)
+        maps = iter(self.medium(features).chunk(sum(self.from_image), dim=1))
+        constants = (constant(features) for constant in self.constants)
+        omega, alpha, y0 = (next(maps if known else constants) for known in self.from_image)
+        omega = F.softplus(omega) if self.omega_largest is None else self.omega_largest * omega.sigmoid()
+        return Medium(omega, F.softplus(alpha - 2), y0.tanh()), features

@@ -1,0 +1,161 @@
+"""How networks are made and kept: build, load, save.
+
+`build` makes an untrained network, `load` a trained one; `save` writes a .safetensors file that carries its
+config, so that a file is all that `load` needs.
+"""
+
+import json
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from drumhead.errors import DrumheadError, choose
+from drumhead.networks.baselines import CNN, ResNet, UNet
+from drumhead.networks.cells import RecurrentNetwork
+from drumhead.networks.nwm import NeuralWaveMachine
+from drumhead.networks.segmenter import Segmenter
+from drumhead.settings.config import ModelConfig
+from drumhead.settings.presets import PRESETS, get_preset
+from drumhead.settings.text import from_dict, to_dict
+
+FAMILIES: dict[str, type[Segmenter]] = {
+    "nwm": NeuralWaveMachine,
+    **dict.fromkeys(("lstm", "gru", "rnn"), RecurrentNetwork),
+    "cnn": CNN,
+    "resnet": ResNet,
+    "unet": UNet,
+}
+
+
+def build(config: str | ModelConfig) -> Segmenter:
+    """Make an untrained network from a preset's name or a config.
+
+    Args:
+        config: a name from `drumhead.presets()` or a `ModelConfig`.
+
+    Returns:
+        The network, a `torch.nn.Module` with random weights; set `torch.manual_seed` before for the same ones.
+
+    Raises:
+        DrumheadError: the name is not known.
+
+    Example:
+        >>> sum(p.numel() for p in dh.build("tetrominoes/nwm-linear").parameters())
+        176124
+    """
+    if isinstance(config, str):
+        config = get_preset(config).model
+    if not isinstance(config, ModelConfig):
+        raise DrumheadError(f"build: got {type(config).__name__}; a preset's name or a ModelConfig is needed")
+    model = FAMILIES[config.family](config)
+    if config.start == "he":
+        for layer in model.modules():
+            if type(layer) is nn.Conv2d:  # not the gates of a recurrent cell
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return model
+
+
+def save(model: Segmenter, path: str | Path, **extra: str) -> None:
+    """Write weights and config to one .safetensors file, whole or not at all.
+
+    Args:
+        model: the network.
+        path: where to write.
+        extra: further texts for the file's metadata, such as `preset` or `commit`.
+    """
+    from safetensors.torch import save as to_bytes
+
+    from drumhead.files import write_atomic
+
+    metadata = {"format": "drumhead", "model": json.dumps(to_dict(model.config)), **extra}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomic(Path(path), to_bytes(tensors, metadata))
+
+
+def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
+    """Load a trained network, in evaluation mode.
+
+    Args:
+        source: the name of shipped weights (`drumhead doctor` lists them), a run directory, or a file.
+        format: "drumhead" for our .safetensors, "published" for the `cp.pt` state dict of the paper's code.
+        readout: for "published" only: the readout that the weights were trained with, which that file does not
+            say ("linear", "fft", "last", "mean" or "max").
+
+    Returns:
+        The network.
+
+    Raises:
+        DrumheadError: nothing of that name, or the file is not what it should be.
+
+    Example:
+        >>> model = dh.load("tetrominoes")
+        >>> model.segment(torch.rand(1, 3, 64, 64)).shape
+        torch.Size([1, 64, 64])
+    """
+    choose("format", format, ("drumhead", "published"))
+    if format == "published":
+        from drumhead.networks.published_weights import read_published
+
+        config, tensors = read_published(Path(source), readout)
+        return _filled(config, tensors, str(source))
+    path = find_weights(source)
+    metadata, tensors = read_safetensors(path)
+    try:
+        config = json.loads(metadata["model"]) if metadata.get("format") == "drumhead" else None
+    except (KeyError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
+    return _filled(from_dict(ModelConfig, config, f"{path}: model"), tensors, str(path))
+
+
+def _filled(config: ModelConfig, tensors: dict[str, Tensor], where: str) -> Segmenter:
+    model = build(config)
+    fit(model, tensors, where)
+    return model.eval()
+
+
+def fit(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Copy tensors into a model, naming the first that is missing, too many or of another shape."""
+    own = model.state_dict()
+    for name in sorted(own.keys() ^ tensors.keys()):
+        raise DrumheadError(f"{where}: tensor {name} is {'missing' if name in own else 'not part of this model'}")
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            raise DrumheadError(
+                f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
+            )
+    model.load_state_dict(tensors)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return the metadata and the tensors of a .safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DrumheadError(f"{path} is not a readable .safetensors file: {error}") from None
+
+
+def shipped() -> dict[str, Path]:
+    """Return the shipped weights by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
+
+
+def find_weights(source: str | Path) -> Path:
+    """Return the file that `load(source)` reads."""
+    names = shipped()
+    if str(source) in names:
+        return names[str(source)]
+    path = Path(source)
+    if path.is_dir():
+        path = path / "weights.safetensors"
+    if path.is_file():
+        return path
+    hint = "; that is a preset's name: train it first, or use dh.build" if str(source) in PRESETS else ""
+    raise DrumheadError(
+        f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, or a "
+        f"shipped name ({', '.join(names) or 'none in this installation'}){hint}"
+    )

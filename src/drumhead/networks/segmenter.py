@@ -1,0 +1,78 @@
+"""What all networks share: images in, logits out, labels on request."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.errors import DrumheadError
+from drumhead.physics import records
+from drumhead.settings.config import ModelConfig
+
+
+def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
+    """Return maps (b, k, y, x) at flat pixel indices (b, n), as (b, k, n, 1); all of them for None."""
+    return maps if at is None else records.at_pixels(maps, at)
+
+
+class Segmenter(nn.Module):
+    """A network from images (b, k, y, x) in [0, 1] to logits (b, classes, y, x); subclasses define `forward`.
+
+    `forward(images, at)` answers only for the flat pixel indices `at` (b, n), with logits (b, classes, n, 1), which
+    saves a pointwise head most of its work where a few pixels are enough to learn from.
+
+    Args:
+        config: all sizes and choices.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
+        self.check(images)
+        if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond [0, 1] may be an augmentation
+            raise DrumheadError(
+                "images: got values that are not finite or far beyond [0, 1], on which the answer would mean nothing "
+                "(dh.to_images divides uint8 by 255)"
+            )
+        with self.evaluating():
+            return self(images).argmax(dim=1)
+
+    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
+        """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
+        raise DrumheadError(f"a {self.config.family} has no waves; the families nwm, lstm, gru and rnn do")
+
+    def courant(self, images: Tensor) -> float | None:
+        """Return dt over the largest stable dt; None for a network that is not a wave equation."""
+        return None
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Be in evaluation mode for a while, so that looking does not move the statistics of a normalisation."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of images for this network."""
+        k = self.config.image_channels
+        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
+            got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise DrumheadError(
+                f"images: got {got}; a tensor (b, {k}, y, x) is needed: this model was built for images of {k} "
+                f"channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
+            )
+        dtype = next(self.parameters()).dtype
+        if images.is_floating_point() and images.dtype != dtype and not torch.is_autocast_enabled(images.device.type):
+            raise DrumheadError(f"images: got {images.dtype}, the model computes in {dtype}; use images.to({dtype})")
+        if not images.is_floating_point():
+            raise DrumheadError(
+                f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
+            )

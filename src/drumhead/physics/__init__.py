@@ -1,0 +1,1 @@
+"""Waves through a medium."""

@@ -1,0 +1,1 @@
+"""What a network sees and how its medium answers."""

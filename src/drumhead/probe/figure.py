@@ -1,0 +1,339 @@
+"""`drumhead reproduce receptive-field`: measure models one by one, keep each, then write the pictures and tables."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from drumhead import tasks
+from drumhead.errors import DrumheadError
+from drumhead.files import write_atomic
+from drumhead.learn.run import environment
+from drumhead.networks import reach
+from drumhead.networks.model import build, find_weights, load, shipped
+from drumhead.networks.nwm import NeuralWaveMachine
+from drumhead.networks.segmenter import Segmenter
+from drumhead.physics import dispersion
+from drumhead.physics.propagate import propagate
+from drumhead.physics.stability import laplacian
+from drumhead.probe import field
+from drumhead.probe.impulse import amplifying, impulse
+from drumhead.probe.report import report
+from drumhead.settings.presets import PRESETS, get_preset
+from drumhead.settings.text import to_dict
+from drumhead.show import receptive as show
+from drumhead.waves import fronts
+
+VERSION = 4  # of what is measured: what an older version kept is measured again
+INITIAL = ("nwm-linear", "lstm-linear", "nwm-fast", "cnn-8", "resnet-8", "unet-4")
+SHOWN = (0, 1, 5, 10, 20, 50, 100)  # T of the maps
+LEVEL = 1e-3  # of the loudest: the contour whose speed is measured
+HEARD = (1, 2, 5, 10, 20, 50, 100)  # T of the logits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured.
+
+    Attributes:
+        task: whose test images the models see.
+        images: how many.
+        cotangents: random weights of the channels for each image.
+        side: of the canvas in pixels.
+        steps: T of the states; 0 first.
+        seed: of images, pixels, cotangents and initial weights.
+    """
+
+    task: str = "tetrominoes"
+    images: int = 8
+    cotangents: int = 4
+    side: int = 128
+    steps: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to measure: `name` in the report, and where it came from."""
+
+    name: str
+    source: str
+    trained: bool
+    model: Segmenter
+
+
+def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs/reproduce"),
+                    say: Callable[[str], None] = print, settings: Settings | None = None) -> None:  # fmt: skip
+    """Measure receptive fields and write receptive-field.{png,json,csv,md}, radius.png and greens.png.
+
+    What was measured of a model is kept in `out`/kept, under a hash of its weights and the settings, and not measured
+    again.
+
+    Args:
+        models: presets (measured at their initial weights), shipped names, run directories or .safetensors files. By
+            default some presets, the shipped network of the task and every `runs`/*/TASK/*/seed-0 with weights.
+        out: directory to write.
+        runs: where run directories are looked for.
+        say: gets a line for each model.
+        settings: what to measure; `Settings()` by default.
+
+    Raises:
+        DrumheadError: a model is not found or does not fit the task's images.
+    """
+    settings = settings or Settings()
+    subjects = find(models, runs, settings)
+    images = field.canvas(*tasks.get(settings.task).arrays("test"), settings.side, settings.images, settings.seed)
+    results, arrays = [], []
+    for number, subject in enumerate(subjects, 1):
+        say(f"[{number}/{len(subjects)}] {subject.name}: {subject.source}")
+        result, kept = _kept(subject, images, settings, out / "kept")
+        results.append({**result, **_growth(result, settings.side)})
+        arrays.append(kept)
+    free, waves = free_medium(settings)
+    out.mkdir(parents=True, exist_ok=True)
+    show.save_maps(out / "receptive-field.png", _maps(results, arrays, settings), min(48, settings.side // 2 - 1))
+    show.save_radius(out / "radius.png", [_curve(result) for result in results], settings.side)
+    show.save_greens(out / "greens.png", _responses(results, arrays, free, waves))
+    whole = {"settings": asdict(settings), "free_medium": free, "models": results}
+    whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
+    write_atomic(out / "receptive-field.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+    write_atomic(out / "receptive-field.csv", _table(results))
+    write_atomic(out / "receptive-field.md", report(whole))
+    say(f"written: {out}/receptive-field.md, with pictures, .json and .csv")
+
+
+def find(models: Sequence[str], runs: Path, settings: Settings) -> list[Subject]:
+    """Return the networks to measure, by name or path; the default ones if none is given."""
+    if not models:
+        found = sorted(path.parent for path in runs.glob(f"*/{settings.task}/*/seed-0/weights.safetensors"))
+        ours = [settings.task] if settings.task in shipped() else []
+        models = [*(f"{settings.task}/{name}" for name in INITIAL), *ours, *map(str, found)]
+    subjects: list[Subject] = []
+    for source in dict.fromkeys(models):
+        subject = _subject(source, runs, settings)
+        config, task = subject.model.config, tasks.get(settings.task)
+        if config.image_channels != task.image_channels:
+            raise DrumheadError(
+                f"{source}: this network takes images of {config.image_channels} channels, those of {settings.task} "
+                f"have {task.image_channels}; name models of {settings.task}"
+            )
+        names = {other.name for other in subjects}
+        name = subject.name if subject.name not in names else f"{subject.name} [{len(names) + 1}]"
+        subjects.append(Subject(name, subject.source, subject.trained, subject.model))
+    return subjects
+
+
+def _subject(source: str, runs: Path, settings: Settings) -> Subject:
+    preset = source if source in PRESETS else f"{settings.task}/{source}"
+    if preset in PRESETS and source not in shipped() and not Path(source).exists():
+        torch.manual_seed(settings.seed)
+        model = build(get_preset(preset).model)
+        return Subject(f"{preset.partition('/')[2]} (initial)", f"preset {preset}, seed {settings.seed}", False, model)
+    path = find_weights(source)
+    model = load(path)
+    if source in shipped():
+        return Subject(f"{_kind(model)} (shipped)", f"shipped weights {source}", True, model)
+    place = path.parent.resolve()
+    if place.is_relative_to(runs.resolve()):  # BUDGET/TASK/NAME/seed-N
+        budget, _, name, seed = (*place.relative_to(runs.resolve()).parts, "", "", "", "")[:4]
+        if name:
+            seed = "" if seed in ("", "seed-0") else f" {seed}"
+            return Subject(f"{name} ({budget}{seed})", f"run {source}", True, model)
+    return Subject(place.name if path.name == "weights.safetensors" else path.stem, str(source), True, model)
+
+
+def _kind(model: Segmenter) -> str:
+    """Return the name of the preset that a network's config comes from, or its family."""
+    names = (name for name, run in PRESETS.items() if run.model == model.config)
+    return next(names, model.config.family).partition("/")[2] or model.config.family
+
+
+def measured(
+    subject: Subject, images: torch.Tensor, settings: Settings
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the numbers of one network and the arrays that its pictures need."""
+    model, config = subject.model, subject.model.config
+    centre, rows, arrays = settings.side // 2, [], {}
+    start = reach.reach(config, centre, 0) if config.has_time else None
+    fastest = None
+    if isinstance(model, NeuralWaveMachine):
+        fastest = dispersion.speeds(model.coupling(), config.dt)
+    plan = []
+    if config.has_time:
+        plan = [("state", t) for t in settings.steps]
+        hearing = sorted({t for t in settings.steps if t in HEARD and t < config.steps} | {config.steps})
+        plan += [("logits", t) for t in hearing if field.has_logits(config, t)]
+    else:
+        plan = [("logits", None)]
+    for read, t in plan:
+        m = field.field(model, images, read, t, settings.cotangents, settings.seed)
+        size = field.measure(m)
+        box = reach.reach(config, centre, t)
+        cone = None if fastest is None or t is None else fastest.group * config.stride * config.dt * t
+        beyond = None
+        if start is not None and size.mass:
+            low, high = max(start[0], 0), start[1] + 1
+            beyond = float(1 - m[low:high, low:high].sum() / size.mass)
+        low, high = box[0] - centre, box[1] - centre
+        rows.append({"read": read, "steps": t, **asdict(size), "beyond": beyond, "cone": cone,
+                     "bound": max(-low, high), "box": [low, high]})  # fmt: skip
+        arrays[f"{read}-{t}"] = m.astype(np.float32) if size.mass > 1e-30 else (m / (size.mass or 1)).astype(np.float32)
+    result = {
+        "name": subject.name, "source": subject.source, "trained": subject.trained, "family": config.family,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "steps": config.steps if config.has_time else None, "dt": config.dt, "stride": config.stride,
+        "rows": rows, "speeds": None, "responses": {}, "amplifying": None,
+    }  # fmt: skip
+    if fastest is not None:
+        result["speeds"] = asdict(fastest)
+        assert isinstance(model, NeuralWaveMachine)
+        for kind in dict.fromkeys(("linear", config.nonlinearity)):
+            loudness, result["responses"][kind] = _response(model, images, kind, fastest.group)
+            result["amplifying"] = amplifying(model, images)
+            arrays[f"loudness-{kind}"] = loudness.astype(np.float32)
+            arrays[f"arrival-{kind}"] = np.array(result["responses"][kind].pop("arrival"), np.float32)
+    return result, arrays
+
+
+def _growth(result: dict[str, Any], side: int) -> dict[str, Any]:
+    """Return the fits over the last ten-fold of the time that a network listens, and of all times."""
+    rows = [row for row in result["rows"] if row["read"] == "state"]
+    if not rows:
+        return {"growth": None, "growth_all": None}
+    steps = [row["steps"] for row in rows]
+    sizes = [field.Size(row["half"], row["most"], row["rms"], row["mass"]) for row in rows]
+    fits = [field.growth(steps, sizes, side, last // 10, last) for last in (result["steps"], max(steps))]
+    return dict(zip(("growth", "growth_all"), (fit and asdict(fit) for fit in fits), strict=True))
+
+
+def _response(
+    model: NeuralWaveMachine, images: torch.Tensor, kind: str, speed: float
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the loudness of the response to an impulse, averaged over images, and its front."""
+    config = model.config
+    cells = images.shape[-1] // config.stride
+    steps = config.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * config.dt))
+    steps = min(max(steps, 10), 600)
+    squares = sum(fronts.rings(impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
+    loudness = np.sqrt(squares / len(images))
+    found, contour = fronts.front(loudness, config.dt), fronts.front(loudness, config.dt, LEVEL)
+    nowhere = np.full(loudness.shape[1], np.nan)
+    arrival = contour[1] if found is None and contour is not None else nowhere if found is None else found[1]
+    return loudness, {"steps": steps, "speed": found and found[0], "contour": contour and contour[0],
+                      "predicted": speed, "arrival": arrival,
+                      "reached": int(np.isfinite(arrival).sum())}  # fmt: skip
+
+
+def free_medium(settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
+    """Compare `dh.propagate` in a free medium with the closed form on the torus; return numbers and the loudness."""
+    size, dt = (settings.side, settings.side), 0.1
+    steps = round(0.9 * settings.side / 2 / dt)
+    kernel = laplacian(1).double()
+    y0 = torch.zeros(1, 1, *size, dtype=torch.float64)
+    amplitude = 1e-6  # tanh is linear to 1e-11 here
+    y0[..., size[0] // 2, size[1] // 2] = amplitude
+    exact = dispersion.lattice(kernel[0, 0].numpy(), size, steps, dt)
+    differences = {}
+    for kind in ("linear", "tanh"):
+        waves = propagate(y0, 0.0, 0.0, kernel, steps=steps, dt=dt, nonlinearity=kind)[0, :, 0].numpy() / amplitude
+        differences[kind] = float(np.abs(waves - exact).max())
+    loudness = fronts.rings(exact[:, None])
+    found = fronts.front(loudness, dt)
+    return {"side": settings.side, "steps": steps, "dt": dt, "difference": differences,
+            "front_speed": found and found[0], "contour_speed": fronts.front(loudness, dt, LEVEL)[0],  # type: ignore
+            "predicted": dispersion.speeds(kernel, dt).group}, loudness  # fmt: skip
+
+
+def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Path) -> tuple[dict[str, Any], dict]:
+    """Return what was measured before of the same weights and settings, else measure and keep it."""
+    mark = hashlib.sha256(json.dumps([VERSION, asdict(settings), to_dict(subject.model.config)]).encode())
+    for name, tensor in sorted(subject.model.state_dict().items()):
+        mark.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    path = place / f"{re.sub(r'[^A-Za-z0-9.]+', '-', subject.name)}-{mark.hexdigest()[:16]}.npz"
+    names = {"name": subject.name, "source": subject.source, "trained": subject.trained}
+    if path.exists():
+        try:
+            with np.load(path) as file:
+                arrays = {name: file[name] for name in file.files}
+            return {**json.loads(str(arrays.pop("result"))), **names}, arrays
+        except (OSError, ValueError, KeyError):
+            pass  # damaged: measure again
+    result, arrays = measured(subject, images, settings)
+    content = io.BytesIO()
+    saved: dict[str, Any] = {"result": np.array(json.dumps(result)), **arrays}
+    np.savez_compressed(content, **saved)
+    write_atomic(path, content.getvalue())
+    return result, arrays
+
+
+def _maps(results: list[dict[str, Any]], arrays: list[dict], settings: Settings) -> list:
+    shown = [t for t in settings.steps if t in SHOWN] or list(settings.steps)
+    rows, single = [], []
+    for result, kept in zip(results, arrays, strict=True):
+        at = {(row["read"], row["steps"]): row for row in result["rows"]}
+
+        def panel(title: str, read: str, t: int | None, kept: dict = kept, at: dict = at) -> show.Panel:
+            row = at.get((read, t))
+            if row is None:
+                return show.Panel(title, None)
+            return show.Panel(title, kept[f"{read}-{t}"], row["cone"], tuple(row["box"]))
+
+        name = result["name"].replace(" (", "\n(")
+        if result["steps"] is None:
+            single.append(panel(result["name"], "logits", None))
+            continue
+        last = f"logits, T = {result['steps']}"
+        rows.append((name, [*(panel(f"T = {t}" if not rows else "", "state", t) for t in shown),
+                            panel(last, "logits", result["steps"])]))  # fmt: skip
+    width = len(shown) + 1
+    for i in range(0, len(single), width):
+        rows.append(("without\ntime", single[i : i + width]))
+    return rows
+
+
+def _curve(result: dict[str, Any]) -> show.Curve:
+    def number(value: float) -> float:
+        return value or np.nan  # nothing arrived
+
+    states = [row for row in result["rows"] if row["read"] == "state" and row["steps"]]
+    heard = [(row["steps"] or 0, number(row["half"]), number(row["most"]))
+             for row in result["rows"] if row["read"] == "logits"]  # fmt: skip
+    return show.Curve(
+        result["name"], [row["steps"] for row in states], [number(row["half"]) for row in states],
+        [number(row["most"]) for row in states], [row["bound"] for row in states], heard, result["steps"] or 0,
+    )  # fmt: skip
+
+
+def _responses(results: list[dict[str, Any]], arrays: list[dict], free: dict[str, Any],
+               loudness: np.ndarray) -> list[show.Response]:  # fmt: skip
+    found = fronts.front(loudness, free["dt"])
+    out = [show.Response("free medium, linear", loudness, free["dt"], free["predicted"], *(found or (None, None)))]
+    for result, kept in zip(results, arrays, strict=True):
+        for kind, row in result["responses"].items():
+            word = f"contour {LEVEL:g}" if row["speed"] is None else "front"
+            out.append(show.Response(f"{result['name']}: {kind}", kept[f"loudness-{kind}"], result["dt"],
+                                     row["predicted"], row["speed"] or row["contour"], kept[f"arrival-{kind}"],
+                                     word))  # fmt: skip
+    return out
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    columns = ["model", "trained", "read", "steps", "r50", "r95", "rms", "bound", "cone", "beyond", "mass"]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for result in results:
+        for row in result["rows"]:
+            values = [row[key] for key in ("half", "most", "rms", "bound", "cone", "beyond", "mass")]
+            writer.writerow([result["name"], result["trained"], row["read"], row["steps"],
+                             *("" if value is None else f"{value:.6g}" for value in values)])  # fmt: skip
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""Every setting, and named ones. No torch."""

@@ -1,0 +1,96 @@
+"""Named configs. `presets()` lists them; each is a `RunConfig` that `drumhead train NAME` runs as it is."""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from itertools import product
+
+from drumhead.errors import DrumheadError
+from drumhead.settings.config import ModelConfig, RunConfig, TrainConfig
+
+READOUTS = ("linear", "fft", "last", "mean", "max")
+
+_TASKS = {
+    # Multi-MNIST: 16 channels and the slim head of the published runs (arXiv 2502.06034).
+    "tetrominoes": ModelConfig(image_channels=3, classes=6),
+    "mnist": ModelConfig(image_channels=1, classes=11),
+    "multi-mnist": ModelConfig(image_channels=1, classes=11, channels=16, head=(32,) * 5),
+    "polygons": ModelConfig(image_channels=1, classes=5),
+    "folder": ModelConfig(image_channels=3, classes=2),  # channels and classes come from the data
+}
+
+_TASKS |= {"multi-mnist-unseen": _TASKS["multi-mnist"], "polygons-turned": _TASKS["polygons"]}
+
+_FAST = dict(
+    channels=8, steps=20, dt=0.5, integrator="verlet", coupling="depthwise", courant=0.9,
+    encoder="stem", width=24, stride=2, readout="linear", bins=11, head=(64, 64), skip=True, norm=True,
+)  # fmt: skip
+
+_FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
+
+
+def _all() -> dict[str, RunConfig]:
+    out = {}
+    for task, model in _TASKS.items():
+        networks = {f"nwm-{readout}": replace(model, readout=readout) for readout in READOUTS}
+        # The published recurrent networks run for 20 steps, with 2 channels and the wide head on every task.
+        plain = replace(model, channels=2, head=(256,) * 3)
+        for family, readout in product(("lstm", "gru", "rnn"), READOUTS):
+            networks[f"{family}-{readout}"] = replace(plain, family=family, steps=20, readout=readout)
+        for depth in (2, 4, 8, 16, 32):
+            networks[f"cnn-{depth}"] = replace(plain, family="cnn", depth=depth)
+            networks[f"resnet-{depth}"] = replace(plain, family="resnet", depth=depth, start="he")
+        for width in (2, 3, 4, 5):
+            networks[f"unet-{width}"] = replace(plain, family="unet", width=width)
+        for name, network in networks.items():
+            out[f"{task}/{name}"] = RunConfig(preset=f"{task}/{name}", task=task, model=network)
+        fast = replace(ModelConfig(image_channels=model.image_channels, classes=model.classes), **_FAST)
+        out[f"{task}/nwm-fast"] = RunConfig(preset=f"{task}/nwm-fast", task=task, model=fast, train=_FAST_TRAIN)
+    return out
+
+
+PRESETS = _all()
+
+_FAMILIES = {
+    "nwm": "Neural Wave Machine of the paper, by its readout",
+    "nwm-fast": "the same idea at the price of the U-Net",
+    "lstm": "convolutional LSTM of the paper",
+    "gru": "convolutional GRU",
+    "rnn": "convolutional Elman network",
+    "cnn": "the paper's CNN, by its number of layers",
+    "resnet": "a fair CNN: residual, normalised, no narrow layer",
+    "unet": "U-Net, by its width",
+}
+
+
+def presets(pattern: str = "*") -> list[str]:
+    """Return the names of the presets that match a pattern with `*` as wildcard.
+
+    Example:
+        >>> dh.presets("tetrominoes/nwm-f*")
+        ['tetrominoes/nwm-fast', 'tetrominoes/nwm-fft']
+    """
+    return sorted(name for name in PRESETS if fnmatchcase(name, pattern))
+
+
+def overview() -> str:
+    """Say in a few lines which presets there are: every task has the same networks."""
+    tasks = sorted({name.split("/")[0] for name in PRESETS})
+    lines = ["a preset is TASK/NETWORK, as in tetrominoes/nwm-fast", "", "TASK", f"  {', '.join(tasks)}"]
+    lines += ["  (folder is your own: --data DIR)", "", "NETWORK"]
+    for family, text in _FAMILIES.items():
+        networks = [name.removeprefix("folder/") for name in PRESETS if name.startswith(f"folder/{family}-")]
+        kinds = [network.removeprefix(f"{family}-") for network in networks if network not in _FAMILIES]
+        names = f"{family}-{{{','.join(kinds)}}}" if kinds else family
+        lines.append(f"  {names:<33}{text}")
+    return "\n".join(lines)
+
+
+def get_preset(name: str) -> RunConfig:
+    """Return the preset of this name; a wrong name raises with the nearest ones."""
+    if name in PRESETS:
+        return PRESETS[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, PRESETS, n=3, cutoff=0.3)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    raise DrumheadError(f"preset {name!r} is not known; {hint}'drumhead train --list' shows all")

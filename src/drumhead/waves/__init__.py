@@ -1,0 +1,1 @@
+"""Instruments on any series (time, ..., y, x). NumPy and SciPy only."""
