@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import drumhead as dh
+from drumhead.engine import boundaries
 from drumhead.engine.gpu import cuda, driver, unfused
 from drumhead.engine.plan import Rollout
 from drumhead.errors import DrumheadError
@@ -155,7 +156,7 @@ def _loop(plan, y, z, omega, decay, first, kernel):
     """The recursion with a first decay of its own."""
     series = []
     for t in range(plan.steps):
-        padded = dh.boundaries.pad(y, (kernel.shape[-2] // 2, kernel.shape[-1] // 2), plan.boundary)
+        padded = boundaries.pad(y, (kernel.shape[-2] // 2, kernel.shape[-1] // 2), plan.boundary)
         groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
         force = torch.nn.functional.conv2d(padded, kernel, groups=groups)
         force = (force.tanh() if plan.tanh else force) - omega * y
