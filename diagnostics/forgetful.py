@@ -56,7 +56,7 @@ def trained(run: str) -> dict[str, object]:
     images, masks = tasks.get(read_run(Path(run) / "config.toml").task).arrays("val")
     x, labels = to_images(images[:16]), torch.from_numpy(masks[:4]).long().flatten(1)
     with torch.no_grad():
-        decay = 1 - model.config.dt * model.medium(x).alpha  # Euler's
+        decay = 1 - model.dt * model.medium(x).alpha  # Euler's
     at = torch.arange(labels.shape[1] // 8).expand(4, -1) * 8
     times: dict[int, list[float]] = {STORED: [], KEPT: []}
     for _ in range(15):

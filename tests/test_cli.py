@@ -80,7 +80,7 @@ def test_segment_writes_everything_it_names(tmp_path, capsys):
         assert sample in shown
         assert {f"{sample}-mask.png", f"{sample}-waves.gif", f"{sample}-spectrum.png"} <= names
     with Image.open(tmp_path / "pieces-1-waves.gif") as movie:
-        assert movie.n_frames == dh.load("tetrominoes").config.steps
+        assert movie.n_frames == dh.load("tetrominoes").steps
     assert not [name for name in names if name.startswith(".")]
     tones = [name for name in names if name.startswith("pieces-1-") and name.endswith(".wav")]
     assert tones == ["pieces-1-1-I.wav"]
@@ -151,7 +151,7 @@ def test_train_resume_evaluate_segment(tmp_path, capsys):
     assert call("train", "--resume", run) == 0
     assert "has finished already: 1 epochs" in capsys.readouterr().out
     assert len(Run(run).rows()) == 1
-    assert Run(run).config.model.steps == 4
+    assert Run(run).config.model.waves[0].steps == 4
     assert call("train", "tetrominoes/nwm-fast", "--out", run) == 2
     assert call("evaluate", run, "--limit", 4, "--cut") == 0
     written = json.loads((run / "evaluation-test-cut-first4.json").read_text())

@@ -115,13 +115,11 @@ def test_models_say_what_they_take(images, message):
         ({"dt": -1.0}, "a positive step"),
         ({"dt": float("inf")}, "a positive step"),
         ({"head": (-3,)}, "hidden widths of at least 1"),
-        ({"family": "cnn", "depth": 1}, "at least 2"),
-        ({"family": "unet", "courant": 0.9}, "has no stem and no medium"),
     ],
 )
 def test_configs_say_what_is_wrong(settings, message):
     with pytest.raises(dh.DrumheadError, match=message):
-        dh.ModelConfig(**settings)
+        dh.NWM().changed(**settings)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_the_learning_rate_warms_up_and_falls():
 
 def tiny(epochs=2, limit=16, **settings):
     base = get_preset("tetrominoes/nwm-fast")
-    model = replace(base.model, channels=4, width=8, head=(16,), steps=8, bins=4)
+    model = base.model.changed(channels=4, width=8, head=(16,), steps=8, bins=4)
     schedule = {"lr": 1e-2, "warmup": 0.05, "batch": 8, "epochs": epochs, "limit": limit} | settings
     return replace(base, model=model, train=replace(base.train, **schedule))
 
@@ -314,7 +314,7 @@ def test_a_used_directory_is_refused_before_images_are_made(finished, monkeypatc
 
 def test_eight_images_can_be_learned_by_heart(tmp_path):
     config = tiny(epochs=250, limit=8)
-    config = replace(config, model=replace(config.model, channels=8, width=16, head=(32,), steps=16))
+    config = replace(config, model=config.model.changed(channels=8, width=16, head=(32,), steps=16))
     run = train.start(config, tmp_path / "run")
     model = dh.build(config.model)
     last = weights(run)[1]
@@ -333,7 +333,7 @@ def test_bfloat16_trains(tmp_path):
 
 def test_divergence_is_explained_and_keeps_the_run(tmp_path, monkeypatch):
     config = replace(get_preset("tetrominoes/nwm-last"), train=TrainConfig(epochs=9, batch=4, limit=8, lr=1e9))
-    config = replace(config, model=replace(config.model, steps=4))
+    config = replace(config, model=config.model.changed(steps=4))
     with pytest.raises(dh.DrumheadError, match=r"not a number any more .*courant.*--train\.lr"):
         train.start(config, tmp_path / "run")
     assert Run(tmp_path / "run").config == config
@@ -348,7 +348,7 @@ def test_mismatches_are_explained(tmp_path):
     with pytest.raises(dh.DrumheadError, match="change the labels of mnist"):
         train.start(config, tmp_path / "run")
     with pytest.raises(dh.DrumheadError, match=r"--model\.integrator verlet only"):
-        replace(tiny().model, integrator="euler")
+        tiny().model.changed(integrator="euler")
     if not torch.cuda.is_available():
         with pytest.raises(dh.DrumheadError, match="torch sees no CUDA device"):
             train.start(tiny(accelerator="cuda"), tmp_path / "run")
@@ -358,9 +358,11 @@ def test_mismatches_are_explained(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('steps = "20"', "steps = '20' has the wrong type; int is needed"),
-        ("steps = 20.5", "wrong type"),
-        ("steps = true", "wrong type"),
+        ('[[model.waves]]\nsteps = "20"', "steps = '20' has the wrong type; int is needed"),
+        ("[[model.waves]]\nsteps = 20.5", "wrong type"),
+        ("[[model.waves]]\nsteps = true", "wrong type"),
+        ("waves = 2", "waves = 2 has the wrong type"),
+        ("waves = [2]", "waves = 2 has the wrong type"),
         ("head = 64", "head = 64 has the wrong type"),
         ("wings = 2", "unknown setting wings"),
         ("steps = ", "is not valid TOML"),
@@ -375,7 +377,7 @@ def test_broken_configs_are_explained(line, message, tmp_path):
 def test_an_unstable_medium_is_reported(tmp_path, capsys):
     """A paper network whose step is too long says so in its metrics and on the screen."""
     config = replace(get_preset("tetrominoes/nwm-last"), train=TrainConfig(epochs=1, batch=4, limit=8))
-    config = replace(config, model=replace(config.model, steps=4, dt=0.9))
+    config = replace(config, model=config.model.changed(steps=4, dt=0.9))
     run = train.start(config, tmp_path / "run", Bar())
     assert run.rows()[0]["courant"] > 1
     assert "UNSTABLE" in capsys.readouterr().out

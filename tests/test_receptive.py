@@ -12,13 +12,11 @@ from PIL import Image
 
 import drumhead as dh
 from drumhead.cli import main
-from drumhead.networks import reach
 from drumhead.physics import dispersion
 from drumhead.probe import field
 from drumhead.probe.figure import Settings, find, receptive_field
 from drumhead.probe.impulse import amplifying, impulse
 from drumhead.reproduce.figures import FIGURES
-from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import get_preset
 from drumhead.waves import fronts
 
@@ -27,7 +25,7 @@ TINY = Settings(images=2, cotangents=1, side=32, steps=(0, 1, 2, 4))
 
 def network(name, **changes):
     """A preset with random weights and, for waves, a kernel without zeros: the whole box can be reached."""
-    model = dh.build(replace(get_preset(f"tetrominoes/{name}").model, **changes))
+    model = dh.build(get_preset(f"tetrominoes/{name}").model.changed(**changes))
     kernel = dict(model.named_parameters()).get("kernel")
     if kernel is not None:
         kernel.data += 0.1 * torch.rand_like(kernel)
@@ -68,14 +66,13 @@ def box(m):
 def test_the_gradient_fills_the_theoretical_box_and_is_zero_outside(name, changes, read, steps):
     model = network(name, **changes)
     m = field.field(model, torch.rand(6, 3, 64, 64), read, steps, cotangents=3)
-    low, high = reach.reach(model.config, 32, steps)
+    low, high = model.reach(32, steps)
     assert box(m) == (low - 32, high - 32, low - 32, high - 32)
-    assert reach.radius(model.config, steps) == max(32 - low, high - 32)
 
 
 def test_a_unet_sees_no_further_than_its_box():
     model = network("unet-2").eval()
-    low, high = reach.reach(model.config, 112, None)
+    low, high = model.reach(112)
     m = field.field(model, torch.rand(1, 3, 224, 224), "logits", cotangents=1)
     outside = m.copy()
     outside[low : high + 1, low : high + 1] = 0
@@ -87,7 +84,7 @@ def test_without_coupling_the_radius_is_the_encoders_whatever_the_time():
     model = network("nwm-linear", coupling="none")
     boxes = {box(field.field(model, torch.rand(3, 3, 32, 32), "state", t)) for t in (1, 10, 50)}
     assert boxes == {(-4, 4, -4, 4)}
-    assert {reach.radius(model.config, t) for t in (0, 1, 100)} == {4}
+    assert {model.reach(0, t) for t in (0, 1, 100)} == {(-4, 4)}
 
 
 @pytest.mark.parametrize("name", ["nwm-linear", "nwm-fast", "nwm-max", "nwm-fft", "lstm-linear", "cnn-4"])
@@ -95,7 +92,7 @@ def test_the_answer_at_one_cell_is_that_of_the_whole_network(name):
     model, images = network(name).eval(), torch.rand(2, 3, 20, 24)
     with torch.no_grad():
         torch.testing.assert_close(
-            field.answer(model, images, model.config.steps), model(images)[:, :, 10, 12], rtol=1e-4, atol=1e-5
+            field.answer(model, images, getattr(model, "steps", 0)), model(images)[:, :, 10, 12], rtol=1e-4, atol=1e-5
         )
 
 
@@ -224,7 +221,7 @@ def test_wrong_readings_are_refused():
     with pytest.raises(dh.DrumheadError, match="no answer"):
         field.field(network("nwm-fft"), images, "logits", 50)
     with pytest.raises(dh.DrumheadError, match="steps=-1"):
-        reach.reach(ModelConfig(), 3, -1)
+        network("nwm-linear").reach(3, -1)
 
 
 def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch, rng):

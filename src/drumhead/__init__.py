@@ -30,11 +30,17 @@ if TYPE_CHECKING:
     from drumhead.physics.records import Record as Record
     from drumhead.physics.stability import laplacian as laplacian
     from drumhead.physics.stability import stable_dt as stable_dt
+    from drumhead.settings.config import CNN as CNN
+    from drumhead.settings.config import NWM as NWM
     from drumhead.settings.config import ModelConfig as ModelConfig
+    from drumhead.settings.config import Recurrent as Recurrent
+    from drumhead.settings.config import ResNet as ResNet
+    from drumhead.settings.config import UNet as UNet
+    from drumhead.settings.config import Waves as Waves
     from drumhead.settings.presets import presets as presets
 
 _HOME = {
-    "ModelConfig": "settings.config",
+    **dict.fromkeys(("ModelConfig", "NWM", "Waves", "Recurrent", "CNN", "ResNet", "UNet"), "settings.config"),
     "DrumheadError": "errors",
     "to_images": "networks.images",
     **dict.fromkeys(("build", "load", "save"), "networks.model"),

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +73,7 @@ def assemble(names: Iterable[str], case: Case, bins: int = 0) -> dict[str, Conte
     task = TASKS[case.task]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = build(replace(get_preset(task.network).model, steps=case.steps, bins=bins))
+        network = build(get_preset(task.network).model.changed(steps=case.steps, bins=bins))
         unet = build(task.unet)
         config = network.config
         images = torch.rand(case.batch, config.image_channels, case.side, case.side)

@@ -16,7 +16,6 @@ from drumhead.errors import DrumheadError
 from drumhead.networks.encoders import SeparateEncoders
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
-from drumhead.settings.config import ModelConfig
 
 PAPER = {
     "family": "nwm",
@@ -48,7 +47,13 @@ class Published(Segmenter):
 
     def __init__(self, model: Segmenter):
         super().__init__(model.config)
-        _check(model.config)
+        settings = model.config.flat() | {"family": model.config.family}
+        for name, needed in PAPER.items():
+            if settings.get(name) != needed:
+                raise DrumheadError(
+                    f"model.{name}={settings.get(name)!r}: the published loop has {needed!r}; take a preset "
+                    "*/nwm-linear"
+                )
         assert isinstance(model, NeuralWaveMachine)
         assert isinstance(model.encoder, SeparateEncoders)
         self.model, self.encoder = model, model.encoder
@@ -68,25 +73,17 @@ class Published(Segmenter):
         return pixels.view(b, height, width, -1).permute(0, 3, 1, 2)
 
     def _states(self, images: Tensor) -> list[Tensor]:
-        encoder, kernel, dt = self.encoder, self.model.kernel, self.config.dt
-        radius = self.config.kernel_size // 2
+        encoder, kernel, dt = self.encoder, self.model.kernel, self.model.dt
+        radius = self.model.per_step
         omega = torch.relu(encoder.omega(images))
         alpha = torch.relu(encoder.alpha(images))
         y = torch.tanh(encoder.y0(images))
         z = torch.zeros_like(y)
         states = []
-        for _ in range(self.config.steps):
+        for _ in range(self.model.steps):
             coupling = torch.tanh(F.conv2d(F.pad(y, (radius,) * 4, mode="circular"), kernel))
             force = coupling - omega * y - alpha * z
             z = z + dt * force
             y = y + dt * z
             states.append(y)
         return states
-
-
-def _check(config: ModelConfig) -> None:
-    """Refuse a network that the published code does not have."""
-    for name, needed in PAPER.items():
-        got = getattr(config, name)
-        if got != needed:
-            raise DrumheadError(f"model.{name}={got!r}: the published loop has {needed!r}; take a preset */nwm-linear")

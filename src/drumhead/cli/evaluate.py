@@ -66,10 +66,7 @@ def evaluate(
             f"{model.config.image_channels} and {model.config.classes}"
         )
     if cut:
-        coupling = dict(model.named_parameters()).get("kernel")
-        if coupling is None:
-            raise DrumheadError("--cut: this network has no coupling to cut; a nwm with coupling does")
-        coupling.data.zero_()
+        model = model.cut()
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

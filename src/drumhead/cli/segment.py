@@ -80,11 +80,12 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
     import numpy as np
     import torch
 
+    from drumhead.networks.timed import Timed
     from drumhead.show import movies, sound
     from drumhead.show import pictures as draw
     from drumhead.show.listen import listen
 
-    if not network.config.has_time:  # nothing to hear
+    if not isinstance(network, Timed):  # nothing to hear
         draw.save_mask(out / f"{name}-mask.png", image, labels, names, [], truth)
         return
     with torch.no_grad():
@@ -93,13 +94,13 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
         raise DrumheadError(
             f"the waves of this network are not finite on {name}: its courant is {network.courant(tensor)}"
         )
-    heard = listen(labels, waves, names, network.config.stride)
+    heard = listen(labels, waves, names, network.stride)
     draw.save_mask(out / f"{name}-mask.png", image, labels, names, heard, truth)
-    draw.save_spectrum(out / f"{name}-spectrum.png", heard, network.config.dt)
-    movies.save_waves(out / f"{name}-waves.gif", image, waves, labels, len(names), network.config.dt)
+    draw.save_spectrum(out / f"{name}-spectrum.png", heard, network.dt)
+    movies.save_waves(out / f"{name}-waves.gif", image, waves, labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
         word = "".join(c for c in spot.name if c.isalnum()) or "object"
-        sound.save_tone(out / f"{name}-{number}-{word}.wav", spot.series, network.config.dt)
+        sound.save_tone(out / f"{name}-{number}-{word}.wav", spot.series, network.dt)
 
 
 def _files(images: tuple[Path, ...]) -> list[Path]:

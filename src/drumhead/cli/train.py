@@ -8,10 +8,20 @@ from typing import Annotated
 import tyro
 
 from drumhead.errors import DrumheadError
-from drumhead.settings.config import ModelConfig, RunConfig, TrainConfig
+from drumhead.settings.config import NWM, ModelConfig, RunConfig, TrainConfig, Waves, refuse_unknown
 from drumhead.settings.presets import get_preset, overview
 
 EXAMPLE = "tetrominoes/nwm-fast"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneLayer(NWM, Waves):
+    """A Neural Wave Machine with the settings of its one layer of waves beside its own."""
+
+    waves: Annotated[tuple[Waves, ...], tyro.conf.Suppress] = ()
+
+    def __post_init__(self) -> None:
+        """Leave checks to the config that the settings change."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,8 @@ class Flags:
     """Train a network from a preset, or resume a run."""
 
     preset: Annotated[str, tyro.conf.Positional] = ""
-    """What to train, TASK/NETWORK; --list shows all. Defaults below are its own, or tetrominoes/nwm-fast's."""
+    """What to train, TASK/NETWORK; --list shows all, and 'drumhead train PRESET --help' its settings and their
+    defaults. Below are its own, or tetrominoes/nwm-fast's."""
     out: Path | None = None
     """The run directory; by default runs/ with the preset and the seed in its name."""
     resume: Path | None = None
@@ -34,7 +45,7 @@ class Flags:
     """Directory of the folder task, or of MNIST's IDX files."""
     list: bool = False
     """Say which presets there are and stop."""
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=NWM)
     """The network."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The training."""
@@ -44,12 +55,18 @@ def run(arguments: list[str]) -> None:
     """Parse the flags with the preset's values as defaults, then train."""
     named = arguments[0] if arguments and not arguments[0].startswith("-") else ""
     base = get_preset(named or EXAMPLE)
+    settings = base.model.flat()
+    given = [word.partition("=")[0].removeprefix("--model.") for word in arguments if word.startswith("--model.")]
+    names = [name.removeprefix("no-").replace("-", "_") for name in given]
+    refuse_unknown(type(base.model), names, named or EXAMPLE, settings)
+    shown = OneLayer(**settings) if isinstance(base.model, NWM) else base.model
     flags = tyro.cli(
         Flags,
         prog="drumhead train",
         args=arguments,
-        default=Flags(preset=named, model=base.model, train=base.train),
+        default=Flags(preset=named, model=shown, train=base.train),
     )
+    model = base.model.changed(**{name: getattr(flags.model, name) for name in settings})
     if flags.list:
         print(overview())
         return
@@ -68,9 +85,9 @@ def run(arguments: list[str]) -> None:
         out, go = flags.resume, partial(train.resume, flags.resume)
     else:
         given = {name: getattr(flags, name) for name in ("limit", "epochs", "seed")}
-        settings = replace(flags.train, **{name: value for name, value in given.items() if value is not None})
-        config = RunConfig(preset=named, task=base.task, data=flags.data, model=flags.model, train=settings)
-        out = flags.out or Path("runs") / f"{named.replace('/', '-')}-seed{settings.seed}"
+        training = replace(flags.train, **{name: value for name, value in given.items() if value is not None})
+        config = RunConfig(preset=named, task=base.task, data=flags.data, model=model, train=training)
+        out = flags.out or Path("runs") / f"{named.replace('/', '-')}-seed{training.seed}"
         go = partial(train.start, config, out)
     try:
         done = go(Bar())

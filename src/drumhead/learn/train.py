@@ -28,6 +28,7 @@ from drumhead.learn.metrics import foreground_accuracy
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
 from drumhead.networks.model import build, save
+from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
 from drumhead.settings.config import RunConfig, TrainConfig
 
@@ -116,8 +117,8 @@ class Training:
         images = self.train.epoch_size(self.settings)
         self.batch = min(self.settings.batch, images)
         self.batches = images // self.batch
-        oscillators = self.batch * math.prod(-(-side // config.model.stride) for side in task.size)
-        if config.model.norm and oscillators < 2:
+        oscillators = self.batch * math.prod(-(-side // self.module.stride) for side in task.size)
+        if isinstance(self.module, NeuralWaveMachine) and self.module.config.norm and oscillators < 2:
             raise DrumheadError(
                 f"batch normalisation needs more than one value: {task.size[0]} x {task.size[1]} pixels in batches of "
                 f"{self.batch} leave one; use a larger --train.batch"
@@ -162,8 +163,8 @@ class Training:
         A captured backward pass of waves stores segments (`engine.ops`). With many steps and many images that costs
         more than starting the kernels: 19 ms a step instead of 15 for the paper's network with 64 images.
         """
-        model = self.config.model
-        stored = model.family == "nwm" and model.steps > 2 * SEGMENT and self.batch > 16
+        model = self.module
+        stored = isinstance(model, NeuralWaveMachine) and model.steps > 2 * SEGMENT and self.batch > 16
         if self.fabric.device.type != "cuda" or self.settings.precision != "32-true" or stored:
             return
         images, _ = next(self.train.shuffled(self.settings, 0))

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.engine.run import pointwise
+from drumhead.networks.reach import Interval, convolved, unet
 from drumhead.networks.segmenter import Segmenter, at_pixels
-from drumhead.settings.config import ModelConfig
+from drumhead.settings import config as settings
 
 SPREAD = 49  # maps that the CNN makes of each of its channels, as many as its head would hear from waves
 
@@ -23,7 +24,9 @@ class CNN(Segmenter):
         config: `depth` is L >= 2, `width` the channels inside, `head` the hidden widths of the head.
     """
 
-    def __init__(self, config: ModelConfig):
+    config: settings.CNN
+
+    def __init__(self, config: settings.CNN):
         super().__init__(config)
         widths = [config.image_channels, *[config.width] * (config.depth - 1), config.channels]
         layers: list[nn.Module] = []
@@ -44,6 +47,10 @@ class CNN(Segmenter):
             images = layer(images)
         return pointwise(head[0](at_pixels(images, at)), head[1:])
 
+    def reach(self, pixel: int, steps: int | None = None) -> Interval:
+        """Return the rows that the answer at a row depends on."""
+        return convolved((pixel, pixel), self.config.depth)
+
 
 class ResNet(Segmenter):
     """The fair CNN: as many 3x3 convolutions as the paper's, thus its receptive field, without its bottleneck.
@@ -55,7 +62,9 @@ class ResNet(Segmenter):
         config: `depth` is L, `width` the channels, `head` the hidden widths of the pointwise head.
     """
 
-    def __init__(self, config: ModelConfig):
+    config: settings.ResNet
+
+    def __init__(self, config: settings.ResNet):
         super().__init__(config)
         width = config.width
         self.first = _normal(config.image_channels, width)
@@ -77,6 +86,10 @@ class ResNet(Segmenter):
             x = (x + block(x)).relu()
         return pointwise(at_pixels(self.last(x).relu(), at), self.head)
 
+    def reach(self, pixel: int, steps: int | None = None) -> Interval:
+        """Return the rows that the answer at a row depends on."""
+        return convolved((pixel, pixel), self.config.depth)
+
 
 def _normal(inner: int, outer: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer))
@@ -91,7 +104,7 @@ class UNet(Segmenter):
         config: `width` is the paper's c, 2 to 5.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: settings.UNet):
         super().__init__(config)
         widths = [config.width * 2**level for level in range(5)]
         self.down = nn.ModuleList(
@@ -114,6 +127,10 @@ class UNet(Segmenter):
             x = rise(x)[..., : skip.shape[-2], : skip.shape[-1]]  # odd sizes were rounded up on the way down
             x = layers(torch.cat([skip, x], 1))
         return self.last(at_pixels(x, at))
+
+    def reach(self, pixel: int, steps: int | None = None) -> Interval:
+        """Return the rows that the answer at a row depends on."""
+        return unet((pixel, pixel))
 
 
 def _double(inner: int, outer: int) -> nn.Sequential:

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from drumhead.engine.boundaries import pad
 from drumhead.networks.encoders import stack
+from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import Head, TimeReadout
-from drumhead.networks.segmenter import Segmenter
-from drumhead.physics.records import All, At, Record
-from drumhead.settings.config import ModelConfig
+from drumhead.networks.timed import Timed
+from drumhead.physics.records import At, Record
+from drumhead.settings.config import Recurrent
 
 State = tuple[Tensor, ...]
 
@@ -25,7 +26,7 @@ State = tuple[Tensor, ...]
 class EdgeConv(nn.Conv2d):
     """A convolution whose edges are those of `drumhead.engine.boundaries`, for images of any size."""
 
-    def __init__(self, inner: int, outer: int, config: ModelConfig):
+    def __init__(self, inner: int, outer: int, config: Recurrent):
         super().__init__(inner, outer, config.kernel_size)
         self.boundary, self.radius = config.boundary, config.kernel_size // 2
 
@@ -37,7 +38,9 @@ class EdgeConv(nn.Conv2d):
 class LSTMCell(nn.Module):
     """A convolutional LSTM without peepholes; state (h, c)."""
 
-    def __init__(self, config: ModelConfig):
+    states, hops = 2, 1
+
+    def __init__(self, config: Recurrent):
         super().__init__()
         self.gates = EdgeConv(2 * config.channels, 4 * config.channels, config)
 
@@ -53,7 +56,9 @@ class LSTMCell(nn.Module):
 class GRUCell(nn.Module):
     """A convolutional GRU; state (h,)."""
 
-    def __init__(self, config: ModelConfig):
+    states, hops = 1, 2  # its candidate convolves r h, and r at a neighbour has itself convolved h
+
+    def __init__(self, config: Recurrent):
         super().__init__()
         self.gates = EdgeConv(2 * config.channels, 2 * config.channels, config)
         self.candidate = EdgeConv(2 * config.channels, config.channels, config)
@@ -68,7 +73,9 @@ class GRUCell(nn.Module):
 class RNNCell(nn.Module):
     """A convolutional Elman network with ReLU; state (h,)."""
 
-    def __init__(self, config: ModelConfig):
+    states, hops = 1, 1
+
+    def __init__(self, config: Recurrent):
         super().__init__()
         self.of_input = EdgeConv(config.channels, config.channels, config)
         self.of_state = EdgeConv(config.channels, config.channels, config)
@@ -79,51 +86,60 @@ class RNNCell(nn.Module):
         return (F.relu(self.of_input(x) + self.of_state(h)),)
 
 
-CELLS = {"lstm": (LSTMCell, 2), "gru": (GRUCell, 1), "rnn": (RNNCell, 1)}  # the cell and the size of its state
+CELLS = {"lstm": LSTMCell, "gru": GRUCell, "rnn": RNNCell}
 
 
-class RecurrentNetwork(Segmenter):
+class RecurrentNetwork(Timed):
     """The paper's recurrent baselines: out <- mlp(h), x <- out, for T steps, read out like the waves.
 
     The image sets the first input, tanh of a network of depth 4, and each map of the state, a network of depth 3.
 
     Args:
-        config: `family` chooses the cell.
+        config: `cell` chooses the cell.
     """
 
-    def __init__(self, config: ModelConfig):
+    dt = 0.1  # a cell has no time of its own: that of the paper's waves, where a picture or a sound needs one
+
+    def __init__(self, config: Recurrent):
         super().__init__(config)
-        cell, states = CELLS[config.family]
+        cell, self.steps, self.channels = CELLS[config.cell], config.steps, config.channels
+        self.per_step = cell.hops * (config.kernel_size // 2)
         ends = (config.image_channels, config.width, config.channels)
         self.first = stack(*ends, depth=4)
-        self.states = nn.ModuleList(stack(*ends, depth=3) for _ in range(states))
+        self.states = nn.ModuleList(stack(*ends, depth=3) for _ in range(cell.states))
         self.cell = cell(config)
         c = config.channels
         self.mlp = nn.Sequential(nn.Conv2d(c, 2 * c, 1), nn.ReLU(), nn.Conv2d(2 * c, c, 1))
-        self.readout = TimeReadout(config)
-        self.head = Head(config)
+        self.readout = TimeReadout(config, self.steps)
+        self.head = Head(config, c * self.readout.features)
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         record = self.readout.record()
         if at is not None and self.head.alone:
             record, at = At(record, at), None
-        return self.head(self.readout(self._run(images, record, self.config.steps)), images.shape[-2:], at)
+        return self.head(self.readout(self.record(images, record)), images.shape[-2:], at)
 
-    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
-        """Return the series of outputs, (b, t, c, y, x), one a step."""
-        return self._run(images, All(), self.config.steps if steps is None else steps)
+    def begin(self, images: Tensor) -> Tensor:
+        """Return the first input of the cell, (b, c, y, x)."""
+        return self.first(images).tanh()
 
-    def _run(self, images: Tensor, record: Record, steps: int) -> Tensor:
+    def seen(self, rows: Interval) -> Interval:
+        """Return the rows of the image that the networks of the start see."""
+        return convolved(rows, 4)
+
+    def record(self, images: Tensor, record: Record, steps: int | None = None) -> Tensor:
+        """Return what a record keeps of the cell's outputs."""
         self.check(images)
+        steps = self.steps if steps is None else steps
 
         def outputs():
-            out = self.first(images).tanh()
+            out = self.begin(images)
             state = tuple(start(images) for start in self.states)
             for _ in range(steps):
                 state = self.cell(out, state)
                 out = self.mlp(state[0])
                 yield out
 
-        record.check(steps, self.config.channels)
+        record.check(steps, self.channels)
         return record.collect(outputs(), steps)

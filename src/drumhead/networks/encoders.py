@@ -4,24 +4,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.reach import Interval, convolved
 from drumhead.physics.medium import Medium
-from drumhead.settings.config import ModelConfig
+from drumhead.settings.config import NWM
 
 
 class SeparateEncoders(nn.Module):
     """The paper's three networks of 3x3 convolutions: two of depth 3 ending in ReLU, one of depth 4 in tanh."""
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: NWM):
         super().__init__()
-        ends = (config.image_channels, config.width, config.channels)
+        layer = config.waves[0]
+        ends = (config.image_channels, config.width, layer.channels)
         # A constant starts at a tenth, inside what the maps start with, where a ReLU lets it move.
-        self.omega = stack(*ends, depth=3) if config.omega == "image" else Constant(config.channels, 0.1)
-        self.alpha = stack(*ends, depth=3) if config.alpha == "image" else Constant(config.channels, 0.1)
+        self.omega = stack(*ends, depth=3) if layer.omega == "image" else Constant(layer.channels, 0.1)
+        self.alpha = stack(*ends, depth=3) if layer.alpha == "image" else Constant(layer.channels, 0.1)
         self.y0 = stack(*ends, depth=4)
 
     def forward(self, images: Tensor) -> tuple[Medium, None]:
         """Return the medium; there are no features for the head."""
         return Medium(F.relu(self.omega(images)), F.relu(self.alpha(images)), self.y0(images).tanh()), None
+
+    def seen(self, rows: Interval) -> Interval:
+        """Return the rows of the image that the medium of these rows depends on: the start's network is the deepest."""
+        return convolved(rows, 4)
 
 
 def stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
@@ -52,17 +58,18 @@ class Stem(nn.Module):
     can only come from the waves.
     """
 
-    def __init__(self, config: ModelConfig, omega_largest: float | None):
+    def __init__(self, config: NWM, omega_largest: float | None):
         super().__init__()
-        width = config.width
+        layer, width = config.waves[0], config.width
+        self.stride = layer.stride
         layers: list[nn.Module] = []
-        for inner, stride in ((config.image_channels, 1), (width, config.stride), (width, 1)):
+        for inner, stride in ((config.image_channels, 1), (width, self.stride), (width, 1)):
             layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
             layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
         self.features = nn.Sequential(*layers)
-        from_image = (config.omega == "image", config.alpha == "image", True)
-        self.medium = nn.Conv2d(width, sum(from_image) * config.channels, 1)
-        self.constants = nn.ModuleList(Constant(config.channels, 0.0) for known in from_image if not known)
+        from_image = (layer.omega == "image", layer.alpha == "image", True)
+        self.medium = nn.Conv2d(width, sum(from_image) * layer.channels, 1)
+        self.constants = nn.ModuleList(Constant(layer.channels, 0.0) for known in from_image if not known)
         self.from_image, self.omega_largest = from_image, omega_largest
 
     def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
@@ -73,3 +80,7 @@ class Stem(nn.Module):
         omega, alpha, y0 = (next(maps if known else constants) for known in self.from_image)
         omega = F.softplus(omega) if self.omega_largest is None else self.omega_largest * omega.sigmoid()
         return Medium(omega, F.softplus(alpha - 2), y0.tanh()), features
+
+    def seen(self, rows: Interval) -> Interval:
+        """Return the rows of the image that the medium of these rows depends on."""
+        return convolved(convolved(convolved(rows, 1), 1, self.stride), 1)

@@ -14,16 +14,17 @@ from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
+from drumhead.settings import config as settings
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import from_dict, to_dict
 
-FAMILIES: dict[str, type[Segmenter]] = {
-    "nwm": NeuralWaveMachine,
-    **dict.fromkeys(("lstm", "gru", "rnn"), RecurrentNetwork),
-    "cnn": CNN,
-    "resnet": ResNet,
-    "unet": UNet,
+NETWORKS: dict[type[ModelConfig], type[Segmenter]] = {
+    settings.NWM: NeuralWaveMachine,
+    settings.Recurrent: RecurrentNetwork,
+    settings.CNN: CNN,
+    settings.ResNet: ResNet,
+    settings.UNet: UNet,
 }
 
 
@@ -31,7 +32,8 @@ def build(config: str | ModelConfig) -> Segmenter:
     """Make an untrained network from a preset's name or a config.
 
     Args:
-        config: a name from `drumhead.presets()` or a `ModelConfig`.
+        config: a name from `drumhead.presets()`, or the settings of a family: `NWM`, `Recurrent`, `CNN`, `ResNet` or
+            `UNet`.
 
     Returns:
         The network, a `torch.nn.Module` with random weights; set `torch.manual_seed` before for the same ones.
@@ -47,7 +49,7 @@ def build(config: str | ModelConfig) -> Segmenter:
         config = get_preset(config).model
     if not isinstance(config, ModelConfig):
         raise DrumheadError(f"build: got {type(config).__name__}; a preset's name or a ModelConfig is needed")
-    model = FAMILIES[config.family](config)
+    model = NETWORKS[type(config)](config)
     if config.start == "he":
         for layer in model.modules():
             if type(layer) is nn.Conv2d:  # not the gates of a recurrent cell

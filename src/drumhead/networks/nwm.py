@@ -1,6 +1,8 @@
 """The Neural Wave Machine: encoder -> medium -> propagate -> readout -> logits."""
 
 import math
+from copy import deepcopy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -8,17 +10,18 @@ from torch import Tensor, nn
 from drumhead.engine.choose import pick
 from drumhead.engine.run import reduced
 from drumhead.networks.encoders import Medium, SeparateEncoders, Stem
+from drumhead.networks.reach import Interval
 from drumhead.networks.readouts import Head, TimeReadout
-from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.timed import Timed
 from drumhead.physics import stability
 from drumhead.physics.propagate import propagate
-from drumhead.physics.records import All, At, Mix, Record
-from drumhead.settings.config import ModelConfig
+from drumhead.physics.records import At, Mix, Record
+from drumhead.settings.config import NWM, Waves
 
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
 
 
-class NeuralWaveMachine(Segmenter):
+class NeuralWaveMachine(Timed):
     """Segments an image by letting waves run through a medium that the image sets.
 
     omega, alpha, y0 = encoder(image);  y_1 .. y_T = propagate(...);  logits(pixel) = head(readout(y_1 .. y_T)).
@@ -32,19 +35,27 @@ class NeuralWaveMachine(Segmenter):
         torch.Size([2, 6, 64, 64])
     """
 
-    def __init__(self, config: ModelConfig):
+    config: NWM
+
+    def __init__(self, config: NWM):
         super().__init__(config)
-        self.kernel_budget, omega_largest = _budget(config) if config.courant else (math.inf, None)
+        (layer,) = config.waves
+        self.layer, self.steps, self.dt, self.channels, self.stride = (
+            layer, layer.steps, layer.dt, layer.channels, layer.stride,
+        )  # fmt: skip
+        self.per_step = 0 if layer.coupling == "none" else layer.kernel_size // 2
+        self.kernel_budget, omega_largest = _budget(layer) if layer.courant else (math.inf, None)
         if config.encoder == "separate":
-            self.encoder: nn.Module = SeparateEncoders(config)
+            self.encoder: SeparateEncoders | Stem = SeparateEncoders(config)
         else:
             self.encoder = Stem(config, omega_largest)
-        if config.coupling != "none":
-            dense = config.coupling == "dense"
-            laplacian = stability.laplacian(config.channels, size=config.kernel_size, dense=dense)
-            self.kernel = nn.Parameter(laplacian, requires_grad=not config.frozen)
-        self.readout = TimeReadout(config)
-        self.head = Head(config)
+        if layer.coupling != "none":
+            dense = layer.coupling == "dense"
+            laplacian = stability.laplacian(layer.channels, size=layer.kernel_size, dense=dense)
+            self.kernel = nn.Parameter(laplacian, requires_grad=not layer.frozen)
+        self.readout = TimeReadout(config, layer.steps)
+        inner = layer.channels * self.readout.features + (config.width if config.skip else 0)
+        self.head = Head(config, inner, layer.stride, config.norm)
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
@@ -68,33 +79,44 @@ class NeuralWaveMachine(Segmenter):
         self.check(images)
         return self.encoder(images)[0]
 
-    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
-        """Return the series of waves, (b, t, c, y, x), one state a step from t = 1.
+    def record(self, images: Tensor, record: Record, steps: int | None = None) -> Tensor:
+        """Return what a record keeps of the waves."""
+        return self._propagate(self.medium(images), record, steps)
 
-        Args:
-            images: (b, k, y, x) in [0, 1].
-            steps: how long to listen; the model's own T by default. More steps show the same medium for longer.
-        """
-        return self._propagate(self.medium(images), All(), steps)
+    def begin(self, images: Tensor) -> Tensor:
+        """Return the initial displacement, (b, c, y, x)."""
+        return self.medium(images).y0
+
+    def cut(self) -> Self:
+        """Return the same network with a coupling of zero: no wave leaves its pixel."""
+        if self.layer.coupling == "none":
+            return super().cut()
+        alone = deepcopy(self)
+        alone.kernel.data.zero_()
+        return alone
+
+    def seen(self, rows: Interval) -> Interval:
+        """Return the rows of the image that the encoder sees."""
+        return self.encoder.seen(rows)
 
     @torch.no_grad()
     def courant(self, images: Tensor) -> float:
         """Return dt over the largest stable dt of the medium that the images set; above 1 it is unstable."""
         with self.evaluating():
             omega, alpha, _ = self.medium(images)
-        limit = stability.stable_dt(self.coupling(), omega, alpha, integrator=self.config.integrator)
-        return self.config.dt / limit
+        limit = stability.stable_dt(self.coupling(), omega, alpha, integrator=self.layer.integrator)
+        return self.dt / limit
 
     def coupling(self) -> Tensor:
         """Return the coupling kernel as the waves see it: bounded if the config says so."""
-        if self.config.coupling == "none":
-            return next(self.parameters()).new_zeros(self.config.channels, 1, 1, 1)
+        if self.layer.coupling == "none":
+            return next(self.parameters()).new_zeros(self.channels, 1, 1, 1)
         if self.kernel_budget == math.inf:
             return self.kernel
         # Sums of |w| bound the stiffness (Gershgorin) and, unlike the exact value, cost nothing. Depthwise, each
         # channel has its own; dense, the Hermitian part mixes rows and columns.
         size = self.kernel.abs().sum((2, 3))
-        size = size if self.config.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
+        size = size if self.layer.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
         return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
 
     def _composes(self, medium: Medium) -> bool:
@@ -102,19 +124,19 @@ class NeuralWaveMachine(Segmenter):
         config = self.config
         if config.readout != "linear" or config.skip or config.norm or not config.head:
             return False
-        t, k, c, h = config.steps, config.time_features, config.channels, config.head[0]
+        t, k, c, h = self.steps, self.readout.features, self.channels, config.head[0]
         y0 = medium.y0.to(self.readout.time_map.dtype)  # as the waves see it; autocast gives the medium in bfloat16
         return h < k * c and t * c * h < t * k * c + k * c * h and pick("auto", y0, medium, True) != "eager"
 
     def _composed(self) -> Tensor:
         """Return that map, (h, t, c)."""
         first = self.head.layers[0].get_parameter("weight")
-        first = first.view(len(first), self.config.time_features, self.config.channels)
+        first = first.view(len(first), self.readout.features, self.channels)
         with torch.autocast(first.device.type, enabled=False):  # a basis has the type of the states
             return torch.einsum("hkc,kt->htc", first, self.readout.time_map)
 
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
-        config = self.config
+        layer = self.layer
         kernel, rounded = self.coupling(), reduced(medium.y0.device)
         with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
             omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
@@ -123,18 +145,18 @@ class NeuralWaveMachine(Segmenter):
                 omega,
                 alpha,
                 kernel,
-                steps=config.steps if steps is None else steps,
-                dt=config.dt,
-                nonlinearity=config.nonlinearity,
-                boundary=config.boundary,
-                integrator=config.integrator,
+                steps=layer.steps if steps is None else steps,
+                dt=layer.dt,
+                nonlinearity=layer.nonlinearity,
+                boundary=layer.boundary,
+                integrator=layer.integrator,
                 record=record,
                 precision="bfloat16" if rounded else "float32",
                 check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
             )
 
 
-def _budget(config: ModelConfig) -> tuple[float, float]:
+def _budget(layer: Waves) -> tuple[float, float]:
     """Split the stiffness that dt allows between the kernel and omega, the same with and without coupling."""
-    total = (2 * config.courant / config.dt) ** 2
+    total = (2 * layer.courant / layer.dt) ** 2
     return KERNEL_SHARE * total, (1 - KERNEL_SHARE) * total

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError
-from drumhead.settings.config import ModelConfig
+from drumhead.settings.config import NWM, Waves
 
 _PARTS = {
     "omega_encoder": "encoder.omega",
@@ -21,7 +21,7 @@ _PARTS = {
 }
 
 
-def read_published(path: Path, readout: str = "linear") -> tuple[ModelConfig, dict[str, Tensor]]:
+def read_published(path: Path, readout: str = "linear") -> tuple[NWM, dict[str, Tensor]]:
     """Read the published code's state dict of a Neural Wave Machine: its config, and its tensors under our names.
 
     Args:
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _infer(state: dict[str, Tensor], path: Path, readout: str) -> ModelConfig:
+def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
     try:
         first, coupling, time_map = (
             state[name] for name in ("omega_encoder.0.weight", "cell.Wy.weight", "fc_time.weight")
@@ -78,12 +78,10 @@ def _infer(state: dict[str, Tensor], path: Path, readout: str) -> ModelConfig:
             f"{path}: its head reads {features} features of {channels} channels, which fits the readouts "
             f"{', '.join(fitting)}, not {readout!r}; say which it was trained with: readout={fitting[0]!r}"
         )
-    return ModelConfig(
+    return NWM(
         image_channels=first.shape[1],
         classes=head[-1].shape[0],
-        channels=channels,
-        steps=steps,
-        kernel_size=coupling.shape[-1],
+        waves=(Waves(channels=channels, steps=steps, kernel_size=coupling.shape[-1]),),
         width=first.shape[0],
         readout=readout,  # type: ignore[arg-type]
         head=tuple(layer.shape[0] for layer in head[:-1]),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from drumhead.engine.run import pointwise
 from drumhead.networks.segmenter import at_pixels
 from drumhead.physics.records import Fourier, Last, Max, Mean, Project, Record
-from drumhead.settings.config import ModelConfig
+from drumhead.settings.config import NWM, Recurrent
 
 
 class TimeReadout(nn.Module):
@@ -19,12 +19,14 @@ class TimeReadout(nn.Module):
     fft: the magnitudes of K frequency bins; last, mean, max: one number a channel. Features are ordered (k, c).
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: NWM | Recurrent, steps: int):
         super().__init__()
-        self.kind, self.bins, self.steps = config.readout, config.bins, config.steps
+        self.kind, self.bins, self.steps = config.readout, config.bins, steps
+        self.features = (self.bins or steps // 2 + 1) if self.kind in ("linear", "fft") else 1
+        """Numbers that it keeps of each channel (K)."""
         if self.kind == "linear":
-            bound = config.steps**-0.5  # the default start of a linear layer with T inputs
-            self.time_map = nn.Parameter(torch.empty(config.time_features, config.steps).uniform_(-bound, bound))
+            bound = steps**-0.5  # the default start of a linear layer with T inputs
+            self.time_map = nn.Parameter(torch.empty(self.features, steps).uniform_(-bound, bound))
 
     def record(self) -> Record:
         """Return what `propagate` has to keep."""
@@ -52,13 +54,12 @@ class Head(nn.Module):
     and a pixel shuffle spreads them over the image.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: NWM | Recurrent, inner: int, stride: int = 1, norm: bool = False):
         super().__init__()
-        inner = config.channels * config.time_features + (config.width if config.skip else 0)
-        self.stride = config.stride
-        self.alone = config.stride == 1 and not config.norm
+        self.stride = stride
+        self.alone = stride == 1 and not norm
         """It looks at one pixel at a time, in training too, so the features of some pixels are enough for these."""
-        self.norm = nn.BatchNorm2d(inner) if config.norm else nn.Identity()
+        self.norm = nn.BatchNorm2d(inner) if norm else nn.Identity()
         layers: list[nn.Module] = []
         for width in config.head:
             layers += [nn.Conv2d(inner, width, 1), nn.ReLU()]

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from drumhead.errors import DrumheadError
+from drumhead.networks.reach import Interval
 from drumhead.physics import records
 from drumhead.settings.config import ModelConfig
 
@@ -24,7 +26,12 @@ class Segmenter(nn.Module):
 
     Args:
         config: all sizes and choices.
+
+    Attributes:
+        stride: pixels per oscillator in each direction; 1 where there are none.
     """
+
+    stride = 1
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -42,9 +49,36 @@ class Segmenter(nn.Module):
         with self.evaluating():
             return self(images).argmax(dim=1)
 
-    def waves(self, images: Tensor, steps: int | None = None) -> Tensor:
+    def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
         raise DrumheadError(f"a {self.config.family} has no waves; the families nwm, lstm, gru and rnn do")
+
+    def cut(self) -> Self:
+        """Return the same network with its coupling cut, the control that says what the waves contribute.
+
+        Raises:
+            DrumheadError: it has no coupling.
+        """
+        raise DrumheadError("this network has no coupling to cut; a nwm with coupling does")
+
+    def reach(self, pixel: int, steps: int | None = None) -> Interval:
+        """Return the first and last row of the image that the answer at row `pixel` can depend on.
+
+        Args:
+            pixel: a row (or column) of the image.
+            steps: time steps T >= 0 of a network with waves or a state; its own number by default.
+
+        Returns:
+            (low, high), both included; they may lie beyond the image.
+
+        Raises:
+            DrumheadError: a number of steps below 0.
+
+        Example:
+            >>> dh.build("tetrominoes/nwm-linear").reach(64)  # an encoder of radius 4 and a pixel a step
+            (-40, 168)
+        """
+        raise NotImplementedError
 
     def courant(self, images: Tensor) -> float | None:
         """Return dt over the largest stable dt; None for a network that is not a wave equation."""

@@ -14,7 +14,7 @@ magnitude; that of waves does not, so they take float32 and the engine, six time
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from torch import Tensor
 from drumhead import engine
 from drumhead.errors import DrumheadError
 from drumhead.networks.model import build
+from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
-from drumhead.settings.config import ModelConfig
+from drumhead.networks.timed import Timed
 from drumhead.waves.fronts import distances
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
@@ -63,25 +64,23 @@ def canvas(images: np.ndarray, masks: np.ndarray, side: int, number: int, seed: 
     return torch.from_numpy(np.stack(out).transpose(0, 3, 1, 2) / 255.0)
 
 
-def has_logits(config: ModelConfig, steps: int) -> bool:
+def has_logits(model: Timed, steps: int) -> bool:
     """Say whether a network can answer after `steps` steps: a time map has so many, a spectrum just its own."""
-    return not config.has_time or steps == config.steps or (steps < config.steps and config.readout != "fft")
+    return steps == model.steps or (1 <= steps < model.steps and model.readout.kind != "fft")
 
 
-def state(model: Segmenter, images: Tensor, steps: int) -> Tensor:
+def state(model: Timed, images: Tensor, steps: int) -> Tensor:
     """Return y_T (b, c, y, x) after T = `steps` steps; T = 0 is the start that the encoder sets."""
-    if steps:
-        return model.waves(images, steps)[:, -1]
-    return model.medium(images).y0 if model.config.family == "nwm" else model.first(images).tanh()  # type: ignore
+    return model.waves(images, steps)[:, -1] if steps else model.begin(images)
 
 
-def shortened(model: Segmenter, steps: int) -> Segmenter:
+def shortened(model: Timed, steps: int) -> Timed:
     """Return the network that hears only the first `steps` states, with the same weights."""
-    config = model.config
-    if steps == config.steps:
+    if steps == model.steps:
         return model
-    bins = config.time_features if config.readout == "linear" else 0
-    short = build(replace(config, steps=steps, bins=bins)).to(next(model.parameters()).dtype)
+    bins = 0 if model.time_map is None else len(model.time_map)
+    short = build(model.config.changed(steps=steps, bins=bins)).to(next(model.parameters()).dtype)
+    assert isinstance(short, Timed)
     weights = model.state_dict()
     if "readout.time_map" in weights:
         weights["readout.time_map"] = weights["readout.time_map"][:, :steps]
@@ -91,18 +90,17 @@ def shortened(model: Segmenter, steps: int) -> Segmenter:
 
 def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
     """Return the logits (b, classes) at the centre after T = `steps` steps: the readout and head of one cell only."""
-    config = model.config
     height, width = images.shape[-2:]
-    y, x, s = height // 2, width // 2, config.stride
-    if not config.has_time:
+    y, x, s = height // 2, width // 2, model.stride
+    if not isinstance(model, Timed):
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
     model = shortened(model, steps)
     readout, head, cell = model.readout, model.head, (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
     series = model.waves(images)[cell]
-    heard = readout(readout.record().collect(iter(series.unbind(1)), steps))  # type: ignore[operator]
-    if config.skip:
-        heard = torch.cat([heard, model.encoder(images)[1][cell]], 1)  # type: ignore[operator]
-    return head(heard, torch.Size((s, s)))[:, :, y % s, x % s]  # type: ignore[operator]
+    heard = readout(readout.record().collect(iter(series.unbind(1)), steps))
+    if isinstance(model, NeuralWaveMachine) and model.config.skip:
+        heard = torch.cat([heard, model.encoder(images)[1][cell]], 1)
+    return head(heard, torch.Size((s, s)))[:, :, y % s, x % s]
 
 
 def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | None = None, cotangents: int = 4,
@@ -128,18 +126,19 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
         >>> m.shape, bool((m[:6] == 0).all())
         ((16, 16), True)
     """
-    config = model.config
-    steps = config.steps if steps is None else steps
-    if read == "state" and not config.has_time:
-        raise DrumheadError(f"a {config.family} has no state over time: read its logits")
+    family, s = model.config.family, model.stride
+    if steps is None:
+        steps = model.steps if isinstance(model, Timed) else 0
+    if read == "state" and not isinstance(model, Timed):
+        raise DrumheadError(f"a {family} has no state over time: read its logits")
     if read not in ("state", "logits") or steps < 0 or cotangents < 1:
         raise DrumheadError(
             f"read={read!r}, steps={steps}, cotangents={cotangents}: 'state' or 'logits', 0 steps or more and a "
             "cotangent or more are needed"
         )
-    if read == "logits" and (not has_logits(config, steps) or (config.has_time and steps < 1)):
-        raise DrumheadError(f"steps={steps}: a {config.family}-{config.readout} of {config.steps} steps has no answer")
-    dtype = torch.float32 if config.family == "nwm" else torch.float64
+    if read == "logits" and isinstance(model, Timed) and not has_logits(model, steps):
+        raise DrumheadError(f"steps={steps}: a {family}-{model.readout.kind} of {model.steps} steps has no answer")
+    dtype = torch.float32 if isinstance(model, NeuralWaveMachine) else torch.float64
     model = deepcopy(model).to(dtype).eval().requires_grad_(False)
     images = images.to(dtype)
     height, width = images.shape[-2:]
@@ -149,8 +148,8 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
     with engine.exactly_local():  # what cannot be seen has a gradient of exactly zero
         for chunk in images.split(CHUNK):
             chunk = chunk.clone().requires_grad_(True)
-            if read == "state":
-                reading = state(model, chunk, steps)[:, :, y // config.stride, x // config.stride]
+            if read == "state" and isinstance(model, Timed):
+                reading = state(model, chunk, steps)[:, :, y // s, x // s]
             else:
                 reading = answer(model, chunk, steps)
             for left in range(cotangents - 1, -1, -1):

@@ -18,10 +18,10 @@ from drumhead import tasks
 from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
 from drumhead.learn.run import environment
-from drumhead.networks import reach
 from drumhead.networks.model import build, find_weights, load, shipped
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.timed import Timed
 from drumhead.physics import dispersion
 from drumhead.physics.propagate import propagate
 from drumhead.physics.stability import laplacian
@@ -161,24 +161,21 @@ def measured(
     subject: Subject, images: torch.Tensor, settings: Settings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the numbers of one network and the arrays that its pictures need."""
-    model, config = subject.model, subject.model.config
-    centre, rows, arrays = settings.side // 2, [], {}
-    start = reach.reach(config, centre, 0) if config.has_time else None
-    fastest = None
-    if isinstance(model, NeuralWaveMachine):
-        fastest = dispersion.speeds(model.coupling(), config.dt)
-    plan = []
-    if config.has_time:
+    model, centre, rows, arrays = subject.model, settings.side // 2, [], {}
+    start, fastest, steps, dt = None, None, None, 0.0
+    plan: list[tuple[str, int | None]] = [("logits", None)]
+    if isinstance(model, Timed):
+        start, steps, dt = model.reach(centre, 0), model.steps, model.dt
+        hearing = sorted({t for t in settings.steps if t in HEARD and t < model.steps} | {model.steps})
         plan = [("state", t) for t in settings.steps]
-        hearing = sorted({t for t in settings.steps if t in HEARD and t < config.steps} | {config.steps})
-        plan += [("logits", t) for t in hearing if field.has_logits(config, t)]
-    else:
-        plan = [("logits", None)]
+        plan += [("logits", t) for t in hearing if field.has_logits(model, t)]
+    if isinstance(model, NeuralWaveMachine):
+        fastest = dispersion.speeds(model.coupling(), model.dt)
     for read, t in plan:
         m = field.field(model, images, read, t, settings.cotangents, settings.seed)
         size = field.measure(m)
-        box = reach.reach(config, centre, t)
-        cone = None if fastest is None or t is None else fastest.group * config.stride * config.dt * t
+        box = model.reach(centre, t)
+        cone = None if fastest is None or t is None else fastest.group * model.stride * dt * t
         beyond = None
         if start is not None and size.mass:
             low, high = max(start[0], 0), start[1] + 1
@@ -188,15 +185,16 @@ def measured(
                      "bound": max(-low, high), "box": [low, high]})  # fmt: skip
         arrays[f"{read}-{t}"] = m.astype(np.float32) if size.mass > 1e-30 else (m / (size.mass or 1)).astype(np.float32)
     result = {
-        "name": subject.name, "source": subject.source, "trained": subject.trained, "family": config.family,
+        "name": subject.name, "source": subject.source, "trained": subject.trained,
+        "family": model.config.family,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "steps": config.steps if config.has_time else None, "dt": config.dt, "stride": config.stride,
+        "steps": steps, "dt": dt, "stride": model.stride,
         "rows": rows, "speeds": None, "responses": {}, "amplifying": None,
     }  # fmt: skip
     if fastest is not None:
         result["speeds"] = asdict(fastest)
         assert isinstance(model, NeuralWaveMachine)
-        for kind in dict.fromkeys(("linear", config.nonlinearity)):
+        for kind in dict.fromkeys(("linear", model.layer.nonlinearity)):
             loudness, result["responses"][kind] = _response(model, images, kind, fastest.group)
             result["amplifying"] = amplifying(model, images)
             arrays[f"loudness-{kind}"] = loudness.astype(np.float32)
@@ -219,13 +217,12 @@ def _response(
     model: NeuralWaveMachine, images: torch.Tensor, kind: str, speed: float
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the loudness of the response to an impulse, averaged over images, and its front."""
-    config = model.config
-    cells = images.shape[-1] // config.stride
-    steps = config.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * config.dt))
+    cells = images.shape[-1] // model.stride
+    steps = model.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * model.dt))
     steps = min(max(steps, 10), 600)
     squares = sum(fronts.rings(impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
     loudness = np.sqrt(squares / len(images))
-    found, contour = fronts.front(loudness, config.dt), fronts.front(loudness, config.dt, LEVEL)
+    found, contour = fronts.front(loudness, model.dt), fronts.front(loudness, model.dt, LEVEL)
     nowhere = np.full(loudness.shape[1], np.nan)
     arrival = contour[1] if found is None and contour is not None else nowhere if found is None else found[1]
     return loudness, {"steps": steps, "speed": found and found[0], "contour": contour and contour[0],

@@ -39,12 +39,12 @@ def impulse(model: NeuralWaveMachine, image: Tensor, steps: int, nonlinearity: s
         nonlinearity: "tanh" or "linear".
         amplitude: of the impulse; y0 of a network lies within [-1, 1].
     """
-    config = model.config
+    layer = model.layer
     with torch.no_grad(), model.evaluating():
         omega, alpha, y0 = (field.double() for field in model.medium(image[None].to(next(model.parameters()).dtype)))
         start = torch.zeros_like(y0)
         start[..., y0.shape[-2] // 2, y0.shape[-1] // 2] = amplitude
         return propagate(
-            start, omega, alpha, model.coupling().double(), steps=steps, dt=config.dt, nonlinearity=nonlinearity,
-            boundary=config.boundary, integrator=config.integrator, check_stability=False,
+            start, omega, alpha, model.coupling().double(), steps=steps, dt=model.dt, nonlinearity=nonlinearity,
+            boundary=layer.boundary, integrator=layer.integrator, check_stability=False,
         )[0]  # fmt: skip

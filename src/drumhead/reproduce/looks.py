@@ -14,6 +14,7 @@ from drumhead.networks.images import to_images
 from drumhead.networks.model import load
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.timed import Timed
 from drumhead.reproduce.results import Line
 from drumhead.show import movies, networks
 from drumhead.show.pages import Picture
@@ -91,7 +92,7 @@ def _look(lines: Sequence[Line], images: np.ndarray) -> tuple[list[_Network], li
             notes.append(f"no pictures of {line.row.name}: {error}")
             continue
         x = to_images(images)
-        waves = model.waves(x[:1])[0].numpy() if model.config.has_time else None
+        waves = model.waves(x[:1])[0].numpy() if isinstance(model, Timed) else None
         if waves is not None and not np.isfinite(waves).all():
             notes.append(f"no waves of {line.row.name}: they are not finite (courant {model.courant(x[:1])})")
             waves = None
@@ -105,7 +106,8 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
     for network in waving:
         channel = int(network.series.std(0).mean((1, 2)).argmax())
         states = network.series[:, channel]
-        weights = _time_map(network.model)
+        kept = network.model.time_map if isinstance(network.model, Timed) else None
+        weights = None if kept is None else kept.numpy()
         outputs = None if weights is None else np.tensordot(weights, states, 1)
         if weights is not None:
             maps[network.name] = weights
@@ -136,17 +138,10 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
 
 def _movie(network: _Network, image: np.ndarray, out: Path) -> Picture:
     every = -(-len(network.series) // FRAMES)
-    dt = network.model.config.dt * every if isinstance(network.model, NeuralWaveMachine) else 0.0
+    dt = network.model.dt * every if isinstance(network.model, NeuralWaveMachine) else 0.0
     waves, file = network.series[every - 1 :: every], f"waves-{network.name}.gif"
     movies.save_waves(out / file, image, waves, network.labels[0], network.model.config.classes, dt, every=every)
     return Picture(file, f"Waves of `{network.name}`.")
-
-
-def _time_map(model: Segmenter) -> np.ndarray | None:
-    """Return the learned time map (k, t) of a linear readout."""
-    if model.config.readout != "linear":
-        return None
-    return dict(model.named_parameters())["readout.time_map"].detach().numpy()
 
 
 def _medium(model: NeuralWaveMachine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

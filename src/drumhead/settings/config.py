@@ -5,12 +5,12 @@ text of its flag. A config goes to TOML (`config.toml` of a run) and back withou
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from drumhead.errors import DrumheadError, at_least, choose
 
-Family = Literal["nwm", "lstm", "gru", "rnn", "cnn", "resnet", "unet"]
 Readout = Literal["linear", "fft", "last", "mean", "max"]
 Boundary = Literal["periodic", "fixed", "reflecting", "absorbing"]
 Nonlinearity = Literal["tanh", "linear"]
@@ -18,6 +18,7 @@ Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
 Encoder = Literal["separate", "stem"]
 Medium = Literal["image", "constant"]
+Cell = Literal["lstm", "gru", "rnn"]
 Start = Literal["torch", "he"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
@@ -26,29 +27,81 @@ Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """A segmentation network; the defaults are the paper's Neural Wave Machine with two channels."""
+def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[str] = ()) -> None:
+    """Raise `DrumheadError` for names that are not settings of `cls`: its fields, or `known` if there are any."""
+    names = [item.name for item in fields(cls)]
+    unknown = sorted(set(given) - set(known or names))
+    if unknown:
+        layer = f" (each with {', '.join(item.name for item in fields(Waves))})" if "waves" in names else ""
+        raise DrumheadError(
+            f"{where}: unknown setting {', '.join(unknown)}; the settings of {cls.__name__} are "
+            f"{', '.join(name + layer * (name == 'waves') for name in names)}"
+        )
 
-    family: Family = "nwm"
-    """The kind of network: the Neural Wave Machine, a convolutional LSTM, GRU or RNN, the paper's CNN, a
-    CNN with normalisation and residuals (resnet), or a U-Net."""
-    image_channels: int = 3
-    """Channels of the image: 1 for grey, 3 for colour."""
-    classes: int = 6
-    """Number of labels, the background included."""
+
+class Settings:
+    """Settings that know their names and words: others are refused, with those that there are."""
+
+    where: ClassVar[str] = "model"
+
+    def __new__(cls, *_values: Any, **settings: Any) -> Self:
+        """Refuse a setting that there is not, before the dataclass would with less to say."""
+        refuse_unknown(cls, settings, cls.__name__)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            if get_origin(item.type) is Literal:
+                choose(f"{self.where}.{item.name}", getattr(self, item.name), get_args(item.type))
+
+    def need(self, **least: int) -> None:
+        """Refuse numbers that are too small."""
+        for name, value in least.items():
+            at_least(value, getattr(self, name), f"{self.where}.{name}=")
+
+    def refuse_idle(self, beside: str, *names: str) -> None:
+        """Refuse settings that are not at their defaults although they do nothing there."""
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if item.name in names and value != item.default:
+                raise DrumheadError(
+                    f"{self.where}.{item.name}={value!r} does nothing beside {beside}: leave one of the two "
+                    f"({item.name} is {item.default!r} by default)"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spread(Settings):
+    """What moves from pixel to pixel, a step at a time."""
+
     channels: int = 2
-    """Oscillators per pixel (C): the channels of the wave."""
+    """Oscillators per pixel (C), the channels of the wave, or maps of a recurrent state."""
     steps: int = 100
     """Time steps of the propagation (T)."""
+    kernel_size: int = 3
+    """Side of the kernel that couples neighbours, in pixels, odd."""
+    boundary: Boundary = "periodic"
+    """What a wave meets at the edge of the image."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(channels=1, steps=1, kernel_size=1)
+        if self.kernel_size % 2 == 0:
+            raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
+        if self.kernel_size == 1:
+            self.refuse_idle("model.kernel_size=1, which couples no neighbours", "boundary")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waves(_Spread):
+    """One layer of waves; the defaults are the paper's, with two channels."""
+
     dt: float = 0.1
     """Length of one step in model time. The stable limit is about 2 / sqrt(8 + omega)."""
     integrator: Integrator = "euler"
     """euler is the paper's first-order step; verlet is second order with exact damping, for large dt."""
     coupling: Coupling = "dense"
     """dense mixes channels, depthwise does not, none cuts the waves (the local control)."""
-    kernel_size: int = 3
-    """Side of the coupling kernel in pixels, odd."""
     frozen: bool = False
     """Keep the coupling kernel at its start, the five-point Laplacian, instead of learning it."""
     omega: Medium = "image"
@@ -56,104 +109,230 @@ class ModelConfig:
     channel, the same at every pixel of every image."""
     alpha: Medium = "image"
     """The same choice for the damping."""
-    boundary: Boundary = "periodic"
-    """What a wave meets at the edge of the image."""
     nonlinearity: Nonlinearity = "tanh"
     """Applied to the coupling force."""
     courant: float = 0.0
     """0 leaves the medium free, as in the paper. Otherwise kernel and omega are bounded so that dt never
     exceeds this fraction of the largest stable step."""
-    encoder: Encoder = "separate"
-    """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
-    width: int = 16
-    """Channels inside the encoder (nwm, lstm, gru, rnn), the layers (cnn, resnet) or on the first level (unet)."""
-    depth: int = 8
-    """Convolutions of 3x3 of the cnn or resnet, which sees 2 depth + 1 pixels; even for the resnet."""
     stride: int = 1
     """1 or 2: pixels per oscillator in each direction (2 needs the stem encoder)."""
-    readout: Readout = "linear"
-    """What a pixel keeps of the wave: a learned time map, its spectrum, or its last, mean or largest state."""
-    bins: int = 0
-    """Features per channel of the linear and fft readouts; 0 means steps // 2 + 1."""
-    head: tuple[int, ...] = (256, 256, 256)
-    """Hidden widths of the pointwise network that turns features into logits."""
-    skip: bool = False
-    """Let the head also see the stem's features (needs the stem encoder)."""
-    norm: bool = False
-    """Batch normalisation in the stem and on what the head sees (needs the stem encoder)."""
-    start: Start = "torch"
-    """How the weights of convolutions are drawn: torch's default, as published, which shrinks a signal with every
-    layer, or he, which keeps its size through ReLU (He et al. 2015). Recurrent cells keep torch's."""
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
-            choose(f"model.{name}", getattr(self, name), allowed)
-        for name, least in (("image_channels", 1), ("classes", 2), ("channels", 1), ("steps", 1),
-                            ("kernel_size", 1), ("width", 1), ("depth", 2), ("bins", 0)):  # fmt: skip
-            at_least(least, getattr(self, name), f"model.{name}=")
+        super().__post_init__()
         if not 0 < self.dt < math.inf:
             raise DrumheadError(f"model.dt={self.dt}: a positive step is needed (the paper's is 0.1)")
-        if any(width < 1 for width in self.head):
-            raise DrumheadError(f"model.head={self.head}: hidden widths of at least 1 are needed")
-        if self.kernel_size % 2 == 0:
-            raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
-        if self.family == "resnet" and self.depth % 2:
-            raise DrumheadError(f"model.depth={self.depth}: a resnet needs an even number of convolutions")
         if self.stride not in (1, 2):
             raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
         if not 0 <= self.courant <= 1:
             raise DrumheadError(f"model.courant={self.courant}: 0 (free medium) to 1 is possible; 0.9 is safe")
-        if self.family != "nwm" and (self.encoder != "separate" or self.courant):
-            raise DrumheadError(
-                f"model.family={self.family!r} has no stem and no medium: leave model.encoder and courant"
-            )
-        if self.family != "nwm" and (self.frozen or "constant" in (self.omega, self.alpha)):
-            raise DrumheadError(f"model.family={self.family!r} has no medium: leave model.frozen, omega and alpha")
-        if self.frozen and self.coupling == "none":
-            raise DrumheadError(
-                "model.frozen keeps a kernel that --model.coupling none does not have: leave one of them"
-            )
+        if self.coupling == "none":
+            beside = "model.coupling='none', which has no kernel"
+            self.refuse_idle(beside, "kernel_size", "frozen", "boundary", "nonlinearity")
         if self.courant and self.integrator == "euler":
             raise DrumheadError(
                 f"model.courant={self.courant} bounds the medium for --model.integrator verlet only, whose damping "
                 "sets no limit; give --model.courant 0 for euler"
             )
-        if self.encoder == "separate" and (self.skip or self.norm or self.stride != 1 or self.courant):
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Settings):
+    """What all segmentation networks have; the class of a family, such as `NWM` or `UNet`, adds its own settings."""
+
+    image_channels: int = 3
+    """Channels of the image: 1 for grey, 3 for colour."""
+    classes: int = 6
+    """Number of labels, the background included."""
+    start: Start = "torch"
+    """How the weights of convolutions are drawn: torch's default, as published, which shrinks a signal with every
+    layer, or he, which keeps its size through ReLU (He et al. 2015). Recurrent cells keep torch's."""
+
+    def __new__(cls, *values: Any, **settings: Any) -> Self:
+        """Refuse to be a network of no family."""
+        if cls is ModelConfig:
+            raise DrumheadError("ModelConfig is what all networks share; make one of NWM, Recurrent, CNN, ResNet, UNet")
+        return super().__new__(cls, *values, **settings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(image_channels=1, classes=2)
+        head = getattr(self, "head", ())
+        if any(width < 1 for width in head):
+            raise DrumheadError(f"model.head={head}: hidden widths of at least 1 are needed")
+
+    @property
+    def family(self) -> str:
+        """The word for the kind of network: nwm, lstm, gru, rnn, cnn, resnet or unet."""
+        return type(self).__name__.lower()
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting under the name that `changed` and the command line know."""
+        return dict(vars(self))
+
+    def changed(self, **settings: Any) -> Self:
+        """Return a copy with other settings.
+
+        Args:
+            settings: fields of the model, or of its layers of waves, and then of every layer.
+
+        Raises:
+            DrumheadError: the family has no such setting, or not that value; the message lists what it has.
+
+        Example:
+            >>> dh.NWM(readout="last").changed(classes=11, steps=50).waves[0].steps
+            50
+        """
+        refuse_unknown(type(self), settings, "model", self.flat())
+        return replace(self, **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Heard(ModelConfig):
+    """A network with a time loop: what it keeps of its series, and how it answers from that."""
+
+    readout: Readout = "linear"
+    """What a pixel keeps of the series: a learned time map, its spectrum, or its last, mean or largest state."""
+    bins: int = 0
+    """Features per channel of the linear and fft readouts; 0 means steps // 2 + 1."""
+    head: tuple[int, ...] = (256, 256, 256)
+    """Hidden widths of the pointwise network that turns features into logits."""
+    width: int = 16
+    """Channels inside the encoder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(bins=0, width=1)
+        steps = self.flat()["steps"]
+        if self.readout not in ("linear", "fft"):
+            self.refuse_idle(f"model.readout={self.readout!r}, which keeps one number a channel", "bins")
+        if self.readout == "fft" and self.bins > steps // 2 + 1:
+            raise DrumheadError(f"model.bins={self.bins}: {steps} steps have {steps // 2 + 1} frequency bins")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NWM(_Heard):
+    """A Neural Wave Machine; the defaults are the paper's with two channels.
+
+    Example:
+        >>> dh.build(dh.NWM(waves=(dh.Waves(channels=4, steps=50),), readout="max")).steps
+        50
+    """
+
+    waves: tuple[Waves, ...] = (Waves(),)
+    """The layers of waves, the first one nearest to the image; there can be one so far."""
+    encoder: Encoder = "separate"
+    """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
+    skip: bool = False
+    """Let the head also see the stem's features (needs the stem encoder)."""
+    norm: bool = False
+    """Batch normalisation in the stem and on what the head sees (needs the stem encoder)."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.waves, tuple) or [type(layer) for layer in self.waves] != [Waves]:
+            raise DrumheadError(
+                f"model.waves={self.waves!r}: a tuple of one layer, (Waves(...),), is needed; stacks of several layers "
+                "cannot be built yet"
+            )
+        super().__post_init__()
+        (layer,) = self.waves
+        if self.encoder == "separate" and (self.skip or self.norm or layer.stride != 1 or layer.courant):
             raise DrumheadError(
                 "model.skip, model.norm, model.stride=2 and model.courant need --model.encoder stem; "
                 "the paper's separate encoders have none of them"
             )
-        if self.readout == "fft" and self.bins > self.steps // 2 + 1:
-            raise DrumheadError(f"model.bins={self.bins}: {self.steps} steps have {self.steps // 2 + 1} frequency bins")
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting, those of the last layer of waves among them."""
+        own = super().flat()
+        return own | vars(own.pop("waves")[-1])
+
+    def changed(self, **settings: Any) -> Self:
+        """Return a copy with other settings, of the model or of every layer of waves."""
+        refuse_unknown(type(self), settings, "model", {"waves", *self.flat()})
+        of_layers = {item.name: settings.pop(item.name) for item in fields(Waves) if item.name in settings}
+        layers = tuple(replace(layer, **of_layers) for layer in settings.pop("waves", self.waves))
+        return replace(self, waves=layers, **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrent(_Spread, _Heard):
+    """A convolutional recurrent network, the paper's counterpart of the waves; the defaults are its LSTM."""
+
+    cell: Cell = "lstm"
+    """The recurrent cell: a convolutional LSTM, GRU or Elman network. It is the family's name too."""
+    steps: int = 20
+    """Time steps (T)."""
+    boundary: Literal["periodic", "fixed", "reflecting"] = "periodic"
+    """How an image goes on beyond its edge; a cell has no medium to absorb what arrives there."""
 
     @property
-    def has_time(self) -> bool:
-        """Whether the network runs for a number of steps, and so has waves."""
-        return self.family in ("nwm", "lstm", "gru", "rnn")
-
-    @property
-    def time_features(self) -> int:
-        """Features per channel that the readout keeps (K)."""
-        return (self.bins or self.steps // 2 + 1) if self.readout in ("linear", "fft") else 1
+    def family(self) -> str:
+        """The cell's word."""
+        return self.cell
 
 
-_CHOICES = {
-    "family": get_args(Family),
-    "readout": get_args(Readout),
-    "boundary": get_args(Boundary),
-    "nonlinearity": get_args(Nonlinearity),
-    "integrator": get_args(Integrator),
-    "coupling": get_args(Coupling),
-    "encoder": get_args(Encoder),
-    "omega": get_args(Medium),
-    "alpha": get_args(Medium),
-    "start": get_args(Start),
+@dataclass(frozen=True, kw_only=True)
+class CNN(ModelConfig):
+    """The paper's CNN."""
+
+    channels: int = 2
+    """Maps that the last 3x3 convolution leaves."""
+    width: int = 16
+    """Channels of the other convolutions."""
+    depth: int = 8
+    """Convolutions of 3x3; the network sees 2 depth + 1 pixels."""
+    head: tuple[int, ...] = (256, 256, 256)
+    """Hidden widths of the pointwise network that turns features into logits."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(channels=1, width=1, depth=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet(ModelConfig):
+    """A CNN with normalisation and residuals."""
+
+    width: int = 16
+    """Channels of the convolutions."""
+    depth: int = 8
+    """Convolutions of 3x3, an even number; the network sees 2 depth + 1 pixels."""
+    head: tuple[int, ...] = (256, 256, 256)
+    """Hidden widths of the pointwise network that turns features into logits."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(width=1, depth=2)
+        if self.depth % 2:
+            raise DrumheadError(f"model.depth={self.depth}: a resnet needs an even number of convolutions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNet(ModelConfig):
+    """A U-Net of four levels."""
+
+    width: int = 4
+    """Channels on the first level, the paper's 2 to 5; each level below has twice as many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(width=1)
+
+
+FAMILIES: dict[str, type[ModelConfig]] = {
+    "nwm": NWM,
+    **dict.fromkeys(get_args(Cell), Recurrent),
+    "cnn": CNN,
+    "resnet": ResNet,
+    "unet": UNet,
 }
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """How to train; the defaults are the paper's protocol."""
+
+    where: ClassVar[str] = "train"
 
     epochs: int = 300
     """Passes over the training images."""
@@ -194,9 +373,8 @@ class TrainConfig:
     """Time between two checkpoints inside an epoch; one is also written after each epoch."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 1), ("thin", 1), ("limit", 0), ("seed", 0), ("epoch_images", 0),
-                            ("validation_images", 0)):  # fmt: skip
-            at_least(least, getattr(self, name), f"train.{name}=")
+        super().__post_init__()
+        self.need(epochs=1, batch=1, thin=1, limit=0, seed=0, epoch_images=0, validation_images=0)
         if not 0 < self.lr < math.inf:
             raise DrumheadError(f"train.lr={self.lr}: a positive learning rate is needed")
         for name in ("weight_decay", "clip", "checkpoint_minutes"):
@@ -206,17 +384,6 @@ class TrainConfig:
             raise DrumheadError(f"train.seed={self.seed}: a seed below 2^63 is needed")
         if not 0 <= self.warmup < 1:
             raise DrumheadError(f"train.warmup={self.warmup}: a share of the steps, 0 to below 1, is needed")
-        for name, allowed in _TRAIN_CHOICES.items():
-            choose(f"train.{name}", getattr(self, name), allowed)
-
-
-_TRAIN_CHOICES = {
-    "optimizer": get_args(Optimizer),
-    "schedule": get_args(Schedule),
-    "augment": get_args(Augment),
-    "precision": get_args(Precision),
-    "accelerator": get_args(Accelerator),
-}
 
 
 @dataclass(frozen=True)
@@ -229,7 +396,7 @@ class RunConfig:
     """Images and masks: a task's name."""
     data: str = ""
     """Directory of the folder task; empty for the others."""
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=NWM)
     """The network."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The training."""

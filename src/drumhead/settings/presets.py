@@ -1,28 +1,29 @@
 """Named configs. `presets()` lists them; each is a `RunConfig` that `drumhead train NAME` runs as it is."""
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import product
+from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.settings.config import ModelConfig, RunConfig, TrainConfig
+from drumhead.settings.config import CNN, NWM, ModelConfig, Recurrent, ResNet, RunConfig, TrainConfig, UNet, Waves
 
 READOUTS = ("linear", "fft", "last", "mean", "max")
 
-_TASKS = {
-    # Multi-MNIST: 16 channels and the slim head of the published runs (arXiv 2502.06034).
-    "tetrominoes": ModelConfig(image_channels=3, classes=6),
-    "mnist": ModelConfig(image_channels=1, classes=11),
-    "multi-mnist": ModelConfig(image_channels=1, classes=11, channels=16, head=(32,) * 5),
-    "polygons": ModelConfig(image_channels=1, classes=5),
-    "folder": ModelConfig(image_channels=3, classes=2),  # channels and classes come from the data
+_TASKS: dict[str, dict[str, Any]] = {
+    "tetrominoes": {"image_channels": 3, "classes": 6},
+    "mnist": {"image_channels": 1, "classes": 11},
+    "multi-mnist": {"image_channels": 1, "classes": 11},
+    "polygons": {"image_channels": 1, "classes": 5},
+    "folder": {"image_channels": 3, "classes": 2},  # channels and classes come from the data
 }
 
 _TASKS |= {"multi-mnist-unseen": _TASKS["multi-mnist"], "polygons-turned": _TASKS["polygons"]}
 
-_FAST = dict(
-    channels=8, steps=20, dt=0.5, integrator="verlet", coupling="depthwise", courant=0.9,
-    encoder="stem", width=24, stride=2, readout="linear", bins=11, head=(64, 64), skip=True, norm=True,
+_FAST = NWM(
+    waves=(
+        Waves(channels=8, steps=20, dt=0.5, integrator="verlet", coupling="depthwise", courant=0.9, stride=2),
+    ),
+    encoder="stem", width=24, head=(64, 64), skip=True, norm=True,
 )  # fmt: skip
 
 _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
@@ -30,20 +31,23 @@ _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", sched
 
 def _all() -> dict[str, RunConfig]:
     out = {}
-    for task, model in _TASKS.items():
-        networks = {f"nwm-{readout}": replace(model, readout=readout) for readout in READOUTS}
+    for task, images in _TASKS.items():
+        # Multi-MNIST: 16 channels and the slim head of the published runs (arXiv 2502.06034).
+        wide = {"channels": 16, "head": (32,) * 5} if task.startswith("multi-mnist") else {}
+        networks: dict[str, ModelConfig] = {}
+        for readout in READOUTS:
+            networks[f"nwm-{readout}"] = NWM(readout=readout, **images).changed(**wide)
         # The published recurrent networks run for 20 steps, with 2 channels and the wide head on every task.
-        plain = replace(model, channels=2, head=(256,) * 3)
-        for family, readout in product(("lstm", "gru", "rnn"), READOUTS):
-            networks[f"{family}-{readout}"] = replace(plain, family=family, steps=20, readout=readout)
+        for cell, readout in product(("lstm", "gru", "rnn"), READOUTS):
+            networks[f"{cell}-{readout}"] = Recurrent(cell=cell, readout=readout, **images)
         for depth in (2, 4, 8, 16, 32):
-            networks[f"cnn-{depth}"] = replace(plain, family="cnn", depth=depth)
-            networks[f"resnet-{depth}"] = replace(plain, family="resnet", depth=depth, start="he")
+            networks[f"cnn-{depth}"] = CNN(depth=depth, **images)
+            networks[f"resnet-{depth}"] = ResNet(depth=depth, start="he", **images)
         for width in (2, 3, 4, 5):
-            networks[f"unet-{width}"] = replace(plain, family="unet", width=width)
+            networks[f"unet-{width}"] = UNet(width=width, **images)
         for name, network in networks.items():
             out[f"{task}/{name}"] = RunConfig(preset=f"{task}/{name}", task=task, model=network)
-        fast = replace(ModelConfig(image_channels=model.image_channels, classes=model.classes), **_FAST)
+        fast = _FAST.changed(**images)
         out[f"{task}/nwm-fast"] = RunConfig(preset=f"{task}/nwm-fast", task=task, model=fast, train=_FAST_TRAIN)
     return out
 

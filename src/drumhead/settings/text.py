@@ -5,60 +5,78 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from drumhead.errors import DrumheadError
-from drumhead.settings.config import RunConfig
+from drumhead.errors import DrumheadError, choose
+from drumhead.settings import legacy
+from drumhead.settings.config import FAMILIES, ModelConfig, Recurrent, RunConfig, refuse_unknown
 
 T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Return a config as plain dicts, lists, numbers and strings."""
-    out = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        if dataclasses.is_dataclass(value):
-            value = to_dict(value)
-        out[item.name] = list(value) if isinstance(value, tuple) else value
+    """Return a config as plain dicts, lists, numbers and strings; a model's begins with its family."""
+    out = {item.name: _plain(getattr(config, item.name)) for item in dataclasses.fields(config)}
+    if isinstance(config, ModelConfig):
+        out.pop("cell", None)  # its family says it
+        out = {"family": config.family, **out}
     return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return to_dict(value) if dataclasses.is_dataclass(value) else value
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     """Build the dataclass `cls` from plain values; unknown keys are named, missing ones take defaults."""
-    fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise DrumheadError(f"{where}: unknown setting {', '.join(unknown)}; known are {', '.join(fields)}")
+    if cls is ModelConfig:
+        return _model(values, where)  # type: ignore[return-value]
+    refuse_unknown(cls, values, where)
     hints = get_type_hints(cls)
-    out: dict[str, Any] = {}
-    for name, value in values.items():
-        hint = hints[name]
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            out[name] = from_dict(hint, value, f"{where}.{name}")  # type: ignore[arg-type]
-        elif _fits(value, hint):
-            out[name] = tuple(value) if isinstance(value, list) else value
-        else:
-            kind = getattr(hint, "__name__", str(hint))
-            raise DrumheadError(f"{where}: {name} = {value!r} has the wrong type; {kind} is needed")
-    return cls(**out)
+    return cls(**{name: _value(name, value, hints[name], where) for name, value in values.items()})
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Say whether a plain value has a field's type; which words a Literal allows is checked by the dataclass."""
-    if get_origin(hint) is tuple:
-        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+def _model(values: dict[str, Any], where: str) -> ModelConfig:
+    """Build the config of the family that the values name; without one, they are a Neural Wave Machine's."""
+    family = values.get("family", "nwm")
+    choose(f"{where}.family", family, FAMILIES)
+    values = legacy.nested(values) if legacy.is_flat(values) else dict(values)
+    values.pop("family", None)
+    if values.get("cell", family) != family:
+        raise DrumheadError(f"{where}: cell = {values['cell']!r} is not the family {family!r}; leave cell out")
+    return from_dict(FAMILIES[family], values | ({"cell": family} if FAMILIES[family] is Recurrent else {}), where)
+
+
+def _value(name: str, value: Any, hint: Any, where: str) -> Any:
+    """Return a plain value as a field's type; which words a Literal allows is checked by the dataclass."""
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return from_dict(hint, value, f"{where}.{name}")  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_value(name, item, get_args(hint)[0], where) for item in value)
     kind = str if get_origin(hint) is Literal else (int, float) if hint is float else hint
-    return isinstance(value, kind) and isinstance(value, bool) == (hint is bool)
+    if isinstance(kind, type | tuple) and isinstance(value, kind) and isinstance(value, bool) == (hint is bool):
+        return value
+    kind = getattr(hint, "__name__", str(hint))
+    raise DrumheadError(f"{where}: {name} = {value!r} has the wrong type; {kind} is needed")
 
 
 def to_toml(config: Any) -> str:
-    """Return a config as TOML text: first the plain settings, then one table for each nested config."""
-    values = to_dict(config)
-    plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
-    lines = [f"{name} = {_toml_value(value)}" for name, value in plain.items()]
-    for name, value in values.items():
+    """Return a config as TOML text: its plain settings, then a table for each nested config, one or a list of them."""
+    return "\n".join(_lines(to_dict(config))) + "\n"
+
+
+def _lines(values: dict[str, Any], name: str = "") -> list[str]:
+    def nested(value: Any) -> bool:
+        return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
+
+    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items() if not nested(value)]
+    for key, value in values.items():
         if isinstance(value, dict):
-            lines += ["", f"[{name}]", *(f"{key} = {_toml_value(item)}" for key, item in value.items())]
-    return "\n".join(lines) + "\n"
+            lines += ["", f"[{name}{key}]", *_lines(value, f"{name}{key}.")]
+        elif nested(value):
+            for item in value:
+                lines += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
+    return lines
 
 
 def _toml_value(value: Any) -> str:
