@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import pointwise
+from drumhead.engine.run import convolutions, pointwise, untouched
 from drumhead.networks.reach import Interval, convolved, unet
-from drumhead.networks.segmenter import Segmenter, at_pixels
+from drumhead.networks.segmenter import Segmenter, answer, at_pixels
 from drumhead.settings import config as settings
 
 SPREAD = 49  # maps that the CNN makes of each of its channels, as many as its head would hear from waves
@@ -42,10 +42,12 @@ class CNN(Segmenter):
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
         self.check(images)
-        body, head = list(self.layers)[: 2 * self.config.depth], list(self.layers)[2 * self.config.depth :]
-        for layer in body:
-            images = layer(images)
-        return pointwise(head[0](at_pixels(images, at)), head[1:])
+        if untouched(self.layers, nn.Sequential):
+            cut = 2 * self.config.depth
+            body, spread, head = self.layers[:cut], self.layers[cut : cut + 1], self.layers[cut + 1 :]
+            if convolutions(spread) and convolutions(head):
+                return pointwise(spread(at_pixels(body(images), at)), head)
+        return at_pixels(self.layers(images), at)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on."""
@@ -84,7 +86,7 @@ class ResNet(Segmenter):
         x = self.first(images).relu()
         for block in self.blocks:
             x = (x + block(x)).relu()
-        return pointwise(at_pixels(self.last(x).relu(), at), self.head)
+        return answer(self.head, self.last(x).relu(), at)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on."""
@@ -126,7 +128,9 @@ class UNet(Segmenter):
             skip = skips.pop()
             x = rise(x)[..., : skip.shape[-2], : skip.shape[-1]]  # odd sizes were rounded up on the way down
             x = layers(torch.cat([skip, x], 1))
-        return self.last(at_pixels(x, at))
+        if convolutions(self.last):  # which looks at one pixel at a time
+            x, at = at_pixels(x, at), None
+        return at_pixels(self.last(x), at)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from drumhead.engine.boundaries import pad
 from drumhead.networks.encoders import stack
 from drumhead.networks.reach import Interval, convolved
-from drumhead.networks.readouts import Head, TimeReadout
+from drumhead.networks.readouts import Head, TimeReadout, alone
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import At, Record
 from drumhead.settings.config import Recurrent
@@ -116,7 +116,7 @@ class RecurrentNetwork(Timed):
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         record = self.readout.record()
-        if at is not None and self.head.alone:
+        if at is not None and alone(self.readout, self.head):
             record, at = At(record, at), None
         return self.head(self.readout(self.record(images, record)), images.shape[-2:], at)
 

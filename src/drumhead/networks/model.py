@@ -7,6 +7,7 @@ config, so that a file is all that `load` needs.
 import json
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from drumhead.errors import DrumheadError, choose
@@ -57,21 +58,42 @@ def build(config: str | ModelConfig) -> Segmenter:
     return model
 
 
-def save(model: Segmenter, path: str | Path, **extra: str) -> None:
+def save(model: nn.Module, path: str | Path, **extra: str) -> None:
     """Write weights and config to one .safetensors file, whole or not at all.
 
     Args:
-        model: the network.
+        model: the network, bare or in a wrapper: torch.compile, DataParallel, DistributedDataParallel, AveragedModel
+            or Fabric's.
         path: where to write.
         extra: further texts for the file's metadata, such as `preset` or `commit`.
+
+    Raises:
+        DrumheadError: the network has other tensors than its config says, so that no `load` could build it.
     """
     from safetensors.torch import save as to_bytes
 
     from drumhead.files import write_atomic
 
-    metadata = {"format": "drumhead", "model": json.dumps(to_dict(model.config)), **extra}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomic(Path(path), to_bytes(tensors, metadata))
+    network: object = model
+    while not isinstance(network, Segmenter):
+        network = getattr(network, "_orig_mod", None) or getattr(network, "module", None)
+        if network is None:
+            raise DrumheadError(
+                f"save: got {type(model).__name__}; a network such as dh.build makes is needed, bare or in one of "
+                "torch's wrappers"
+            )
+    # A layer that was compiled by itself says so in its names.
+    tensors = {name.replace("_orig_mod.", ""): tensor for name, tensor in network.state_dict().items()}
+    with torch.device("meta"):
+        planned = build(network.config).state_dict()
+    cure = (
+        "a file holds what dh.build makes of the model's config: undo pruning (prune.remove) and parametrizations "
+        "(remove_parametrizations) first; layers of your own need torch.save of the state_dict"
+    )
+    _compare(planned, tensors, "save", f"; {cure}")
+    metadata = {"format": "drumhead", "model": json.dumps(to_dict(network.config)), **extra}
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomic(Path(path), to_bytes(plain, metadata))
 
 
 def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
@@ -119,15 +141,18 @@ def _filled(config: ModelConfig, tensors: dict[str, Tensor], where: str) -> Segm
 
 def fit(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     """Copy tensors into a model, naming the first that is missing, too many or of another shape."""
-    own = model.state_dict()
+    _compare(model.state_dict(), tensors, where)
+    model.load_state_dict(tensors)
+
+
+def _compare(own: dict[str, Tensor], tensors: dict[str, Tensor], where: str, cure: str = "") -> None:
     for name in sorted(own.keys() ^ tensors.keys()):
-        raise DrumheadError(f"{where}: tensor {name} is {'missing' if name in own else 'not part of this model'}")
+        raise DrumheadError(f"{where}: tensor {name} is {'missing' if name in own else 'not part of this model'}{cure}")
     for name, tensor in tensors.items():
         if tensor.shape != own[name].shape:
             raise DrumheadError(
-                f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
+                f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}{cure}"
             )
-    model.load_state_dict(tensors)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

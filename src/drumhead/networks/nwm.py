@@ -7,15 +7,13 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from drumhead.engine.choose import pick
-from drumhead.engine.run import reduced
 from drumhead.networks.encoders import Medium, SeparateEncoders, Stem
 from drumhead.networks.reach import Interval
-from drumhead.networks.readouts import Head, TimeReadout
+from drumhead.networks.readouts import Head, TimeReadout, alone, composed
 from drumhead.networks.timed import Timed
 from drumhead.physics import stability
 from drumhead.physics.propagate import propagate
-from drumhead.physics.records import At, Mix, Record
+from drumhead.physics.records import At, Record
 from drumhead.settings.config import NWM, Waves
 
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
@@ -62,12 +60,12 @@ class NeuralWaveMachine(Timed):
         self.check(images)
         medium, features = self.encoder(images)
         config, size = self.config, images.shape[-2:]
-        composes = self._composes(medium)
-        record = Mix(self._composed()) if composes else self.readout.record()
-        if at is not None and self.head.alone and not config.skip:  # skipped features are of all pixels
+        one = None if config.skip else composed(self.readout, self.head)
+        record = one or self.readout.record()
+        if at is not None and alone(self.readout, self.head) and not config.skip:  # skipped features are of all pixels
             record, at = At(record, at), None
         kept = self._propagate(medium, record)
-        if composes:
+        if one:
             return self.head.rest(kept, size, at)
         heard = self.readout(kept)
         if config.skip:
@@ -119,25 +117,10 @@ class NeuralWaveMachine(Timed):
         size = size if self.layer.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
         return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
 
-    def _composes(self, medium: Medium) -> bool:
-        """Say whether time map and first layer of the head, both linear, keep and cost less as one map over (t, c)."""
-        config = self.config
-        if config.readout != "linear" or config.skip or config.norm or not config.head:
-            return False
-        t, k, c, h = self.steps, self.readout.features, self.channels, config.head[0]
-        y0 = medium.y0.to(self.readout.time_map.dtype)  # as the waves see it; autocast gives the medium in bfloat16
-        return h < k * c and t * c * h < t * k * c + k * c * h and pick("auto", y0, medium, True) != "eager"
-
-    def _composed(self) -> Tensor:
-        """Return that map, (h, t, c)."""
-        first = self.head.layers[0].get_parameter("weight")
-        first = first.view(len(first), self.readout.features, self.channels)
-        with torch.autocast(first.device.type, enabled=False):  # a basis has the type of the states
-            return torch.einsum("hkc,kt->htc", first, self.readout.time_map)
-
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
         layer = self.layer
-        kernel, rounded = self.coupling(), reduced(medium.y0.device)
+        kernel, kind = self.coupling(), medium.y0.device.type
+        rounded = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.bfloat16
         with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
             omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
             return propagate(

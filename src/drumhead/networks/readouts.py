@@ -6,9 +6,9 @@ Both halves look at one pixel at a time: any context comes from the wave.
 import torch
 from torch import Tensor, nn
 
-from drumhead.engine.run import pointwise
-from drumhead.networks.segmenter import at_pixels
-from drumhead.physics.records import Fourier, Last, Max, Mean, Project, Record
+from drumhead.engine.run import convolutions, pointwise, untouched
+from drumhead.networks.segmenter import answer, at_pixels
+from drumhead.physics.records import Fourier, Last, Max, Mean, Mix, Project, Record
 from drumhead.settings.config import NWM, Recurrent
 
 
@@ -57,8 +57,6 @@ class Head(nn.Module):
     def __init__(self, config: NWM | Recurrent, inner: int, stride: int = 1, norm: bool = False):
         super().__init__()
         self.stride = stride
-        self.alone = stride == 1 and not norm
-        """It looks at one pixel at a time, in training too, so the features of some pixels are enough for these."""
         self.norm = nn.BatchNorm2d(inner) if norm else nn.Identity()
         layers: list[nn.Module] = []
         for width in config.head:
@@ -68,16 +66,44 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) of the given image size, or those of the pixels `at`."""
-        return self._answer(self.norm(features), list(self.layers), size, at)
+        return self._answer(self.norm(features), self.layers, size, at)
 
     def rest(self, first: Tensor, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return the logits, given what the first layer's weights make of the features."""
-        bias = self.layers[0].get_parameter("bias")[:, None, None]
-        return self._answer((first + bias).relu(), list(self.layers)[2:], size, at)
+        bias = convolutions(self.layers)[0].bias
+        assert bias is not None
+        return self._answer((first + bias[:, None, None]).relu(), self.layers[2:], size, at)
 
-    def _answer(self, x: Tensor, layers: list[nn.Module], size: torch.Size, at: Tensor | None) -> Tensor:
+    def _answer(self, x: Tensor, layers: nn.Module, size: torch.Size, at: Tensor | None) -> Tensor:
         if self.stride == 1:
-            return pointwise(at_pixels(x, at), layers)
+            return answer(layers, x, at)
         # An oscillator answers for several pixels: give each its own logits.
         logits = nn.functional.pixel_shuffle(pointwise(x, layers), self.stride)[..., : size[0], : size[1]]
         return at_pixels(logits, at)
+
+
+def alone(readout: TimeReadout, head: Head) -> bool:
+    """Say whether they look at one pixel at a time, in training too: waves at some are enough for logits at these."""
+    return _plain(readout, head) and head.stride == 1
+
+
+def composed(readout: TimeReadout, head: Head) -> Record | None:
+    """Return time map and first layer, both linear, as one map over (t, c), where that keeps and costs less.
+
+    It gains in the loop and in the engines. `Head.rest` goes on from it; None leaves both to their modules.
+    """
+    if not _plain(readout, head) or readout.kind != "linear":
+        return None
+    time_map, (first, *others) = readout.time_map, convolutions(head.layers)
+    (k, t), (h, features) = time_map.shape, first.weight.shape[:2]
+    c = features // k
+    if not others or h >= features or t * c * h >= t * features + features * h or first.weight.dtype != time_map.dtype:
+        return None
+    with torch.autocast(time_map.device.type, enabled=False):  # a basis has the type of the states
+        return Mix(torch.einsum("hkc,kt->htc", first.weight.view(h, k, c), time_map))
+
+
+def _plain(readout: TimeReadout, head: Head) -> bool:
+    """Say whether both are as they were built, with nothing to do but a summary over time and a pointwise network."""
+    built = untouched(readout, TimeReadout) and untouched(head, Head)
+    return built and untouched(head.norm, nn.Identity) and bool(convolutions(head.layers))

@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from drumhead.engine.run import convolutions, pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
 from drumhead.physics import records
@@ -16,6 +17,13 @@ from drumhead.settings.config import ModelConfig
 def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
     """Return maps (b, k, y, x) at flat pixel indices (b, n), as (b, k, n, 1); all of them for None."""
     return maps if at is None else records.at_pixels(maps, at)
+
+
+def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
+    """Return what a network makes of maps, at these pixels; it sees no others where it looks at one at a time."""
+    if convolutions(network):
+        maps, at = at_pixels(maps, at), None
+    return at_pixels(pointwise(maps, network), at)
 
 
 class Segmenter(nn.Module):
