@@ -212,6 +212,6 @@ def test_save_refuses_what_could_not_be_loaded(tmp_path):
     model.head.layers[-1] = nn.Conv2d(256, 9, 1)
     with pytest.raises(dh.DrumheadError, match="has the shape"):
         dh.save(model, path)
-    with pytest.raises(dh.DrumheadError, match="got Linear; a network such as dh.build makes"):
+    with pytest.raises(dh.DrumheadError, match=r"got Linear; a network such as dh.build makes"):
         dh.save(nn.Linear(2, 2), path)
     assert not path.exists()
