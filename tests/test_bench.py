@@ -222,4 +222,4 @@ def test_plan_takes_words_of_any_kind():
     assert plan.chosen(SECTIONS) == ["memory"]
     assert plan.chosen(TASKS) == list(TASKS)
     assert replace(plan, quick=True).samples == 2
-    assert get_preset(TASKS["tetrominoes"].network).model.steps == plan.steps
+    assert get_preset(TASKS["tetrominoes"].network).model.waves[0].steps == plan.steps
