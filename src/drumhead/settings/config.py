@@ -272,37 +272,39 @@ class Recurrent(_Spread, _Heard):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CNN(ModelConfig):
-    """The paper's CNN."""
-
-    channels: int = 2
-    """Maps that the last 3x3 convolution leaves."""
-    width: int = 16
-    """Channels of the other convolutions."""
-    depth: int = 8
-    """Convolutions of 3x3; the network sees 2 depth + 1 pixels."""
-    head: tuple[int, ...] = (256, 256, 256)
-    """Hidden widths of the pointwise network that turns features into logits."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.need(channels=1, width=1, depth=2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNet(ModelConfig):
-    """A CNN with normalisation and residuals."""
+class _Deep(ModelConfig):
+    """Convolutions one after another, then a pointwise head."""
 
     width: int = 16
     """Channels of the convolutions."""
     depth: int = 8
-    """Convolutions of 3x3, an even number; the network sees 2 depth + 1 pixels."""
+    """Convolutions of 3x3; the network sees 2 depth + 1 pixels. An even number for a resnet."""
     head: tuple[int, ...] = (256, 256, 256)
     """Hidden widths of the pointwise network that turns features into logits."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.need(width=1, depth=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNN(_Deep):
+    """The paper's CNN."""
+
+    channels: int = 2
+    """Maps that the last of the convolutions narrows to."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.need(channels=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet(_Deep):
+    """A CNN with normalisation and residuals."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.depth % 2:
             raise DrumheadError(f"model.depth={self.depth}: a resnet needs an even number of convolutions")
 
