@@ -1,0 +1,176 @@
+"""How much of a wave comes back from an absorbing edge? Packets of several lengths and angles, in energy.
+
+    python diagnostics/absorbing.py docs/results/absorbing        writes OUT.json, OUT.md and OUT.png
+    python diagnostics/absorbing.py OUT --lengths 8 --angles 0 45 --integrators verlet
+
+A Gaussian packet of plane waves (standard deviation SPREAD wavelengths) runs over a lattice (the 5-point Laplacian,
+linear, omega = alpha = 0, steps of 0.5) into the middle of one absorbing edge, at an angle to the edge's normal, until
+all that comes back from it is inside again. In open space the same packet is known in closed form, step by step: the
+lattice's Fourier modes turn by cos(turn) = 1 - dt^2 (2 sin^2(kx / 2) + 2 sin^2(ky / 2)) in each step. Energy is kinetic
+and strain, 1/2 sum z^2 + 1/2 sum |grad y|^2, over the pixels and bonds of the grid without its margin, with
+z = (y_T - y_(T - 1)) / dt and y halfway between the two:
+
+    back    the energy of the difference between what is there and open space
+    left    the energy that is there
+    open    the energy that would be there in open space: what has not left yet
+
+each over the packet's energy at the start.
+"""
+
+import argparse
+import json
+import math
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import drumhead as dh
+from drumhead.engine.boundaries import MARGIN
+from drumhead.learn.run import environment
+from drumhead.show.pages import Grid, Heading, Picture, Text, markdown
+
+LENGTHS, ANGLES, INTEGRATORS = (4, 8, 16, 32, 64), (0, 15, 30, 45, 60, 75), ("verlet", "euler")
+DT, SPREAD, TAIL = 0.5, 1.5, 4.0  # the packet is cut at TAIL standard deviations
+
+
+def energy(before: np.ndarray, after: np.ndarray) -> float:
+    """Return kinetic and strain energy between two states (y, x)."""
+    y, z = (before + after) / 2, (after - before) / DT
+    return float((z**2).sum() + (np.diff(y, axis=0) ** 2).sum() + (np.diff(y, axis=1) ** 2).sum()) / 2
+
+
+class Packet:
+    """A packet in open space, on a torus that is large enough for it.
+
+    Args:
+        length: its wavelength in pixels.
+        angle: between its direction and the normal of the edge, in degrees.
+        integrator: whose first step the velocity at the start has to suit.
+    """
+
+    def __init__(self, length: float, angle: float, integrator: str):
+        turn, k = math.radians(angle), 2 * math.pi / length
+        kx, ky = k * math.cos(turn), k * math.sin(turn)
+        tail = round(TAIL * SPREAD * length)
+        slow = math.sin(kx) / math.sqrt(4 * math.sin(kx / 2) ** 2 + 4 * math.sin(ky / 2) ** 2)
+        drift = round(2 * tail * math.sin(ky) / math.sin(kx))  # along the edge, while it runs to the edge and back
+        self.steps = round(2 * tail / slow / DT)
+        self.size = (2 * tail + drift + round(tail * math.sin(turn)), 2 * tail)  # oblique packets widen along the edge
+        torus = (self.size[0] + 2 * tail, 5 * tail)
+        y, x = (np.arange(side, dtype=float) - tail for side in torus)
+        spread = SPREAD * length
+        wave = [np.exp(1j * q * s - s**2 / (2 * spread**2)) for q, s in ((ky, y), (kx, x))]
+        self._modes = np.fft.fft2(np.outer(*wave))
+        across, along = (2 * np.sin(np.pi * np.fft.fftfreq(side)) ** 2 for side in torus)
+        stiff = 2 * (across[:, None] + along[None, :])
+        self._turn = np.arccos(1 - DT**2 * stiff / 2)
+        velocity = -1j * np.sin(self._turn) / DT  # so that the first step turns every mode forward
+        if integrator == "euler":
+            velocity = velocity + DT / 2 * stiff
+        self.start = self.at(0)
+        self.velocity = self._inside(self._modes * velocity)
+
+    def at(self, step: int) -> np.ndarray:
+        """Return the displacement on the grid after some steps, without edges."""
+        return self._inside(self._modes * np.exp(-1j * self._turn * step))
+
+    def _inside(self, modes: np.ndarray) -> np.ndarray:
+        return np.fft.ifft2(modes).real[: self.size[0], : self.size[1]]
+
+
+def measure(length: float, angle: float, integrator: str) -> dict:
+    """Send one packet into the edge."""
+    packet = Packet(length, angle, integrator)
+    y0, z0 = (torch.tensor(a, dtype=torch.float32)[None, None] for a in (packet.start, packet.velocity))
+    steps = packet.steps
+    basis = torch.zeros(steps, 2)
+    basis[-2, 0] = basis[-1, 1] = 1  # the last two states
+    out = dh.propagate(
+        y0, 0.0, 0.0, dh.laplacian(1), steps=steps, dt=DT, z0=z0, nonlinearity="linear", boundary="absorbing",
+        integrator=integrator, record=dh.Project(basis),
+    )[0, :, 0].double().numpy()  # fmt: skip
+    free = packet.at(steps - 1), packet.at(steps)
+    whole = energy(packet.start, packet.at(1))
+    return {
+        "length": length, "angle": angle, "integrator": integrator, "size": list(packet.size), "steps": steps,
+        "back": energy(out[0] - free[0], out[1] - free[1]) / whole,
+        "left": energy(out[0], out[1]) / whole,
+        "open": energy(*free) / whole,
+    }  # fmt: skip
+
+
+def page(rows: list[dict], name: str, where: dict) -> str:
+    """Return the tables as Markdown."""
+    blocks = [
+        Heading("What comes back from an absorbing edge", 1),
+        Text("Energy (kinetic and strain) that returns, as a share of the packet's, by wavelength in pixels and angle "
+             f"from the edge's normal. Margin of {MARGIN} pixels, 5-point Laplacian, linear, steps of {DT}. Made by "
+             f"`python diagnostics/absorbing.py docs/results/absorbing`, which says how; every number: "
+             f"[{name}.json]({name}.json)."),
+    ]  # fmt: skip
+    found = {(r["integrator"], r["length"], r["angle"]): r for r in rows}
+    lengths, angles = (sorted({r[key] for r in rows}) for key in ("length", "angle"))
+    for integrator in dict.fromkeys(r["integrator"] for r in rows):
+        blocks += [
+            Heading(integrator.capitalize()),
+            Grid(
+                ("wavelength", *(f"{angle:g}°" for angle in angles)),
+                tuple((f"{n:g}", *(f"{found[integrator, n, a]['back']:.1e}" for a in angles)) for n in lengths),
+            ),
+        ]
+    late = max(rows, key=lambda row: row["open"])
+    blocks += [
+        Picture(f"{name}.png", "Energy that comes back, against the angle. Dashed: Euler."),
+        Text(f"What would still be inside in open space is at most {late['open']:.0e} (wavelength {late['length']:g}, "
+             f"{late['angle']:g}°), so what is left inside is what came back. Packets have a standard deviation of "
+             f"{SPREAD} wavelengths, so angles and wavelengths are means: energy is spread by "
+             f"{math.degrees(1 / (2 * math.pi * SPREAD * math.sqrt(2))):.1f}° (standard deviation). "
+             f"torch {where['torch']}, {where["processor"]}."),
+    ]  # fmt: skip
+    return markdown(blocks)
+
+
+def draw(rows: list[dict], out: Path) -> None:
+    """Draw energy against angle, a line a wavelength."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    lengths = sorted({r["length"] for r in rows})
+    for i, length in enumerate(lengths):
+        for integrator in dict.fromkeys(r["integrator"] for r in rows):
+            line = sorted(
+                (r["angle"], r["back"]) for r in rows if (r["length"], r["integrator"]) == (length, integrator)
+            )
+            axes.plot(*zip(*line, strict=True), marker="o", markersize=4, color=f"C{i}",
+                      linestyle="--" if integrator == "euler" else "-",
+                      label=f"{length:g} pixels" if integrator == "verlet" else None)  # fmt: skip
+    axes.set(yscale="log", xlabel="angle between the wave and the edge's normal (degrees)", ylim=(None, 1.5),
+             ylabel="share of the energy that comes back", xticks=sorted({r["angle"] for r in rows}))  # fmt: skip
+    axes.legend(title="wavelength", frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="where to write, without a suffix")
+    parser.add_argument("--lengths", type=float, nargs="+", default=LENGTHS)
+    parser.add_argument("--angles", type=float, nargs="+", default=ANGLES)
+    parser.add_argument("--integrators", nargs="+", choices=INTEGRATORS, default=INTEGRATORS)
+    given = parser.parse_args()
+    rows = []
+    for length, angle, integrator in product(given.lengths, given.angles, given.integrators):
+        rows.append(measure(length, angle, integrator))
+        print(json.dumps(rows[-1]), flush=True)
+    where = environment()
+    out = given.out
+    out.with_suffix(".json").write_text(json.dumps({"environment": where, "rows": rows}, indent=1) + "\n")
+    out.with_suffix(".md").write_text(page(rows, out.name, where))
+    draw(rows, out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
