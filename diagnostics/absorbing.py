@@ -14,7 +14,8 @@ z = (y_T - y_(T - 1)) / dt and y halfway between the two:
     left    the energy that is there
     open    the energy that would be there in open space: what has not left yet
 
-each over the packet's energy at the start.
+each over the packet's energy at the start. Beside them, what the same margin sends back of an endless plane wave in
+continuous time (`plane`), which no packet can be: it is found without propagating anything.
 """
 
 import argparse
@@ -27,12 +28,12 @@ import numpy as np
 import torch
 
 import drumhead as dh
-from drumhead.engine.boundaries import MARGIN
+from drumhead.engine.boundaries import MARGIN, margin_damping
 from drumhead.learn.run import environment
 from drumhead.show.pages import Grid, Heading, Picture, Text, markdown
 
 LENGTHS, ANGLES, INTEGRATORS = (4, 8, 16, 32, 64), (0, 15, 30, 45, 60, 75), ("verlet", "euler")
-DT, SPREAD, TAIL = 0.5, 1.5, 4.0  # the packet is cut at TAIL standard deviations
+DT, SPREAD, TAIL = 0.5, 2.0, 4.0  # the packet is cut at TAIL standard deviations
 
 
 def energy(before: np.ndarray, after: np.ndarray) -> float:
@@ -80,13 +81,31 @@ class Packet:
         return np.fft.ifft2(modes).real[: self.size[0], : self.size[1]]
 
 
+def plane(length: float, angle: float) -> float:
+    """Return the share of a plane wave's energy that comes back, column by column of the margin, from its rim inward.
+
+    A wave y_n exp(i (ky y - w t)) obeys y_(n - 1) = (2 + 2 - 2 cos ky - w^2 - i w alpha_n) y_n - y_(n + 1), with y = 0
+    beyond the rim, and is exp(i kx n) + r exp(-i kx n) where nothing is damped.
+    """
+    turn, k = math.radians(angle), 2 * math.pi / length
+    kx, across = k * math.cos(turn), 2 - 2 * math.cos(k * math.sin(turn))
+    w = math.sqrt(2 - 2 * math.cos(kx) + across)
+    one = torch.ones((), dtype=torch.float64)
+    damping = margin_damping(torch.Size((1, 1)), one, one)[MARGIN, MARGIN:].tolist()  # from the grid's edge outward
+    inner, outer = 1 + 0j, 0j
+    for alpha in reversed(damping):
+        inner, outer = (2 + across - w * w - 1j * w * alpha) * inner - outer, inner
+    step, ratio = np.exp(1j * kx), inner / outer
+    return float(abs((1 / step - ratio) / (ratio - step)) ** 2)
+
+
 def measure(length: float, angle: float, integrator: str) -> dict:
     """Send one packet into the edge."""
     packet = Packet(length, angle, integrator)
     y0, z0 = (torch.tensor(a, dtype=torch.float32)[None, None] for a in (packet.start, packet.velocity))
     steps = packet.steps
-    basis = torch.zeros(steps, 2)
-    basis[-2, 0] = basis[-1, 1] = 1  # the last two states
+    basis = torch.zeros(2, steps)
+    basis[0, -2] = basis[1, -1] = 1  # the last two states
     out = dh.propagate(
         y0, 0.0, 0.0, dh.laplacian(1), steps=steps, dt=DT, z0=z0, nonlinearity="linear", boundary="absorbing",
         integrator=integrator, record=dh.Project(basis),
@@ -98,6 +117,7 @@ def measure(length: float, angle: float, integrator: str) -> dict:
         "back": energy(out[0] - free[0], out[1] - free[1]) / whole,
         "left": energy(out[0], out[1]) / whole,
         "open": energy(*free) / whole,
+        "plane": plane(length, angle),
     }  # fmt: skip
 
 
@@ -127,7 +147,7 @@ def page(rows: list[dict], name: str, where: dict) -> str:
              f"{late['angle']:g}°), so what is left inside is what came back. Packets have a standard deviation of "
              f"{SPREAD} wavelengths, so angles and wavelengths are means: energy is spread by "
              f"{math.degrees(1 / (2 * math.pi * SPREAD * math.sqrt(2))):.1f}° (standard deviation). "
-             f"torch {where['torch']}, {where["processor"]}."),
+             f"torch {where['torch']}, {where['processor']}."),
     ]  # fmt: skip
     return markdown(blocks)
 
