@@ -1,7 +1,9 @@
 """What the documents promise runs: every docstring example and every Python block of the README."""
 
+import contextlib
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 import drumhead as dh
+from drumhead import cli
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(m.name for m in pkgutil.walk_packages(dh.__path__, "drumhead."))
@@ -58,3 +61,66 @@ def test_links_lead_to_files_of_the_repository():
     for page in (file for file in files if file.suffix == ".md"):
         for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
             assert (page.parent / target).resolve() in known, f"{page.name} links to {target}"
+
+
+def script(path):
+    """Import a script that is no module of the package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "diagnostics").glob("*.py")), ids=lambda path: path.name)
+def test_diagnostics_find_what_they_import(path, monkeypatch):
+    monkeypatch.syspath_prepend(path.parent)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    script(path)
+
+
+def test_tables_of_the_documents_are_those_of_the_numbers():
+    tables = script(ROOT / "docs" / "tables.py")
+    marked = [name for path in tables.DOCUMENTS for name in re.findall(r"<!-- table (\S+) -->", path.read_text())]
+    assert sorted(marked) == sorted(tables.TABLES)
+    for path in tables.DOCUMENTS:
+        text = path.read_text()
+        assert tables.renewed(text) == text, f"{path.name} is stale: python docs/tables.py"
+        start = text.index("\n", text.index("| ---", text.index("<!-- table")))
+        score = re.compile(r"\d").search(text, start)
+        assert score is not None
+        forged = text[: score.start()] + str((int(score[0]) + 1) % 10) + text[score.end() :]
+        assert tables.renewed(forged) == text, "a number that was changed by hand is put right"
+
+
+def test_readme_fits_and_no_paragraph_holds_scores():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    prose = re.sub(r"```.*?```|<!-- table .*? <!-- end \S+ -->|^\|.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.findall(r"\b[01]\.\d{2,}", prose)
+
+
+def commands():
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                if found := re.match(r"(?:\w+=\w+ )?drumhead (\w+)(.*?)(?:#.*)?$", line):
+                    yield found[1], tuple(re.findall(r"(?<= )--[a-z-]+(?![a-z.-])", found[2]))
+
+
+@pytest.mark.parametrize("verb", sorted({verb for verb, _ in commands()}))
+def test_commands_of_the_documents_exist(verb, capsys):
+    with contextlib.suppress(SystemExit):
+        cli.main([verb, "--help"])
+    text = capsys.readouterr().out
+    assert f"drumhead {verb}" in text
+    for other, options in commands():
+        assert other != verb or all(option in text for option in options), (verb, options)
+
+
+def test_log_is_newest_first_and_every_title_says_something():
+    titles = re.findall(r"^## (\d{4}-\d\d-\d\d) (.+)$", (ROOT / "LOG.md").read_text(), re.MULTILINE)
+    dates = [date for date, _ in titles]
+    assert dates == sorted(dates, reverse=True)
+    assert not [title for _, title in titles if title.endswith("?")]

@@ -1,0 +1,439 @@
+"""Write the tables of the documents from the numbers that were committed, so that neither can change alone.
+
+    python docs/tables.py            writes every table anew, between <!-- table NAME --> and <!-- end NAME -->
+    python docs/tables.py --check    writes nothing; exits with 1 and names the documents that would change
+
+Scores come from the run directories in docs/results (evaluation-test.json, metrics.jsonl, environment.json), costs from
+the benchmark and docs/results/{optimisation,engine}, the paper's numbers from drumhead.reproduce.paper. Nothing here
+trains, measures or imports torch.
+"""
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from drumhead.reproduce.paper import published
+from drumhead.show.pages import Grid, markdown
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "results"
+BENCH = ROOT / "benchmarks" / "results" / "2026-11-24-amd-epyc" / "bench.json"
+DOCUMENTS = tuple(ROOT / name for name in (
+    "README.md", "docs/results/cpu.md", "docs/results/hour.md", "docs/results/tetrominoes.md", "docs/results/costs.md",
+    "docs/results/runs.md",
+))  # fmt: skip
+TASKS = ("tetrominoes", "mnist", "multi-mnist")
+NETWORKS = {
+    "nwm-fast": "`nwm-fast`, ours",
+    "nwm-linear": "`nwm-linear`, the paper's",
+    "nwm-fft": "`nwm-fft`, heard as a spectrum",
+    "nwm-last": "`nwm-last`, the last state alone",
+    "lstm-linear": "`lstm-linear`",
+    "cnn-8": "`cnn-8`, the paper's CNN",
+    "resnet-8": "`resnet-8`, a fair CNN",
+    "unet-4": "`unet-4`, a U-Net",
+}
+NONE = ""
+
+
+@cache
+def read(path: Path) -> dict:
+    """Return a JSON file."""
+    return json.loads(path.read_text())
+
+
+def runs(place: str) -> list[dict]:
+    """Return the test scores of the seeds in a directory of docs/results/reproduce, by seed."""
+    found = sorted((RESULTS / "reproduce" / place).glob("seed-*/evaluation-test.json"))
+    return [read(path) for path in found]
+
+
+def scores(tests: Iterable[dict], score: str, digits: int) -> str:
+    """Return one score of each seed."""
+    return ", ".join(f"{test[score]:.{digits}f}" for test in tests)
+
+
+def spread(tests: Sequence[dict], score: str, digits: int = 3) -> str:
+    """Return the mean over seeds and, in brackets, the least and the largest."""
+    values = [test[score] for test in tests]
+    if not values:
+        return NONE
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def deviation(tests: Sequence[dict], score: str) -> str:
+    """Return mean and standard deviation (n - 1) over seeds."""
+    values = [test[score] for test in tests]
+    return f"{statistics.fmean(values):.3f} ± {statistics.stdev(values):.3f}"
+
+
+def theirs(task: str, network: str, score: str, digits: int = 4) -> str:
+    """Return a score of the paper, mean and standard deviation."""
+    paper = published(task, network)
+    if paper is None:
+        return NONE
+    found = getattr(paper, score)
+    return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
+
+
+def thousands(counts: Sequence[int]) -> str:
+    """Return numbers of parameters in thousands, once if they are alike."""
+    rounded = [f"{count / 1000:.0f}" for count in counts]
+    return rounded[0] if len(set(rounded)) == 1 else " / ".join(rounded)
+
+
+def milliseconds(task: str, network: str) -> float | None:
+    """Return what a training image costs one core, the loss at one pixel in eight."""
+    later = read(RESULTS / "optimisation" / "costs-multi-mnist.json")["milliseconds"]
+    earlier = read(RESULTS / "optimisation" / "costs-batch-4.json")["milliseconds"]
+    return (earlier | later).get(f"{task}/{network}")
+
+
+def results() -> Grid:
+    """README: networks by tasks."""
+    columns = ("network", "parameters (thousands)", "image passes", *map(title, TASKS), "ms an image")
+    rows = []
+    for network, label in NETWORKS.items():
+        seeds = [runs(f"cpu/{task}/{network}") for task in TASKS]
+        costs = [milliseconds(task, network) for task, tests in zip(TASKS, seeds, strict=True) if tests]
+        sizes = [tests[0]["parameters"] for tests in seeds if tests]
+        rows.append((label, thousands(sizes), "80,000", *(spread(tests, "foreground_accuracy") for tests in seeds),
+                     " / ".join(f"{cost:.0f}" for cost in costs if cost)))  # fmt: skip
+    shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
+               for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
+    cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]
+    full = runs("paper/tetrominoes/nwm-fast")
+    stopped = [read(RESULTS / "reproduce/paper/tetrominoes/nwm-linear/seed-0/evaluation-test-epoch-217.json")]
+    for label, size, passes, tests in (
+        ("`nwm-fast`, trained longer (shipped; 2 seeds)", "25", "249,600", shipped),
+        ("the same without its waves (1 seed)", "25", "249,600", cut),
+        ("`nwm-fast`, the paper's protocol (2 seeds)", "25", "2,995,200", full),
+        ("`nwm-linear`, the same, stopped early (1 seed)", "176", "2,256,384", stopped),
+    ):
+        rows.append((label, size, passes, spread(tests, "foreground_accuracy"), NONE, NONE, NONE))
+    for network in ("nwm-linear", "unet-4"):
+        found = [published(task, network) for task in TASKS]
+        sizes = [paper.parameters for paper in found if paper]
+        rows.append((f"`{network}`, the paper's report (10, 12 seeds)", thousands(sizes), "3,000,000",
+                     *(theirs(task, network, "foreground_accuracy", 3) for task in TASKS), NONE))  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
+def costs() -> Grid:
+    """README: times and memory."""
+    columns = ("", "published loop", "drumhead", "drumhead, bfloat16", "U-Net")
+    rows = []
+    for task, mode in ((task, mode) for task in ("tetrominoes", "multi-mnist") for mode in ("train", "infer")):
+        loop, *ours = (bench(task, mode, name) for name in ("published", "native", "native-bf16"))
+        rows.append((f"{title(task)}, {'training' if mode == 'train' else 'inference'}, ms an image",
+                     number(loop["wall_s"]["median"] * 1e3), *map(faster, ours),
+                     number(bench(task, mode, "unet")["wall_s"]["median"] * 1e3)))  # fmt: skip
+    slopes = {(row["contender"], row["mode"]): row["mb_per_image_and_step"] for row in read(BENCH)["memory_slopes"]}
+    rows.append(("tetrominoes, training, MB an image and step", f"{slopes['published', 'train']:.3f}",
+                 f"{slopes['native', 'train']:.4f}", NONE, NONE))  # fmt: skip
+    loop, ours, unet = (gpu("H100", "tetrominoes/" + name, 64, engine)["wall_ms"] for name, engine in
+                        (("nwm-linear", "eager"), ("nwm-linear", "cuda"), ("unet-4", None)))  # fmt: skip
+    rows.append(("tetrominoes on an H100, training step of 64, ms", number(loop), f"{ours:.1f} ({loop / ours:.1f}x)",
+                 NONE, number(unet)))  # fmt: skip
+    loop = gpu("H100", "multi-mnist/nwm-linear", 64, "eager")["wall_ms"]
+    ours = gpu("H200", "multi-mnist/nwm-linear", 64, "cuda", graphs=True)["wall_ms"]
+    rows.append(
+        ("Multi-MNIST, the same (ours on an H200)", number(loop), f"{ours:.0f} ({loop / ours:.1f}x)", NONE, NONE)
+    )
+    return Grid(columns, tuple(rows))
+
+
+def bench(task: str, mode: str, contender: str) -> dict:
+    """Return a row of the benchmark."""
+    wanted = {"task": task, "mode": mode, "contender": contender}
+    return next(row for row in read(BENCH)["speed"] if wanted.items() <= row.items())
+
+
+def gpu(card: str, preset: str, batch: int, engine: str | None, thin: int = 1, graphs: bool = False) -> dict:
+    """Return a training step that was timed on a GPU."""
+    wanted = {"preset": preset, "batch": batch, "engine": engine, "thin": thin, "graphs": graphs}
+    steps = read(RESULTS / "engine" / "gpu-steps.json")["steps"]
+    return next(step for step in steps if wanted.items() <= step.items() and card in step["card"])
+
+
+def faster(row: dict) -> str:
+    """Return milliseconds and how many times as fast as the published loop."""
+    return f"{number(row['wall_s']['median'] * 1e3)} ({row['wall_ratio']['median']:.1f}x)"
+
+
+def number(value: float) -> str:
+    """Return three digits."""
+    return f"{value:#.3g}".rstrip(".")
+
+
+def title(task: str) -> str:
+    """Return a task's name as it is written."""
+    return {"mnist": "MNIST", "multi-mnist": "Multi-MNIST"}.get(task, task)
+
+
+def cpu(task: str) -> Callable[[], Grid]:
+    """80,000 passes: foreground IoU seed by seed, beside the paper's."""
+
+    def table() -> Grid:
+        rows = []
+        found = {network: runs(f"cpu/{task}/{network}") for network in NETWORKS}
+        for network, tests in found.items():
+            if not tests:
+                continue
+            paper = published(task, network)
+            died = paper.collapsed if paper else 0
+            cells = (NETWORKS[network], scores(tests, "foreground_iou", 3) + collapsed(tests),
+                     deviation(tests, "foreground_iou") if len(tests) > 2 else NONE,
+                     spread(tests, "dice"),
+                     theirs(task, network, "foreground_iou") + (f", {died} collapsed" if died else ""),
+                     number(milliseconds(task, network) or 0))  # fmt: skip
+            rows.append(cells)
+        columns = ("network", "foreground IoU by seed", "mean ± std", "Dice", "paper, 3,000,000 passes", "ms an image")
+        return Grid(columns, tuple(rows))
+
+    return table
+
+
+def collapsed(tests: Iterable[dict]) -> str:
+    """Say how many seeds call everything background."""
+    count = sum(test["foreground_accuracy"] < 0.01 for test in tests)
+    return f" ({count} collapsed)" if count else ""
+
+
+def full_protocol() -> Grid:
+    """The paper's own protocol: what was run of it."""
+    place = RESULTS / "reproduce" / "paper" / "tetrominoes"
+    rows = []
+    for network, seed, file in (
+        ("nwm-fast", 0, "evaluation-test.json"),
+        ("nwm-fast", 1, "evaluation-test.json"),
+        ("nwm-linear", 0, "evaluation-test-epoch-217.json"),
+    ):
+        run = place / network / f"seed-{seed}"
+        test = read(run / file)
+        history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        at = {f"{passes:,}": min(history, key=lambda row, n=passes: abs(row["images"] - n))["val_foreground_iou"]
+              for passes in (80_000, 1_000_000, 2_000_000)}  # fmt: skip
+        rows.append((f"`{network}`", str(seed), f"{history[-1]['images']:,}", f"{test['foreground_accuracy']:.4f}",
+                     f"{test['foreground_iou']:.4f}", f"{test['dice']:.4f}", *(f"{value:.3f}" for value in at.values()),
+                     theirs("tetrominoes", network, "foreground_iou")))  # fmt: skip
+    columns = ("network", "seed", "passes", "foreground accuracy", "foreground IoU", "Dice",
+               "validation IoU after 80,000", "1,000,000", "2,000,000", "paper's IoU")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
+PREDICTED = {  # foreground IoU, in LOG.md before any run of 80,000 passes
+    "tetrominoes": {"nwm-linear": 0.80, "nwm-fft": 0.75, "nwm-last": 0.50, "lstm-linear": 0.65, "cnn-8": 0.55,
+                    "resnet-8": 0.75, "unet-4": 0.97, "nwm-fast": 0.96},
+    "mnist": {"nwm-linear": 0.70, "nwm-last": 0.30, "lstm-linear": 0.60, "unet-4": 0.93, "nwm-fast": 0.90},
+    "multi-mnist": {"nwm-linear": 0.75, "unet-4": 0.90, "nwm-fast": 0.85},
+}  # fmt: skip
+
+
+def predicted() -> Grid:
+    """What was predicted for 80,000 passes, and what came out."""
+    rows = []
+    for network, label in NETWORKS.items():
+        cells = [label]
+        for task in TASKS:
+            said, tests = PREDICTED[task].get(network), runs(f"cpu/{task}/{network}")
+            mean = statistics.fmean(test["foreground_iou"] for test in tests) if tests else 0.0
+            cells.append(NONE if said is None else f"{said:.2f}, {mean:.2f}")
+        rows.append(tuple(cells))
+    return Grid(("network", *map(title, TASKS)), tuple(rows))
+
+
+def pilots() -> Grid:
+    """Single runs that looked for causes: the last epoch on validation images."""
+    rows = []
+    for name, what in (
+        ("cpu-fast-b4", "tetrominoes, `nwm-fast`, seed 0, on a processor"),
+        ("cpu-fast-b16", "the same, 16 images a step"),
+        ("cpu-unet-b4", "tetrominoes, `unet-4`, seed 0, on a processor"),
+        ("cpu-unet-s1-b16", "tetrominoes, `unet-4`, seed 1, 16 images a step"),
+        ("cpu-unet-s1-he", "tetrominoes, `unet-4`, seed 1, He's start"),
+        ("cpu-mnist-nwm-he", "MNIST, `nwm-linear`, seed 0, He's start"),
+        ("cpu-mnist-nwm-long", "MNIST, `nwm-linear`, seed 0, twice the passes"),
+    ):
+        run = RESULTS / "optimisation" / name
+        history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        rows.append((f"[{what}](optimisation/{name}/metrics.jsonl)", f"{history[-1]['images']:,}",
+                     f"{history[-1]['val_foreground_iou']:.3f}",
+                     ", ".join(f"{row['val_foreground_iou']:.2f}" for row in history)))  # fmt: skip
+    return Grid(("run", "passes", "foreground IoU, validation", "by epoch"), tuple(rows))
+
+
+def hour_tetrominoes() -> Grid:
+    """10,000 passes, seed by seed."""
+    order = ("nwm-fast", "nwm-fft", "nwm-linear", "unet-4", "resnet-8", "nwm-last", "lstm-linear", "cnn-8")
+    rows = []
+    for network in order:
+        tests = runs(f"hour/tetrominoes/{network}")
+        paper = published("tetrominoes", network)
+        rows.append((NETWORKS[network], scores(tests, "foreground_iou", 3) + collapsed(tests),
+                     deviation(tests, "foreground_iou"),
+                     f"{paper.foreground_iou.mean:.4f}" if paper else NONE))  # fmt: skip
+    columns = ("network", "foreground IoU, seeds 0, 1, 2", "mean ± std", "paper, 300 times the passes")
+    return Grid(columns, tuple(rows))
+
+
+ABLATIONS = {
+    "nwm-fast": "none (seeds 0, 1, 2)",
+    "nwm-fast-steps-40": "40 steps instead of 20",
+    "nwm-fast-dt-1": "steps of 1 instead of 0.5: twice the time",
+    "nwm-fast-dense": "dense kernel instead of depthwise",
+    "nwm-fast-fixed": "boundary fixed instead of periodic",
+    "nwm-fast-reflecting": "boundary reflecting",
+    "nwm-fast-absorbing": "boundary absorbing",
+    "nwm-fast-identity": "coupling force without tanh",
+    "nwm-fast-frozen": "kernel frozen at the Laplacian",
+    "nwm-fast-alpha-constant": "alpha the same everywhere",
+    "nwm-fast-omega-constant": "omega the same everywhere",
+    "nwm-fast-medium-constant": "both the same everywhere",
+    "nwm-fast-steps-10": "10 steps: half the time",
+    "nwm-fast-dt-0.25": "steps of 0.25: half the time",
+    "nwm-fast-steps-5": "5 steps: a quarter of the time",
+    "nwm-fast-cut": "trained with coupling cut",
+}
+
+
+def ablations() -> Grid:
+    """`nwm-fast` with one thing changed."""
+    rows = ((what, scores(runs(f"hour/tetrominoes/{name}"), "foreground_iou", 3)) for name, what in ABLATIONS.items())
+    return Grid(("change", "foreground IoU"), tuple(rows))
+
+
+def starts() -> Grid:
+    """How much of the image reaches the answer before training, and what He's start changes."""
+    found = read(RESULTS / "optimisation" / "starts.json")["starts"]
+    he = {name: runs(f"hour/tetrominoes/{name}-start-he") for name in ("lstm-linear", "cnn-8")}
+    rows = []
+    for network in sorted(found, key=lambda name: statistics.median(found[name]["logit_deviation"])):
+        own, other = runs(f"hour/tetrominoes/{network}"), he.get(network, [])
+        if network == "resnet-8":  # its own start is He's; torch's was tried once, on validation images
+            lines = (RESULTS / "optimisation" / "resnet-default" / "metrics.jsonl").read_text().splitlines()
+            torch, other = f"{json.loads(lines[-1])['val_foreground_iou']:.3f} (validation)", own[:1]
+        else:
+            torch = scores(own[:1], "foreground_iou", 3)
+        rows.append((NETWORKS[network], f"{statistics.median(found[network]['logit_deviation']):.1g}", torch,
+                     scores(other, "foreground_iou", 3)))  # fmt: skip
+    columns = ("network", "deviation of the logits at the start", "IoU from torch's start, seed 0", "from He's, seed 0")
+    return Grid(columns, tuple(rows))
+
+
+def hour_others() -> Grid:
+    """10,000 passes on the other tasks."""
+    tasks = ("mnist", "polygons", "multi-mnist")
+    rows = []
+    for network in ("nwm-linear", "nwm-fast", "nwm-last", "lstm-linear", "unet-4", "cnn-8"):
+        tests = [runs(f"hour/{task}/{network}") for task in tasks]
+        paper = published("multi-mnist", network)
+        rows.append((NETWORKS[network], *(scores(one, "foreground_iou", 3) + collapsed(one) for one in tests),
+                     f"{paper.foreground_iou.mean:.4f}" if paper else NONE))  # fmt: skip
+    return Grid(("network", *map(title, tasks), "paper, Multi-MNIST"), tuple(rows))
+
+
+def tetrominoes() -> Grid:
+    """The shipped network, its twins and its controls."""
+    rows = []
+    for label, run, file in (
+        ("`nwm-fast`, as shipped", "", "evaluation-test.json"),
+        ("`nwm-fast`, seed 1, trained with the C engine", "-seed1", "evaluation-test.json"),
+        ("`nwm-fast`, seed 1, the same in bfloat16", "-bf16", "evaluation-test.json"),
+        ("`nwm-fast`, coupling zeroed after training", "", "evaluation-test-cut.json"),
+        ("`nwm-fast`, trained with coupling cut", "-cut", "evaluation-test.json"),
+    ):
+        place = RESULTS / "runs" / f"tetrominoes-nwm-fast{run}"
+        test = read(place / file)
+        last = json.loads((place / "metrics.jsonl").read_text().splitlines()[-1])
+        keys = ("foreground_accuracy", "foreground_iou", "mean_iou", "dice")
+        rows.append((label, *(f"{test[key]:.4f}" for key in keys), f"{last['images']:,}",
+                     f"{last['seconds']:,.0f}", f"[{file}](runs/{place.name}/{file})"))  # fmt: skip
+    columns = ("network", "foreground accuracy", "foreground IoU", "class-mean IoU", "Dice", "passes", "wall seconds",
+               "file")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
+def images() -> Grid:
+    """What a training image costs one core, by network and task."""
+    rows = []
+    for network, label in NETWORKS.items():
+        found = [milliseconds(task, network) for task in TASKS]
+        rows.append((label, *(NONE if value is None else f"{value:.1f}" for value in found)))
+    return Grid(("network", *map(title, TASKS)), tuple(rows))
+
+
+def gpu_steps() -> Grid:
+    """Every training step that was timed on a GPU."""
+    rows = []
+    for step in read(RESULTS / "engine" / "gpu-steps.json")["steps"]:
+        how = {"eager": "the loop", "cuda": "kernels", None: "torch"}[step["engine"]]
+        rows.append((f"`{step['preset']}`", step["card"].split()[1], str(step["batch"]),
+                     "all" if step["thin"] == 1 else f"1 in {step['thin']}",
+                     how + (", graphs" if step["graphs"] else ""),
+                     number(step["wall_ms"]), number(step["gpu_ms"]), f"{step['peak_gib']:.1f}"))  # fmt: skip
+    columns = ("network", "card", "images", "pixels", "how", "wall ms", "of these on the GPU", "peak GiB")
+    return Grid(columns, tuple(rows))
+
+
+def reduced() -> Grid:
+    """The shipped network with and without bfloat16."""
+    found = read(RESULTS / "engine" / "reduced_accuracy.json")
+    rows = [(kind, *(f"{found[kind][key]:.4f}" for key in ("foreground_accuracy", "foreground_iou", "dice")))
+            for kind in ("float32", "bfloat16")]  # fmt: skip
+    rows.append(("labels that differ", f"{found['share_of_labels_that_differ']:.4%}", NONE, NONE))
+    return Grid(("shipped network", "foreground accuracy", "foreground IoU", "Dice"), tuple(rows))
+
+
+def every_run() -> Grid:
+    """Every run directory: scores, machine, commit."""
+    rows = []
+    tests = [path for folder in ("runs", "reproduce") for path in RESULTS.glob(f"{folder}/**/evaluation-test*.json")]
+    for path in sorted(tests):
+        place, test = path.parent.relative_to(RESULTS), read(path)
+        about = path.parent / "environment.json"
+        trained = read(about) if about.exists() else {}
+        history = [json.loads(line) for line in (path.parent / "metrics.jsonl").read_text().splitlines()]
+        rows.append((f"[{place}]({place})", path.stem.removeprefix("evaluation-"), f"{history[-1]['images']:,}",
+                     *(f"{test[key]:.4f}" for key in ("foreground_accuracy", "foreground_iou", "dice")),
+                     f"{history[-1]['seconds']:,.0f}",
+                     trained.get("gpu") or trained.get("processor", NONE), trained.get("commit", NONE)))  # fmt: skip
+    columns = ("run", "measured", "passes", "foreground accuracy", "foreground IoU", "Dice", "wall seconds",
+               "trained on", "commit")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
+TABLES: dict[str, Callable[[], Grid]] = {
+    "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
+    "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
+    "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
+    "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
+}  # fmt: skip
+
+
+def renewed(text: str) -> str:
+    """Return a document with its tables written anew."""
+
+    def table(found: re.Match) -> str:
+        name = found[1]
+        return f"<!-- table {name} -->\n{markdown([TABLES[name]()])}<!-- end {name} -->"
+
+    return re.sub(r"<!-- table (\S+) -->\n.*?<!-- end \1 -->", table, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    stale = [path for path in DOCUMENTS if renewed(path.read_text()) != path.read_text()]
+    if "--check" in sys.argv:
+        sys.exit("\n".join(f"{path.relative_to(ROOT)}: its tables are not those of the numbers" for path in stale) or 0)
+    for path in stale:
+        path.write_text(renewed(path.read_text()))
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
