@@ -51,7 +51,7 @@ static void correlate_rows(backward *f, int64_t layers, int64_t count) {
 
 #if CAN_REDUCE
 /* The same in bfloat16, 32 pixels at a time: four outer channels by INNER inner ones by WIDE neighbours. */
-INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, const ring *y, const ring *ql,
+INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, const REAL *y,
                               int64_t c, int64_t i, int64_t dy, int64_t dx, int64_t from, int64_t to) {
     const grid *g = &f->g;
     const stencil *w = &f->coupling;
@@ -62,7 +62,7 @@ INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, cons
         for (int k = 0; k < INNER; k++)
             for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_loadu_ps(acc + (j * next + k * window + b) * LANES);
     for (int64_t r = from; r < to; r++) {
-        const uint16_t *q = natural_of(g, row_of(ql, r)) + c * g->stride;
+        const uint16_t *q = natural_of(g, f->q + r * g->padded) + c * g->stride;
         const uint16_t *row = natural_of(g, neighbour(g, y, r + dy - g->ry)) + i * g->stride + dx - g->rx;
         for (int64_t x = 0; x < g->lanes; x += 2 * LANES) {
             __m512bh v[2][3];
@@ -81,7 +81,7 @@ INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, cons
 }
 
 /* acc[k][c] += sum over rows [from, to) and pixels of g[k] y[c], both in bfloat16, pixels side by side. */
-static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t from, int64_t to) {
+static void dots_natural(const backward *f, REAL *acc, const REAL *y, int64_t from, int64_t to) {
     const grid *g = &f->g;
     const int64_t features = f->a->features, pitch = round_up(g->lanes, 2 * LANES); /* zeros beyond the image */
     for (int64_t k = 0; k < features; k += 4)
@@ -94,7 +94,7 @@ static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t fr
                                        : _mm512_setzero_ps();
             for (int64_t r = from; r < to; r++) {
                 const uint16_t *u = f->g_natural + (r * f->g_rows + k) * pitch;
-                const uint16_t *v = natural_of(g, row_of(y, r)) + c * g->stride;
+                const uint16_t *v = natural_of(g, y + r * g->padded) + c * g->stride;
                 for (int64_t x = 0; x < g->width; x += 2 * LANES) {
                     __m512bh b[4];
                     for (int i = 0; i < 4; i++) b[i] = (__m512bh)_mm512_loadu_si512(v + i * g->stride + x);
@@ -130,7 +130,7 @@ static void reduce_gradient(backward *f, int64_t image) {
 #endif
 
 /* g_W += corr(q, y) over rows [from, to), at most CHUNK of them. */
-static void correlate(backward *f, const ring *y, const ring *q, int64_t from, int64_t to) {
+static void correlate(backward *f, const REAL *y, int64_t from, int64_t to) {
     const stencil *w = &f->coupling;
 #if CAN_REDUCE
     if (w->pairs) {
@@ -139,15 +139,15 @@ static void correlate(backward *f, const ring *y, const ring *q, int64_t from, i
                 for (int64_t dy = 0; dy < w->ky; dy++)
                     for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
                         wide = w->kx - dx >= 3 ? 3 : 1;
-                        if (wide == 3) correlate_natural(2, 3, f, y, q, c, i, dy, dx, from, to);
-                        else correlate_natural(2, 1, f, y, q, c, i, dy, dx, from, to);
+                        if (wide == 3) correlate_natural(2, 3, f, y, c, i, dy, dx, from, to);
+                        else correlate_natural(2, 1, f, y, c, i, dy, dx, from, to);
                     }
         return;
     }
 #endif
     row_pair *pair = f->seen;
     for (int64_t dy = 0; dy < w->ky; dy++)
-        for (int64_t r = from; r < to; r++) *pair++ = (row_pair){row_of(q, r), neighbour(&f->g, y, r + dy - f->g.ry)};
+        for (int64_t r = from; r < to; r++) *pair++ = (row_pair){f->q + r * f->g.padded, neighbour(&f->g, y, r + dy - f->g.ry)};
     correlate_rows(f, w->ky, to - from);
 }
 
@@ -233,7 +233,7 @@ static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t st
 }
 
 /* MIX: acc += what rows [from, to) of state y_{t+1} contribute to the basis' gradient; `y` holds them. */
-static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y, int64_t from, int64_t to) {
+static void add_dots(const backward *f, int64_t image, REAL *acc, const REAL *y, int64_t from, int64_t to) {
     const grid *g = &f->g;
     const int64_t plane = g->height * g->width;
 #if CAN_REDUCE
@@ -245,13 +245,13 @@ static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y,
     if (g->some) {
         const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * g->some + g->starts[from];
         int64_t n = 0;
-        for (int64_t r = from; r < to; r++) n += gather(g, f->few + n, g->some, row_of(y, r), g->stride, r);
+        for (int64_t r = from; r < to; r++) n += gather(g, f->few + n, g->some, y + r * g->padded, g->stride, r);
         dots(acc, (const_maps){grad, g->some}, f->a->features, (const_maps){f->few, g->some}, g->channels, n);
         return;
     }
     const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * plane;
     for (int64_t r = from; r < to; r++)
-        dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){row_of(y, r), g->stride},
+        dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){y + r * g->padded, g->stride},
              g->channels, g->width);
 }
 
@@ -269,12 +269,12 @@ static void write_dots(const backward *f, int64_t image, int64_t t, const REAL *
 }
 
 /* All of that for the whole of state y_{t+1}. */
-static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const ring *y) {
+static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const REAL *y) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     for (int64_t r = 0; r < g->height; r++) add_gradient(f, image, t, start, r, f->gy + r * g->plain);
     for (int64_t r = 0; r < g->height && a->keep == PROJECT; r++)
-        keep_row(g, y->at + r * g->padded, f->states + (t - start) * g->kept, r);
+        keep_row(g, y + r * g->padded, f->states + (t - start) * g->kept, r);
     if (a->keep != MIX) return;
     clear_dots(f, f->g_basis);
     for (int64_t r = 0; r < g->height; r += CHUNK) add_dots(f, image, f->g_basis, y, r, least(r + CHUNK, g->height));

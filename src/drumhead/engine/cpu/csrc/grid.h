@@ -74,7 +74,7 @@ static grid make_grid(const rollout *a, arena *memory) {
     g.left = reach;
     g.stride = reach + g.lanes + reach;
     g.reduced = CAN_REDUCE && a->reduced && !a->depthwise && g.channels % 4 == 0 && g.rx;
-    g.quads = a->quads && a->levels == 1 && !a->depthwise && g.ry == 1 && !g.reduced;
+    g.quads = a->quads && !a->depthwise && g.ry == 1 && !g.reduced;
     g.padded = g.channels * g.stride * (g.reduced ? 2 : 1), g.plain = g.channels * g.lanes;
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
@@ -229,39 +229,8 @@ static void write_plain(const grid *g, const REAL *plane, REAL *image) {
     for (int64_t r = 0; r < g->height; r++) write_row(g, plane + r * g->plain, g->lanes, image, r);
 }
 
-/* Rows of a plane, or the last rows of a wave that passes: row e lies at e modulo size. Rows inside a plane need no
- * division, and passing ones have a power of two for a size: with short rows, divisions would be half of the time. */
-typedef struct {
-    REAL *at;
-    int64_t size, pitch, mask; /* mask: size - 1 of passing rows, -1 of a plane */
-} ring;
-
-INLINE REAL *row_of(const ring *r, int64_t e) {
-    if (r->mask >= 0) return r->at + (e & r->mask) * r->pitch;
-    while (e < 0) e += r->size;
-    while (e >= r->size) e -= r->size;
-    return r->at + e * r->pitch;
-}
-
-static ring whole(REAL *plane, int64_t rows, int64_t pitch) { return (ring){plane, rows, pitch, -1}; }
-
-static ring passing(arena *memory, const grid *g, int64_t rows, int padded) {
-    int64_t size = 1;
-    while (size < rows) size *= 2;
-    REAL *at = padded ? take_padded(memory, g, size) : take_plain(memory, g, size);
-    return (ring){at, size, padded ? g->padded : g->plain, size - 1};
-}
-
-/* Row e of y or q as a neighbour sees it: beyond an edge there may be zeros, or a row inside. */
-INLINE REAL *neighbour(const grid *g, const ring *r, int64_t e) {
-    if (g->boundary == PERIODIC) return row_of(r, e);
-    int64_t source = source_row(g, e);
-    return source < 0 ? g->zeros : row_of(r, source);
-}
-
-/* A row's place on the grid: on a torus, early levels of a wave go beyond it. */
-INLINE int64_t on_grid(const grid *g, int64_t r) {
-    while (r < 0) r += g->height;
-    while (r >= g->height) r -= g->height;
-    return r;
+/* Row r of a padded plane of y or q as a neighbour sees it: beyond an edge there may be zeros, or a row inside. */
+INLINE const REAL *neighbour(const grid *g, const REAL *plane, int64_t r) {
+    const int64_t source = source_row(g, r);
+    return source < 0 ? g->zeros : plane + source * g->padded;
 }
