@@ -11,6 +11,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 import drumhead as dh
+from conftest import needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.cpu import library, native, pointwise
 
@@ -94,6 +95,7 @@ def test_layouts_and_views():
     assert torch.equal(first, second)
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 32, 33, 48])
 @pytest.mark.parametrize("side", [3, 5])
@@ -105,6 +107,7 @@ def test_bfloat16_at_any_width(width, side, boundary):
     assert relative(found, gradients("eager", y0, kernel, basis, **options)) < 0.02
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("width", [15, 16, 17, 32])
 @pytest.mark.parametrize("room", [0, plan.ROOM])
@@ -122,6 +125,7 @@ def test_bfloat16_where_damping_is_strong(room, width, boundary, monkeypatch):
     assert [p.forgetful > 0 for p in plans] == [room > 0] * 20
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
 def test_bfloat16_whatever_the_bits_of_the_kernel(boundary):
     """The lower half of this tap, read as a bfloat16, is NaN."""
@@ -133,7 +137,7 @@ def test_bfloat16_whatever_the_bits_of_the_kernel(boundary):
 
 
 @pytest.mark.parametrize("channels", [4, 8])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monkeypatch):
     """Scratch memory full of NaN instead of zeros, one image instead of four: the same bits."""
@@ -233,6 +237,7 @@ def test_a_default_device_elsewhere_changes_nothing():
         assert torch.equal(waves(y0, kernel=kernel), wanted)
 
 
+@needs_bfloat16
 def test_autocast_composes_the_readout_too(monkeypatch):
     model = dh.build("multi-mnist/nwm-linear")
     x, plans = torch.rand(1, 1, 16, 32), []
