@@ -217,6 +217,8 @@ def test_some_pixels_are_those_of_all(seed, b, h, w, steps, some, name, boundary
 @pytest.mark.parametrize("name", ["project", "mix", "fourier"])
 @pytest.mark.parametrize("c", [3, 8])
 def test_some_pixels_in_single_precision(name, c, reduced):
+    if reduced and (name == "mix" or c == 3):
+        pytest.skip("nothing is rounded")
     given = case(41, c=c, h=16, w=33, dtype=torch.float32, damping=0.3)
     pixels = torch.arange(0, 16 * 33, 8).expand(2, -1)
     precision = "bfloat16" if reduced else "float32"
@@ -405,8 +407,8 @@ def test_strides_do_not_matter(depthwise, layout):
 
 @needs_bfloat16
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
-@pytest.mark.parametrize(("c", "h", "w"), [(2, 8, 8), (4, 7, 9), (8, 16, 33), (16, 9, 48)])
-@pytest.mark.parametrize("name", ["last", "project", "mix"])
+@pytest.mark.parametrize(("c", "h", "w"), [(2, 8, 32), (3, 7, 64), (8, 16, 32), (16, 9, 96)])
+@pytest.mark.parametrize("name", ["project", "mix"])
 def test_bfloat16_rounds_products_only(boundary, c, h, w, name):
     """Rounding a factor loses at most 2^-9 of it; over 23 steps of a damped medium that stays below two percent."""
     given = case(37, c=c, h=h, w=w, dtype=torch.float32, damping=0.3)
@@ -416,5 +418,4 @@ def test_bfloat16_rounds_products_only(boundary, c, h, w, name):
     far = lambda a, b: float((a - b).norm() / b.norm())  # noqa: E731
     assert far(found, expected) < 0.02
     assert max(far(gradients[key], wanted[key]) for key in wanted) < 0.02
-    if c > 2 or name == "project":
-        assert far(found, expected) > 1e-5  # it did round
+    assert far(found, expected) > 1e-5  # it did round

@@ -109,9 +109,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     assert y0 is not None
     assert kernel is not None
     batch, channels, height, width = y0.shape
-    rounds = plan.reduced and library.isa() == "avx512-bf16" and y0.dtype == torch.float32
-    rounds = rounds and channels % 4 == 0 and kernel.shape[3] > 1  # as grid.h: then products are in bfloat16
-    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not (rounds or row_by_row)
+    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not row_by_row
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,

@@ -32,10 +32,8 @@ typedef struct {
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
     REAL *few;                    /* MIX: a row of the pixels that are kept */
     int64_t pixels, taps;
-    uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
-    uint16_t *g_natural;          /* and with pixels side by side; rows of g_rows features */
-    int64_t g_rows;
-    uint32_t *turned, *s_natural; /* PROJECT in bfloat16: the basis by step, features in pairs; states */
+    uint32_t *turned, *g_pairs;   /* PROJECT, MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
+    uint16_t *g_natural, *s_natural; /* the gradient and states with pixels side by side */
 } backward;
 
 static backward make_backward(const rollout *a, arena *memory) {
@@ -72,25 +70,14 @@ static backward make_backward(const rollout *a, arena *memory) {
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
 #if CAN_REDUCE
-    if (a->keep == PROJECT && a->reduced && g->kept % (2 * LANES) == 0) {
-        const int64_t pairs = (a->features + 1) / 2;
-        f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
-        f.g_pairs = take(memory, pairs * g->kept, sizeof(uint32_t));
-        f.g_natural = take(memory, a->features * g->kept, sizeof(uint16_t));
-        f.s_natural = take(memory, a->segment * g->kept, sizeof(uint16_t));
-        if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
-    }
-    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
-        const int64_t c = g->channels, k = a->features, t = a->steps;
-        f.g_rows = round_up(k, 4);
-        f.mixture = take(memory, t * c * f.g_rows / 2, sizeof(uint32_t));
-        f.g_pairs = take(memory, h * f.g_rows / 2 * g->lanes, sizeof(uint32_t));
-        f.g_natural = take(memory, h * f.g_rows * round_up(g->lanes, 2 * LANES), sizeof(uint16_t));
-        if (memory->base) {
-            memset(f.g_pairs, 0, (size_t)(h * f.g_rows / 2 * g->lanes) * sizeof(uint32_t));
-            memset(f.g_natural, 0, (size_t)(h * f.g_rows * round_up(g->lanes, 2 * LANES)) * sizeof(uint16_t));
-            pack_turned(f.mixture, a->basis, k, t * c, f.g_rows);
-        }
+    if ((a->keep == PROJECT && a->reduced && g->kept % (2 * LANES) == 0) || mixes_reduced(a, g)) {
+        const int64_t pairs = (a->features + 1) / 2, mixes = a->keep == MIX, kept = mixes ? h * g->width : g->kept;
+        const int64_t columns = mixes ? a->steps * g->channels : a->steps;
+        f.turned = take(memory, columns * pairs, sizeof(uint32_t));
+        f.g_pairs = take(memory, pairs * kept, sizeof(uint32_t));
+        f.g_natural = take(memory, a->features * kept, sizeof(uint16_t));
+        f.s_natural = take(memory, mixes ? CHUNK * g->channels * g->width : a->segment * kept, sizeof(uint16_t));
+        if (memory->base) pack_turned(f.turned, a->basis, a->features, columns, 2 * pairs);
     }
 #endif
     return f;

@@ -12,10 +12,16 @@ typedef struct {
     const REAL **rows;       /* [ky] */
     REAL *buffer;            /* PROJECT: what is kept of the states of the current block */
     REAL *few;               /* MIX: a row of the pixels that are kept */
-    uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
-    uint32_t *waves, *pairs; /* PROJECT: the same with steps in pairs, and so the current block; or NULL */
+    uint32_t *factors, *pairs; /* PROJECT, MIX: the basis in bfloat16, neighbours along the sum in pairs, and so the states */
     int64_t filled, pixels;
 } forward;
+
+#if CAN_REDUCE
+/* Say whether MIX rounds its factors to bfloat16: not of some pixels, whose rows are short. */
+static int mixes_reduced(const rollout *a, const grid *g) {
+    return a->reduced && a->keep == MIX && !g->some && g->width % (2 * LANES) == 0;
+}
+#endif
 
 static forward make_forward(const rollout *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
@@ -32,13 +38,15 @@ static forward make_forward(const rollout *a, arena *memory) {
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
 #if CAN_REDUCE
     if (a->keep == PROJECT && a->reduced && g->kept % LANES == 0 && a->block % 2 == 0) {
-        f.waves = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
+        f.factors = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
         f.pairs = take(memory, a->block / 2 * g->kept, sizeof(uint32_t));
-        if (f.waves) pack_weights(f.waves, a->basis, a->features, a->steps);
+        if (f.factors) pack_weights(f.factors, a->basis, a->features, a->steps);
     }
-    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
-        f.mixture = take(memory, a->features * a->steps * g->channels / 2, sizeof(uint32_t));
-        if (f.mixture) pack_weights(f.mixture, a->basis, a->features * a->steps, g->channels);
+    if (mixes_reduced(a, g)) {
+        const int64_t pairs = (g->channels + 1) / 2;
+        f.factors = take(memory, a->features * a->steps * pairs, sizeof(uint32_t));
+        f.pairs = take(memory, 2 * pairs * g->width, sizeof(uint32_t));
+        if (f.factors) pack_weights(f.factors, a->basis, a->features * a->steps, g->channels);
     }
 #endif
     return f;
@@ -99,12 +107,13 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
         int64_t plane = g->height * g->width;
         maps to = {out + image * a->features * plane + r * g->width, plane};
 #if CAN_REDUCE
-        if (f->mixture) {
-            const REAL *from = pending ? pending : row, *then = pending ? row : NULL;
-            t -= pending != NULL;
-            combine_pairs(to.data, plane, a->features, (const uint32_t *)pairs_of(g, (REAL *)from),
-                          then ? (const uint32_t *)pairs_of(g, (REAL *)then) : NULL, g->stride, g->channels / 2,
-                          f->mixture + t * g->channels / 2, a->steps * g->channels / 2, g->width, t > 0);
+        if (f->factors) {
+            const int64_t pairs = (g->channels + 1) / 2;
+            uint32_t *then = pending ? f->pairs + pairs * g->width : NULL;
+            pair_rows(f->pairs, g->width, pending ? pending : row, g->stride, g->channels, g->width);
+            if (then) pair_rows(then, g->width, row, g->stride, g->channels, g->width), t--;
+            combine_pairs(to.data, plane, a->features, f->pairs, then, g->width, pairs, f->factors + t * pairs,
+                          a->steps * pairs, g->width, t > 0);
             return;
         }
 #else
@@ -130,10 +139,10 @@ static void flush(forward *f, int64_t image, int64_t t) {
     const int64_t pixels = f->g.kept;
     maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
 #if CAN_REDUCE
-    if (f->waves) {
+    if (f->factors) {
         const int64_t n = t - f->filled;
-        pair_rows(f->pairs, f->buffer, n, pixels, pixels);
-        combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->waves + f->filled / 2,
+        pair_rows(f->pairs, pixels, f->buffer, pixels, n, pixels);
+        combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->factors + f->filled / 2,
                       (a->steps + 1) / 2, pixels, f->filled > 0);
         f->filled = t;
         return;
@@ -158,11 +167,12 @@ static void advance(forward *f, int64_t image, int64_t t) {
         };
         prepare(g, &f->coupling, f->y, r);
         step_row(a, g, &f->coupling, &step);
-        finish_row(g, step.y_out);
+        fill_halo(g, step.y_out, g->channels);
         if (a->forgetful) keep_velocities(&f->lapses, velocities_of(a, image, t + 1), r, step.z_out);
         /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
-        const int64_t state = t + 1, waits = f->mixture && state % 2 && state < a->steps;
-        if (!waits) emit(f, image, t, r, f->mixture && state % 2 == 0 ? f->rows[g->ry] : NULL, step.y_out);
+        const int64_t state = t + 1, two = a->keep == MIX && f->factors;
+        if (!two || state % 2 == 0 || state == a->steps)
+            emit(f, image, t, r, two && state % 2 == 0 ? f->rows[g->ry] : NULL, step.y_out);
     }
 }
 

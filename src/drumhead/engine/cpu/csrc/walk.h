@@ -1,14 +1,5 @@
 /* The walk back through the steps of one image. */
 
-/* Make a row of q ready for W^T: on a torus its halo wraps, elsewhere there is nothing outside. */
-static void finish_q(const grid *g, REAL *q) {
-    clear_tail(g, q);
-#if CAN_REDUCE
-    if (g->reduced) reduce_row(g, q, 0);
-#endif
-    if (g->boundary == PERIODIC && !g->reduced) fill_halo(g, q, g->channels);
-}
-
 /* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing,
  * where cells that forget take z_t from what was kept. */
 static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, const REAL *z_in, REAL *z_out, int reverse) {
@@ -37,7 +28,8 @@ static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, cons
         if (reverse) remember(&f->lapses, velocities_of(a, image, t), r);
         back_row(a, g, &f->coupling, &back);
         if (reverse) forget(&f->lapses, r);
-        finish_q(g, q);
+        clear_tail(g, q);
+        if (g->boundary == PERIODIC) fill_halo(g, q, g->channels); /* elsewhere there is nothing outside */
         if (g->quads) correlate_quads(f, r);
         else if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, correlated, r + 1), correlated = r + 1;
         if (!mirrored)
@@ -64,7 +56,7 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
             };
             prepare(g, &f->coupling, f->y_kept[k], r);
             step_row(a, g, &f->coupling, &step);
-            finish_row(g, step.y_out);
+            fill_halo(g, step.y_out, g->channels);
         }
     }
 }
@@ -117,11 +109,12 @@ static void backward_image(backward *f, int64_t image) {
     a->error[image] = 0;
     look_at(&f->g, a, image);
 #if CAN_REDUCE
-    if (f->mixture) reduce_gradient(f, image);
-    if (f->turned) {
-        const REAL *grad = (const REAL *)a->grad_out + image * a->features * g->kept;
-        pair_rows(f->g_pairs, grad, a->features, g->kept, g->kept);
-        natural_rows((uint32_t *)f->g_natural, grad, a->features, g->kept);
+    if (f->turned) { /* MIX: row by row */
+        const int64_t kept = a->keep == MIX ? g->height * g->width : g->kept, run = a->keep == MIX ? g->width : kept;
+        const REAL *grad = (const REAL *)a->grad_out + image * a->features * kept;
+        for (int64_t p = 0; p < kept; p += run)
+            pair_rows(f->g_pairs + p * ((a->features + 1) / 2), run, grad + p, kept, a->features, run);
+        natural_rows(f->g_natural, grad, a->features, kept);
     }
 #endif
 
@@ -137,7 +130,7 @@ static void backward_image(backward *f, int64_t image) {
             read_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
 #if CAN_REDUCE
-        if (f->turned) {
+        if (f->turned && a->keep == PROJECT) {
             const int64_t pairs = (a->features + 1) / 2;
             combine_pairs(f->g_states, g->kept, n, f->g_pairs, NULL, g->kept, pairs, f->turned + start * pairs, pairs,
                           g->kept, 0);
@@ -162,7 +155,7 @@ static void backward_image(backward *f, int64_t image) {
                         for (int64_t x = 0; x < g->lanes; x += LANES)
                             store(y + c * g->stride + x, load(y + c * g->stride + x) -
                                                              (REAL)a->dt * load(z + c * g->lanes + x));
-                    finish_row(g, y);
+                    fill_halo(g, y, g->channels);
                 }
                 step_back(f, image, t, f->y, f->z, f->z, 1);
             }
@@ -176,7 +169,7 @@ static void backward_image(backward *f, int64_t image) {
 #if CAN_REDUCE
             if (f->turned) {
                 natural_rows(f->s_natural, f->states, n, g->kept);
-                dots_reduced(f->g_basis, f->g_natural, a->features, (uint16_t *)f->s_natural, n, g->kept);
+                dots_reduced(f->g_basis, f->g_natural, g->kept, a->features, f->s_natural, g->kept, n, g->kept);
             } else
 #endif
             dots(f->g_basis, (const_maps){(const REAL *)a->grad_out + image * a->features * g->kept, g->kept},
