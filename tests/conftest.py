@@ -21,4 +21,11 @@ def mnist_at_hand() -> bool:
     return idx.find() is not None
 
 
+def rounds() -> bool:
+    from drumhead.engine.cpu import library
+
+    return library.load() is not None and library.isa() == "avx512-bf16"
+
+
+needs_bfloat16 = pytest.mark.skipif(not rounds(), reason="nothing is rounded: the engine has no bfloat16 products here")
 needs_mnist = pytest.mark.skipif(not mnist_at_hand(), reason="MNIST's IDX files are not on this machine")

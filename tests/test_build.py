@@ -1,5 +1,6 @@
 """Finding and compiling the C engine. The compilers are fake: a real one takes half a minute."""
 
+import ctypes
 import json
 import os
 import re
@@ -58,8 +59,8 @@ def put(path, content):
 COPY = f'cp "{some_library()}" "$out"'
 
 
-def compiler(folder, link=COPY, name="fake-cc"):
-    """Write a compiler that notes what it was asked to do and does `link` for a library."""
+def compiler(folder, link=COPY, name="fake-cc", make="true"):
+    """Write a compiler that notes what it was asked to do, does `make` first and `link` for a library."""
     path = folder / name
     path.write_text(f"""#!/bin/sh
 echo "$@" >> "{folder}/asked"
@@ -69,6 +70,7 @@ for argument; do
     [ "$argument" = -shared ] && shared=yes
     last=$argument
 done
+{make}
 if [ "$shared" ]; then {link}; else touch "$out"; fi
 """)
     path.chmod(0o755)
@@ -144,7 +146,7 @@ def test_a_damaged_library_in_the_cache_is_made_again(fresh, monkeypatch, damage
     whole = good.read_bytes()
     if damage == "foreign":  # whole, but for another machine
         good.unlink()
-        good = good.with_name(f"{good.stem.rpartition('-')[0]}-{build._content(b'foreign')}.so")
+        good = good.with_name(f"{good.stem.rpartition('-')[0]}-{build._hash(b'foreign')}.so")
         put(good, b"foreign")
     else:
         put(good, whole[: len(whole) // 2] if damage == "truncated" else b"")
@@ -154,6 +156,69 @@ def test_a_damaged_library_in_the_cache_is_made_again(fresh, monkeypatch, damage
     assert path is not None
     assert path.read_bytes() == whole
     assert len(asked(fresh)) == 2 * count
+
+
+@pytest.mark.parametrize("trouble", ["exit 1", "kill -SEGV $$", "exec sleep 60"], ids=["refuses", "crashes", "hangs"])
+def test_an_instruction_set_that_the_compiler_lacks_is_left_out(fresh, monkeypatch, capsys, trouble):
+    """As GCC before version 10 has no -mavx512bf16."""
+    monkeypatch.setattr(build, "PATIENCE", 2.0)
+    lacks = f'case "$*" in *-mavx512bf16*) echo unrecognized option >&2; {trouble};; esac'
+    monkeypatch.setattr(build, "variants", lambda real=build.variants: real("x86_64"))
+    monkeypatch.setenv("CC", compiler(fresh, make=lacks))
+    assert build.search().path is not None
+    (link,) = (call for call in asked(fresh) if "-shared" in call)
+    made = {word.removesuffix(".o") for word in link.split() if word.endswith(".o")}
+    assert made == {"engine", *build.variants()} - {"float_bf16"}
+    said = capsys.readouterr().err
+    assert said.count("\n") == 2
+    assert "the engine goes without float_bf16" in said
+    forget(monkeypatch)
+    assert build.search().path is not None
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_library_without_an_instruction_set_does_not_take_it(tmp_path):
+    """What was not made is not there, whatever the processor can."""
+    path = tmp_path / "nothing.so"
+    subprocess.run(["cc", "-shared", "-fPIC", '-DSOURCES=""', build.SOURCES / "engine.c", "-o", path], check=True)
+    assert ctypes.CDLL(str(path)).drumhead_best_isa() == 0
+
+
+@pytest.mark.parametrize("trouble", ["echo no luck >&2; exit 1", "exec sleep 60"], ids=["refuses", "hangs"])
+def test_a_compilation_that_failed_is_remembered(fresh, monkeypatch, capsys, trouble):
+    monkeypatch.setattr(build, "PATIENCE", 1.0)
+    monkeypatch.setenv("CC", compiler(fresh, make=trouble))
+    first = build.search()
+    assert first.path is None
+    count = len(asked(fresh))
+    capsys.readouterr()
+    forget(monkeypatch)
+    path, note = build.search()
+    assert path is None
+    assert note.startswith(first.note)
+    assert len(asked(fresh)) == count
+    assert capsys.readouterr().err == ""
+    (failed,) = (fresh / "cache" / "drumhead" / "engine").glob("*.failed")
+    assert f"{failed}: delete it to try again" in note
+
+    failed.unlink()
+    forget(monkeypatch)
+    assert build.search() == first
+    assert len(asked(fresh)) > count
+    compiler(fresh)  # now it works
+    forget(monkeypatch)
+    assert build.search().path is not None
+
+
+def test_nothing_is_compiled_where_nothing_can_be_kept(fresh, monkeypatch):
+    monkeypatch.setenv("CC", compiler(fresh))
+    monkeypatch.setattr(build, "_places", lambda: iter([fresh / "asked" / "no directory"]))
+    (fresh / "asked").write_text("")
+    path, note = build.search()
+    assert path is None
+    assert "set XDG_CACHE_HOME" in note
+    assert not asked(fresh)
 
 
 def test_two_processes_at_once_compile_once_and_agree(fresh):
@@ -309,9 +374,13 @@ def test_each_machine_has_the_variants_that_engine_c_declares():
 
 
 @pytest.mark.skipif(not all(map(shutil.which, ("cmake", "make", "cc"))), reason="no CMake, make or C compiler")
-def test_cmake_compiles_as_build_does(tmp_path):
+@pytest.mark.parametrize("lacks", ["", "-mavx512bf16"])
+def test_cmake_compiles_as_build_does(tmp_path, lacks):
     """Flags, definitions and the hash of the sources; only the order of flags and files is left to CMake."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("CC", "CFLAGS")}
+    old = tmp_path / "old-cc"
+    old.write_text(f'#!/bin/sh\nfor a; do [ "$a" = "{lacks}" ] && exit 1; done\nexec cc "$@"\n')
+    old.chmod(0o755)
+    environment = os.environ | {"CC": str(old), "CFLAGS": ""}
     subprocess.run(
         ["cmake", "-S", ROOT, "-B", tmp_path, "-G", "Unix Makefiles", "-DCMAKE_BUILD_TYPE=Release",
          "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"],
@@ -324,5 +393,5 @@ def test_cmake_compiles_as_build_does(tmp_path):
         name = next((word.removeprefix("-DNAME=") for word in flags if word.startswith("-DNAME=")), "engine")
         found[name] = flags - {"-Ddrumhead_waves_EXPORTS"}
     common = set(build.common())
-    expected = {name: common | set(flags) for name, flags in build.variants().items()}
+    expected = {name: common | set(flags) for name, flags in build.variants().items() if lacks not in flags}
     assert found == expected | {"engine": common | {f'-DSOURCES="{build.digest()}"'}}

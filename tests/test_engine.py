@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import drumhead as dh
+from conftest import needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.choose import pick as pick_engine
 from drumhead.engine.cpu import library, native
@@ -117,15 +118,6 @@ def test_four_rows_at_once_at_any_height(boundary, h, kx, damping):
     compare("mix", case(h, c=8, h=h, w=9, kx=kx, steps=13, damping=damping), 1e-9, boundary=boundary)
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
-@pytest.mark.parametrize("radius", [0, 1, 2])
-@pytest.mark.parametrize("name", ["all", "project", "mix", "max"])
-def test_steps_that_travel_together_change_nothing(boundary, radius, name, monkeypatch):
-    given = case(5, c=3, h=7, w=9, ky=2 * radius + 1, kx=2 * radius + 1, steps=29)
-    monkeypatch.setattr(native, "second_level_cache", lambda: 0)
-    compare(name, given, 1e-9, boundary=boundary)
-
-
 @pytest.mark.usefixtures("quads")
 @pytest.mark.parametrize("damping", [0.0, 4.5, 5.0, 30.0])
 def test_strong_damping_is_stored_instead_of_reversed(damping):
@@ -140,13 +132,11 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("share", [0.02, 0.4, 1.0])
 @pytest.mark.parametrize("integrator", ["euler", "verlet"])
-@pytest.mark.parametrize("cache", [0, 1 << 20], ids=["together", "one by one"])
 @pytest.mark.parametrize(
     ("name", "boundary"), [("project", "periodic"), ("mix", "fixed"), ("every", "reflecting"), ("max", "periodic")]
 )
-def test_cells_that_forget_are_remembered(name, boundary, cache, share, integrator, dtype, monkeypatch):
+def test_cells_that_forget_are_remembered(name, boundary, share, integrator, dtype, monkeypatch):
     """Decays down to -0.6, and one of 0, in some cells: their velocities are kept if they have room, else segments."""
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
     plans = []
     monkeypatch.setattr(native, "backward", lambda p, *a, real=native.backward: plans.append(p) or real(p, *a))
     given = case(3, c=3, h=7, w=19, steps=29, damping=1.0, dtype=dtype)
@@ -223,11 +213,12 @@ def test_some_pixels_are_those_of_all(seed, b, h, w, steps, some, name, boundary
             torch.testing.assert_close(gradient, wanted[key], rtol=0, atol=atol, msg=f"{backend}: gradient of {key}")
 
 
-@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize("reduced", [False, pytest.param(True, marks=needs_bfloat16)])
 @pytest.mark.parametrize("name", ["project", "mix", "fourier"])
-@pytest.mark.parametrize(("c", "cache"), [(3, 0), (8, 0), (8, 1 << 30)])  # with 3 channels steps travel together
-def test_some_pixels_in_single_precision(name, c, cache, reduced, monkeypatch):
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
+@pytest.mark.parametrize("c", [3, 8])
+def test_some_pixels_in_single_precision(name, c, reduced):
+    if reduced and (name == "mix" or c == 3):
+        pytest.skip("nothing is rounded")
     given = case(41, c=c, h=16, w=33, dtype=torch.float32, damping=0.3)
     pixels = torch.arange(0, 16 * 33, 8).expand(2, -1)
     precision = "bfloat16" if reduced else "float32"
@@ -414,13 +405,12 @@ def test_strides_do_not_matter(depthwise, layout):
     compare("last", given, 1e-9)
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
-@pytest.mark.parametrize(("c", "h", "w"), [(2, 8, 8), (4, 7, 9), (8, 16, 33), (16, 9, 48)])
-@pytest.mark.parametrize("name", ["last", "project", "mix"])
-@pytest.mark.parametrize("cache", [0, 1 << 30])
-def test_bfloat16_rounds_products_only(boundary, c, h, w, name, cache, monkeypatch):
+@pytest.mark.parametrize(("c", "h", "w"), [(2, 8, 32), (3, 7, 64), (8, 16, 32), (16, 9, 96)])
+@pytest.mark.parametrize("name", ["project", "mix"])
+def test_bfloat16_rounds_products_only(boundary, c, h, w, name):
     """Rounding a factor loses at most 2^-9 of it; over 23 steps of a damped medium that stays below two percent."""
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
     given = case(37, c=c, h=h, w=w, dtype=torch.float32, damping=0.3)
     given["kernel"] = (given["kernel"] / c**0.5).detach().requires_grad_()  # dense sums would make it chaotic
     expected, wanted = outcome("eager", name, given, boundary=boundary)
@@ -428,5 +418,4 @@ def test_bfloat16_rounds_products_only(boundary, c, h, w, name, cache, monkeypat
     far = lambda a, b: float((a - b).norm() / b.norm())  # noqa: E731
     assert far(found, expected) < 0.02
     assert max(far(gradients[key], wanted[key]) for key in wanted) < 0.02
-    if library.isa() == "avx512-bf16" and (c > 2 or name == "project"):
-        assert far(found, expected) > 1e-5  # it did round
+    assert far(found, expected) > 1e-5  # it did round

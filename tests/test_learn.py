@@ -326,9 +326,20 @@ def test_eight_images_can_be_learned_by_heart(tmp_path):
     assert run.rows()[-1]["train_loss"] < 0.05 * run.rows()[0]["train_loss"]
 
 
-def test_bfloat16_trains(tmp_path):
+def test_bfloat16_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "multiplies_bfloat16", lambda: True)
     run = train.start(tiny(epochs=1, precision="bf16-mixed"), tmp_path / "run")
     assert math.isfinite(run.rows()[0]["val_loss"])
+
+
+def test_without_bfloat16_products_it_trains_in_float32(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "multiplies_bfloat16", lambda: False)
+    with pytest.warns(RuntimeWarning, match="it trains in float32") as caught:
+        run = train.start(tiny(epochs=1, precision="bf16-mixed"), tmp_path / "run")
+    assert len(caught) == 1
+    assert run.config.train.precision == "bf16-mixed"
+    plain = train.start(tiny(epochs=1), tmp_path / "plain")
+    assert run.rows()[0]["train_loss"] == plain.rows()[0]["train_loss"]
 
 
 def test_divergence_is_explained_and_keeps_the_run(tmp_path, monkeypatch):

@@ -44,10 +44,13 @@ def _findings() -> Iterator[tuple[str, str, str]]:
 
     import torch
 
+    from drumhead.engine.choose import multiplies_bfloat16
+
     yield (
         "ok",
         "processor",
-        f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS sets it)",
+        f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} (OMP_NUM_THREADS sets it); "
+        + ("multiplies bfloat16" if multiplies_bfloat16() else "no bfloat16 products, so bf16-mixed trains in float32"),
     )
     if torch.cuda.is_available():
         yield "ok", "gpu", torch.cuda.get_device_name()

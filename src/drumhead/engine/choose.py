@@ -1,5 +1,6 @@
 """Which engine a propagation takes."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,6 +44,13 @@ def available() -> dict[str, str]:
     if gpu == "yes" and not _compiles():
         gpu = NO_NVRTC
     return {"eager": "yes", "native": cpu, "cuda": gpu}
+
+
+def multiplies_bfloat16() -> bool:
+    """Say whether this processor has products of bfloat16 numbers; elsewhere they take torch many times as long."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return torch.cpu._is_avx512_bf16_supported()  # all with matrix units have these too
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -> str:

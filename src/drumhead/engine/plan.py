@@ -37,7 +37,7 @@ class Rollout:
     segment: int = 0
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
-    """Products of the coupling in bfloat16, sums and state in float32, where an engine can."""
+    """Products of "project" and "mix" in bfloat16, sums and state in float32, where an engine can."""
     forgetful: int = 0
     """Cells of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
     stored: bool = False

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan, write_atomic
 from drumhead.networks.model import fit, read_safetensors
@@ -154,6 +155,7 @@ def environment() -> dict[str, Any]:
         "numpy": numpy.__version__,
         "system": platform.platform(),
         "processor": _processor(),
+        "multiplies_bfloat16": multiplies_bfloat16(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -7,6 +7,7 @@ rest, so on a processor a run that was killed and resumed ends with the same bit
 import math
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead import tasks
+from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.engine.plan import SEGMENT
 from drumhead.errors import DrumheadError
 from drumhead.learn.data import Split
@@ -294,7 +296,16 @@ def _fabric(settings: TrainConfig) -> "Fabric":
         raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
 
-    return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    if fabric.device.type == "cpu" and settings.precision == "bf16-mixed" and not multiplies_bfloat16():
+        warnings.warn(
+            "this processor does not multiply bfloat16 numbers, and training would take about three times as long: it "
+            "trains in float32",
+            RuntimeWarning,
+            stacklevel=1,  # one place, so it is said once
+        )
+        return Fabric(accelerator=settings.accelerator, devices=1)
+    return fabric
 
 
 @contextmanager

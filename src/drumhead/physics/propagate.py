@@ -54,9 +54,9 @@ def propagate(
             `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`.
         backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
             with a memory that grows slowly with `steps`; "auto" picks the fastest that can.
-        precision: "bfloat16" lets an engine round the factors of products (W * y, `Project`, `Mix`) where it gains by
-            it: native with AVX-512 BF16; sums and states stay float32. Elsewhere, and with "float32", nothing is
-            rounded.
+        precision: "bfloat16" lets an engine round the factors of a record's products (`Project`, `Mix`) where it gains
+            by it: native with AVX-512 BF16 and rows of whole vectors; the waves, sums and states stay float32.
+            Elsewhere, and with "float32", nothing is rounded.
         check_stability: refuse steps beyond the stable limit and media with negative or non-finite values.
             It reads the values, so switch it off in inner loops and on a GPU.
 

@@ -368,7 +368,8 @@ class TrainConfig(Settings):
     limit: int = 0
     """Use only the first so many images of each split, for a quick look; 0 uses all."""
     precision: Precision = "32-true"
-    """bf16-mixed computes convolutions in bfloat16."""
+    """bf16-mixed rounds the factors of products to bfloat16; a processor that has no such products (`drumhead doctor`
+    says) trains in float32 all the same."""
     accelerator: Accelerator = "auto"
     """Where to train; auto takes a GPU if there is one."""
     checkpoint_minutes: float = 2.0

@@ -3,7 +3,8 @@
 A wheel built where there was a compiler carries the library. Elsewhere (a source checkout, a wheel without it, sources
 that changed since) it is compiled at first use into the user's cache. `csrc/variants.txt` says how, here and in
 CMakeLists.txt. A library in the cache is named after what it was made of and after its own content: it is whole and
-the right one, or it is not taken. Processes that compile at once each put a whole file in place.
+the right one, or it is not taken. Processes that compile at once each put a whole file in place. An instruction set
+that the compiler cannot make is left out, and a compilation that failed is remembered beside the libraries.
 """
 
 import ctypes
@@ -29,6 +30,7 @@ from drumhead import files
 SOURCES = Path(__file__).parent / "csrc"
 SHIPPED = Path(__file__).parent / "libdrumhead_waves.so"
 COMPILERS = ("cc", "gcc", "clang")
+PATIENCE = 600.0  # seconds for one file: a compiler that takes longer hangs
 HELP = "install gcc or clang, or set CC to a C compiler that works, and start again"
 
 
@@ -100,19 +102,36 @@ def _search() -> Found:
     if not extra and SHIPPED.exists() and digest().encode() in SHIPPED.read_bytes() and _obstacle(SHIPPED) is None:
         return Found(SHIPPED, "built into this installation")
     made_of = (os.environ.get("CC"), extra, sys.platform, platform.machine(), digest())
-    name = f"libdrumhead_waves-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}"
+    name = f"libdrumhead_waves-{_hash(repr(made_of).encode())}"
     path = _cached(name)
     if path is None:
+        compiler = _compiler()
         with _turn():
-            path = _cached(name) or _keep(name, _compile(extra))
+            path = _cached(name) or _make(name, compiler, extra)
     return Found(path, "compiled on this machine")
+
+
+def _make(name: str, compiler: list[str], extra: str) -> Path:
+    """Compile the library and keep it, or remember that this compiler cannot."""
+    place = next(filter(_writable, _places()), None)
+    if place is None:
+        raise OSError("it cannot be kept, for there is no directory that can be written; set XDG_CACHE_HOME to one")
+    program = os.stat(shutil.which(compiler[0]) or compiler[0])
+    failed = place / f"{name}-{_hash(repr((program.st_size, program.st_mtime_ns)).encode())}.failed"
+    if failed.exists():
+        raise OSError(f"{failed.read_text()} (remembered in {failed}: delete it to try again)")
+    try:
+        return _keep(name, _compile(compiler, extra))
+    except (OSError, subprocess.SubprocessError) as error:
+        files.write_atomic(failed, str(error))
+        raise
 
 
 def _cached(name: str) -> Path | None:
     for place in _places():
         for path in sorted(place.glob(f"{name}-*.so")):
             with suppress(OSError):
-                if path.stem == f"{name}-{_content(path.read_bytes())}" and _obstacle(path) is None:
+                if path.stem == f"{name}-{_hash(path.read_bytes())}" and _obstacle(path) is None:
                     return path
     return None
 
@@ -120,7 +139,7 @@ def _cached(name: str) -> Path | None:
 def _keep(name: str, library: bytes) -> Path:
     obstacles = []
     for place in _places():
-        path = place / f"{name}-{_content(library)}.so"
+        path = place / f"{name}-{_hash(library)}.so"
         try:
             files.write_atomic(path, library)
             obstacle = _obstacle(path)
@@ -151,8 +170,16 @@ def _turn() -> Iterator[None]:
         yield
 
 
-def _content(library: bytes) -> str:
-    return hashlib.sha256(library).hexdigest()[:16]
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _writable(place: Path) -> bool:
+    with suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+        return True
+    return False
 
 
 def _obstacle(path: Path) -> str | None:
@@ -183,30 +210,46 @@ def _split(name: str, words: str) -> list[str]:
         raise ValueError(f"{name}={words!r}: {error}") from None
 
 
-def _compile(extra: str) -> bytes:
-    """Return the library, compiled anew."""
+def _compiler() -> list[str]:
+    """Return the command of a compiler that exists."""
     chosen = os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
     if chosen is None:
         raise FileNotFoundError(f"no C compiler was found ({', '.join(COMPILERS)})")
     compiler = _split("CC", chosen)
     if not (compiler and shutil.which(compiler[0])):
         raise FileNotFoundError(f"CC={chosen!r}: there is no such program")
+    return compiler
+
+
+def _compile(compiler: list[str], extra: str) -> bytes:
+    """Return the library, compiled anew."""
     print("drumhead: compiling the engine, once", file=sys.stderr)
     command = [*compiler, *common(), *_split("DRUMHEAD_CFLAGS", extra)]
     with tempfile.TemporaryDirectory(prefix="drumhead-") as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+        left_out: list[str] = []
 
         def run(*arguments: str) -> None:
-            done = subprocess.run([*command, *arguments], cwd=scratch, capture_output=True, text=True, errors="replace")
+            done = subprocess.run(
+                [*command, *arguments], cwd=scratch, capture_output=True, text=True, errors="replace", timeout=PATIENCE
+            )
             if done.returncode:
                 said = done.stderr.strip()[-500:] or "nothing"
-                raise OSError(f"{chosen} failed with exit code {done.returncode} and said: {said}")
+                raise OSError(f"{shlex.join(compiler)} failed with exit code {done.returncode} and said: {said}")
 
-        def make(name: str, source: str, *flags: str) -> str:
-            run(*flags, "-c", str(SOURCES / source), "-o", f"{name}.o")
+        def make(name: str, source: str, *flags: str) -> str | None:
+            try:
+                run(*flags, "-c", str(SOURCES / source), "-o", f"{name}.o")
+            except (OSError, subprocess.SubprocessError) as error:
+                if name == "engine" or name.endswith("_base"):
+                    raise
+                left_out.append(f"drumhead: the engine goes without {name}: {error}")
+                return None
             return f"{name}.o"
 
         jobs = [("engine", "engine.c", f'-DSOURCES="{digest()}"')]
         jobs += [(name, "kernels.c", *flags) for name, flags in variants().items()]
-        objects = list(pool.map(lambda job: make(*job), jobs))
+        objects = filter(None, pool.map(lambda job: make(*job), jobs))
         run("-shared", *objects, "-o", "waves.so", "-lm")
+        for line in left_out:
+            print(line, file=sys.stderr)
         return (Path(scratch) / "waves.so").read_bytes()

@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Mapping
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -13,15 +12,12 @@ from drumhead.engine.plan import Rollout
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
 QUAD_CHANNELS: float = 8  # from which half the multiplications pay for the additions around them
-LEVELS = 8  # steps that travel over the grid together once the state is too large for the caches near a core
-# So many second-level caches: a state of 5 MiB beside 1 MiB of cache gains nothing yet, one of 20 MiB a third.
-NEAR = 8
 BLOCK = 20  # states per matrix product of a projection
 
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
     "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "forgetful",
-    "stored", "levels", "block", "quads", "reduced",
+    "stored", "block", "quads", "reduced",
 )  # fmt: skip
 _NUMBERS = (
     "dt", "offset", "slope", "first_offset", "forgets",
@@ -113,10 +109,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
     assert y0 is not None
     assert kernel is not None
     batch, channels, height, width = y0.shape
-    state = 5 * channels * height * width * y0.element_size()  # y twice, z, omega and decay
-    rounds = plan.reduced and library.isa() == "avx512-bf16" and y0.dtype == torch.float32
-    rounds = rounds and channels % 4 == 0 and kernel.shape[3] > 1  # as grid.h: then products are in bfloat16
-    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not (rounds or row_by_row)
+    quads = kernel.shape[1] >= QUAD_CHANNELS and kernel.shape[2] == 3 and not row_by_row
     struct = _Struct(
         bytes=ctypes.sizeof(_Struct), is_double=y0.dtype == torch.float64, isa=library.isa_index(),
         batch=batch, channels=channels, height=height, width=width,
@@ -125,8 +118,7 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         steps=plan.steps, boundary=BOUNDARIES.index(plan.boundary), tanh=plan.tanh, keep=KEEPS.index(plan.keep),
         every=plan.every, features=0 if basis is None else basis.shape[0], segment=plan.segment,
         some=0 if at is None else at.shape[1],
-        levels=min(LEVELS, plan.steps) if state > NEAR * second_level_cache() and not quads else 1, block=BLOCK,
-        quads=quads,
+        block=BLOCK, quads=quads,
         reduced=plan.reduced, stored=plan.stored, dt=plan.dt, offset=plan.offset, slope=plan.slope,
         first_offset=plan.first_offset, forgets=plan.forgets(y0.dtype), forgetful=plan.forgetful,
     )  # fmt: skip
@@ -134,14 +126,3 @@ def _struct(plan: Rollout, tensors: Mapping[str, Tensor | None]) -> _Struct:
         setattr(struct, name, None if tensor is None else tensor.data_ptr())
     struct.keep_alive = tensors  # the struct itself holds bare addresses
     return struct
-
-
-@lru_cache
-def second_level_cache() -> int:
-    """Return the size of a core's second-level cache in bytes, 1 MiB where the system does not say."""
-    import os
-
-    try:
-        return max(os.sysconf("SC_LEVEL2_CACHE_SIZE"), 1 << 18)
-    except (ValueError, OSError):
-        return 1 << 20

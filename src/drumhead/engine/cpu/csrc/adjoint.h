@@ -16,17 +16,13 @@
 /* A row of q and the row of y that it meets, at x = 0. */
 typedef struct { const REAL *q, *y; } row_pair;
 
-/* What one level of a wave keeps of the steps back (walk.h). */
-typedef struct { ring y, z, gy, gz, q; REAL *g_basis; } level;
-
 typedef struct {
     const rollout *a;
     grid g;
     stencil coupling, transposed;
     forgetful lapses;
     REAL *y, *z, *omega, *decay, *inverse, *first_decay;
-    REAL *gy, *gz, *g_omega, *g_decay, *g_first, *q, *scratch, *unused;
-    level *levels, other; /* [0]: whole planes, and a second set of them; [1 ..]: rows of steps that travel together */
+    REAL *gy, *gz, *g_omega, *g_decay, *g_first, *q, *scratch;
     REAL *g_taps;                 /* one vector a tap; with quads, one a transformed tap */
     REAL *spreads, *q_spreads;    /* quads: what a batch of them reads of y and gives of q, [quad][6][channel][x] */
     int64_t pending;              /* and how many wait to be correlated */
@@ -36,10 +32,8 @@ typedef struct {
     REAL *g_states, *states, *g_basis; /* PROJECT: of one segment; MIX: g_basis of one step */
     REAL *few;                    /* MIX: a row of the pixels that are kept */
     int64_t pixels, taps;
-    uint32_t *mixture, *g_pairs;  /* MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
-    uint16_t *g_natural;          /* and with pixels side by side; rows of g_rows features */
-    int64_t g_rows;
-    uint32_t *turned, *s_natural; /* PROJECT in bfloat16: the basis by step, features in pairs; states */
+    uint32_t *turned, *g_pairs;   /* PROJECT, MIX in bfloat16: the basis by step, features in pairs; the gradient likewise */
+    uint16_t *g_natural, *s_natural; /* the gradient and states with pixels side by side */
 } backward;
 
 static backward make_backward(const rollout *a, arena *memory) {
@@ -51,7 +45,7 @@ static backward make_backward(const rollout *a, arena *memory) {
     f.pixels = g->channels * h * g->width;
     f.taps = f.coupling.outer * f.coupling.inner * a->kernel_height * a->kernel_width;
     f.y = take_padded(memory, g, h), f.q = take_padded(memory, g, h);
-    f.scratch = take_padded(memory, g, 1), f.unused = take_plain(memory, g, 1);
+    f.scratch = take_padded(memory, g, 1);
     REAL **plain[] = {&f.z, &f.omega, &f.decay, &f.inverse, &f.gy, &f.gz, &f.g_omega, &f.g_decay};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) *plain[i] = take_plain(memory, g, h);
     f.first_decay = a->first_decay ? take_plain(memory, g, h) : f.decay;
@@ -75,46 +69,15 @@ static backward make_backward(const rollout *a, arena *memory) {
     }
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
     if (a->keep == MIX) f.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
-    const level planes = {whole(f.y, h, g->padded),  whole(f.z, h, g->plain),  whole(f.gy, h, g->plain),
-                          whole(f.gz, h, g->plain), whole(f.q, h, g->padded), f.g_basis};
-    f.levels = take(memory, a->levels + 1, sizeof(level));
-    for (int64_t k = 0; k <= (a->levels > 1 ? a->levels : 0); k++) {
-        const int64_t ry = g->ry, longest = 2 * ry + 1 > CHUNK ? 2 * ry + 1 : CHUNK;
-        level l = planes;
-        if (k) {
-            l.y = passing(memory, g, CHUNK + 2 * ry, 1), l.q = passing(memory, g, longest, 1);
-            l.z = passing(memory, g, ry + 1, 0), l.gy = passing(memory, g, ry + 1, 0), l.gz = passing(memory, g, ry + 1, 0);
-            if (a->keep == MIX) l.g_basis = take(memory, a->features * g->channels * LANES, sizeof(REAL));
-        }
-        if (memory->base) f.levels[k] = l;
-    }
-    f.other = planes;
-    if (a->levels > 1) {
-        f.other.y.at = take_padded(memory, g, h);
-        f.other.z.at = take_plain(memory, g, h);
-        f.other.gy.at = take_plain(memory, g, h);
-        f.other.gz.at = take_plain(memory, g, h);
-    }
 #if CAN_REDUCE
-    if (a->keep == PROJECT && a->reduced && g->kept % (2 * LANES) == 0) {
-        const int64_t pairs = (a->features + 1) / 2;
-        f.turned = take(memory, a->steps * pairs, sizeof(uint32_t));
-        f.g_pairs = take(memory, pairs * g->kept, sizeof(uint32_t));
-        f.g_natural = take(memory, a->features * g->kept, sizeof(uint16_t));
-        f.s_natural = take(memory, a->segment * g->kept, sizeof(uint16_t));
-        if (memory->base) pack_turned(f.turned, a->basis, a->features, a->steps, 2 * pairs);
-    }
-    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
-        const int64_t c = g->channels, k = a->features, t = a->steps;
-        f.g_rows = round_up(k, 4);
-        f.mixture = take(memory, t * c * f.g_rows / 2, sizeof(uint32_t));
-        f.g_pairs = take(memory, h * f.g_rows / 2 * g->lanes, sizeof(uint32_t));
-        f.g_natural = take(memory, h * f.g_rows * round_up(g->lanes, 2 * LANES), sizeof(uint16_t));
-        if (memory->base) {
-            memset(f.g_pairs, 0, (size_t)(h * f.g_rows / 2 * g->lanes) * sizeof(uint32_t));
-            memset(f.g_natural, 0, (size_t)(h * f.g_rows * round_up(g->lanes, 2 * LANES)) * sizeof(uint16_t));
-            pack_turned(f.mixture, a->basis, k, t * c, f.g_rows);
-        }
+    if ((a->keep == PROJECT && a->reduced && g->kept % (2 * LANES) == 0) || mixes_reduced(a, g)) {
+        const int64_t pairs = (a->features + 1) / 2, mixes = a->keep == MIX, kept = mixes ? h * g->width : g->kept;
+        const int64_t columns = mixes ? a->steps * g->channels : a->steps;
+        f.turned = take(memory, columns * pairs, sizeof(uint32_t));
+        f.g_pairs = take(memory, pairs * kept, sizeof(uint32_t));
+        f.g_natural = take(memory, a->features * kept, sizeof(uint16_t));
+        f.s_natural = take(memory, mixes ? CHUNK * g->channels * g->width : a->segment * kept, sizeof(uint16_t));
+        if (memory->base) pack_turned(f.turned, a->basis, a->features, columns, 2 * pairs);
     }
 #endif
     return f;
@@ -123,8 +86,7 @@ static backward make_backward(const rollout *a, arena *memory) {
 /* One step back at one row, all channels: everything but the coupling's transpose. */
 typedef struct {
     const REAL *const *rows, *y, *omega, *decay, *inverse, *kept, *z_in;
-    const REAL *gy, *gz;
-    REAL *z_out, *gy_out, *gz_out, *g_omega, *g_decay, *q, dt, offset, slope;
+    REAL *z_out, *gy, *gz, *g_omega, *g_decay, *q, dt, offset, slope;
     int reverse;
 } row_back;
 
@@ -146,8 +108,8 @@ static void back_row(const rollout *a, const grid *g, const stencil *w, const ro
                 store(r->g_omega + at, load(r->g_omega + at) - push * y);                            \
                 store(r->g_decay + at, load(r->g_decay + at) + G * (z + r->slope * force));          \
                 store(r->q + on, tanh_on ? push * (1 - s * s) : push);                               \
-                store(r->gz_out + at, d * G);                                                          \
-                store(r->gy_out + at, gy - o * push);                                                  \
+                store(r->gz + at, d * G);                                                            \
+                store(r->gy + at, gy - o * push);                                                    \
                 store(r->z_out + at, z);                                                             \
             }                                                                                        \
     } while (0)
@@ -199,14 +161,13 @@ static void fold_transposed(backward *f, REAL *gy) {
 /* W^T q at row r, where q is a whole plane; with quads, rows r to r + 3 at once if r is the `first` of them. */
 static void transpose_row(backward *f, int64_t r, int64_t first) {
     const grid *g = &f->g;
-    const ring *q = &f->levels[0].q;
     const int64_t mirrored = g->boundary == REFLECTING;
     stencil *w = &f->transposed;
     w->row = w->quad_taps ? (r - first) % FOUR : 0;
     for (int64_t d = -g->ry; d <= (w->quad_taps ? FOUR : g->ry) && !w->row; d++) {
         int64_t inside = r + d >= 0 && r + d < g->height;
         const int64_t unseen = mirrored || (w->quad_taps && r + d > g->height);
-        f->rows[d + g->ry] = inside ? row_of(q, r + d) : unseen ? g->zeros : neighbour(g, q, r + d);
+        f->rows[d + g->ry] = inside ? f->q + (r + d) * g->padded : unseen ? g->zeros : neighbour(g, f->q, r + d);
     }
     const int64_t reach = mirrored ? round_up(g->rx, LANES) : 0;
     if (w->quad_taps && !w->row) couple_four(w, f->rows, g->left, -reach, g->lanes + reach);

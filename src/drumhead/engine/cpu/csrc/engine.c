@@ -1,5 +1,8 @@
 /* The entry points: pick the kernels for a type of number and what this processor can do. */
 #include <stdint.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "pointwise.h"
 #include "rollout.h"
@@ -13,13 +16,15 @@ typedef struct {
     void (*network_backward)(pointwise *, void *);
 } kernels;
 
-#define DECLARE(name)                                                          \
-    int64_t name##_workspace(const rollout *, int64_t);                        \
-    void name##_forward(rollout *, void *);            \
-    void name##_backward(rollout *, void *);           \
-    int64_t name##_network_workspace(const pointwise *, int64_t);              \
-    void name##_network_forward(pointwise *, void *);  \
-    void name##_network_backward(pointwise *, void *);
+/* Weak: what the compiler could not make is NULL. */
+#define WEAK __attribute__((weak))
+#define DECLARE(name)                                                  \
+    WEAK int64_t name##_workspace(const rollout *, int64_t);           \
+    WEAK void name##_forward(rollout *, void *);                       \
+    WEAK void name##_backward(rollout *, void *);                      \
+    WEAK int64_t name##_network_workspace(const pointwise *, int64_t); \
+    WEAK void name##_network_forward(pointwise *, void *);             \
+    WEAK void name##_network_backward(pointwise *, void *);
 #define KERNELS(name)                                                                          \
     {name##_workspace,         name##_forward,         name##_backward,                        \
      name##_network_workspace, name##_network_forward, name##_network_backward}
@@ -42,16 +47,22 @@ static const kernels table[][2] = {
 static const kernels table[][2] = {{KERNELS(float_base), KERNELS(double_base)}};
 #endif
 
-/* 0: base, 1: AVX2 and FMA, 2: AVX-512, 3: AVX-512 with bfloat16. */
+/* 0: base, 1: AVX2 and FMA, 2: AVX-512, 3: AVX-512 with bfloat16: the last that the processor has and that was made. */
 int64_t drumhead_best_isa(void) {
+    int64_t best = 0;
 #ifdef __x86_64__
+    unsigned a = 0, b, c, d; /* asked by number: GCC before version 10 does not know the name */
+    const int bf16 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return __builtin_cpu_supports("avx512bf16") ? 3 : 2;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
+    const int has[] = {
+        1, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512vl"),
+        bf16,
+    };
+    while (best < 3 && has[best + 1] && table[best + 1][0].forward && table[best + 1][1].forward) best++;
 #endif
-    return 0;
+    return best;
 }
 
 /* What it was compiled from: build.py reads this in the file and takes no library of other sources. */

@@ -1,11 +1,6 @@
 /* The rollout of one image.
  *
  *     z <- decay z + gain (phi(W * y) - omega y),   y <- y + dt z,   gain = offset + slope decay
- *
- * Steps travel over the grid together, `levels` at a time (temporal blocking): as soon as step k has rows r - ry .. r + ry,
- * step k + 1 takes row r, while all of them are still in cache. Only the first and the last level are whole planes, the
- * ones between keep 2 ry + 1 rows. On a torus the early levels start above row 0 and end below the last one, which
- * repeats levels * ry rows. With one level this is the plain loop over steps.
  */
 
 typedef struct {
@@ -13,52 +8,52 @@ typedef struct {
     grid g;
     stencil coupling;
     forgetful lapses;
-    ring y[2], z[2]; /* whole planes: before and after */
-    REAL *omega, *decay, *first_decay;
-    ring *y_ring, *z_ring; /* [levels]: rows between two levels */
+    REAL *y, *next, *z, *omega, *decay, *first_decay; /* y before and after a step; z changes in place */
     const REAL **rows;       /* [ky] */
     REAL *buffer;            /* PROJECT: what is kept of the states of the current block */
     REAL *few;               /* MIX: a row of the pixels that are kept */
-    uint32_t *mixture;       /* MIX: the basis in bfloat16, channels in pairs; or NULL */
-    uint32_t *waves, *pairs; /* PROJECT: the same with steps in pairs, and so the current block; or NULL */
+    uint32_t *factors, *pairs; /* PROJECT, MIX: the basis in bfloat16, neighbours along the sum in pairs, and so the states */
     int64_t filled, pixels;
 } forward;
+
+#if CAN_REDUCE
+/* Say whether MIX rounds its factors to bfloat16: not of some pixels, whose rows are short. */
+static int mixes_reduced(const rollout *a, const grid *g) {
+    return a->reduced && a->keep == MIX && !g->some && g->width % (2 * LANES) == 0;
+}
+#endif
 
 static forward make_forward(const rollout *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     f.coupling = make_stencil(a, g, 0, memory);
     f.lapses = make_forgetful(a, g, memory);
-    for (int i = 0; i < 2; i++) f.y[i] = whole(take_padded(memory, g, g->height), g->height, g->padded);
-    for (int i = 0; i < 2; i++)
-        f.z[i] = i && a->levels == 1 ? f.z[0] : whole(take_plain(memory, g, g->height), g->height, g->plain);
+    f.y = take_padded(memory, g, g->height), f.next = take_padded(memory, g, g->height);
+    f.z = take_plain(memory, g, g->height);
     f.omega = take_plain(memory, g, g->height), f.decay = take_plain(memory, g, g->height);
     f.first_decay = a->first_decay ? take_plain(memory, g, g->height) : f.decay;
     f.rows = take(memory, a->kernel_height, sizeof(REAL *));
-    f.y_ring = take(memory, a->levels, sizeof(ring)), f.z_ring = take(memory, a->levels, sizeof(ring));
-    for (int64_t k = 1; k < a->levels; k++) {
-        ring y = passing(memory, g, 2 * g->ry + 1, 1), z = passing(memory, g, g->ry + 1, 0);
-        if (memory->base) f.y_ring[k] = y, f.z_ring[k] = z;
-    }
     f.pixels = g->channels * g->height * g->width;
     if (a->keep == PROJECT) f.buffer = take(memory, a->block * g->kept + LANES, sizeof(REAL));
     if (a->keep == MIX && g->some) f.few = take(memory, g->channels * g->some, sizeof(REAL));
 #if CAN_REDUCE
     if (a->keep == PROJECT && a->reduced && g->kept % LANES == 0 && a->block % 2 == 0) {
-        f.waves = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
+        f.factors = take(memory, a->features * ((a->steps + 1) / 2), sizeof(uint32_t));
         f.pairs = take(memory, a->block / 2 * g->kept, sizeof(uint32_t));
-        if (f.waves) pack_weights(f.waves, a->basis, a->features, a->steps);
+        if (f.factors) pack_weights(f.factors, a->basis, a->features, a->steps);
     }
-    if (a->keep == MIX && g->reduced && !g->some && g->width % LANES == 0) {
-        f.mixture = take(memory, a->features * a->steps * g->channels / 2, sizeof(uint32_t));
-        if (f.mixture) pack_weights(f.mixture, a->basis, a->features * a->steps, g->channels);
+    if (mixes_reduced(a, g)) {
+        const int64_t pairs = (g->channels + 1) / 2;
+        f.factors = take(memory, a->features * a->steps * pairs, sizeof(uint32_t));
+        f.pairs = take(memory, 2 * pairs * g->width, sizeof(uint32_t));
+        if (f.factors) pack_weights(f.factors, a->basis, a->features * a->steps, g->channels);
     }
 #endif
     return f;
 }
 
 /* Row r of W * y is next: with quads, every fourth time couple four rows of y, a plane that is whole. */
-static void prepare(const grid *g, stencil *w, const ring *y, int64_t r) {
+static void prepare(const grid *g, stencil *w, const REAL *y, int64_t r) {
     if (!w->quad_taps) return;
     w->row = r % FOUR;
     if (w->row) return;
@@ -112,12 +107,13 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
         int64_t plane = g->height * g->width;
         maps to = {out + image * a->features * plane + r * g->width, plane};
 #if CAN_REDUCE
-        if (f->mixture) {
-            const REAL *from = pending ? pending : row, *then = pending ? row : NULL;
-            t -= pending != NULL;
-            combine_pairs(to.data, plane, a->features, (const uint32_t *)pairs_of(g, (REAL *)from),
-                          then ? (const uint32_t *)pairs_of(g, (REAL *)then) : NULL, g->stride, g->channels / 2,
-                          f->mixture + t * g->channels / 2, a->steps * g->channels / 2, g->width, t > 0);
+        if (f->factors) {
+            const int64_t pairs = (g->channels + 1) / 2;
+            uint32_t *then = pending ? f->pairs + pairs * g->width : NULL;
+            pair_rows(f->pairs, g->width, pending ? pending : row, g->stride, g->channels, g->width);
+            if (then) pair_rows(then, g->width, row, g->stride, g->channels, g->width), t--;
+            combine_pairs(to.data, plane, a->features, f->pairs, then, g->width, pairs, f->factors + t * pairs,
+                          a->steps * pairs, g->width, t > 0);
             return;
         }
 #else
@@ -143,10 +139,10 @@ static void flush(forward *f, int64_t image, int64_t t) {
     const int64_t pixels = f->g.kept;
     maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
 #if CAN_REDUCE
-    if (f->waves) {
+    if (f->factors) {
         const int64_t n = t - f->filled;
-        pair_rows(f->pairs, f->buffer, n, pixels, pixels);
-        combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->waves + f->filled / 2,
+        pair_rows(f->pairs, pixels, f->buffer, pixels, n, pixels);
+        combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->factors + f->filled / 2,
                       (a->steps + 1) / 2, pixels, f->filled > 0);
         f->filled = t;
         return;
@@ -157,34 +153,27 @@ static void flush(forward *f, int64_t image, int64_t t) {
     f->filled = t;
 }
 
-/* Advance n steps from t; the state goes from (y[0], z[0]) to (y[1], z[1]). */
-static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
+/* Step t: the state goes from (y, z) to (next, z). */
+static void advance(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t ry = g->ry, wraps = g->boundary == PERIODIC;
-    for (int64_t front = wraps ? -(n - 1) * ry : 0; front < g->height + (n - 1) * ry; front++)
-        for (int64_t k = 1; k <= n; k++) {
-            int64_t r = front - (k - 1) * ry, over = wraps ? (n - k) * ry : 0;
-            if (r < -over || r >= g->height + over) continue;
-            const int64_t here = on_grid(g, r), first = t + k == 1;
-            const ring *from = k == 1 ? &f->y[0] : &f->y_ring[k - 1], *z_from = k == 1 ? &f->z[0] : &f->z_ring[k - 1];
-            for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, from, r + d);
-            REAL *y_out = row_of(k == n ? &f->y[1] : &f->y_ring[k], r);
-            row_step step = {
-                .rows = f->rows, .y = f->rows[ry], .y_out = y_out, .z_in = row_of(z_from, r),
-                .z_out = row_of(k == n ? &f->z[1] : &f->z_ring[k], r), .omega = f->omega + here * g->plain,
-                .decay = (first ? f->first_decay : f->decay) + here * g->plain,
-                .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
-                .slope = (REAL)(first ? 0 : a->slope),
-            };
-            prepare(g, &f->coupling, &f->y[0], r); /* quads go one step at a time */
-            step_row(a, g, &f->coupling, &step);
-            finish_row(g, y_out);
-            if (a->forgetful && r == here) keep_velocities(&f->lapses, velocities_of(a, image, t + k), r, step.z_out);
-            /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
-            const int64_t state = t + k, waits = f->mixture && state % 2 && state < a->steps;
-            if (r == here && !waits) emit(f, image, state - 1, r, f->mixture && state % 2 == 0 ? f->rows[ry] : NULL, y_out);
-        }
+    for (int64_t r = 0; r < g->height; r++) {
+        for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y, r + d);
+        const int64_t at = r * g->plain, first = t == 0;
+        row_step step = {
+            .rows = f->rows, .y = f->rows[g->ry], .y_out = f->next + r * g->padded, .z_in = f->z + at, .z_out = f->z + at,
+            .omega = f->omega + at, .decay = (first ? f->first_decay : f->decay) + at, .dt = (REAL)a->dt,
+            .offset = (REAL)(first ? a->first_offset : a->offset), .slope = (REAL)(first ? 0 : a->slope),
+        };
+        prepare(g, &f->coupling, f->y, r);
+        step_row(a, g, &f->coupling, &step);
+        fill_halo(g, step.y_out, g->channels);
+        if (a->forgetful) keep_velocities(&f->lapses, velocities_of(a, image, t + 1), r, step.z_out);
+        /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
+        const int64_t state = t + 1, two = a->keep == MIX && f->factors;
+        if (!two || state % 2 == 0 || state == a->steps)
+            emit(f, image, t, r, two && state % 2 == 0 ? f->rows[g->ry] : NULL, step.y_out);
+    }
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -198,27 +187,24 @@ static void forward_image(forward *f, int64_t image) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     const int64_t at = image * f->pixels;
-    read_padded(g, f->y[0].at, (const REAL *)a->y0 + at);
-    read_plain(g, f->z[0].at, a->z0 ? (const REAL *)a->z0 + at : NULL);
+    read_padded(g, f->y, (const REAL *)a->y0 + at);
+    read_plain(g, f->z, a->z0 ? (const REAL *)a->z0 + at : NULL);
     read_plain(g, f->omega, (const REAL *)a->omega + at);
     read_plain(g, f->decay, (const REAL *)a->decay + at);
     find_forgetful(&f->lapses, a, g, f->decay);
     if (a->first_decay) read_plain(g, f->first_decay, (const REAL *)a->first_decay + at);
     f->filled = 0;
     look_at(&f->g, a, image);
-    for (int64_t t = 0, n; t < a->steps; t += n) {
-        n = least(a->levels, a->steps - t);
-        if (a->segment) n = least(n, a->segment - t % a->segment);
-        if (a->keep == PROJECT) n = least(n, f->filled + a->block - t);
-        advance(f, image, t, n);
-        ring y = f->y[0], z = f->z[0];
-        f->y[0] = f->y[1], f->y[1] = y, f->z[0] = f->z[1], f->z[1] = z;
-        int64_t now = t + n, over = now == a->steps;
+    for (int64_t now = 1; now <= a->steps; now++) {
+        advance(f, image, now - 1);
+        REAL *y = f->y;
+        f->y = f->next, f->next = y;
+        const int over = now == a->steps;
         if (a->keep == PROJECT && (now - f->filled == a->block || over)) flush(f, image, now);
         if (a->segment && (now % a->segment == 0 || over)) {
             int64_t i = (now - 1) / a->segment;
-            write_padded(g, f->y[0].at, checkpoint(a, i, 0, image, f->pixels));
-            write_plain(g, f->z[0].at, checkpoint(a, i, 1, image, f->pixels));
+            write_padded(g, f->y, checkpoint(a, i, 0, image, f->pixels));
+            write_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
     }
 }

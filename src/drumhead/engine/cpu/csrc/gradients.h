@@ -49,105 +49,12 @@ static void correlate_rows(backward *f, int64_t layers, int64_t count) {
     }
 }
 
-#if CAN_REDUCE
-/* The same in bfloat16, 32 pixels at a time: four outer channels by INNER inner ones by WIDE neighbours. */
-INLINE void correlate_natural(const int INNER, const int WIDE, backward *f, const ring *y, const ring *ql,
-                              int64_t c, int64_t i, int64_t dy, int64_t dx, int64_t from, int64_t to) {
-    const grid *g = &f->g;
-    const stencil *w = &f->coupling;
-    const int64_t window = w->ky * w->kx, next = w->inner * window;
-    REAL *acc = f->g_taps + ((c * w->inner + i) * window + dy * w->kx + dx) * LANES;
-    __m512 s[4][2][3];
-    for (int j = 0; j < 4; j++)
-        for (int k = 0; k < INNER; k++)
-            for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_loadu_ps(acc + (j * next + k * window + b) * LANES);
-    for (int64_t r = from; r < to; r++) {
-        const uint16_t *q = natural_of(g, row_of(ql, r)) + c * g->stride;
-        const uint16_t *row = natural_of(g, neighbour(g, y, r + dy - g->ry)) + i * g->stride + dx - g->rx;
-        for (int64_t x = 0; x < g->lanes; x += 2 * LANES) {
-            __m512bh v[2][3];
-            for (int k = 0; k < INNER; k++)
-                for (int b = 0; b < WIDE; b++) v[k][b] = (__m512bh)_mm512_loadu_si512(row + k * g->stride + x + b);
-            for (int j = 0; j < 4; j++) {
-                __m512bh u = (__m512bh)_mm512_loadu_si512(q + j * g->stride + x);
-                for (int k = 0; k < INNER; k++)
-                    for (int b = 0; b < WIDE; b++) s[j][k][b] = _mm512_dpbf16_ps(s[j][k][b], u, v[k][b]);
-            }
-        }
-    }
-    for (int j = 0; j < 4; j++)
-        for (int k = 0; k < INNER; k++)
-            for (int b = 0; b < WIDE; b++) _mm512_storeu_ps(acc + (j * next + k * window + b) * LANES, s[j][k][b]);
-}
-
-/* acc[k][c] += sum over rows [from, to) and pixels of g[k] y[c], both in bfloat16, pixels side by side. */
-static void dots_natural(const backward *f, REAL *acc, const ring *y, int64_t from, int64_t to) {
-    const grid *g = &f->g;
-    const int64_t features = f->a->features, pitch = round_up(g->lanes, 2 * LANES); /* zeros beyond the image */
-    for (int64_t k = 0; k < features; k += 4)
-        for (int64_t c = 0; c < g->channels; c += 4) {
-            const int64_t some = least(4, features - k);
-            __m512 s[4][4];
-            for (int j = 0; j < 4; j++)
-                for (int i = 0; i < 4; i++)
-                    s[j][i] = j < some ? _mm512_loadu_ps(acc + ((k + j) * g->channels + c + i) * LANES)
-                                       : _mm512_setzero_ps();
-            for (int64_t r = from; r < to; r++) {
-                const uint16_t *u = f->g_natural + (r * f->g_rows + k) * pitch;
-                const uint16_t *v = natural_of(g, row_of(y, r)) + c * g->stride;
-                for (int64_t x = 0; x < g->width; x += 2 * LANES) {
-                    __m512bh b[4];
-                    for (int i = 0; i < 4; i++) b[i] = (__m512bh)_mm512_loadu_si512(v + i * g->stride + x);
-                    for (int j = 0; j < 4; j++) {
-                        __m512bh a = (__m512bh)_mm512_loadu_si512(u + j * pitch + x);
-                        for (int i = 0; i < 4; i++) s[j][i] = _mm512_dpbf16_ps(s[j][i], a, b[i]);
-                    }
-                }
-            }
-            for (int j = 0; j < some; j++)
-                for (int i = 0; i < 4; i++)
-                    _mm512_storeu_ps(acc + ((k + j) * g->channels + c + i) * LANES, s[j][i]);
-        }
-}
-
-/* MIX: the gradient of the kept maps in bfloat16, once an image: features in pairs, and pixels side by side. */
-static void reduce_gradient(backward *f, int64_t image) {
-    const rollout *a = f->a;
-    const grid *g = &f->g;
-    const int64_t plane = g->height * g->width, pitch = g->lanes, wide = round_up(pitch, 2 * LANES), pairs = f->g_rows / 2;
-    const REAL *grad = (const REAL *)a->grad_out + image * a->features * plane;
-    for (int64_t r = 0; r < g->height; r++)
-        for (int64_t k = 0; k < a->features; k += 2)
-            for (int64_t x = 0; x < g->width; x += LANES) {
-                const REAL *at = grad + k * plane + r * g->width + x;
-                vector low = load(at), high = k + 1 < a->features ? load(at + plane) : (vector){0};
-                uint16_t *natural = f->g_natural + (r * f->g_rows + k) * wide + x;
-                _mm512_storeu_si512(f->g_pairs + (r * pairs + k / 2) * pitch + x, interleave(low, high));
-                _mm256_storeu_si256((void *)natural, (__m256i)_mm512_cvtneps_pbh((__m512)low));
-                _mm256_storeu_si256((void *)(natural + wide), (__m256i)_mm512_cvtneps_pbh((__m512)high));
-            }
-}
-#endif
-
 /* g_W += corr(q, y) over rows [from, to), at most CHUNK of them. */
-static void correlate(backward *f, const ring *y, const ring *q, int64_t from, int64_t to) {
+static void correlate(backward *f, const REAL *y, int64_t from, int64_t to) {
     const stencil *w = &f->coupling;
-#if CAN_REDUCE
-    if (w->pairs) {
-        for (int64_t c = 0; c < w->outer; c += 4)
-            for (int64_t i = 0; i < w->inner; i += 2)
-                for (int64_t dy = 0; dy < w->ky; dy++)
-                    for (int64_t dx = 0, wide; dx < w->kx; dx += wide) {
-                        wide = w->kx - dx >= 3 ? 3 : 1;
-                        if (wide == 3) correlate_natural(2, 3, f, y, q, c, i, dy, dx, from, to);
-                        else correlate_natural(2, 1, f, y, q, c, i, dy, dx, from, to);
-                    }
-        return;
-    }
-#endif
     row_pair *pair = f->seen;
     for (int64_t dy = 0; dy < w->ky; dy++)
-        for (int64_t r = from; r < to; r++) *pair++ = (row_pair){row_of(q, r), neighbour(&f->g, y, r + dy - f->g.ry)};
+        for (int64_t r = from; r < to; r++) *pair++ = (row_pair){f->q + r * f->g.padded, neighbour(&f->g, y, r + dy - f->g.ry)};
     correlate_rows(f, w->ky, to - from);
 }
 
@@ -209,10 +116,10 @@ static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t st
     }
     if (a->keep == MIX) {
 #if CAN_REDUCE
-        if (f->mixture) {
-            const int64_t pairs = f->g_rows / 2;
-            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->lanes, NULL, g->lanes, pairs,
-                          f->mixture + t * channels * pairs, pairs, g->lanes, 1);
+        if (f->turned) {
+            const int64_t pairs = (a->features + 1) / 2;
+            combine_pairs(gy, g->lanes, channels, f->g_pairs + r * pairs * g->width, NULL, g->width, pairs,
+                          f->turned + t * channels * pairs, pairs, g->width, 1);
             return;
         }
 #endif
@@ -233,25 +140,29 @@ static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t st
 }
 
 /* MIX: acc += what rows [from, to) of state y_{t+1} contribute to the basis' gradient; `y` holds them. */
-static void add_dots(const backward *f, int64_t image, REAL *acc, const ring *y, int64_t from, int64_t to) {
+static void add_dots(const backward *f, int64_t image, REAL *acc, const REAL *y, int64_t from, int64_t to) {
     const grid *g = &f->g;
     const int64_t plane = g->height * g->width;
 #if CAN_REDUCE
-    if (f->mixture) {
-        dots_natural(f, acc, y, from, to);
+    if (f->turned) {
+        for (int64_t r = from; r < to; r++)
+            for (int64_t c = 0; c < g->channels; c++)
+                natural_rows(f->s_natural + (c * CHUNK + r - from) * g->width, y + r * g->padded + c * g->stride, 1, g->width);
+        dots_reduced(acc, f->g_natural + from * g->width, plane, f->a->features, f->s_natural, CHUNK * g->width,
+                     g->channels, (to - from) * g->width);
         return;
     }
 #endif
     if (g->some) {
         const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * g->some + g->starts[from];
         int64_t n = 0;
-        for (int64_t r = from; r < to; r++) n += gather(g, f->few + n, g->some, row_of(y, r), g->stride, r);
+        for (int64_t r = from; r < to; r++) n += gather(g, f->few + n, g->some, y + r * g->padded, g->stride, r);
         dots(acc, (const_maps){grad, g->some}, f->a->features, (const_maps){f->few, g->some}, g->channels, n);
         return;
     }
     const REAL *grad = (const REAL *)f->a->grad_out + image * f->a->features * plane;
     for (int64_t r = from; r < to; r++)
-        dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){row_of(y, r), g->stride},
+        dots(acc, (const_maps){grad + r * g->width, plane}, f->a->features, (const_maps){y + r * g->padded, g->stride},
              g->channels, g->width);
 }
 
@@ -269,12 +180,12 @@ static void write_dots(const backward *f, int64_t image, int64_t t, const REAL *
 }
 
 /* All of that for the whole of state y_{t+1}. */
-static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const ring *y) {
+static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const REAL *y) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     for (int64_t r = 0; r < g->height; r++) add_gradient(f, image, t, start, r, f->gy + r * g->plain);
     for (int64_t r = 0; r < g->height && a->keep == PROJECT; r++)
-        keep_row(g, y->at + r * g->padded, f->states + (t - start) * g->kept, r);
+        keep_row(g, y + r * g->padded, f->states + (t - start) * g->kept, r);
     if (a->keep != MIX) return;
     clear_dots(f, f->g_basis);
     for (int64_t r = 0; r < g->height; r += CHUNK) add_dots(f, image, f->g_basis, y, r, least(r + CHUNK, g->height));

@@ -4,13 +4,10 @@
  *     plain row (z, ...): | x = 0 .. width-1 | up to a whole vector |                  per channel, `lanes` numbers
  *
  * Halo columns hold what the boundary says; halo rows are never stored: `row_source` tells which row stands for them.
- * Where products are reduced to bfloat16, a padded row carries two more copies of itself behind it (reduced.h):
- *
- *     | y, float, per channel | channels in pairs | pixels side by side |
  */
 
 typedef struct {
-    int64_t channels, height, width, ry, rx, boundary, reduced, quads;
+    int64_t channels, height, width, ry, rx, boundary, quads;
     int64_t left, lanes, stride;      /* of one channel of a row */
     int64_t padded, plain;            /* of one row: all channels */
     int64_t *row_source;              /* [height + 4 ry], index shifted by 2 ry; -1: a row of zeros */
@@ -56,11 +53,9 @@ static int64_t source_of(int64_t i, int64_t size, int64_t boundary) {
 
 /* A padded plane, pointing at x = 0 of row 0; zeroed once, so that margins start out clean. */
 static REAL *take_padded(arena *memory, const grid *g, int64_t rows) {
-    /* The last load of two vectors of bfloat16 may reach beyond its row, into the next one's margin. */
-    int64_t count = rows * g->padded + (g->reduced ? g->left : 0);
-    REAL *p = take(memory, count, sizeof(REAL));
+    REAL *p = take(memory, rows * g->padded, sizeof(REAL));
     if (!p) return NULL;
-    memset(p, 0, (size_t)count * sizeof(REAL));
+    memset(p, 0, (size_t)(rows * g->padded) * sizeof(REAL));
     return p + g->left;
 }
 
@@ -73,9 +68,8 @@ static grid make_grid(const rollout *a, arena *memory) {
     int64_t reach = round_up(g.rx, LANES) * (a->boundary == REFLECTING ? 2 : 1);
     g.left = reach;
     g.stride = reach + g.lanes + reach;
-    g.reduced = CAN_REDUCE && a->reduced && !a->depthwise && g.channels % 4 == 0 && g.rx;
-    g.quads = a->quads && a->levels == 1 && !a->depthwise && g.ry == 1 && !g.reduced;
-    g.padded = g.channels * g.stride * (g.reduced ? 2 : 1), g.plain = g.channels * g.lanes;
+    g.quads = a->quads && !a->depthwise && g.ry == 1;
+    g.padded = g.channels * g.stride, g.plain = g.channels * g.lanes;
     g.row_source = take(memory, g.height + 4 * g.ry, sizeof(int64_t));
     g.column_source = take(memory, 2 * g.rx, sizeof(int64_t));
     g.zeros = take_padded(memory, &g, 1);
@@ -125,46 +119,6 @@ static void clear_tail(const grid *g, REAL *row) {
         memset(row + c * g->stride + g->width, 0, (size_t)(g->lanes - g->width) * sizeof(REAL));
 }
 
-#if CAN_REDUCE
-INLINE REAL *pairs_of(const grid *g, REAL *row) { return row + g->channels * g->stride; }
-INLINE uint16_t *natural_of(const grid *g, const REAL *row) {
-    return (uint16_t *)(row - g->left + g->channels * g->stride * 3 / 2) + g->left;
-}
-
-/* The two bfloat16 copies of a row, whose lanes beyond the image are zeros. `halo` extends both, as
- * for y; without it, as for q, only a torus extends the first, and the second stays zero outside the image. */
-static void reduce_row(const grid *g, REAL *row, int halo) {
-    uint32_t *pairs = (uint32_t *)pairs_of(g, row);
-    uint16_t *natural = natural_of(g, row);
-    for (int64_t c = 0; c < g->channels; c += 2)
-        for (int64_t x = 0; x < g->lanes; x += LANES) {
-            vector low = load(row + c * g->stride + x), high = load(row + (c + 1) * g->stride + x);
-            _mm512_storeu_si512(pairs + c / 2 * g->stride + x, interleave(low, high));
-            _mm256_storeu_si256((void *)(natural + c * g->stride + x), (__m256i)_mm512_cvtneps_pbh((__m512)low));
-            _mm256_storeu_si256((void *)(natural + (c + 1) * g->stride + x), (__m256i)_mm512_cvtneps_pbh((__m512)high));
-        }
-    if (halo || g->boundary == PERIODIC) fill_halo(g, (REAL *)pairs, g->channels / 2);
-    if (halo && g->boundary != FIXED)
-        for (int64_t c = 0; c < g->channels; c++, natural += g->stride)
-            for (int64_t j = 0; j < g->rx; j++) {
-                natural[j - g->rx] = natural[g->column_source[j]];
-                natural[g->width + j] = natural[g->column_source[g->rx + j]];
-            }
-}
-#endif
-
-/* Make a row of y ready to be read by its neighbours. */
-static void finish_row(const grid *g, REAL *row) {
-#if CAN_REDUCE
-    if (g->reduced) {
-        clear_tail(g, row);
-        reduce_row(g, row, 1);
-        return;
-    }
-#endif
-    fill_halo(g, row, g->channels);
-}
-
 /* Rows to and from an image (c, y, x) of the caller's. */
 static void read_row(const grid *g, REAL *row, int64_t pitch, const REAL *image, int64_t r) {
     for (int64_t c = 0; c < g->channels; c++)
@@ -212,7 +166,7 @@ static void read_padded(const grid *g, REAL *plane, const REAL *image) {
         if (image) read_row(g, plane + r * g->padded, g->stride, image, r);
         else for (int64_t c = 0; c < g->channels; c++)
             memset(plane + r * g->padded + c * g->stride, 0, (size_t)g->width * sizeof(REAL));
-        finish_row(g, plane + r * g->padded);
+        fill_halo(g, plane + r * g->padded, g->channels);
     }
 }
 
@@ -229,39 +183,8 @@ static void write_plain(const grid *g, const REAL *plane, REAL *image) {
     for (int64_t r = 0; r < g->height; r++) write_row(g, plane + r * g->plain, g->lanes, image, r);
 }
 
-/* Rows of a plane, or the last rows of a wave that passes: row e lies at e modulo size. Rows inside a plane need no
- * division, and passing ones have a power of two for a size: with short rows, divisions would be half of the time. */
-typedef struct {
-    REAL *at;
-    int64_t size, pitch, mask; /* mask: size - 1 of passing rows, -1 of a plane */
-} ring;
-
-INLINE REAL *row_of(const ring *r, int64_t e) {
-    if (r->mask >= 0) return r->at + (e & r->mask) * r->pitch;
-    while (e < 0) e += r->size;
-    while (e >= r->size) e -= r->size;
-    return r->at + e * r->pitch;
-}
-
-static ring whole(REAL *plane, int64_t rows, int64_t pitch) { return (ring){plane, rows, pitch, -1}; }
-
-static ring passing(arena *memory, const grid *g, int64_t rows, int padded) {
-    int64_t size = 1;
-    while (size < rows) size *= 2;
-    REAL *at = padded ? take_padded(memory, g, size) : take_plain(memory, g, size);
-    return (ring){at, size, padded ? g->padded : g->plain, size - 1};
-}
-
-/* Row e of y or q as a neighbour sees it: beyond an edge there may be zeros, or a row inside. */
-INLINE REAL *neighbour(const grid *g, const ring *r, int64_t e) {
-    if (g->boundary == PERIODIC) return row_of(r, e);
-    int64_t source = source_row(g, e);
-    return source < 0 ? g->zeros : row_of(r, source);
-}
-
-/* A row's place on the grid: on a torus, early levels of a wave go beyond it. */
-INLINE int64_t on_grid(const grid *g, int64_t r) {
-    while (r < 0) r += g->height;
-    while (r >= g->height) r -= g->height;
-    return r;
+/* Row r of a padded plane of y or q as a neighbour sees it: beyond an edge there may be zeros, or a row inside. */
+INLINE const REAL *neighbour(const grid *g, const REAL *plane, int64_t r) {
+    const int64_t source = source_row(g, r);
+    return source < 0 ? g->zeros : plane + source * g->padded;
 }

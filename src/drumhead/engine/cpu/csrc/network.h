@@ -64,7 +64,7 @@ static void multiply(network *n, REAL *out, int64_t outputs, const REAL *in, int
                      int add) {
 #if CAN_REDUCE
     if (n->a->reduced) {
-        pair_rows(n->pairs, in, inputs, TILE, TILE);
+        pair_rows(n->pairs, TILE, in, TILE, inputs, TILE);
         combine_pairs(out, TILE, outputs, n->pairs, NULL, TILE, (inputs + 1) / 2, back ? n->weight_back[l] : n->weight[l],
                       (inputs + 1) / 2, TILE, add);
         return;
@@ -140,7 +140,7 @@ static void network_backward(network *n, int64_t image, int64_t start) {
         }
 #if CAN_REDUCE
         if (a->reduced) {
-            natural_rows(n->natural, g, outputs, TILE);
+            natural_rows((uint16_t *)n->natural, g, outputs, TILE);
             turn_pairs((uint32_t *)n->turned, pitch, n->x[l], inputs);
             combine_pairs(n->gw[l], pitch, outputs, (const uint32_t *)n->turned, NULL, pitch, TILE / 2, n->natural, TILE / 2,
                           pitch, 1);

@@ -12,11 +12,11 @@ INLINE __m512i interleave(vector low, vector high) {
 }
 
 /* Rows of one matrix in pairs; an odd last row is paired with zeros. */
-static void pair_rows(uint32_t *to, const REAL *from, int64_t rows, int64_t pitch, int64_t columns) {
+static void pair_rows(uint32_t *to, int64_t to_pitch, const REAL *from, int64_t pitch, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i += 2)
         for (int64_t p = 0; p < columns; p += LANES) {
             vector low = load(from + i * pitch + p), high = i + 1 < rows ? load(from + (i + 1) * pitch + p) : (vector){0};
-            _mm512_storeu_si512(to + i / 2 * pitch + p, interleave(low, high));
+            _mm512_storeu_si512(to + i / 2 * to_pitch + p, interleave(low, high));
         }
 }
 
@@ -38,11 +38,11 @@ static void pack_weights(uint32_t *to, const float *from, int64_t rows, int64_t 
 }
 
 /* Rows in bfloat16, pixels side by side; `columns` is a multiple of 32. */
-static void natural_rows(uint32_t *to, const REAL *from, int64_t rows, int64_t columns) {
+static void natural_rows(uint16_t *to, const REAL *from, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t p = 0; p < columns; p += 2 * LANES) {
             const float *at = from + i * columns + p;
-            _mm512_storeu_si512(to + (i * columns + p) / 2,
+            _mm512_storeu_si512(to + i * columns + p,
                                 (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(at + LANES), _mm512_loadu_ps(at)));
         }
 }
@@ -121,16 +121,16 @@ static void combine_pairs(float *out, int64_t out_pitch, int64_t outputs, const 
 }
 
 /* acc[i][j] += sum over pixels of a[i] b[j], both in bfloat16 with pixels side by side; lane by lane, as `dots`. */
-INLINE void dots_reduced_block(const int A, const int B, float *acc, int64_t columns, const uint16_t *a,
-                               const uint16_t *b, int64_t pixels) {
+INLINE void dots_reduced_block(const int A, const int B, float *acc, int64_t columns, const uint16_t *a, int64_t a_pitch,
+                               const uint16_t *b, int64_t b_pitch, int64_t pixels) {
     __m512 s[4][4];
     for (int i = 0; i < A; i++)
         for (int j = 0; j < B; j++) s[i][j] = _mm512_loadu_ps(acc + (i * columns + j) * 16);
     for (int64_t p = 0; p < pixels; p += 32) {
         __m512bh v[4];
-        for (int j = 0; j < B; j++) v[j] = (__m512bh)_mm512_loadu_si512(b + j * pixels + p);
+        for (int j = 0; j < B; j++) v[j] = (__m512bh)_mm512_loadu_si512(b + j * b_pitch + p);
         for (int i = 0; i < A; i++) {
-            __m512bh u = (__m512bh)_mm512_loadu_si512(a + i * pixels + p);
+            __m512bh u = (__m512bh)_mm512_loadu_si512(a + i * a_pitch + p);
             for (int j = 0; j < B; j++) s[i][j] = _mm512_dpbf16_ps(s[i][j], u, v[j]);
         }
     }
@@ -138,18 +138,18 @@ INLINE void dots_reduced_block(const int A, const int B, float *acc, int64_t col
         for (int j = 0; j < B; j++) _mm512_storeu_ps(acc + (i * columns + j) * 16, s[i][j]);
 }
 
-static void dots_reduced(float *acc, const uint16_t *a, int64_t rows, const uint16_t *b, int64_t columns,
-                         int64_t pixels) {
+static void dots_reduced(float *acc, const uint16_t *a, int64_t a_pitch, int64_t rows, const uint16_t *b,
+                         int64_t b_pitch, int64_t columns, int64_t pixels) {
     for (int64_t i = 0, deep; i < rows; i += deep) {
         deep = rows - i >= 4 ? 4 : 1;
         for (int64_t j = 0, wide; j < columns; j += wide) {
             wide = columns - j >= 4 ? 4 : 1;
             float *at = acc + (i * columns + j) * 16;
-            const uint16_t *u = a + i * pixels, *v = b + j * pixels;
-            if (deep == 4 && wide == 4) dots_reduced_block(4, 4, at, columns, u, v, pixels);
-            else if (deep == 4) dots_reduced_block(4, 1, at, columns, u, v, pixels);
-            else if (wide == 4) dots_reduced_block(1, 4, at, columns, u, v, pixels);
-            else dots_reduced_block(1, 1, at, columns, u, v, pixels);
+            const uint16_t *u = a + i * a_pitch, *v = b + j * b_pitch;
+            if (deep == 4 && wide == 4) dots_reduced_block(4, 4, at, columns, u, a_pitch, v, b_pitch, pixels);
+            else if (deep == 4) dots_reduced_block(4, 1, at, columns, u, a_pitch, v, b_pitch, pixels);
+            else if (wide == 4) dots_reduced_block(1, 4, at, columns, u, a_pitch, v, b_pitch, pixels);
+            else dots_reduced_block(1, 1, at, columns, u, a_pitch, v, b_pitch, pixels);
         }
     }
 }

@@ -22,10 +22,9 @@ typedef struct {
     int64_t segment;  /* steps between checkpoints, 0: keep none */
     int64_t forgetful; /* cells of an image, at most, whose decay is below `forgets`: their velocities are kept */
     int64_t stored;   /* backward: recompute and store each segment instead of reversing it */
-    int64_t levels;   /* steps that travel over the grid together (temporal blocking), >= 1 */
     int64_t block;    /* PROJECT: steps per matrix product, >= 1 */
     int64_t quads;    /* couple four rows at once with half the multiplications, if the kernel is dense with three rows */
-    int64_t reduced;  /* coupling products in bfloat16 */
+    int64_t reduced;  /* products of PROJECT and MIX in bfloat16 */
     double dt, offset, slope, first_offset, forgets;
     const void *y0, *z0, *omega, *decay, *first_decay, *kernel, *basis; /* z0, first_decay, basis may be NULL */
     void *out, *saved;

@@ -18,7 +18,6 @@
 typedef struct {
     int64_t outer, inner, ky, kx, depthwise;
     REAL *taps;
-    uint32_t *pairs; /* the same in bfloat16, neighbouring inner channels together, or NULL */
     /* quads.h: the same, transformed, or NULL; what it reads and gives: [6][inner][x] and [4][outer][x], each at x = 0 */
     REAL *quad_taps, *spread, *four;
     int64_t stride, row; /* row: of the four, as `convolve` takes it */
@@ -42,8 +41,6 @@ static stencil make_stencil(const rollout *a, const grid *g, int transposed, are
     stencil s = {.outer = a->channels, .inner = a->depthwise ? 1 : a->channels, .ky = a->kernel_height, .kx = a->kernel_width,
                  .depthwise = a->depthwise, .stride = g->stride};
     s.taps = take(memory, s.outer * s.inner * s.ky * s.kx, sizeof(REAL));
-    uint32_t *memory_pairs = g->reduced ? take(memory, s.outer * s.inner * s.ky * s.kx / 2, sizeof(uint32_t)) : NULL;
-    (void)memory_pairs;
     if (g->quads) {
         s.quad_taps = take(memory, s.outer * s.inner * SIX * s.kx, sizeof(REAL));
         s.spread = take_rows(memory, g, SIX * s.inner), s.four = take_rows(memory, g, FOUR * s.outer);
@@ -75,19 +72,6 @@ static stencil make_stencil(const rollout *a, const grid *g, int transposed, are
                 for (int64_t k = 0; k < SIX; k++) to[(k * s.inner + i) * s.kx * deep + d] = u[k];
             }
     }
-#if CAN_REDUCE
-    if (!g->reduced) return s;
-    s.pairs = memory_pairs;
-    const int64_t window = s.ky * s.kx;
-    uint32_t *pair = s.pairs;
-    for (int64_t c = 0; c < s.outer; c += 4)
-        for (int64_t i = 0; i < s.inner; i += 2)
-            for (int64_t d = 0; d < window; d++)
-                for (int64_t j = 0; j < 4; j++) {
-                    const REAL *at = s.taps + c * s.inner * window + (i * window + d) * 4 + j;
-                    *pair++ = to_bfloat16(at[0]) | (uint32_t)to_bfloat16(at[window * 4]) << 16;
-                }
-#endif
     return s;
 }
 
@@ -105,26 +89,6 @@ INLINE sums convolve(const stencil *s, const int OUT, const int WIDE, const int6
             for (int b = 0; b < WIDE; b++) acc.at[j][b] = load(from + j * stride + b * LANES);
         return acc;
     }
-#if CAN_REDUCE
-    if (s->pairs) {
-        const uint32_t *pair = s->pairs + c * s->inner / 2 * KY * KX;
-        for (int64_t i = 0; i < s->inner / 2; i++)
-            for (int64_t dy = 0; dy < KY; dy++) {
-                const REAL *row = rows[dy] + (s->inner + i) * stride + x - KX / 2; /* behind the floats: the pairs */
-                UNROLL(3)
-                for (int64_t dx = 0; dx < KX; dx++, pair += OUT) {
-                    __m512bh y[WIDEST];
-                    for (int b = 0; b < WIDE; b++) y[b] = (__m512bh)_mm512_loadu_si512(row + dx + b * LANES);
-                    for (int j = 0; j < OUT; j++) {
-                        __m512bh w = (__m512bh)_mm512_set1_epi32((int)pair[j]);
-                        for (int b = 0; b < WIDE; b++)
-                            acc.at[j][b] = (vector)_mm512_dpbf16_ps((__m512)acc.at[j][b], y[b], w);
-                    }
-                }
-            }
-        return acc;
-    }
-#endif
     const REAL *tap = s->taps + c * s->inner * KY * KX;
     int64_t first = s->depthwise ? c : 0;
     for (int64_t i = first; i < first + s->inner; i++)

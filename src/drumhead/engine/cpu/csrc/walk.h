@@ -1,17 +1,8 @@
 /* The walk back through the steps of one image. */
 
-/* Make a row of q ready for W^T: on a torus its halo wraps, elsewhere there is nothing outside. */
-static void finish_q(const grid *g, REAL *q) {
-    clear_tail(g, q);
-#if CAN_REDUCE
-    if (g->reduced) reduce_row(g, q, 0);
-#endif
-    if (g->boundary == PERIODIC && !g->reduced) fill_halo(g, q, g->channels);
-}
-
 /* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing,
  * where cells that forget take z_t from what was kept. */
-static void step_back(backward *f, int64_t image, int64_t t, const ring *y, const REAL *z_in, REAL *z_out, int reverse) {
+static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, const REAL *z_in, REAL *z_out, int reverse) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     const int64_t h = g->height, ry = g->ry, mirrored = g->boundary == REFLECTING, first = t == 0;
@@ -27,8 +18,7 @@ static void step_back(backward *f, int64_t image, int64_t t, const ring *y, cons
         row_back back = {
             .rows = f->rows, .y = f->rows[ry], .omega = f->omega + r * g->plain, .decay = decay + r * g->plain,
             .inverse = f->inverse + r * g->plain, .kept = f->lapses.row, .z_in = z_in + r * g->plain, .z_out = z_out + r * g->plain,
-            .gy = f->gy + r * g->plain, .gz = f->gz + r * g->plain, .gy_out = f->gy + r * g->plain,
-            .gz_out = f->gz + r * g->plain, .g_omega = f->g_omega + r * g->plain,
+            .gy = f->gy + r * g->plain, .gz = f->gz + r * g->plain, .g_omega = f->g_omega + r * g->plain,
             .g_decay = (first ? f->g_first : f->g_decay) + r * g->plain, .q = q, .dt = (REAL)a->dt,
             .offset = (REAL)(first ? a->first_offset : a->offset), .slope = (REAL)(first ? 0 : a->slope),
             .reverse = reverse,
@@ -38,9 +28,10 @@ static void step_back(backward *f, int64_t image, int64_t t, const ring *y, cons
         if (reverse) remember(&f->lapses, velocities_of(a, image, t), r);
         back_row(a, g, &f->coupling, &back);
         if (reverse) forget(&f->lapses, r);
-        finish_q(g, q);
+        clear_tail(g, q);
+        if (g->boundary == PERIODIC) fill_halo(g, q, g->channels); /* elsewhere there is nothing outside */
         if (g->quads) correlate_quads(f, r);
-        else if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, &f->levels[0].q, correlated, r + 1), correlated = r + 1;
+        else if (r + 1 - correlated == CHUNK || r + 1 == h) correlate(f, y, correlated, r + 1), correlated = r + 1;
         if (!mirrored)
             for (; next + ahead <= r && next < high; next++) transpose_row(f, next, low);
     }
@@ -48,91 +39,13 @@ static void step_back(backward *f, int64_t image, int64_t t, const ring *y, cons
     for (int64_t r = 0; r < low; r++) transpose_row(f, r, 0);
 }
 
-/* n steps back from `top` at once: as soon as one level has the rows that the next one needs, that one takes them, while
- * all of them are still in cache. At each position of the front a level does three things, ry rows apart:
- *
- *     row a             y_t = y_{t+1} - dt z_{t+1}
- *     row b = a - ry    z_t, g_omega, g_decay, q, gz, and gy without W^T q
- *     row c = a - 2 ry  gy += W^T q, and the record's gradient of y_t: gy is complete
- *
- * and the next level's row a is this level's row b. On a torus early levels do more rows, which repeats some; sums take
- * each row once. Level 0 is the state at `top`, whole planes; level n leaves its own in the other planes.
- */
-static void wave_back(backward *f, int64_t image, int64_t top, int64_t n, int64_t start) {
-    const rollout *a = f->a;
-    const grid *g = &f->g;
-    const int64_t h = g->height, ry = g->ry, wraps = g->boundary == PERIODIC;
-    const level *after = &f->other;
-    for (int64_t k = 1; k <= n && a->keep == MIX; k++) clear_dots(f, f->levels[k].g_basis);
-    for (int64_t front = wraps ? -(n + 1) * ry : 0; front < h + (n + 1) * ry; front++)
-        for (int64_t k = 1; k <= n; k++) {
-            const level *from = &f->levels[k - 1], *to = &f->levels[k];
-            const int64_t ra = front - (k - 1) * ry, rb = ra - ry, rc = rb - ry, t = top - k, last = k == n;
-            const int64_t over = wraps ? (n - k) * ry : 0, reach = wraps ? ry : 0;
-            if (ra >= -over - 2 * reach && ra < h + over + 2 * reach) {
-                REAL *y = row_of(&to->y, ra);
-                const REAL *before = row_of(&from->y, ra), *z = row_of(&from->z, ra);
-                for (int64_t c = 0; c < g->channels; c++)
-                    for (int64_t x = 0; x < g->lanes; x += LANES)
-                        store(y + c * g->stride + x,
-                              load(before + c * g->stride + x) - (REAL)a->dt * load(z + c * g->lanes + x));
-                finish_row(g, y);
-                if (last && ra >= 0 && ra < h)
-                    memcpy(row_of(&after->y, ra), y, (size_t)((g->channels - 1) * g->stride + g->lanes) * sizeof(REAL));
-                if (a->keep == PROJECT && t > start && ra >= 0 && ra < h)
-                    keep_row(g, y, f->states + (t - 1 - start) * g->kept, ra);
-            }
-            if (rb >= -over - reach && rb < h + over + reach) {
-                const int64_t here = on_grid(g, rb), inside = here == rb;
-                REAL *q = row_of(&to->q, rb);
-                for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, &to->y, rb + d);
-                row_back back = {
-                    .rows = f->rows, .y = f->rows[ry], .omega = f->omega + here * g->plain,
-                    .decay = f->decay + here * g->plain, .inverse = f->inverse + here * g->plain, .kept = f->lapses.row,
-                    .z_in = row_of(&from->z, rb), .z_out = row_of(last && inside ? &after->z : &to->z, rb),
-                    .gy = row_of(&from->gy, rb), .gy_out = row_of(&to->gy, rb), .gz = row_of(&from->gz, rb),
-                    .gz_out = row_of(last && inside ? &after->gz : &to->gz, rb),
-                    .g_omega = inside ? f->g_omega + here * g->plain : f->unused,
-                    .g_decay = inside ? f->g_decay + here * g->plain : f->unused, .q = q, .dt = (REAL)a->dt,
-                    .offset = (REAL)a->offset, .slope = (REAL)a->slope, .reverse = 1,
-                };
-                remember(&f->lapses, velocities_of(a, image, t), here);
-                back_row(a, g, &f->coupling, &back);
-                forget(&f->lapses, here);
-                finish_q(g, q);
-                if (inside && ((rb + 1) % CHUNK == 0 || rb + 1 == h)) {
-                    correlate(f, &to->y, &to->q, rb / CHUNK * CHUNK, rb + 1);
-                    if (a->keep == MIX && t > start)
-                        add_dots(f, image, to->g_basis, &to->y, rb / CHUNK * CHUNK, rb + 1);
-                }
-            }
-            if (rc >= -over && rc < h + over) {
-                const int64_t here = on_grid(g, rc);
-                REAL *gy = row_of(&to->gy, rc);
-                for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, &to->q, rc + d);
-                add_transposed(f, gy);
-                if (t > start) add_gradient(f, image, t - 1, start, here, gy);
-                if (last) memcpy(row_of(&after->gy, rc), gy, (size_t)g->plain * sizeof(REAL));
-            }
-        }
-    for (int64_t k = 1; k <= n && a->keep == MIX; k++)
-        if (top - k > start) write_dots(f, image, top - k - 1, f->levels[k].g_basis);
-    level swap = f->levels[0];
-    f->levels[0] = f->other, f->other = swap;
-    f->y = f->levels[0].y.at, f->z = f->levels[0].z.at, f->gy = f->levels[0].gy.at, f->gz = f->levels[0].gz.at;
-}
-
 /* The segment's states once more, forwards: y_kept[0 .. n], z_kept[0 .. n]. */
 static void keep_states(backward *f, int64_t start, int64_t n) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     for (int64_t k = 0; k < n; k++) {
-        const ring y = whole(f->y_kept[k], g->height, g->padded);
         for (int64_t r = 0; r < g->height; r++) {
-            for (int64_t d = -g->ry; d <= g->ry; d++) {
-                int64_t e = source_row(g, r + d);
-                f->rows[d + g->ry] = e < 0 ? g->zeros : f->y_kept[k] + e * g->padded;
-            }
+            for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y_kept[k], r + d);
             int first = start + k == 0;
             row_step step = {
                 .rows = f->rows, .y = f->rows[g->ry], .z_in = f->z_kept[k] + r * g->plain,
@@ -141,9 +54,9 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
                 .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
                 .slope = (REAL)(first ? 0 : a->slope),
             };
-            prepare(g, &f->coupling, &y, r);
+            prepare(g, &f->coupling, f->y_kept[k], r);
             step_row(a, g, &f->coupling, &step);
-            finish_row(g, step.y_out);
+            fill_halo(g, step.y_out, g->channels);
         }
     }
 }
@@ -193,15 +106,15 @@ static void backward_image(backward *f, int64_t image) {
     find_forgetful(&f->lapses, a, g, f->decay);
     for (int64_t i = 0; i < g->height * g->plain; i++)
         f->inverse[i] = f->decay[i] >= f->lapses.limit && f->decay[i] > 0 ? 1 / f->decay[i] : 0;
-    const int together = a->levels > 1 && !a->stored && g->boundary != REFLECTING; /* folded edges are not a row's own */
     a->error[image] = 0;
     look_at(&f->g, a, image);
 #if CAN_REDUCE
-    if (f->mixture) reduce_gradient(f, image);
-    if (f->turned) {
-        const REAL *grad = (const REAL *)a->grad_out + image * a->features * g->kept;
-        pair_rows(f->g_pairs, grad, a->features, g->kept, g->kept);
-        natural_rows((uint32_t *)f->g_natural, grad, a->features, g->kept);
+    if (f->turned) { /* MIX: row by row */
+        const int64_t kept = a->keep == MIX ? g->height * g->width : g->kept, run = a->keep == MIX ? g->width : kept;
+        const REAL *grad = (const REAL *)a->grad_out + image * a->features * kept;
+        for (int64_t p = 0; p < kept; p += run)
+            pair_rows(f->g_pairs + p * ((a->features + 1) / 2), run, grad + p, kept, a->features, run);
+        natural_rows(f->g_natural, grad, a->features, kept);
     }
 #endif
 
@@ -217,7 +130,7 @@ static void backward_image(backward *f, int64_t image) {
             read_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
 #if CAN_REDUCE
-        if (f->turned) {
+        if (f->turned && a->keep == PROJECT) {
             const int64_t pairs = (a->features + 1) / 2;
             combine_pairs(f->g_states, g->kept, n, f->g_pairs, NULL, g->kept, pairs, f->turned + start * pairs, pairs,
                           g->kept, 0);
@@ -228,18 +141,12 @@ static void backward_image(backward *f, int64_t image) {
                     (const_maps){(const REAL *)a->grad_out + image * a->features * g->kept, g->kept}, a->features,
                     (const REAL *)a->basis + start, 1, a->steps, g->kept, 0);
         for (int64_t t = end - 1; t >= start; t--) {
-            ring here = whole(a->stored ? f->y_kept[t + 1 - start] : f->y, g->height, g->padded);
-            if (!together || t == end - 1) take_gradient(f, image, t, start, &here);
+            take_gradient(f, image, t, start, a->stored ? f->y_kept[t + 1 - start] : f->y);
             if (a->stored) {
-                here.at = f->y_kept[t - start];
-                step_back(f, image, t, &here, f->z_kept[t - start], f->z, 0);
+                step_back(f, image, t, f->y_kept[t - start], f->z_kept[t - start], f->z, 0);
             } else if (t == 0) {
                 read_padded(g, f->y, y0), read_plain(g, f->z, z0);
-                step_back(f, image, t, &f->levels[0].y, f->z, f->z, 0);
-            } else if (together) {
-                int64_t n = least(a->levels, t - start + (start > 0));
-                wave_back(f, image, t + 1, n, start);
-                t -= n - 1;
+                step_back(f, image, t, f->y, f->z, f->z, 0);
             } else {
                 for (int64_t r = 0; r < g->height; r++) {
                     REAL *y = f->y + r * g->padded;
@@ -248,9 +155,9 @@ static void backward_image(backward *f, int64_t image) {
                         for (int64_t x = 0; x < g->lanes; x += LANES)
                             store(y + c * g->stride + x, load(y + c * g->stride + x) -
                                                              (REAL)a->dt * load(z + c * g->lanes + x));
-                    finish_row(g, y);
+                    fill_halo(g, y, g->channels);
                 }
-                step_back(f, image, t, &f->levels[0].y, f->z, f->z, 1);
+                step_back(f, image, t, f->y, f->z, f->z, 1);
             }
         }
         if (!a->stored && i) {
@@ -262,7 +169,7 @@ static void backward_image(backward *f, int64_t image) {
 #if CAN_REDUCE
             if (f->turned) {
                 natural_rows(f->s_natural, f->states, n, g->kept);
-                dots_reduced(f->g_basis, f->g_natural, a->features, (uint16_t *)f->s_natural, n, g->kept);
+                dots_reduced(f->g_basis, f->g_natural, g->kept, a->features, f->s_natural, g->kept, n, g->kept);
             } else
 #endif
             dots(f->g_basis, (const_maps){(const REAL *)a->grad_out + image * a->features * g->kept, g->kept},
