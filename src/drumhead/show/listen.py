@@ -57,7 +57,7 @@ def _innermost(mask: np.ndarray, smallest: int) -> list[list[int]]:
     depth = cast(np.ndarray, ndimage.distance_transform_edt(np.pad(mask, 1)))[1 + y, 1 + x]
     owner = np.unique(objects[y, x], return_inverse=True)[1]
     size = np.bincount(owner)
-    off = sum((place - (np.bincount(owner, place) / size)[owner]) ** 2 for place in (y, x))
+    off = np.sum([(place - (np.bincount(owner, place) / size)[owner]) ** 2 for place in (y, x)], 0)
     order = np.lexsort((off, -depth, owner))  # of each object its deepest pixel, nearest to the middle
     first = order[np.unique(owner[order], return_index=True)[1]]
     return np.stack([y[first], x[first], size], 1).tolist()
