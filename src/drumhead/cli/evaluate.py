@@ -37,9 +37,6 @@ def evaluate(
     at_least(0, limit, "--limit ")
 
     import torch
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
@@ -47,6 +44,8 @@ def evaluate(
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.show.pages import Grid
+    from drumhead.show.terminal import print_table
 
     path = find_weights(source)
     model = load(path)
@@ -77,15 +76,9 @@ def evaluate(
     images = Split(*chosen.arrays(split), device, limit)
     scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most))
 
-    title = f"{escape(source)} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
-    table = Table()
-    for column in ("metric", "value"):
-        table.add_column(column, justify="right" if column == "value" else "left")
-    for key, value in scores.items():
-        table.add_row(key.replace("_", " "), f"{value:.4f}")
-    console = Console()
-    console.print(title, highlight=False)  # a table's title would be broken at the width of the table
-    console.print(table)
+    title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
+    rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]
+    print_table(Grid(("metric", "value"), rows, title))
 
     out = json_out or (
         path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"
