@@ -204,6 +204,30 @@ def test_listening_pixels_lie_inside_their_objects():
     np.testing.assert_array_equal(first.series, waves[:, :, 2, 2])
 
 
+def test_many_objects_are_measured_together_and_the_largest_listened_to(tmp_path, weights, capsys, monkeypatch):
+    from scipy import ndimage
+
+    from drumhead.cli.segment import MOST
+    from drumhead.networks.segmenter import Segmenter
+
+    passes, measure = [], ndimage.distance_transform_edt
+    monkeypatch.setattr(ndimage, "distance_transform_edt", lambda mask: passes.append(1) or measure(mask))
+    labels = torch.zeros(1, 72, 72, dtype=torch.int64)
+    for i in range(81):  # squares of 25 pixels, the last one of 36
+        labels[0, 8 * (i // 9) :, 8 * (i % 9) :][: 5 + i // 80, : 5 + i // 80] = 1
+    assert len(listen(labels[0].numpy(), np.zeros((1, 1, 72, 72)), ["background", "a"])) == 81
+    assert len(passes) == 1
+    monkeypatch.setattr(Segmenter, "segment", lambda self, images: labels)
+    heard = []
+    monkeypatch.setattr("drumhead.show.pictures.save_spectrum", lambda path, spots, dt: heard.append(spots))
+    Image.new("RGB", (72, 72)).save(tmp_path / "many.png")
+    out = tmp_path / "out"
+    assert call("segment", tmp_path / "many.png", "--model", weights, "--out", out) == 0
+    assert f"many: listening to the {MOST} largest of 81 objects" in capsys.readouterr().out
+    assert len(list(out.glob("many-*.wav"))) == MOST
+    assert [spot.size for spot in heard[0]] == [25] * (MOST - 1) + [36]
+
+
 def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     from drumhead.learn import train
 

@@ -107,6 +107,31 @@ def test_each_pixel_is_as_likely_to_be_learned_from():
     assert (split.pixels(settings, 3, 5, 100) == split.pixels(settings, 3, 5, 100)).all()
 
 
+def test_images_are_looked_at_a_few_at_a_time_when_they_are_large():
+    from drumhead.learn.evaluate import evaluate
+
+    def split(count, side):
+        return Split(np.zeros((count, side, side, 1), np.uint8), np.zeros((count, side, side), np.uint8), "cpu")
+
+    assert [split(3, side).at_a_time(most) for side, most in ((64, 0), (64, 32), (600, 0), (600, 32), (2000, 4))] == [
+        256,
+        32,
+        2,
+        2,
+        1,
+    ]
+    seen = []
+
+    class Watched(torch.nn.Module):
+        def forward(self, images):
+            seen.append(len(images))
+            return torch.zeros(len(images), 2, *images.shape[-2:])
+
+    evaluate(Watched(), split(5, 600), 2)
+    evaluate(Watched(), split(5, 600), 2, 4)
+    assert seen == [2, 2, 1, 4, 1]
+
+
 def test_metrics_of_edge_cases():
     with pytest.warns(UserWarning, match="before the ``update`` method"):
         assert all(math.isnan(value) for value in Segmentation(3).compute().values())

@@ -4,12 +4,13 @@ from typing import Any
 
 from drumhead.bench import machine
 from drumhead.bench.plan import MODES
-from drumhead.bench.report import Table, milliseconds
+from drumhead.bench.report import milliseconds
+from drumhead.show.pages import Grid
 
 KEY = ("task", "mode", "contender", "side", "batch", "steps")
 
 
-def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Table, list[str]]:
+def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Grid, list[str]]:
     """Return a table of old against new and what a reader has to be warned of.
 
     A change counts when the medians differ by more than the two spreads together; a spread is the distance between
@@ -31,7 +32,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Table, list[str]]
     if alone:
         warnings.append(f"{alone} measurements are in one of the two only, or were made with other sizes")
     columns = ("what", "old ms/image", "new ms/image", "new / old", "change")
-    return Table(f"Old ({old['date'][:10]}) against new ({new['date'][:10]})", columns, rows), warnings
+    return Grid(columns, rows, f"Old ({old['date'][:10]}) against new ({new['date'][:10]})"), warnings
 
 
 def _key(row: dict[str, Any]) -> tuple:

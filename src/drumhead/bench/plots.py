@@ -1,19 +1,16 @@
 """Two pictures of a benchmark: bars of time per image, and how memory and time grow."""
 
-import io
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drumhead.bench.plan import MODES
 from drumhead.bench.report import digits, times
-from drumhead.files import write_atomic
+from drumhead.show.figures import new_figure, open_axes, save_figure
 from drumhead.show.palette import class_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 _PLACE = {"published": 4, "eager": 2, "native": 1, "native-bf16": 6, "unet": 3, "unet-bf16": 9}  # in the palette
 
@@ -26,23 +23,23 @@ def save(out: Path, results: dict[str, Any]) -> None:
         results: as `run` returns them.
     """
     if results.get("speed"):
-        _write(_speed(results), out / "speed.png")
+        _speed(results, out / "speed.png")
     if results.get("memory") or results.get("side"):
-        _write(_growth(results), out / "growth.png")
+        _growth(results, out / "growth.png")
 
 
-def _speed(results: dict[str, Any]) -> "Figure":
+def _speed(results: dict[str, Any], path: Path) -> None:
     rows = results["speed"]
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     modes = list(dict.fromkeys(row["mode"] for row in rows))
     most = max(len({row["contender"] for row in rows if row["task"] == task}) for task in tasks)
-    figure = _figure(5.6 * len(modes), len(tasks) * (0.38 * most + 1.0) + 0.5)
+    figure = new_figure(5.6 * len(modes), len(tasks) * (0.38 * most + 1.0) + 0.5)
     grid = figure.subplots(len(tasks), len(modes), squeeze=False)
     for i, task in enumerate(tasks):
         for j, mode in enumerate(modes):
             _bars(grid[i, j], [row for row in rows if (row["task"], row["mode"]) == (task, mode)], task, mode)
-    _footnote(figure, results, "bars: median wall time, with quartiles; x: times as fast as the published loop")
-    return figure
+    words = "bars: median wall time, with quartiles; x: times as fast as the published loop"
+    save_figure(figure, path, note=f"{words}\n{_machine(results)}")
 
 
 def _bars(axis: "Axes", rows: list[dict[str, Any]], task: str, mode: str) -> None:
@@ -67,27 +64,20 @@ def _bars(axis: "Axes", rows: list[dict[str, Any]], task: str, mode: str) -> Non
     first = rows[0]
     axis.set_title(f"{task}, {MODES[mode]} ({first['side']} x {first['side']}, batch {first['batch']})", fontsize=10)
     axis.set_xlabel("ms per image (logarithmic)", fontsize=9)
-    _plain(axis.xaxis, *axis.get_xlim())
-    axis.tick_params(labelsize=9)
-    axis.spines[["top", "right"]].set_visible(False)
+    open_axes(axis, 9)
 
 
-def _growth(results: dict[str, Any]) -> "Figure":
+def _growth(results: dict[str, Any], path: Path) -> None:
     parts = [name for name in ("memory", "side") if results.get(name)]
-    figure = _figure(5.6 * len(parts), 4.3)
+    figure = new_figure(5.6 * len(parts), 4.3)
     axes = figure.subplots(1, len(parts), squeeze=False)[0]
     for axis, part in zip(axes, parts, strict=True):
         (_memory if part == "memory" else _side)(axis, results)
         axis.legend(frameon=False, fontsize=8.5, loc="upper left")
-        axis.tick_params(labelsize=9)
         axis.grid(alpha=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
-    _footnote(
-        figure,
-        results,
-        "memory: peak of one call in a fresh process, median and extremes; time: median and quartiles of wall time",
-    )
-    return figure
+        open_axes(axis, 9)
+    words = "memory: peak of one call in a fresh process, median and extremes; time: median and quartiles of wall time"
+    save_figure(figure, path, note=f"{words}\n{_machine(results)}")
 
 
 def _memory(axis: "Axes", results: dict[str, Any]) -> None:
@@ -136,39 +126,14 @@ def _logarithmic(axis: "Axes", ticks: list[int]) -> None:
     axis.set_xticks([], minor=True)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high * (high / low) ** 0.4)
-    _plain(axis.yaxis, *axis.get_ylim())
-
-
-def _plain(axis: "Axis", low: float, high: float) -> None:
-    """Label a logarithmic axis with plain numbers, at 1, 2 and 5 where there is room."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    few = high / low > 300
-    axis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _colour(name: str) -> tuple[float, ...]:
     return tuple(class_colours(len(_PLACE) + 5)[_PLACE[name]] / 255)
 
 
-def _footnote(figure: "Figure", results: dict[str, Any], text: str) -> None:
+def _machine(results: dict[str, Any]) -> str:
     machine = results["machine"]
     quick = "QUICK RUN, NO EVIDENCE. " if results["plan"]["quick"] else ""
     threads = f"{machine['threads']} thread{'s' * (machine['threads'] > 1)}"
-    about = f"{quick}{machine['processor']}, {threads}, torch {machine['torch']}, {results['date'][:10]}"
-    figure.tight_layout(rect=(0, 0.36 / figure.get_figheight(), 1, 1))
-    figure.text(0.01, 0.06 / figure.get_figheight(), f"{text}\n{about}", fontsize=7.5, color="0.35", va="bottom")
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=120)
-
-
-def _write(figure: "Figure", path: Path) -> None:
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    write_atomic(path, content.getvalue())
+    return f"{quick}{machine['processor']}, {threads}, torch {machine['torch']}, {results['date'][:10]}"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from drumhead.show.terminal import bar
+
 
 class Progress:
     """Shows nothing; the base of what does."""
@@ -20,30 +22,18 @@ class Progress:
 
 
 class Bar(Progress):
-    """A rich progress bar for each section; notes stand above it."""
+    """A progress bar for each section; notes stand above it."""
 
     @contextmanager
     def section(self, name: str, total: int) -> Iterator[None]:
         """Draw the bar until the section ends."""
-        from rich import progress
-
-        columns = (
-            progress.TextColumn(f"{name:<6}"),
-            progress.BarColumn(bar_width=24),
-            progress.MofNCompleteColumn(),
-            progress.TimeElapsedColumn(),
-            progress.TextColumn("{task.description}"),
-        )
-        with progress.Progress(*columns) as self._bar:
-            self._task = self._bar.add_task("", total=total)
+        with bar(total, name=f"{name:<6}") as self._bar:
             yield
-            done = self._bar.tasks[0].completed  # what was left out is not owed
-            self._bar.update(self._task, total=done, description="")
 
     def tick(self, what: str) -> None:
         """Move the bar."""
-        self._bar.update(self._task, advance=1, description=what)
+        self._bar.move(what)
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.note(text)

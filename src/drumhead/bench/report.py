@@ -2,31 +2,17 @@
 
 import json
 import statistics
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drumhead.bench.plan import CONTENDERS, MODES
 from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
+from drumhead.show import pages
 
 FORMAT, SCHEMA = "drumhead-bench", 1
 QUIET = 0.3  # cores that other processes may use during a sample
 JSON, MARKDOWN = "bench.json", "bench.md"
-
-
-@dataclass
-class Table:
-    """A table for the terminal or for Markdown; the first column is text, the others are numbers."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-    def markdown(self) -> str:
-        """Return the table as Markdown."""
-        lines = [f"## {self.title}", "", _line(self.columns), _line(("---", *("---:" for _ in self.columns[1:])))]
-        return "\n".join([*lines, *map(_line, self.rows)]) + "\n"
 
 
 def write(out: Path, results: dict[str, Any]) -> None:
@@ -54,7 +40,7 @@ def read(path: Path) -> dict[str, Any]:
     return results
 
 
-def tables(results: dict[str, Any]) -> list[Table]:
+def tables(results: dict[str, Any]) -> list[pages.Grid]:
     """Return the tables of what was measured."""
     out = [_speed(results, task, mode) for task, mode in _groups(results)]
     if results.get("memory"):
@@ -67,26 +53,33 @@ def tables(results: dict[str, Any]) -> list[Table]:
 def markdown(results: dict[str, Any]) -> str:
     """Return the whole report."""
     machine, plan = results["machine"], results["plan"]
-    head = [
-        f"# Benchmark of {results['date'][:10]}\n",
-        f"`{results['command']}`, drumhead {machine['drumhead']} ({machine['commit'] or 'no commit known'}).\n",
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} used, "
-        f"{machine['memory_gb']} GB; {' '.join(machine['isa'])}; {machine['system']}; "
-        f"Python {machine['python']}, torch {machine['torch']}.\n",
-        f"Contenders took turns for {plan['rounds']} rounds after {plan['warmups']} calls each that do not count. "
-        "Given are the median and, in brackets, the quartiles. A ratio is taken within each round, so that slow phases "
-        "of the machine cancel: 2.0x is half the time of the published code's loop. A training step is forward, "
-        "cross-entropy and backward; the optimizer is the same for all and not timed. Images and labels are random.\n",
+    blocks: list[pages.Block] = [
+        pages.Heading(f"Benchmark of {results['date'][:10]}", 1),
+        pages.Text(
+            f"`{results['command']}`, drumhead {machine['drumhead']} ({machine['commit'] or 'no commit known'})."
+        ),
+        pages.Text(
+            f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} used, "
+            f"{machine['memory_gb']} GB; {' '.join(machine['isa'])}; {machine['system']}; "
+            f"Python {machine['python']}, torch {machine['torch']}."
+        ),
+        pages.Text(
+            f"Contenders took turns for {plan['rounds']} rounds after {plan['warmups']} calls each that do not count. "
+            "Given are the median and, in brackets, the quartiles. A ratio is taken within each round, so that slow "
+            "phases of the machine cancel: 2.0x is half the time of the published code's loop. A training step is "
+            "forward, cross-entropy and backward; the optimizer is the same for all and not timed. Images and labels "
+            "are random."
+        ),
     ]
     if plan["quick"]:
-        head.append("**A quick run on tiny images: it shows that the benchmark works and says nothing about speed.**\n")
+        text = "**A quick run on tiny images: it shows that the benchmark works and says nothing about speed.**"
+        blocks.append(pages.Text(text))
     if busy := disturbed(results):
-        head.append(f"**{busy}**\n")
-    named = [f"- `{name}`: {text}" for name, text in CONTENDERS.items()]
-    left_out = [f"- {_left_out(item)}" for item in results["left_out"]]
-    if left_out:
-        left_out = ["## Left out\n", *left_out, ""]
-    return "\n".join([*head, *named, "", *(table.markdown() for table in tables(results)), *left_out])
+        blocks.append(pages.Text(f"**{busy}**"))
+    named = pages.Items(tuple(f"`{name}`: {text}" for name, text in CONTENDERS.items()))
+    left_out = pages.Items(tuple(map(_left_out, results["left_out"])))
+    blocks += [named, *tables(results), *([pages.Heading("Left out"), left_out] if left_out.lines else [])]
+    return pages.markdown(blocks)
 
 
 def disturbed(results: dict[str, Any]) -> str | None:
@@ -102,12 +95,11 @@ def disturbed(results: dict[str, Any]) -> str | None:
     )
 
 
-def _speed(results: dict[str, Any], task: str, mode: str) -> Table:
+def _speed(results: dict[str, Any], task: str, mode: str) -> pages.Grid:
     rows = [row for row in results["speed"] if (row["task"], row["mode"]) == (task, mode)]
     first = rows[0]
     steps = next((f", T = {row['steps']}" for row in rows if row["steps"]), "")
-    return Table(
-        f"{task}, {MODES[mode]} ({first['side']} x {first['side']}, {first['batch']} at a time{steps})",
+    return pages.Grid(
         ("contender", "wall ms/image", "CPU ms/image", "ratio, wall", "ratio, CPU", "logits off by"),
         [
             (
@@ -120,16 +112,15 @@ def _speed(results: dict[str, Any], task: str, mode: str) -> Table:
             )
             for row in rows
         ],
+        f"{task}, {MODES[mode]} ({first['side']} x {first['side']}, {first['batch']} at a time{steps})",
     )
 
 
-def _memory(results: dict[str, Any]) -> Table:
+def _memory(results: dict[str, Any]) -> pages.Grid:
     rows = results["memory"]
     steps = sorted({row["steps"] for row in rows})
     found = {(row["contender"], row["mode"], row["steps"]): row["bytes_samples"] for row in rows}
-    return Table(
-        f"Peak memory of one call in MB, median (extremes) of fresh processes "
-        f"(tetrominoes network, {rows[0]['side']} x {rows[0]['side']}, {rows[0]['batch']} images)",
+    return pages.Grid(
         ("contender", *(f"T = {count}" for count in steps), "MB per image and step"),
         [
             (
@@ -139,10 +130,12 @@ def _memory(results: dict[str, Any]) -> Table:
             )
             for item in results["memory_slopes"]
         ],
+        f"Peak memory of one call in MB, median (extremes) of fresh processes "
+        f"(tetrominoes network, {rows[0]['side']} x {rows[0]['side']}, {rows[0]['batch']} images)",
     )
 
 
-def _side(results: dict[str, Any]) -> Table:
+def _side(results: dict[str, Any]) -> pages.Grid:
     rows = results["side"]
     sides = sorted({row["side"] for row in rows})
     found = {(row["contender"], row["side"]): row for row in rows}
@@ -155,10 +148,10 @@ def _side(results: dict[str, Any]) -> Table:
         bare = name == "published" or row["wall_ratio"] is None
         return milliseconds(row["wall_s"]) + ("" if bare else f", {times(row['wall_ratio'], bare=True)}")
 
-    return Table(
-        "Inference of one image against its side: wall ms and ratio (tetrominoes network)",
+    return pages.Grid(
         ("contender", *(f"{side} px" for side in sides)),
         [(name, *(cell(name, side) for side in sides)) for name in names],
+        "Inference of one image against its side: wall ms and ratio (tetrominoes network)",
     )
 
 
@@ -198,7 +191,3 @@ def _megabytes(samples: list[float] | None) -> str:
         return "left out"
     low, median, high = (digits(f(samples) / 1e6) for f in (min, statistics.median, max))
     return median if len(samples) == 1 else f"{median} ({low}-{high})"
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -4,6 +4,7 @@ Nothing here imports torch before a verb has its arguments, so that `--help` is 
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,11 +25,16 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; exit with 2 and one sentence for the user's mistakes, 130 when interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that this terminal cannot show is no error
     try:
         _dispatch(arguments)
         sys.stdout.flush()
     except DrumheadError as error:
         sys.exit(_complain(str(error)))
+    except UnicodeEncodeError as error:
+        sys.exit(_complain(f"{error.object!r} is a name that cannot be written as text; rename it"))
     except BrokenPipeError:  # `drumhead ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (FileExistsError, NotADirectoryError) as error:

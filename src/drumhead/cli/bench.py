@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from drumhead.bench.plan import Plan
 from drumhead.errors import DrumheadError
 
 if TYPE_CHECKING:
-    from drumhead.bench.report import Table
+    from drumhead.show.pages import Grid
 
 
 @dataclass(frozen=True)
@@ -74,25 +74,22 @@ def run(arguments: list[str]) -> None:
 def _compare(old: dict, new: dict) -> str:
     """Show old against new and return it as Markdown."""
     from drumhead.bench.compare import compare
+    from drumhead.show.pages import Items, markdown
 
     table, warnings = compare(old, new)
     _print(table)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    return table.markdown() + "".join(f"\n- {warning}" for warning in warnings) + "\n" * bool(warnings)
+    return markdown([table, *([Items(tuple(warnings))] if warnings else [])])
 
 
-def _print(table: "Table") -> None:
+def _print(table: "Grid") -> None:
     """Show a table, in a narrow terminal without its spreads; the files have them."""
     from rich.console import Console
-    from rich.table import Table as Grid
 
-    console = Console()
+    from drumhead.show.terminal import print_table
+
     widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
-    wide = sum(widths) + 3 * len(widths) + 1 <= console.width
-    grid = Grid(title=table.title, title_justify="left")
-    for i, column in enumerate(table.columns):
-        grid.add_column(column, justify="right" if i else "left", min_width=0 if i else min(widths[0], 24))
-    for row in table.rows:
-        grid.add_row(row[0], *(cell if wide else re.sub(r" \(.*?\)", "", cell) for cell in row[1:]))
-    console.print(grid)
+    if sum(widths) + 2 * len(widths) > Console().width:
+        table = replace(table, rows=[[re.sub(r" \(.*?\)", "", cell) for cell in row] for row in table.rows])
+    print_table(table)

@@ -73,6 +73,7 @@ def drum(
     out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
 
     from drumhead.cli import drum_parts as parts
+    from drumhead.show.terminal import bar
 
     target = out if pictures else None
     work: dict[str, Callable[[], dict[str, Any]]] = {
@@ -84,7 +85,11 @@ def drum(
     if pair:
         work["pair"] = lambda: parts.pair(MODES_OF_PAIRS, time, target)
     results: dict[str, Any] = {"drum": parts.describe(membrane)}
-    _work(work, results)
+    with bar(len(work)) as shown:
+        for number, (name, part) in enumerate(work.items()):
+            shown.move(name, number)
+            results[name] = part()
+        shown.move("", len(work))
     parts.write(out, results)
     parts.report(results)
     print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")
@@ -94,18 +99,6 @@ def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]
     if not Path(what).is_file():
         raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(known)}")
     return read(Path(what))
-
-
-def _work(work: dict[str, Callable[[], dict[str, Any]]], results: dict[str, Any]) -> None:
-    """Do each part and keep its numbers, with a bar in a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    with Progress(TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), transient=True) as bar:
-        task = bar.add_task("", total=len(work))
-        for name, part in work.items():
-            bar.update(task, description=name)
-            results[name] = part()
-            bar.advance(task)
 
 
 def run(arguments: list[str]) -> None:

@@ -11,6 +11,8 @@ from drumhead.drum import Membrane
 from drumhead.drum.weyl import SMALLEST
 from drumhead.files import without_nan, write_atomic
 from drumhead.show import drums, hearing, movies, sound
+from drumhead.show.pages import Grid
+from drumhead.show.terminal import print_table
 
 DT = 0.5  # step at speed 1; 0.707 is the limit
 UNITS = (4, 8, 16, 32)  # resolutions of the isospectral pair
@@ -194,54 +196,46 @@ def write(out: Path, results: dict[str, Any]) -> None:
 
 def report(results: dict[str, Any]) -> None:
     """Print the tables."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console, ringing = Console(), results["ring"]
-    name = escape(results["drum"]["name"])
+    name, ringing = results["drum"]["name"], results["ring"]
     omega, lines = ringing["omega"][0], ringing["lines"]
     if results["drum"]["pieces"] > 1:
-        console.print(
+        print(
             f"{name} is in {results['drum']['pieces']} pieces; a wave stays on the one that is struck, and what is "
-            "heard of it says nothing of the lowest mode of another",
-            highlight=False,
+            "heard of it says nothing of the lowest mode of another"
         )
-    console.print(
+    print(
         f"{name}: {results['drum']['pixels']} pixels; lowest mode at {omega:.5f}, heard at "
         f"{ringing['fundamental_heard']:.5f} in bins of {ringing['bin']:.5f}; every peak that stands alone is within "
-        f"{lines['farthest']:.2f} bins of a mode",
-        highlight=False,
+        f"{lines['farthest']:.2f} bins of a mode"
     )
-    table = Table(title="heard by counting modes", title_justify="left")
-    for column in ("drum", "modes", "area", "heard", "error", "perimeter", "heard", "error"):
-        table.add_column(column, justify="left" if column == "drum" else "right")
-    for row in results["weyl"]["shapes"]:
-        about = "" if row["exact"] else "~"
-        table.add_row(
-            escape(row["name"]), str(row["modes"]),
-            f"{about}{row['area']:.0f}", f"{row['area_heard']:.0f}", _percent(row["area_error"]),
-            f"{about}{row['perimeter']:.0f}", f"{row['perimeter_heard']:.0f}", _percent(row["perimeter_error"]),
-        )  # fmt: skip
-    console.print(table)
+    columns = ("drum", "modes", "area", "heard", "error", "perimeter", "heard", "error")
+    print_table(Grid(columns, [_counted(row) for row in results["weyl"]["shapes"]], "heard by counting modes"))
     if "area" in results:
-        table = Table(title="squares: area heard at every pixel", title_justify="left")
-        for column in ("side", "pixels", "area", "heard", "worst error", "uncertainty"):
-            table.add_column(column, justify="right")
-        for row in results["area"]["squares"]:
-            low, high = row["heard_least"], row["heard_most"]
-            between = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
-            table.add_row(str(row["side"]), str(row["pixels"]), f"{row['area']:.0f}", between,
-                          f"{row['worst_error']:.2f} %", f"{row['bin_error']:.2f} %")  # fmt: skip
-        console.print(table)
+        columns = ("side", "pixels", "area", "heard", "worst error", "uncertainty")
+        rows = [_square(row) for row in results["area"]["squares"]]
+        print_table(Grid(columns, rows, "squares: area heard at every pixel"), left=0)
     if "pair" in results:
         pairs = results["pair"]
         turned = pairs["turned"][str(TURNS[0])][-1]
-        console.print(
+        print(
             f"gww-1 and gww-2: their lowest {pairs['modes']} modes differ by at most {max(pairs['aligned']):.0e}; "
-            f"turned off the grid by {turned:.1%}; two Ls of equal area and rim by {pairs['control']['largest']:.0%}",
-            highlight=False,
+            f"turned off the grid by {turned:.1%}; two Ls of equal area and rim by {pairs['control']['largest']:.0%}"
         )
+
+
+def _counted(row: dict[str, Any]) -> list[str]:
+    cells = [row["name"], str(row["modes"])]
+    for what in ("area", "perimeter"):
+        true, heard, error = (row[what + word] for word in ("", "_heard", "_error"))
+        cells += [f"{'' if row['exact'] else '~'}{true:.0f}", f"{heard:.0f}", _percent(error)]
+    return cells
+
+
+def _square(row: dict[str, Any]) -> list[str]:
+    low, high = row["heard_least"], row["heard_most"]
+    between = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
+    errors = (f"{row[which]:.2f} %" for which in ("worst_error", "bin_error"))
+    return [str(row["side"]), str(row["pixels"]), f"{row['area']:.0f}", between, *errors]
 
 
 def _percent(error: float) -> str:

@@ -17,7 +17,7 @@ def evaluate(
     task: str = "",
     data: str = "",
     limit: int = 0,
-    batch: int = 100,
+    batch: int = 0,
     cut: bool = False,
     json_out: Path | None = None,
 ) -> None:
@@ -29,17 +29,14 @@ def evaluate(
         task: the task; by default the one that the network was trained on.
         data: directory of the folder task, or of MNIST's IDX files.
         limit: use only the first so many images; 0 uses all.
-        batch: images at a time.
+        batch: images at a time; 0 takes as many as make a million pixels, but no more than a run was trained with.
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
-    at_least(1, batch, "--batch ")
+    at_least(0, batch, "--batch ")
     at_least(0, limit, "--limit ")
 
     import torch
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
@@ -47,15 +44,18 @@ def evaluate(
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.show.pages import Grid
+    from drumhead.show.terminal import print_table
 
     path = find_weights(source)
     model = load(path)
     metadata = read_safetensors(path)[0]
-    in_run = (path.parent / "config.toml").is_file()
-    if in_run and not data:
+    most, in_run = 0, (path.parent / "config.toml").is_file()
+    if in_run:
         from drumhead.settings.text import read_run
 
-        data = read_run(path.parent / "config.toml").data
+        run = read_run(path.parent / "config.toml")
+        data, most = data or run.data, run.train.batch
     name = task or metadata.get("task", "")
     if not name:
         raise DrumheadError(f"{path} does not say what it was trained on; give --task, one of {tasks.names()}")
@@ -71,17 +71,11 @@ def evaluate(
         json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = Split(*chosen.arrays(split), device, limit)
-    scores = measure(model.to(device), images, model.config.classes, batch)
+    scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most))
 
-    title = f"{escape(source)} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
-    table = Table()
-    for column in ("metric", "value"):
-        table.add_column(column, justify="right" if column == "value" else "left")
-    for key, value in scores.items():
-        table.add_row(key.replace("_", " "), f"{value:.4f}")
-    console = Console()
-    console.print(title, highlight=False)  # a table's title would be broken at the width of the table
-    console.print(table)
+    title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
+    rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]
+    print_table(Grid(("metric", "value"), rows, title))
 
     out = json_out or (
         path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"

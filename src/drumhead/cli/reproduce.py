@@ -95,26 +95,19 @@ def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:
     """Write the report, of further finished seeds too or not; show its main table and what is missing."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table as Grid
 
     from drumhead.reproduce import report
     from drumhead.reproduce.results import collect
+    from drumhead.show.pages import Grid
+    from drumhead.show.terminal import print_table
 
     done = report.write(collect(todo, runs, further), out, command)
-    console = Console()
-    wide = console.width >= 150  # the file has what a narrow terminal leaves out
+    wide = Console().width >= 150  # the file has what a narrow terminal leaves out
     keep = [i for i, name in enumerate(done.table.columns) if wide or not re.search("min /|'s|Welch", name)]
     title = f"{todo[0].table.title} (budget {todo[0].budget.name})"
-    grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i in keep:
-        grid.add_column(
-            done.table.columns[i].replace("foreground", "fg"), justify="right" if i else "left", no_wrap=True
-        )
-    for row in done.table.rows:
-        grid.add_row(*(row[i] for i in keep))
-    console.print(grid)
+    columns = [done.table.columns[i].replace("foreground", "fg") for i in keep]
+    print_table(Grid(columns, [[row[i] for i in keep] for row in done.table.rows], title))
     for note in done.notes:
         print(f"missing: {note}")
     print(f"written: {out / 'report.html'}, report.md, results.csv, summary.csv and pictures")
@@ -122,12 +115,10 @@ def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool
 
 def _list(flags: Flags) -> None:
     """Show every table, what it costs under each budget, and what is done."""
-    from rich.console import Console
-    from rich.table import Table as Grid
+    from drumhead.show.pages import Grid
+    from drumhead.show.terminal import print_table
 
-    grid = Grid(title="drumhead reproduce TABLE --budget BUDGET", title_justify="left")
-    for name in ("table", "budget", "cells", "images a run", "CPU hours", "done"):
-        grid.add_column(name, justify="left" if name in ("table", "budget") else "right", no_wrap=True)
+    columns, rows = ("table", "budget", "cells", "images a run", "CPU hours", "done"), []
     finished: dict[str, dict[str, set[int]]] = {}
     unknown: dict[str, None] = {}
     for table in TABLES.values():
@@ -137,12 +128,11 @@ def _list(flags: Flags) -> None:
             unknown |= dict.fromkeys(price.unknown)
             networks = len({cell.row.name for cell in todo})
             words = (f"{networks} x {len(todo) // networks}", f"{passes(todo[0]):,}", str(price))
-            grid.add_row("" if i else table.name, budget.name, *words, f"{len(done)} of {len(todo)}")
+            rows.append(("" if i else table.name, budget.name, *words, f"{len(done)} of {len(todo)}"))
             for cell in done:
                 place = finished.setdefault(f"{budget.name}/{table.task}", {})
                 place.setdefault(cell.row.name, set()).add(cell.seed)
-        grid.add_section()
-    Console().print(grid)
+    print_table(Grid(columns, rows, "drumhead reproduce TABLE --budget BUDGET"), left=2)
     for table in TABLES.values():
         title = table.title.partition(": ")[2] or table.title
         print(f"{table.name}: {title}.\n    {abbreviate(row.name for row in table.rows)}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from drumhead.networks.segmenter import Segmenter
 
 TRUTH = ".mask.png"
+MOST = 36  # objects that are listened to: of more lines and sounds nobody tells one from another
 
 
 def segment(
@@ -27,8 +28,8 @@ def segment(
     """Find objects in images and show how they were heard.
 
     For each image NAME this writes NAME-mask.png (the mask beside the image), NAME-waves.gif, NAME-spectrum.png
-    (what one pixel of each object hears) and NAME-NUMBER-CLASS.wav (the sound of that pixel). A file NAME.mask.png
-    beside an image, with its true labels, is used to measure accuracy.
+    (what one pixel of each object hears, of the 36 largest) and NAME-NUMBER-CLASS.wav (the sound of that pixel). A
+    file NAME.mask.png beside an image, with its true labels, is used to measure accuracy.
 
     Args:
         images: image files or directories of them; by default the sample images that come with drumhead.
@@ -95,6 +96,9 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
             f"the waves of this network are not finite on {name}: its courant is {network.courant(tensor)}"
         )
     heard = listen(labels, waves, names, network.stride)
+    if len(heard) > MOST:
+        print(f"{name}: listening to the {MOST} largest of {len(heard)} objects")
+        heard = [heard[i] for i in sorted(np.argsort([-spot.size for spot in heard], kind="stable")[:MOST])]
     draw.save_mask(out / f"{name}-mask.png", image, labels, names, heard, truth)
     draw.save_spectrum(out / f"{name}-spectrum.png", heard, network.dt)
     movies.save_waves(out / f"{name}-waves.gif", image, waves, labels, len(names), network.dt)

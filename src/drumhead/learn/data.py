@@ -12,6 +12,8 @@ from torch import Tensor
 
 from drumhead.settings.config import TrainConfig
 
+PIXELS = 2**20  # that are looked at together without learning: 256 images of 64 x 64, 5 of 384 x 512
+
 
 class Split:
     """Images and masks of one split on one device, as uint8 until a batch is made.
@@ -38,6 +40,11 @@ class Split:
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return images float32 in [0, 1] and masks int64."""
         return self.images[index].float() / 255, self.masks[index].long()
+
+    def at_a_time(self, most: int = 0) -> int:
+        """Return how many images to look at together: what makes a million pixels, and at most `most` (0: any)."""
+        fit = max(1, PIXELS // self.masks[0].numel())
+        return min(fit, most) if most else fit
 
     def in_order(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images once, in order; the last batch may be smaller."""

@@ -99,7 +99,7 @@ def _boundary(maps: Tensor, classes: int) -> Tensor:
 
     Beyond the image everything continues, so the image's own edge is no boundary.
     """
-    inside = F.one_hot(maps.long(), classes)[..., 1:].permute(0, 3, 1, 2).float()
+    inside = (maps[:, None] == torch.arange(1, classes, device=maps.device)[:, None, None]).float()
     padded = F.pad(inside, (1, 1, 1, 1), mode="replicate")
     rows, columns = padded[..., 1:-1], padded[..., 1:-1, :]
     around = rows[..., :-2, :] * rows[..., 2:, :] * columns[..., :-2] * columns[..., 2:]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from drumhead.show.terminal import bar
+
 if TYPE_CHECKING:
     from drumhead.learn.run import Run
 
@@ -30,7 +32,7 @@ class Progress:
 
 
 class Bar(Progress):
-    """A rich progress bar and a line an epoch."""
+    """A progress bar and a line an epoch."""
 
     def prepare(self, task: str) -> None:
         """Say so: it can take half a minute."""
@@ -39,32 +41,20 @@ class Bar(Progress):
     @contextmanager
     def show(self, run: "Run", total: int, done: int) -> Iterator[None]:
         """Draw the bar until the training ends."""
-        from rich import progress
-
-        columns = (
-            progress.BarColumn(bar_width=24),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("loss {task.fields[loss]:.4f}  fg acc {task.fields[accuracy]:.3f}"),
-            progress.TextColumn("ETA"),
-            progress.TimeRemainingColumn(),
-        )
-        with progress.Progress(*columns) as bar:
-            self._bar = bar
-            word = "going on" if done else "training"
-            bar.console.print(f"{word} in {run.path}", markup=False)
-            self._task = bar.add_task("", total=total, completed=done, loss=float("nan"), accuracy=float("nan"))
+        with bar(total, done) as self._bar:
+            self._bar.note(f"{'going on' if done else 'training'} in {run.path}")
             yield
 
     def advance(self, done: int, loss: float, foreground_accuracy: float) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=done, loss=loss, accuracy=foreground_accuracy)
+        self._bar.move(f"loss {loss:.4f}  fg acc {foreground_accuracy:.3f}", done)
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Print the epoch's line above the bar."""
         unstable = ""
         if row["courant"] is not None and not row["courant"] <= 1:
             unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: lower dt or set model.courant"
-        self._bar.console.print(
+        self._bar.note(
             f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  loss {row['train_loss']:.4f}  "
             f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
             f"dice {row['val_dice']:.4f}{unstable}"

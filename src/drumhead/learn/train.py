@@ -119,6 +119,7 @@ class Training:
         images = self.train.epoch_size(self.settings)
         self.batch = min(self.settings.batch, images)
         self.batches = images // self.batch
+        self.looks = self.validation.at_a_time(self.settings.batch)
         oscillators = self.batch * math.prod(-(-side // self.module.stride) for side in task.size)
         if isinstance(self.module, NeuralWaveMachine) and self.module.config.norm and oscillators < 2:
             raise DrumheadError(
@@ -216,7 +217,7 @@ class Training:
 
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
-        measured = evaluate(self.model, self.validation, len(self.task.classes), self.settings.batch)
+        measured = evaluate(self.model, self.validation, len(self.task.classes), self.looks)
         self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
@@ -243,7 +244,7 @@ class Training:
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
-        found = [self.module.courant(images) for images, _ in self.validation.in_order(100)]
+        found = [self.module.courant(images) for images, _ in self.validation.in_order(self.looks)]
         known = [value for value in found if value is not None]
         return max(known, key=lambda value: (math.isnan(value), value), default=None)
 

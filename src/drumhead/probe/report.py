@@ -2,6 +2,16 @@
 
 from typing import Any
 
+from drumhead.show import pages
+
+FIELD = (
+    "network", "T", "state r50", "r95", "bound", "cone", "beyond", "gain", "logits r50", "r95", "beyond",
+    "growth: spread, edge",
+)  # fmt: skip
+SPEEDS = (
+    "network", "cell (pixels)", "long", "group", "linear: front", "contour", "its own: front", "contour", "amplifying",
+)  # fmt: skip
+
 
 def report(whole: dict[str, Any]) -> str:
     """Return receptive-field.md: one row a model, then speeds and the free medium.
@@ -10,58 +20,50 @@ def report(whole: dict[str, Any]) -> str:
         whole: the content of receptive-field.json.
     """
     settings, free = whole["settings"], whole["free_medium"]
-    lines = [
-        "# How far a pixel sees",
-        "",
-        f"Gradients of a reading at one pixel with respect to the image: {settings['images']} test images of "
-        f"{settings['task']}, repeated to {settings['side']} x {settings['side']} around a random pixel of an object, "
-        f"{settings['cotangents']} random weights of the channels each. Radii in pixels; r50 and r95 hold 50 and 95 % "
-        "of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by itself; *gain* is "
-        "the gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, "
-        "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0), over the last "
-        "ten-fold of the network's own time; 1 is ballistic, 1/2 diffusive.",
-        "",
-        "![maps](receptive-field.png)",
-        "",
-        "![radii](radius.png)",
-        "",
-        "| network | T | state r50 | r95 | bound | cone | beyond | gain | logits r50 | r95 | beyond "
-        "| growth: spread, edge |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for model in whole["models"]:
-        rows = {(row["read"], row["steps"]): row for row in model["rows"]}
-        own = model["steps"]
-        logits = rows.get(("logits", own), {})
-        lines.append("| " + " | ".join([*_state(model, rows), *_logits(logits), _growth(model["growth"])]) + " |")
-    lines += ["", "## Speeds", "", "![responses to an impulse](greens.png)", "",
-              "In cells per unit of model time. *long*: long waves; *group*: the largest group velocity of the linear "
-              "medium that only just stands, the light cone; *front*: half height, after an impulse of 1 in the medium "
-              "that each image sets, omega and alpha included (- where no ring has a peak); *contour*: where the "
-              "response passes a thousandth of its largest; *amplifying*: the share of oscillators whose omega does "
-              "not hold back the kernel.", "",
-              "| network | cell (pixels) | long | group | linear: front | contour | its own: front | contour "
-              "| amplifying |",
-              "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
-    for model in whole["models"]:
-        if model["speeds"] is None:
-            continue
-        responses = list(model["responses"].values())
-        fronts = [responses[i][key] for i in (0, -1) for key in ("speed", "contour")]
-        lines.append(
-            f"| {model['name']} | {model['stride']} | {_n(model['speeds']['long'])} | {_n(model['speeds']['group'])} | "
-            f"{' | '.join(map(_n, fronts))} | {'-' if model['amplifying'] is None else _share(model['amplifying'])} |"
-        )
-    lines += [
-        "",
-        f"Free medium (omega = alpha = 0, {free['side']} x {free['side']} torus, {free['steps']} steps of "
-        f"{free['dt']}, float64): the loop and the closed form by Fourier modes differ by at most "
-        f"{free['difference']['linear']:.1e} (tanh at an amplitude of 1e-6: {free['difference']['tanh']:.1e}); "
-        f"front {_n(free['front_speed'])}, contour {_n(free['contour_speed'])}, predicted {_n(free['predicted'])}.",
-        "",
-        "Every T, read by read: `receptive-field.csv`; all of it: `receptive-field.json`.",
-    ]
-    return "\n".join(lines) + "\n"
+    return pages.markdown([
+        pages.Heading("How far a pixel sees", 1),
+        pages.Text(
+            f"Gradients of a reading at one pixel with respect to the image: {settings['images']} test images of "
+            f"{settings['task']}, repeated to {settings['side']} x {settings['side']} around a random pixel of an "
+            f"object, {settings['cotangents']} random weights of the channels each. Radii in pixels; r50 and r95 hold "
+            "50 and 95 % of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by "
+            "itself; *gain* is the gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, "
+            "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0), over the last "
+            "ten-fold of the network's own time; 1 is ballistic, 1/2 diffusive."
+        ),
+        pages.Text("![maps](receptive-field.png)"),
+        pages.Text("![radii](radius.png)"),
+        pages.Grid(FIELD, [_field(model) for model in whole["models"]]),
+        pages.Heading("Speeds"),
+        pages.Text("![responses to an impulse](greens.png)"),
+        pages.Text(
+            "In cells per unit of model time. *long*: long waves; *group*: the largest group velocity of the linear "
+            "medium that only just stands, the light cone; *front*: half height, after an impulse of 1 in the medium "
+            "that each image sets, omega and alpha included (- where no ring has a peak); *contour*: where the "
+            "response passes a thousandth of its largest; *amplifying*: the share of oscillators whose omega does "
+            "not hold back the kernel."
+        ),
+        pages.Grid(SPEEDS, [_speeds(model) for model in whole["models"] if model["speeds"] is not None]),
+        pages.Text(
+            f"Free medium (omega = alpha = 0, {free['side']} x {free['side']} torus, {free['steps']} steps of "
+            f"{free['dt']}, float64): the loop and the closed form by Fourier modes differ by at most "
+            f"{free['difference']['linear']:.1e} (tanh at an amplitude of 1e-6: {free['difference']['tanh']:.1e}); "
+            f"front {_n(free['front_speed'])}, contour {_n(free['contour_speed'])}, predicted {_n(free['predicted'])}."
+        ),
+        pages.Text("Every T, read by read: `receptive-field.csv`; all of it: `receptive-field.json`."),
+    ])  # fmt: skip
+
+
+def _field(model: dict[str, Any]) -> list[str]:
+    rows = {(row["read"], row["steps"]): row for row in model["rows"]}
+    return [*_state(model, rows), *_logits(rows.get(("logits", model["steps"]), {})), _growth(model["growth"])]
+
+
+def _speeds(model: dict[str, Any]) -> list[str]:
+    responses = list(model["responses"].values())
+    speeds = [model["speeds"]["long"], model["speeds"]["group"]]
+    speeds += [responses[i][key] for i in (0, -1) for key in ("speed", "contour")]
+    return [model["name"], str(model["stride"]), *map(_n, speeds), _share(model["amplifying"])]
 
 
 def _state(model: dict[str, Any], rows: dict[tuple[str, int | None], dict[str, Any]]) -> list[str]:

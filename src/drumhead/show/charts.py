@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drumhead.show.figures import legend_right, new_figure, open_axes, save_figure
 from drumhead.show.palette import class_colours, line_style
-from drumhead.show.pictures import entry_width, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 
 @dataclass(frozen=True)
@@ -119,15 +118,13 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
             axis.set_xlim(max(0.0, lowest - 0.1 * (1 - lowest)), 1 + 0.02 * (1 - lowest))
         axis.grid(axis="x", alpha=0.2)
         axis.set_axisbelow(True)
-        axis.tick_params(axis="x", labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(axis="x", labelsize=8)
     axes[0].set_ylim(most - 0.4, -0.6)  # the first network on top
     words = f"bar{' or stroke' if lines else ''}: mean; whiskers: std over seeds, cut at 0 and 1; dots: seeds"
     words += "; diamond: the paper, with std" if any(bar.paper for bars in panels.values() for bar in bars) else ""
     words += "; dashed: background only" if lines else ""
-    figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
-    figure.text(0.01, 0.06 / figure.get_figheight(), f"{words}\n{note}", fontsize=7.5, color="0.35", va="bottom")
-    save_figure(figure, path)
+    save_figure(figure, path, note=f"{words}\n{note}")
 
 
 def _whiskers(mean: float, std: float) -> list[list[float]]:
@@ -143,9 +140,7 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
         panels: side by side; all show the same networks.
     """
     names = {curve.name: curve.colour for panel in panels for curve in panel.curves}
-    columns = 1 + (len(names) - 1) // 14
-    legend = columns * entry_width(names)
-    figure = new_figure(3.7 * len(panels) + legend, 3.6)
+    figure = new_figure(3.7 * len(panels), 3.6)
     colours = class_colours(max(names.values(), default=0) + 2)[1:] / 255
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _curves(axis, panel, colours)
@@ -153,11 +148,7 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
         figure.axes[0].plot([], [], line_style(i), color=colours[i], linewidth=2, label=name)[0]
         for name, i in names.items()
     ]
-    width = legend / figure.get_figwidth()
-    figure.legend(handles=lines, loc="center left", bbox_to_anchor=(1 - width, 0.5), ncols=columns, frameon=False,
-                  fontsize=8, handlelength=2.4)  # fmt: skip
-    figure.tight_layout(rect=(0, 0, 1 - width, 1))
-    save_figure(figure, path)
+    save_figure(figure, path, right=legend_right(figure, lines))
 
 
 def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
@@ -173,24 +164,12 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
         )
     if panel.log_x and panel.curves:
         axis.set_xscale("log")
-        _plain(axis.xaxis, *axis.get_xlim())
     elif panel.curves:
         axis.locator_params(axis="x", nbins=4)
         axis.xaxis.set_major_formatter("{x:,.0f}")
     if panel.log_y and panel.curves:
         axis.set_yscale("log")
-        _plain(axis.yaxis, *axis.get_ylim())
     axis.set_xlabel(panel.xlabel, fontsize=9)
     axis.set_ylabel(panel.ylabel, fontsize=9)
-    axis.tick_params(labelsize=8)
     axis.grid(alpha=0.2)
-    axis.spines[["top", "right"]].set_visible(False)
-
-
-def _plain(axis: "Axis", low: float, high: float) -> None:
-    """Label a logarithmic axis with plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    axis.set_minor_formatter(NullFormatter())
+    open_axes(axis, 8)

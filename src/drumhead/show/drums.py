@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drumhead.show.figures import new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +21,7 @@ def paint(axis: "Axes", field: np.ndarray, inside: np.ndarray, scale: float | No
     scale = float(np.abs(field).max()) if scale is None else scale
     axis.imshow(np.where(inside[..., None], wave_colours(field, scale), CLAMPED), interpolation="nearest")
     axis.set_title(title, fontsize=9)
-    axis.set_xticks([])
-    axis.set_yticks([])
+    no_ticks(axis)
 
 
 def save_wave(path: Path, inside: np.ndarray, field: np.ndarray, times: Sequence[float], struck: tuple[int, int],
@@ -52,13 +51,11 @@ def save_wave(path: Path, inside: np.ndarray, field: np.ndarray, times: Sequence
     for axis, wave, time in zip(axes[1:], field, times, strict=False):
         paint(axis, wave, inside, 1.2 * float(np.quantile(np.abs(wave[inside]), 0.99)), f"t = {time:.4g}")
     for axis in axes:
-        axis.set_xticks([])
-        axis.set_yticks([])
+        no_ticks(axis)
         axis.spines[:].set_visible(False)
     for axis in axes[len(field) + 1 :]:
         axis.set_axis_off()
     page.suptitle(title, fontsize=10.5)
-    page.tight_layout()
     save_figure(page, path)
 
 
@@ -89,9 +86,7 @@ def save_spectrum(path: Path, series: np.ndarray, dt: float, omega: np.ndarray, 
     over_omega.set(xlabel="angular frequency (1 / time)", ylabel="magnitude", ylim=(1e-4, 1.6), xlim=(0, top))
     over_omega.legend(frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
     for axis in (over_time, over_omega):
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=9)
-    page.tight_layout()
+        open_axes(axis, 9)
     save_figure(page, path)
 
 
@@ -108,5 +103,4 @@ def save_modes(path: Path, inside: np.ndarray, shapes: np.ndarray, omega: np.nda
         if i < count:
             paint(axis, shapes[i], inside, title=f"{i + 1}:  {omega[i] / omega[0]:.3f}")
     page.suptitle(title, fontsize=10.5)
-    page.tight_layout()
     save_figure(page, path)

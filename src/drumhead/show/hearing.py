@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.drums import BLUE, CLAMPED, GREEN, ORANGE, RED, paint
-from drumhead.show.pictures import new_figure, save_figure
+from drumhead.show.figures import new_figure, no_ticks, open_axes, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,10 +48,9 @@ def save_areas(path: Path, sides: Sequence[int], heard: Sequence[np.ndarray], lo
     right.set_ylim(right.get_ylim()[0], right.get_ylim()[1] + 0.45 * np.ptp(right.get_ylim()))  # for the legend
     for axis, place in ((left, "upper left"), (right, "upper right")):
         axis.legend(frameon=False, fontsize=8.5, loc=place)
-        _plain(axis)
+        open_axes(axis)
     left.set_title("area of squares, heard at every pixel", fontsize=10.5)
     right.set_title("error", fontsize=10.5)
-    page.tight_layout()
     save_figure(page, path)
 
 
@@ -88,8 +87,7 @@ def save_weyl(path: Path, values: np.ndarray, law: np.ndarray, plain: np.ndarray
     right.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
     right.set_title("area and perimeter heard", fontsize=10.5)
     for axis in (left, right):
-        _plain(axis)
-    page.tight_layout()
+        open_axes(axis)
     save_figure(page, path)
 
 
@@ -127,7 +125,7 @@ def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequen
         axis.tick_params(labelsize=8.5, left=False)
         axis.spines[["top", "right", "left"]].set_visible(False)
     _differences(page.add_subplot(right[2]), aligned, turned, control)
-    save_figure(page, path)
+    save_figure(page, path, placed=True)
 
 
 def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],
@@ -144,12 +142,7 @@ def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],
     axis.set_xlabel("resolution (pixels along the side of a half-square)", fontsize=8.5)
     axis.set_title("largest relative difference of the lowest modes", fontsize=9.5)
     axis.legend(frameon=False, fontsize=8.5, loc="center right", bbox_to_anchor=(1, 0.42))
-    _plain(axis)
-
-
-def _plain(axis: "Axes") -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8.5)
+    open_axes(axis)
 
 
 def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
@@ -158,7 +151,5 @@ def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
     axis = page.subplots()
     axis.imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
     axis.set_title(title, fontsize=10)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    page.tight_layout()
+    no_ticks(axis)
     save_figure(page, path)

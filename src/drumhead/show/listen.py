@@ -18,6 +18,8 @@ class Heard:
     """Row of the pixel in the image."""
     x: int
     """Column of the pixel in the image."""
+    size: int
+    """Pixels of the object."""
     series: np.ndarray
     """The wave at that pixel, (t, c)."""
 
@@ -32,21 +34,33 @@ def listen(labels: np.ndarray, waves: np.ndarray, names: list[str], stride: int 
         stride: pixels per oscillator.
         smallest: objects with fewer pixels are left out.
     """
+    return [
+        Heard(label, names[label], y, x, size, waves[:, :, y // stride, x // stride])
+        for label in np.unique(labels[labels > 0]).tolist()
+        for y, x, size in _innermost(labels == label, smallest)
+    ]
+
+
+def _innermost(mask: np.ndarray, smallest: int) -> list[list[int]]:
+    """Return y and x of the innermost pixel of each connected object, and its size.
+
+    All objects are measured together, so that many cost no more than one.
+    """
     from scipy import ndimage
 
-    heard = []
-    for label in sorted(set(labels.ravel().tolist()) - {0}):
-        objects, count = cast("tuple[np.ndarray, int]", ndimage.label(labels == label))
-        for number in range(1, count + 1):
-            inside = objects == number
-            if inside.sum() < smallest:
-                continue
-            depth = cast(np.ndarray, ndimage.distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
-            deepest = np.argwhere(depth == depth.max())
-            middle = np.argwhere(inside).mean(0)
-            y, x = (int(i) for i in deepest[((deepest - middle) ** 2).sum(1).argmin()])
-            heard.append(Heard(label, names[int(label)], y, x, waves[:, :, y // stride, x // stride]))
-    return heard
+    objects, _ = cast("tuple[np.ndarray, int]", ndimage.label(mask))
+    sizes = np.bincount(objects[mask], minlength=1)
+    y, x = np.nonzero(mask & (sizes >= smallest)[objects])
+    if not len(y):
+        return []
+    # The nearest pixel outside an object is never one of another object of the class: they would be connected.
+    depth = cast(np.ndarray, ndimage.distance_transform_edt(np.pad(mask, 1)))[1 + y, 1 + x]
+    owner = np.unique(objects[y, x], return_inverse=True)[1]
+    size = np.bincount(owner)
+    off = np.sum([(place - (np.bincount(owner, place) / size)[owner]) ** 2 for place in (y, x)], 0)
+    order = np.lexsort((off, -depth, owner))  # of each object its deepest pixel, nearest to the middle
+    first = order[np.unique(owner[order], return_index=True)[1]]
+    return np.stack([y[first], x[first], size], 1).tolist()
 
 
 def spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:

@@ -26,7 +26,7 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         frames_per_second: speed; the last frame stays for two seconds.
         every: steps between two states.
     """
-    moving = np.argsort(-waves.std(axis=0).mean((-2, -1)))[:2]
+    moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
     left = _panel(np.repeat(image, 3, -1) if image.shape[-1] == 1 else image)
     mask = _panel(class_colours(classes)[labels])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import entry_width, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,9 +51,7 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
     networks = list(found)
     bands = [networks[i : i + BAND] for i in range(0, len(networks), BAND)]
     columns = 2 + max(map(len, bands))
-    across = max(1, min(len(names), int(1.25 * columns / entry_width(names))))  # names in a line
-    foot = 0.1 + 0.2 * -(-len(names) // across)  # inches
-    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + foot + 0.1)
+    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + 0.1)
     grid = figure.subplots(len(images) * len(bands), columns, squeeze=False)
     for axis in grid.flat:
         axis.set_axis_off()
@@ -67,9 +65,7 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
                     place = {"ha": "center", "va": "center", "transform": axis.transAxes}
                     axis.text(0.5, 0.5, "background\nonly", fontsize=7, color="0.5", **place)
     patches = [Patch(facecolor=tuple(colours[k] / 255), edgecolor="0.6", label=name) for k, name in enumerate(names)]
-    figure.legend(handles=patches, loc="lower center", ncols=across, frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, foot / figure.get_figheight(), 1, 1), pad=0.4)
-    save_figure(figure, path)
+    save_figure(figure, path, foot=legend_below(figure, patches), pad=0.4)
 
 
 def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns: int = 10) -> None:
@@ -94,8 +90,7 @@ def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns:
         for axis, panel, title in zip(row[1:], panels, titles, strict=False):
             axis.imshow(panel, cmap="gray" if panel.ndim == 2 else None, interpolation="bilinear")
             axis.set_title(title, fontsize=7, pad=2)
-    figure.tight_layout(pad=0.4)
-    save_figure(figure, path)
+    save_figure(figure, path, pad=0.4)
 
 
 def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mapping[str, np.ndarray],
@@ -126,13 +121,11 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
         for k in np.unique(small):
             style: dict[str, Any] = {"color": "0.4", "linestyle": "--"} if k == 0 else {"color": colours[k]}
             row[-1].semilogy(magnitude[:, small == k].mean(1) + 1e-9, linewidth=1.3, label=names[k], **style)
-        row[-1].tick_params(labelsize=7)
-        row[-1].spines[["top", "right"]].set_visible(False)
+        open_axes(row[-1], 7)
         row[-1].set_title("mean magnitude in each class", fontsize=7, pad=2)
     grid[0, -1].legend(fontsize=6, frameon=False, loc="upper right")
     grid[-1, -1].set_xlabel("frequency bin", fontsize=7)
-    figure.tight_layout(pad=0.5)
-    save_figure(figure, path)
+    save_figure(figure, path, pad=0.5)
 
 
 def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -156,8 +149,7 @@ def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarr
             for axis, c in zip(axes, np.argsort(-field.std((1, 2)))[:most], strict=False):
                 axis.imshow(field[c], cmap="viridis" if word == "omega" else "cividis", interpolation="nearest")
                 axis.set_title(f"{word} {c}: {field[c].min():.2g} to {field[c].max():.2g}", fontsize=6, pad=2)
-    figure.tight_layout(pad=0.4)
-    save_figure(figure, path)
+    save_figure(figure, path, pad=0.4)
 
 
 def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
@@ -178,8 +170,7 @@ def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     grid[0, 0].set_ylabel("output of the time map", fontsize=7)
     grid[1, 0].set_ylabel("magnitude of each output", fontsize=7)
-    figure.tight_layout(pad=0.5)
-    save_figure(figure, path)
+    save_figure(figure, path, pad=0.5)
 
 
 def picture(image: np.ndarray) -> np.ndarray:

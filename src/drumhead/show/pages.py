@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +53,11 @@ class Items:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of texts; the first column is words, the others are numbers."""
+    """A table of texts; the first column is words, the others are numbers. A title stands above it as a heading."""
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,12 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"- {line}" for line in lines)
         case Picture(file, caption):
             return f"![{_plain(caption)}]({file})\n\n{caption}"
-        case Grid(columns, rows):
+        case Grid(columns, rows, title):
             rule = ("---", *("---:" for _ in columns[1:]))
-            return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, rule, *rows))
+            lines = [
+                "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (columns, rule, *rows)
+            ]
+            return "\n".join([f"## {title}\n"] * bool(title) + lines)
 
 
 def _html(block: Block, folder: Path) -> str:
@@ -125,10 +130,13 @@ def _html(block: Block, folder: Path) -> str:
                 f'<figure><img src="{source}" alt="{html.escape(_plain(caption))}">'
                 f"<figcaption>{_inline(caption)}</figcaption></figure>"
             )
-        case Grid(columns, rows):
+        case Grid(columns, rows, title):
+            above = f"<h2>{_inline(title)}</h2>\n" if title else ""
             head = "".join(f"<th>{_inline(cell)}</th>" for cell in columns)
             body = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-            return f'<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+            return (
+                f'{above}<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+            )
 
 
 def _inline(text: str) -> str:

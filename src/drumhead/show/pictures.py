@@ -1,19 +1,13 @@
 """Still pictures: the mask beside its image, and the spectra heard inside objects."""
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
-from drumhead.files import write_atomic
+from drumhead.show.figures import legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.listen import Heard, spectrum
 from drumhead.show.palette import LINES, class_colours
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],
@@ -36,22 +30,19 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     panels = {"image": image.squeeze(-1) if image.shape[-1] == 1 else image, "heard": colours[labels]}
     if truth is not None:
         panels["truth"] = colours[truth]
-    figure = new_figure(3 * len(panels), 3.5)
+    figure = new_figure(3 * len(panels), 3.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         axis.imshow(panel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(title, fontsize=11)
-        axis.set_xticks([])
-        axis.set_yticks([])
+        no_ticks(axis)
     for spot in heard:
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
     handles: list[Artist] = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
     if heard:
         handles.append(Line2D([], [], color="black", marker="+", linestyle="none", label="listens here"))
-    figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 7), frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.1, 1, 0.96))
-    save_figure(figure, path)
+    save_figure(figure, path, foot=legend_below(figure, handles))
 
 
 def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
@@ -67,6 +58,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     top = max((spot.label for spot in heard), default=0)
     colours = class_colours(top + 1) / 255
     before: list[int] = []
+    lines = []
     channel = int(np.argmax(sum(spot.series.var(0) for spot in heard))) if heard else 0  # one scale for all objects
     for spot in heard:
         line = LINES[before.count(spot.label) % len(LINES)]  # objects of one class share its colour
@@ -78,7 +70,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         )
         fine = spectrum(spot.series, 16 * steps)
         omega = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
-        over_frequency.plot(omega, fine, line, color=colour, label=label)
+        lines += over_frequency.plot(omega, fine, line, color=colour, label=label)
         bins = spectrum(spot.series)
         over_frequency.plot(2 * np.pi * np.arange(len(bins)) / (steps * dt), bins, ".", color=colour, markersize=5)
     over_time.set(xlabel="time (model units)", ylabel=f"channel {channel}, which moves most",
@@ -87,36 +79,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
                        title="its spectrum; dots: the bins of its length")  # fmt: skip
     for axis in (over_time, over_frequency):
         axis.title.set_fontsize(10)
-        axis.spines[["top", "right"]].set_visible(False)
-    if heard:
-        columns = 1 + (len(heard) - 1) // 9
-        small = 8 if columns == 1 else 6.5
-        over_frequency.legend(frameon=False, fontsize=small, title="object (x, y)", title_fontsize=8, ncols=columns)
-    else:
+        open_axes(axis)
+    if not heard:
         over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
-    figure.tight_layout()
-    save_figure(figure, path)
-
-
-def new_figure(width: float, height: float, dpi: float = 120) -> "Figure":
-    """Return an empty figure of so many inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=dpi)
-
-
-def entry_width(names: Iterable[str]) -> float:
-    """Return the inches that the longest of these names takes in a legend at 8 points."""
-    return 0.55 + 0.065 * max(map(len, names), default=0)
-
-
-def save_figure(figure: "Figure", path: Path, colours: int = 0) -> None:
-    """Write a figure as PNG, whole or not at all; maps in 256 colours take a third of the room and look the same."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    if colours:
-        with Image.open(content) as picture:
-            plain = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
-        content = io.BytesIO()
-        plain.save(content, "png", optimize=True)
-    write_atomic(path, content.getvalue())
+    save_figure(figure, path, right=legend_right(figure, lines, "object (x, y)") if heard else 0.0)

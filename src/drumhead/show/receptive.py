@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drumhead.show.figures import legend_below, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.palette import class_colours
-from drumhead.show.pictures import new_figure, save_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 DPI = 110
 LOWEST, HIGHEST = 1e-6, 1e-1  # of the sum of a map, in one pixel
@@ -56,7 +57,8 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
             axis.set_axis_off()
         axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
         for axis, panel in zip(axes, panels, strict=False):
-            axis.set(xticks=[], yticks=[], xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
+            no_ticks(axis)
+            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             axis.set_title(panel.title, fontsize=8.5, pad=3)
             axis.set_aspect("equal")
             if panel.values is None or not panel.values.sum() > 0:
@@ -84,18 +86,11 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
         left=1.15 / figure.get_figwidth(), right=0.99, top=1 - 0.4 / height, bottom=0.95 / height, wspace=0.06,
         hspace=0.2,
     )  # fmt: skip
-    if drawn is not None:
-        bar = figure.colorbar(
-            drawn, cax=figure.add_axes((0.3, 0.68 / height, 0.4, 0.1 / height)), orientation="horizontal"
-        )
-        bar.ax.tick_params(labelsize=8)
-    figure.text(
-        0.5, 0.06 / height,
+    words = (
         f"share of the gradient in a pixel; panels show {2 * half + 1} pixels across\n"
-        "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)",
-        ha="center", va="bottom", fontsize=8,
-    )  # fmt: skip
-    save_figure(figure, path, colours=256)
+        "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)"
+    )
+    _save_with_scale(figure, drawn, words, path)
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         curves: the networks; those without time become horizontal lines.
         side: of the canvas in pixels; its half is marked.
     """
-    figure = new_figure(11, 5.6, dpi=DPI)
+    figure = new_figure(11, 5, dpi=DPI)
     axes = figure.subplots(1, 3, sharey=True)
     usable = [i for i in range(1, 2 * len(curves) + 2) if i % 10 != 7]  # yellow is lost on white
     colours = class_colours(usable[-1] + 1)[usable[: len(curves)]] / 255
@@ -163,15 +158,10 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
                           color="0.4", annotation_clip=False)  # fmt: skip
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("steps T", fontsize=9)
-        _plain(axis, longest)
         axis.grid(alpha=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
+        open_axes(axis)
     axes[0].set_ylabel("radius around the pixel (image pixels)", fontsize=9)
-    lines, names = axes[1].get_legend_handles_labels()
-    deep = math.ceil(len(curves) / 4)
-    figure.legend(lines, names, loc="lower center", ncols=4, fontsize=8.5, frameon=False)
-    figure.tight_layout(rect=(0, (0.25 * deep + 0.15) / figure.get_figheight(), 1, 1))
-    save_figure(figure, path, colours=256)
+    save_figure(figure, path, foot=legend_below(figure, axes[1].get_legend_handles_labels()[0]), colours=256)
 
 
 @dataclass(frozen=True)
@@ -233,30 +223,25 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         axis.set_ylabel("model time", fontsize=8.5)
         axis.tick_params(labelsize=8)
         axis.legend(fontsize=7.5, loc="lower right", facecolor="0.15", labelcolor="w", framealpha=0.8)
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.3 / height, bottom=1.25 / height, wspace=0.24, hspace=0.32
+    )
+    words = "loudness of the response, of its largest; speeds in cells per unit of model time"
+    _save_with_scale(figure, drawn, words, path)
+
+
+def _save_with_scale(figure: "Figure", drawn: "AxesImage | None", words: str, path: Path) -> None:
+    """Write a figure of maps with their common scale and two lines of words below."""
     height = figure.get_figheight()
-    figure.tight_layout(rect=(0, 0.75 / height, 1, 1))
     if drawn is not None:
-        bar = figure.colorbar(
-            drawn, cax=figure.add_axes((0.3, 0.55 / height, 0.4, 0.1 / height)), orientation="horizontal"
-        )
-        bar.ax.tick_params(labelsize=8)
-    figure.text(0.5, 0.04 / height, "loudness of the response, of its largest; speeds in cells per unit of model time",
-                ha="center", va="bottom", fontsize=8.5)  # fmt: skip
-    save_figure(figure, path, colours=256)
+        scale = figure.add_axes((0.3, 0.68 / height, 0.4, 0.1 / height))
+        figure.colorbar(drawn, cax=scale, orientation="horizontal").ax.tick_params(labelsize=8)
+    figure.text(0.5, 0.06 / height, words, ha="center", va="bottom", fontsize=8)
+    save_figure(figure, path, placed=True, colours=256)
 
 
 def _colours() -> "Colormap":
     import matplotlib
 
     return matplotlib.colormaps["magma"].with_extremes(under="black")
-
-
-def _plain(axis: "Axes", longest: int) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-    ticks = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
-    for which, least, most in ((axis.xaxis, 1, longest), (axis.yaxis, 1, 150)):
-        which.set_major_locator(FixedLocator([tick for tick in ticks if least <= tick <= most]))
-        which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        which.set_minor_locator(NullLocator())
-        which.set_tick_params(labelsize=8.5)
