@@ -4,6 +4,7 @@ Everything random in a step follows from the config's seed and the step's positi
 rest, so on a processor a run that was killed and resumed ends with the same bits as one that was not.
 """
 
+import copy
 import math
 import signal
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from drumhead import tasks
 from drumhead.engine.plan import SEGMENT
@@ -42,7 +43,7 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
 
     Args:
         config: from `drumhead.settings.presets.get_preset` or `drumhead.settings.text.read_run`.
-        out: the directory, which must not hold a run yet.
+        out: the directory, which must not hold a run yet; it is made when nothing is left to refuse.
         progress: shows how it goes; nothing is shown by default.
 
     Returns:
@@ -50,24 +51,40 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     """
     run = Run(out)
     run.refuse_to_overwrite()
+    config = _at(config, config.data)
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model)
     training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
-    run.create(config)  # ... before there is a directory
-    training.go()
+    with run.held():
+        run.create(config)  # ... before there is a run
+        training.go()
     return run
 
 
-def resume(out: str | Path, progress: Progress | None = None) -> Run:
-    """Go on with a run that was stopped; one that had finished stays as it is."""
+def resume(out: str | Path, progress: Progress | None = None, data: str = "") -> Run:
+    """Go on with a run that was stopped; one that had finished stays as it is.
+
+    Args:
+        out: the run directory.
+        progress: shows how it goes; nothing is shown by default.
+        data: where the images are now, if they were moved; the run remembers it.
+    """
     run = Run(out)
-    config = run.config
-    training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
-    training.restore()
-    training.go()
+    config = _at(run.config, data or run.config.data)
+    with run.held():
+        training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
+        training.restore()
+        if config != run.config:
+            run.keep(config)
+        training.go()
     return run
+
+
+def _at(config: RunConfig, data: str) -> RunConfig:
+    """Return the config with images from that directory, found from any working directory."""
+    return replace(config, data=str(Path(data).absolute()) if data else "")
 
 
 @dataclass
@@ -116,13 +133,22 @@ class Training:
         images = self.train.epoch_size(self.settings)
         self.batch = min(self.settings.batch, images)
         self.batches = images // self.batch
-        oscillators = self.batch * math.prod(-(-side // config.model.stride) for side in task.size)
-        if config.model.norm and oscillators < 2:
-            raise DrumheadError(
-                f"batch normalisation needs more than one value: {task.size[0]} x {task.size[1]} pixels in batches of "
-                f"{self.batch} leave one; use a larger --train.batch"
-            )
+        self._check_normalisation()
         self.total = self.settings.epochs * self.batches
+
+    def _check_normalisation(self) -> None:
+        """Refuse batches that leave a batch normalisation one value, perhaps on a level deep inside: ask a copy."""
+        if not any(isinstance(layer, nn.BatchNorm2d) for layer in self.module.modules()):
+            return
+        images = torch.zeros(self.batch, self.task.image_channels, *self.task.size, device=self.fabric.device)
+        try:
+            with torch.no_grad():
+                copy.deepcopy(self.module).train()(images)
+        except ValueError as error:
+            raise DrumheadError(
+                f"images of {self.task.size[0]} x {self.task.size[1]} pixels in batches of {self.batch} are too few for "
+                f"batch normalisation ({error}); use a larger --train.batch"
+            ) from None
 
     def restore(self) -> None:
         """Take up the run's last checkpoint; without one, start from the beginning."""
@@ -292,8 +318,10 @@ def _fabric(settings: TrainConfig) -> "Fabric":
     if settings.accelerator == "cuda" and not torch.cuda.is_available():
         raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
-    return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    alone = LightningEnvironment()  # one process, whatever SLURM or another scheduler says of its job
+    return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision, plugins=alone)
 
 
 @contextmanager
