@@ -1,8 +1,11 @@
 """Files that are whole or not there at all."""
 
+import contextlib
 import math
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,31 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Hold a file, made for it, that one process can hold at a time; yield False if another one does.
+
+    The kernel lets go of it when its process ends in any way. Where files cannot be locked, that is said and not more.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.path.samestat(os.fstat(file.fileno()), path.stat())  # not one that was just given up
+        except (BlockingIOError, FileNotFoundError):
+            mine = False
+        except (ImportError, OSError) as error:
+            print(f"drumhead: {path} cannot be locked ({error}): let no other process work there", file=sys.stderr)
+            mine = True
+        try:
+            yield mine
+        finally:
+            if mine:
+                path.unlink(missing_ok=True)
 
 
 def without_nan(value: Any) -> Any:

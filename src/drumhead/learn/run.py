@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan, write_atomic
+from drumhead.files import hold, without_nan, write_atomic
 from drumhead.networks.model import fit, read_safetensors
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run, to_toml
@@ -45,12 +46,27 @@ class Run:
         """The config that the run was started with."""
         return read_run(self.path / "config.toml")
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only process that trains in the directory; raise `DrumheadError` if there is one already."""
+        with hold(self.path / ".training") as mine:
+            if not mine:
+                raise DrumheadError(
+                    f"{self.path}: another process is training there; wait until it ends, or choose another directory"
+                )
+            yield
+
     def refuse_to_overwrite(self) -> None:
-        """Raise `DrumheadError` if the directory holds a run already, or cannot be made where a file is."""
+        """Raise `DrumheadError` if the directory holds a run already, or cannot be made where a file is.
+
+        A run that ended before it had anything to keep, out of memory perhaps, may be replaced.
+        """
         there = next(place for place in (self.path, *self.path.parents) if place.exists())
         if not there.is_dir():
             raise DrumheadError(f"{there} is a file, not a directory; choose another place with --out")
-        if (self.path / "config.toml").exists():
+        begun = (self._checkpoint.parent, self._metrics, self.weights)
+        began = any(place.exists() for place in begun) or not (self.path / "environment.json").exists()
+        if (self.path / "config.toml").exists() and began:
             raise DrumheadError(
                 f"{self.path} holds a run already: continue it with 'drumhead train --resume {self.path}', "
                 "or choose another directory with --out"
@@ -58,8 +74,13 @@ class Run:
 
     def create(self, config: RunConfig) -> None:
         """Start a new directory."""
+        self.refuse_to_overwrite()
         about = {**environment(), "seed": config.train.seed}
         write_atomic(self.path / "environment.json", json.dumps(about, indent=1) + "\n")
+        self.keep(config)
+
+    def keep(self, config: RunConfig) -> None:
+        """Write the config."""
         write_atomic(self.path / "config.toml", to_toml(config))
 
     def note_resumed(self) -> None:

@@ -4,6 +4,7 @@ Everything random in a step follows from the config's seed and the step's positi
 rest, so on a processor a run that was killed and resumed ends with the same bits as one that was not.
 """
 
+import copy
 import math
 import signal
 import time
@@ -45,7 +46,7 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
 
     Args:
         config: from `drumhead.settings.presets.get_preset` or `drumhead.settings.text.read_run`.
-        out: the directory, which must not hold a run yet.
+        out: the directory, which must not hold a run yet; it is made when nothing is left to refuse.
         progress: shows how it goes; nothing is shown by default.
 
     Returns:
@@ -53,24 +54,40 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     """
     run = Run(out)
     run.refuse_to_overwrite()
+    config = _at(config, config.data)
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model)
     training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
-    run.create(config)  # ... before there is a directory
-    training.go()
+    with run.held():
+        run.create(config)  # ... before there is a run
+        training.go()
     return run
 
 
-def resume(out: str | Path, progress: Progress | None = None) -> Run:
-    """Go on with a run that was stopped; one that had finished stays as it is."""
+def resume(out: str | Path, progress: Progress | None = None, data: str = "") -> Run:
+    """Go on with a run that was stopped; one that had finished stays as it is.
+
+    Args:
+        out: the run directory.
+        progress: shows how it goes; nothing is shown by default.
+        data: where the images are now, if they were moved; the run remembers it.
+    """
     run = Run(out)
-    config = run.config
-    training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
-    training.restore()
-    training.go()
+    config = _at(run.config, data or run.config.data)
+    with run.held():
+        training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
+        training.restore()
+        if config != run.config:
+            run.keep(config)
+        training.go()
     return run
+
+
+def _at(config: RunConfig, data: str) -> RunConfig:
+    """Return the config with images from that directory, found from any working directory."""
+    return replace(config, data=str(Path(data).absolute()) if data else "")
 
 
 @dataclass
@@ -120,13 +137,22 @@ class Training:
         self.batch = min(self.settings.batch, images)
         self.batches = images // self.batch
         self.looks = self.validation.at_a_time(self.settings.batch)
-        oscillators = self.batch * math.prod(-(-side // self.module.stride) for side in task.size)
-        if isinstance(self.module, NeuralWaveMachine) and self.module.config.norm and oscillators < 2:
-            raise DrumheadError(
-                f"batch normalisation needs more than one value: {task.size[0]} x {task.size[1]} pixels in batches of "
-                f"{self.batch} leave one; use a larger --train.batch"
-            )
+        self._check_normalisation()
         self.total = self.settings.epochs * self.batches
+
+    def _check_normalisation(self) -> None:
+        """Refuse an image that alone leaves a batch normalisation one value, on whatever level: ask a copy."""
+        if self.batch > 1:
+            return
+        images = torch.zeros(self.batch, self.task.image_channels, *self.task.size, device=self.fabric.device)
+        try:
+            with torch.no_grad():
+                copy.deepcopy(self.module).train()(images)
+        except ValueError as error:
+            raise DrumheadError(
+                f"images of {self.task.size[0]} x {self.task.size[1]} pixels in batches of {self.batch} are too few for "
+                f"batch normalisation ({error}); use a larger --train.batch"
+            ) from None
 
     def restore(self) -> None:
         """Take up the run's last checkpoint; without one, start from the beginning."""
@@ -296,8 +322,10 @@ def _fabric(settings: TrainConfig) -> "Fabric":
     if settings.accelerator == "cuda" and not torch.cuda.is_available():
         raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    alone = LightningEnvironment()  # one process, whatever SLURM or another scheduler says of its job
+    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision, plugins=alone)
     if fabric.device.type == "cpu" and settings.precision == "bf16-mixed" and not multiplies_bfloat16():
         warnings.warn(
             "this processor does not multiply bfloat16 numbers, and training would take about three times as long: it "
@@ -305,7 +333,7 @@ def _fabric(settings: TrainConfig) -> "Fabric":
             RuntimeWarning,
             stacklevel=1,  # one place, so it is said once
         )
-        return Fabric(accelerator=settings.accelerator, devices=1)
+        return _fabric(replace(settings, precision="32-true"))
     return fabric
 
 

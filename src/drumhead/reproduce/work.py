@@ -1,13 +1,13 @@
 """Train and measure cells. Several processes can share the work: each takes the next cell that nobody holds."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan, write_atomic
+from drumhead.files import hold, without_nan, write_atomic
 from drumhead.learn import train
 from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run, environment
@@ -29,7 +29,7 @@ def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
     for number, cell in enumerate(cells, 1):
         path = cell.place(root)
         title = f"[{number}/{len(cells)}] {cell}"
-        with _hold(path) as mine:
+        with hold(path / ".lock") as mine:
             if not mine:
                 say(f"{title}: another process has it")
                 left += 1
@@ -44,12 +44,12 @@ def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
 
 def _train(cell: Cell, path: Path, progress: Progress) -> None:
     if (path / "config.toml").exists():
-        if Run(path).config != cell.config:
+        if replace(Run(path).config, data=cell.data) != cell.config:
             raise DrumheadError(
                 f"{path} holds a run with other settings, perhaps of another version; move it away, or choose another "
                 "place with --runs"
             )
-        train.resume(path, progress)
+        train.resume(path, progress, cell.data)
     else:
         train.start(cell.config, path, progress)
 
@@ -75,18 +75,3 @@ def _measure(cell: Cell, path: Path) -> None:
         **without_nan(scores),
     }
     write_atomic(path / RESULT, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
-
-
-@contextlib.contextmanager
-def _hold(path: Path) -> Iterator[bool]:
-    """Hold a directory while in the block; yield False when another process does. A dead process holds nothing."""
-    import fcntl
-
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

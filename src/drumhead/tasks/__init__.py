@@ -22,10 +22,10 @@ def get(name: str, data: str | Path | None = None) -> Task:
     Args:
         name: one of `drumhead.tasks.names()`.
         data: the directory of the "folder" task; for the MNIST tasks a directory with the IDX files, instead
-            of the places that are searched.
+            of the places that are searched. The other tasks make their images and take none.
 
     Raises:
-        DrumheadError: no such task, or its files are missing or damaged.
+        DrumheadError: no such task, a directory that it does not take, or its files are missing or damaged.
 
     Example:
         >>> images, masks = dh.tasks.get("tetrominoes").arrays("test")
@@ -35,6 +35,8 @@ def get(name: str, data: str | Path | None = None) -> Task:
     choose("task", name, _TASKS)
     if name == "folder" and not data:
         raise DrumheadError("the folder task needs its directory: --data DIR, or drumhead.tasks.get('folder', DIR)")
+    if data and name in _MADE:
+        raise DrumheadError(f"task {name} makes its images and reads none from {data}: leave out --data")
     return _TASKS[name](Path(data) if data else None)
 
 
@@ -106,6 +108,8 @@ def _once(generate: Callable[[], dict[str, Arrays]]) -> Callable[[str], Arrays]:
 
     return lambda split: made()[split]
 
+
+_MADE = ("tetrominoes", "polygons", "polygons-turned")
 
 _TASKS: dict[str, Callable[[Path | None], Task]] = {
     "tetrominoes": _tetrominoes,

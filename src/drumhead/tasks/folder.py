@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from drumhead.errors import DrumheadError
-from drumhead.read import SUFFIXES, is_grey, read_image, read_labels
+from drumhead.read import SUFFIXES, Colours, find_images, is_grey, read_image, read_labels
 from drumhead.tasks.task import SPLITS, Arrays, Task
 
 
@@ -24,48 +24,71 @@ def task(root: Path) -> Task:
             f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/"
         )
     classes = _classes(root / "classes.txt")
-    first = _pairs(root, SPLITS[0])[0][0]
-    channels = 1 if is_grey(first) else 3
-    height, width = read_image(first, channels).shape[:2]
-    size = (height, width)
-    return Task("folder", classes, channels, size, False, lambda split: _read(root, split, classes, channels, size))
+    splits = _splits(root)
+    images = [image for pairs in splits.values() for image, _ in pairs]
+    channels = 1 if all(map(is_grey, images)) else 3
+    height, width = read_image(images[0], channels).shape[:2]
+    size, seen = (height, width), {}
+    return Task("folder", classes, channels, size, False, lambda split: _read(splits[split], classes, channels, size, seen))
 
 
 def _classes(path: Path) -> tuple[str, ...]:
     try:
-        classes = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+        lines = path.read_text("utf-8-sig").rstrip().splitlines()  # blank lines at the end name nothing
     except (OSError, UnicodeDecodeError):
         raise DrumheadError(f"{path} is missing or not text; it names one class a line, the background first") from None
+    classes = tuple(line.strip() for line in lines)
     if not 2 <= len(classes) <= 256:
         raise DrumheadError(f"{path} names {len(classes)} classes; 2 to 256 are possible, the background first")
+    for label, name in enumerate(classes):
+        if not name or name in classes[:label]:
+            what = f"names {name!r} again" if name else "is blank"
+            raise DrumheadError(f"{path}: line {label + 1} {what}; each line names the class of one label, {label} here")
     return classes
 
 
-def _pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
-    """Return the image and mask files of a split, sorted by name."""
-    fixed = all((root / name).is_dir() for name in SPLITS)
-    base = root / split if fixed else root
-    images = sorted(path for path in base.glob("images/*") if path.suffix.lower() in SUFFIXES)
-    if not images:
-        raise DrumheadError(f"{base / 'images'} holds no images ({', '.join(SUFFIXES)})")
-    pairs = [(image, base / "masks" / f"{image.stem}.png") for image in images]
-    for image, mask in pairs:
+def _splits(root: Path) -> dict[str, list[tuple[Path, Path]]]:
+    """Return the image and mask files of each split, sorted by name."""
+    fixed = [name for name in SPLITS if (root / name).is_dir()]
+    if fixed and (len(fixed) < len(SPLITS) or (root / "images").is_dir()):
+        raise DrumheadError(
+            f"{root} holds {', '.join(fixed)}; either all of {', '.join(SPLITS)} are needed and no images beside them, "
+            "or none of them"
+        )
+    if fixed:
+        return {split: _pairs(root / split) for split in SPLITS}
+    pairs = _pairs(root)
+    if len(pairs) < 3:
+        raise DrumheadError(f"{root / 'images'} holds {len(pairs)} images; at least 3 are needed for three splits")
+    period = min(10, len(pairs))
+    kept = {period - 2: "val", period - 1: "test"}
+    return {split: [pair for i, pair in enumerate(pairs) if kept.get(i % period, "train") == split] for split in SPLITS}
+
+
+def _pairs(base: Path) -> list[tuple[Path, Path]]:
+    """Return the images of a directory by name, each with its mask."""
+    images: dict[Path, Path] = {}
+    for image in find_images(base / "images"):
+        mask = base / "masks" / f"{image.stem}.png"
         if not mask.is_file():
             raise DrumheadError(f"{image} has no mask: {mask} is missing")
-    if fixed:
-        return pairs
-    if len(pairs) < 3:
-        raise DrumheadError(f"{base / 'images'} holds {len(pairs)} images; at least 3 are needed for three splits")
-    period = min(10, len(pairs))
-    last = {"test": period - 1, "val": period - 2}
-    wanted = {last[split]} if split in last else set(range(period - 2))
-    return [pair for i, pair in enumerate(pairs) if i % period in wanted]
+        if mask in images:
+            raise DrumheadError(f"{images[mask]} and {image} would have the same mask, {mask}; keep one of them")
+        images[mask] = image
+    for mask in sorted((base / "masks").glob("[!.]*.png")):
+        if mask not in images:
+            raise DrumheadError(
+                f"{mask} has no image in {base / 'images'} ({', '.join(SUFFIXES)}); add the image or remove the mask"
+            )
+    return [(image, mask) for mask, image in images.items()]
 
 
-def _read(root: Path, split: str, classes: tuple[str, ...], channels: int, size: tuple[int, int]) -> Arrays:
+def _read(
+    pairs: list[tuple[Path, Path]], classes: tuple[str, ...], channels: int, size: tuple[int, int], seen: Colours
+) -> Arrays:
     images, masks = [], []
-    for image_path, mask_path in _pairs(root, split):
-        image, mask = read_image(image_path, channels), read_labels(mask_path, len(classes))
+    for image_path, mask_path in pairs:
+        image, mask = read_image(image_path, channels), read_labels(mask_path, len(classes), seen)
         for path, array in ((image_path, image), (mask_path, mask)):
             if array.shape[:2] != size:
                 raise DrumheadError(

@@ -57,11 +57,14 @@ def load(part: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
             raise DrumheadError(f"{data} lacks MNIST's IDX files ({', '.join(SHA256)}, each plain or as .gz)")
         place = download(cache_dir() / "mnist")
     images = read(_either(place, f"{part}-images-idx3-ubyte"), dimensions=3)
-    labels = read(_either(place, f"{part}-labels-idx1-ubyte"), dimensions=1)
+    named = _either(place, f"{part}-labels-idx1-ubyte")
+    labels = read(named, dimensions=1)
     if len(images) != len(labels) or images.shape[1:] != (28, 28):
         raise DrumheadError(
             f"{place}: {images.shape} images and {len(labels)} labels of {part!r} do not belong together"
         )
+    if labels.max(initial=0) > 9:
+        raise DrumheadError(f"{named} has the label {labels.max()}; the tasks of MNIST have the digits 0 to 9")
     return images, labels
 
 
