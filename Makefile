@@ -1,7 +1,7 @@
 # make demo    set up, then segment the sample images with the shipped weights into demo-out/
 # make test    set up, then run the whole test suite
 # make check   lint and types
-# make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set
+# make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set (or ISA=avx2)
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -25,13 +25,15 @@ check: .venv/installed-dev
 # Python itself leaks, and must load the sanitizer first. RED_ZONE: bytes between two arrays in scratch memory.
 sanitize: export DRUMHEAD_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DRED_ZONE=256
 sanitize: export ASAN_OPTIONS = detect_leaks=0
+# What starts other processes, one for each instruction set too, or compiles: no access that the others do not make.
+sanitize: UNCHECKED = not (every_instruction_set or survive or compile or export or copies)
 sanitize: .venv/installed-dev
 	for isa in $(or $(ISA),$$(DRUMHEAD_CFLAGS= $(BIN)/python -c \
 			"from drumhead.engine.cpu.library import ISAS, isa_index; print(*ISAS[: isa_index() + 1])")); do \
 		echo "$$isa:"; \
 		DRUMHEAD_ISA=$$isa CC="env -u LD_PRELOAD $(CC)" \
 			LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" \
-			$(BIN)/python -m pytest --capture=no -p no:faulthandler tests/test_engine*.py tests/test_records.py tests/test_model.py \
+			$(BIN)/python -m pytest -n 2 -p no:faulthandler -k "$(UNCHECKED)" tests/test_engine*.py tests/test_records.py \
 			|| exit 1; \
 	done
 

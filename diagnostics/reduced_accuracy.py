@@ -1,7 +1,7 @@
 """Compare a trained network with and without bfloat16: scores on the test split, labels and logits.
 
-Under torch.autocast the encoder's convolutions and the products of the time map and of the pointwise head are rounded to
-bfloat16; sums, the waves and the logits stay float32.
+Under torch.autocast the encoder's convolutions and the products of the time map and of the pointwise head are rounded
+to bfloat16; sums, the waves and the logits stay float32.
 
 python diagnostics/reduced_accuracy.py [OUT.json] [MODEL] [IMAGES]      (MODEL: what dh.load takes; IMAGES: 0 for all)
 """

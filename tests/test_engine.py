@@ -1,5 +1,6 @@
 """The engines against the loop: values, gradients, every record, every size, every instruction set."""
 
+import math
 import os
 import subprocess
 import sys
@@ -153,6 +154,49 @@ def test_cells_that_forget_are_remembered(name, boundary, share, integrator, dty
     compare(name, given, tolerance, boundary=boundary, integrator=integrator)
     most = int(strong.sum((1, 2, 3)).max())
     assert [(p.forgetful, p.stored) for p in plans] == [(0, True) if share == 1 else (most, False), (0, True)]
+
+
+def errors(given, **options):
+    """Return the largest relative error of a gradient in float32, of the loop and of the engine."""
+    exact = {
+        key: value.detach().double().requires_grad_() if torch.is_tensor(value) else value
+        for key, value in given.items()
+    }
+    _, wanted = outcome("eager", "last", exact, **options)
+    found = []
+    for backend in ("eager", "native"):
+        _, gradients = outcome(backend, "last", given, **options)
+        found.append(max(float((gradients[k] - wanted[k]).abs().max() / wanted[k].abs().max()) for k in wanted))
+    return found
+
+
+@pytest.mark.parametrize("integrator", ["euler", "verlet"])
+def test_cells_that_barely_remember_keep_the_loops_precision(integrator):
+    """Damping just below the limit, from where errors grow most on the way back, and a sixth of the cells beyond it."""
+    far = []
+    for seed in range(6):
+        given = case(seed, b=1, h=16, w=16, steps=24, dtype=torch.float32, moving=False)
+        g = torch.Generator().manual_seed(seed)
+        damps = plan.GROWTH[torch.float32] / plan.SEGMENT
+        limit = (damps if integrator == "verlet" else 1 - math.exp(-damps)) / 0.2  # dt = 0.2
+        with torch.no_grad():
+            near, chosen = torch.rand(2, *given["alpha"].shape, generator=g)
+            given["alpha"].copy_(limit * torch.where(chosen < 1 / 6, 1.05 + near, 0.99 - 0.05 * near))
+        loop, engine = errors(given, integrator=integrator)
+        far.append(engine / loop)
+    assert max(far) < 15
+
+
+def test_waves_much_larger_than_tanh_keep_the_loops_precision():
+    """Coupling four rows at once rounds with the largest of six rows, and tanh lets through what is near zero only."""
+    for seed in range(3):
+        given = case(seed, b=1, c=16, h=16, w=16, steps=24, dtype=torch.float32, damping=0.3, moving=False)
+        with torch.no_grad():
+            given["y0"] *= 25
+        loop, engine = errors(given)
+        assert engine < 15 * loop
+        with dh.engine.exactly_local():
+            assert errors(given)[1] < 3 * loop
 
 
 def test_cells_whose_waves_grow_are_not_walked_back(monkeypatch):
