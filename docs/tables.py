@@ -191,7 +191,7 @@ def cpu(task: str) -> Callable[[], Grid]:
                      deviation(tests, "foreground_iou") if len(tests) > 2 else NONE,
                      spread(tests, "dice"),
                      theirs(task, network, "foreground_iou") + (f", {died} collapsed" if died else ""),
-                     number(milliseconds(task, network) or 0))  # fmt: skip
+                     f"{milliseconds(task, network):.1f}")  # fmt: skip
             rows.append(cells)
         columns = ("network", "foreground IoU by seed", "mean ± std", "Dice", "paper, 3,000,000 passes", "ms an image")
         return Grid(columns, tuple(rows))
