@@ -1,9 +1,11 @@
 """The command line as a user meets it: output, files, exit codes, no traceback."""
 
 import json
+import os
 import subprocess
 import sys
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ import drumhead as dh
 from drumhead import cli
 from drumhead.learn.run import Run
 from drumhead.show.listen import listen
+
+SAMPLE = Path(dh.__file__).parent / "samples" / "pieces-1.png"
 
 
 def call(*arguments):
@@ -136,6 +140,93 @@ def test_names_are_text_and_never_collide(tmp_path, weights, capsys):
     assert "x[red]" in capsys.readouterr().out
     assert call("segment", tmp_path / "one", tmp_path / "two", "--model", weights, "--out", tmp_path / "out") == 2
     assert "would write the same files" in capsys.readouterr().err
+
+
+NAMES = ("Ba$$in", "$x_$", "[bold]", "\u7d30\u80de", "\x1b[31m", 60 * "long")
+
+
+def test_names_are_words_in_every_picture(tmp_path, weights, capsys):
+    named = tmp_path / "named.safetensors"
+    dh.save(dh.load("tetrominoes"), named, task="tetrominoes", classes="\n".join(NAMES))
+    image = tmp_path / "in" / os.fsdecode(b"$1_ $\n[red]\xff\xe2\x82\xac.png")
+    image.parent.mkdir()
+    with Image.open(SAMPLE) as sample:
+        sample.save(image)
+    assert call("segment", image, "--model", named, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr().out
+    assert "$1_ $\\n[red]\\udcff\u20ac" in shown
+    assert "\x1b" not in shown
+    assert (tmp_path / "out" / f"{image.stem}-spectrum.png").exists()
+    assert call("segment", image.rename(tmp_path / ("x" * 161 + ".png")), "--model", named) == 2
+    assert "has a name too long" in capsys.readouterr().err
+
+
+def test_a_terminal_without_the_characters_of_a_name_shows_others(tmp_path, weights):
+    image = tmp_path / "\u7d30.png"
+    Image.new("RGB", (8, 8)).save(image)
+    command = [sys.executable, "-m", "drumhead", "segment", image, "--model", weights, "--no-pictures"]
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, env=plain)
+    assert done.returncode == 0, done.stderr
+    assert b"\\u7d30" in done.stdout
+
+
+def test_results_never_replace_what_drumhead_did_not_write(tmp_path, weights, capsys):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    Image.new("RGB", (8, 8), "white").save(photos / "cell.png")
+    Image.new("RGB", (8, 8)).save(photos / ".hidden.png")
+    (tmp_path / "link").symlink_to(photos)
+    (photos / "deep").mkdir()
+    common = ("--model", weights)
+    for place, what in (
+        (photos, "cell.png, an input"),
+        (tmp_path / "link", "cell.png, an input"),
+        (tmp_path, "link"),
+    ):
+        assert call("segment", photos, *common, "--out", place) == 2
+        assert f"holds {what}" in capsys.readouterr().err
+    assert call("segment", tmp_path / "link" / "cell.png", *common, "--out", photos) == 2
+    assert call("drum", photos / "cell.png", "--out", photos) == 2
+    assert {path.name for path in photos.iterdir()} == {"cell.png", ".hidden.png", "deep"}
+    for _ in range(2):  # what it wrote itself it may write again
+        assert call("segment", photos, *common, "--out", out) == 0
+    assert "hidden" not in capsys.readouterr().out
+    Image.new("RGB", (8, 8)).save(out / "cell-mask.png")
+    assert call("segment", photos, *common, "--out", out) == 2
+    assert "holds cell-mask.png, which drumhead did not write" in capsys.readouterr().err
+    (out / "cell-mask.png").unlink()
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text('{"mine": 1}')
+    assert call("evaluate", weights, "--limit", 2, "--json-out", numbers) == 2
+    assert "is there already and no evaluation" in capsys.readouterr().err
+    for arguments in (("reproduce", "receptive-field"), ("reproduce", "tetrominoes"), ("bench", "--quick")):
+        assert call(*arguments, "--out", photos) == 2
+        assert "holds cell.png, which drumhead did not write" in capsys.readouterr().err
+
+
+def test_a_place_without_permission_is_refused_before_the_work(tmp_path, weights, capsys, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert call("segment", tmp_path / "a.png", "--model", weights, "--out", tmp_path / "new") == 2
+    assert f"{tmp_path} cannot be written to; choose another place" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drum", "L", "--no-area", "--sides", "5"], "--sides with --no-area"),
+        (["reproduce", "--budget", "hour", "--jobs", "2"], "--budget and --jobs would change nothing"),
+        (["reproduce", "receptive-field", "--seeds", "2"], "--seeds would change nothing"),
+        (["reproduce", "tetrominoes", "--no-train", "--jobs", "2"], "--jobs would change nothing"),
+        (["bench", "--compare", "a", "b", "--quick"], "--quick: two files are compared and nothing is measured"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_closed_pipe_is_no_error():

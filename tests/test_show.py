@@ -68,3 +68,50 @@ def test_a_network_has_one_colour_in_every_table():
         "gru",
         "gru",
     ]
+
+
+def test_a_dollar_is_a_character_and_logarithms_are_plain(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    from drumhead.show.figures import legend_below, legend_right, new_figure, save_figure
+    from drumhead.show.hearing import save_weyl
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    figure = new_figure(4, 3)
+    axis = figure.subplots()
+    axis.loglog([1, 3000], [1e-5, 2], label="Ba$$in $\\frac$")
+    axis.set_title("$ and $\\x$")
+    axis.set_xlabel("x $^")
+    save_figure(
+        figure, tmp_path / "a.png", foot=legend_below(figure, axis.lines), right=legend_right(figure, axis.lines)
+    )
+    figure.draw_without_rendering()
+    ticks = [label.get_text() for label in [*axis.get_xticklabels(), *axis.get_yticklabels()]]
+    assert {"1", "1,000", "0.0001"} <= set(ticks)
+    assert not [tick for tick in ticks if "$" in tick]
+    keys = ("area_error", "perimeter_error", "area_error_counted", "perimeter_error_counted")
+    save_weyl(
+        tmp_path / "b.png",
+        np.arange(1.0, 9),
+        np.ones(8),
+        np.ones(8),
+        "$$",
+        [{"name": "$a_$", **dict.fromkeys(keys, 1)}],
+    )
+    drawn[-1].draw_without_rendering()
+    assert [label.get_text() for label in drawn[-1].axes[1].get_yticklabels()] == ["$a_$"]
+
+
+def test_a_table_is_one_in_markdown_html_and_a_terminal(tmp_path, capsys):
+    from drumhead.show.pages import Grid, markdown, webpage
+    from drumhead.show.terminal import print_table
+
+    grid = Grid(("name", "n"), [("a|b", "1"), ("[bold]", "2")], "Two & more")
+    assert markdown([grid]) == "## Two & more\n\n| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| [bold] | 2 |\n"
+    assert "<h2>Two &amp; more</h2>" in webpage([grid], tmp_path)
+    print_table(grid)
+    shown = capsys.readouterr().out
+    assert shown.startswith("Two & more\n")
+    assert "a|b" in shown
+    assert "[bold]" in shown

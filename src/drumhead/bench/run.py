@@ -12,6 +12,7 @@ from drumhead.bench import machine, plots, report, sections
 from drumhead.bench.plan import SECTIONS, WARMUPS, Plan
 from drumhead.bench.progress import Progress
 from drumhead.errors import DrumheadError
+from drumhead.show.place import check_place
 
 _RUN = {"speed": sections.speed, "memory": sections.steps, "side": sections.side}
 
@@ -54,7 +55,7 @@ def place(out: Path | None, quick: bool) -> Path:
     if out is not None:
         if (out / report.JSON).exists():
             raise DrumheadError(f"{out} holds a benchmark already; choose another directory with --out")
-        out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
+        check_place(out)
         return out
     processor = re.sub(r"\W+", "-", machine.facts()["processor"]).strip("-").lower() or "unknown"
     base = f"{datetime.date.today().isoformat()}-{processor}{'-quick' if quick else ''}"

@@ -48,6 +48,10 @@ def run(arguments: list[str]) -> None:
     if len(flags.compare) > 2:
         raise DrumheadError(f"--compare: got {len(flags.compare)} files; one is needed, or two, old and new")
 
+    ignored = [f"--{name}" for name in ("only", "rounds", "batch", "threads", "quick", "out") if getattr(flags, name)]
+    if len(flags.compare) == 2 and ignored:
+        raise DrumheadError(f"{', '.join(ignored)}: two files are compared and nothing is measured; drop it, or a file")
+
     from drumhead.bench import report
 
     before = [report.read(path) for path in flags.compare]  # an unreadable file is refused before the work

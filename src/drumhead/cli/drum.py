@@ -1,6 +1,7 @@
 """`drumhead drum`: strike a drum of any shape and say what can be heard of its shape."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from drumhead.errors import DrumheadError
 if TYPE_CHECKING:
     from drumhead.drum import Membrane
 
+SIZE, SIDES = 48.0, (8, 12, 16, 24, 32, 48)
 LARGEST = 40_000  # pixels that move: the modes of more take minutes
 MODES_OF_PAIRS = 50
 
@@ -20,10 +22,10 @@ def drum(
     /,
     *,
     out: Path = Path("drum-out"),
-    size: float = 48,
+    size: float = SIZE,
     modes: int = 50,
     time: float = 6000,
-    sides: tuple[int, ...] = (8, 12, 16, 24, 32, 48),
+    sides: tuple[int, ...] = SIDES,
     area: bool = True,
     shapes: bool = True,
     pair: bool = True,
@@ -51,6 +53,7 @@ def drum(
     """
     from drumhead.drum import SHAPES, read, shape
     from drumhead.drum.weyl import SMALLEST
+    from drumhead.show.place import check_place
 
     membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
     pixels = int(membrane.mask.sum())
@@ -70,7 +73,11 @@ def drum(
     if modes > pixels:
         print(f"{membrane.name} has {pixels} pixels that move and no more modes than that: computing {pixels}")
         modes = pixels
-    out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
+    if what not in SHAPES and size != SIZE and not shapes:
+        raise DrumheadError("--size with --no-shapes has nothing to scale: an image keeps its own pixels")
+    if sides != SIDES and not area:
+        raise DrumheadError("--sides with --no-area has nothing to hear; drop one of them")
+    check_place(out, [] if what in SHAPES else [Path(what)])
 
     from drumhead.cli import drum_parts as parts
     from drumhead.show.terminal import bar
@@ -96,9 +103,12 @@ def drum(
 
 
 def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]) -> "Membrane":
+    from drumhead.show.figures import caption
+
     if not Path(what).is_file():
         raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(known)}")
-    return read(Path(what))
+    membrane = read(Path(what))
+    return replace(membrane, name=caption(membrane.name))
 
 
 def run(arguments: list[str]) -> None:

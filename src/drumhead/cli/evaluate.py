@@ -1,5 +1,6 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,6 +70,8 @@ def evaluate(
         model = model.cut()
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
+        if json_out.exists() and not _is_own(json_out):
+            raise DrumheadError(f"{json_out} is there already and no evaluation; choose another file with --json-out")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = Split(*chosen.arrays(split), device, limit)
     scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most))
@@ -93,6 +96,13 @@ def evaluate(
         }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
         print(f"written: {out}")
+
+
+def _is_own(path: Path) -> bool:
+    """Say whether a file is what `evaluate` writes."""
+    with contextlib.suppress(OSError, ValueError):
+        return "split" in json.loads(path.read_text())
+    return False
 
 
 def run(arguments: list[str]) -> None:

@@ -53,13 +53,18 @@ class Flags:
 def run(arguments: list[str]) -> None:
     """Parse the flags, train, report."""
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
+    from drumhead.show.place import check_place
+
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
     if not flags.table:
+        _refuse_ignored(flags, "without a table all are listed", "budget", "models", "out", "jobs", "train", "report")
         _list(flags)
         return
     if flags.table in FIGURES:  # measures networks that exist; --budget, --seeds and --jobs are for tables
+        _refuse_ignored(flags, f"{flags.table} trains nothing", "budget", "seeds", "jobs", "data", "train", "report")
         out = flags.out or Path("reports") / flags.table
+        check_place(out)
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
         return
     choose("table", flags.table, [*TABLES, *FIGURES])
@@ -68,18 +73,31 @@ def run(arguments: list[str]) -> None:
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
             "--no-train to train"
         )
+    if not flags.train:
+        _refuse_ignored(flags, "--no-train trains nothing", "jobs")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
+    out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
+    if flags.report:
+        check_place(out)
     if flags.train:
         try:
             _train(flags, todo, arguments)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
     if flags.report:
-        out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
+
+
+def _refuse_ignored(flags: Flags, why: str, *names: str) -> None:
+    """Refuse options that would change nothing."""
+    given = [f"--{name}" for name in names if getattr(flags, name) != getattr(Flags, name)]
+    if given:
+        raise DrumheadError(
+            f"{why}, so {' and '.join(given)} would change nothing; leave {'it' if len(given) == 1 else 'them'} out"
+        )
 
 
 def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:

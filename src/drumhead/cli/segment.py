@@ -1,8 +1,9 @@
 """`drumhead segment`: find objects in images and show how they were heard."""
 
+import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -10,10 +11,12 @@ from drumhead.errors import DrumheadError
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from drumhead.networks.segmenter import Segmenter
 
 TRUTH = ".mask.png"
+LONGEST = 160  # bytes of an image's name: with what is added a file's name has at most 255
 MOST = 36  # objects that are listened to: of more lines and sounds nobody tells one from another
 
 
@@ -39,72 +42,92 @@ def segment(
     """
     files = _files(images)
 
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    import torch
 
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.read import read_image
+    from drumhead.show.figures import caption
+    from drumhead.show.pages import Grid
+    from drumhead.show.place import check_place
+    from drumhead.show.terminal import print_table
 
     network = load(model)
     config = network.config
     if pictures:
-        out.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
+        check_place(out, files)
     names = read_safetensors(find_weights(model))[0].get("classes", "").split("\n")
     if len(names) != config.classes:
         names = ["background", *(f"class {i}" for i in range(1, config.classes))]
-
-    table = Table(title=f"{escape(model)}: {len(files)} image{'s' * (len(files) != 1)}", title_justify="left")
-    for column in ("image", "classes found", "foreground accuracy", "ms per image"):
-        table.add_column(column, justify="left" if column in ("image", "classes found") else "right")
+    names = [caption(name) for name in names]
+    network.segment(torch.zeros(1, config.image_channels, 16, 16))  # so that the first image does not pay for the start
+    rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        tensor = to_images(image)
-        labels, milliseconds = _segment(network, tensor)
+        labels, waves, milliseconds = _hear(network, to_images(image), path, pictures)
         truth = _truth(path, labels.shape, config.classes)
-        found = [names[i] for i in sorted(set(labels.ravel().tolist())) if i]
+        found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
         if truth is not None and (truth > 0).any():
             accuracy = f"{(labels == truth)[truth > 0].mean():.3f}"
-        table.add_row(escape(path.stem), escape(", ".join(found)) or "nothing", accuracy, f"{milliseconds:.1f}")
+        rows.append((caption(path.stem), found or "nothing", accuracy, f"{milliseconds:.1f}"))
         if pictures:
-            _show(network, path.stem, image, tensor, labels, truth, names, out)
-    Console().print(table)
+            _show(out / path.stem, image, labels, waves, truth, names, network)
+    title = f"{model}: {len(files)} image{'s' * (len(files) != 1)}"
+    print_table(Grid(("image", "classes found", "foreground accuracy", "ms per image"), rows, title), left=2)
     if pictures:
         print(f"masks, wave movies, spectra and sounds are in {out}/")
 
 
-def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: "np.ndarray",
-          truth: "np.ndarray | None", names: list[str], out: Path) -> None:  # fmt: skip
-    """Write all files of one image."""
-    import numpy as np
+def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool) -> tuple[Any, Any, float]:
+    """Return labels (y, x), waves (t, c, y, x) if wanted and there are any, and the ms of the one pass that gave both."""
     import torch
+
+    from drumhead.networks.timed import Timed
+    from drumhead.physics.records import All
+
+    began = time.perf_counter()
+    with torch.no_grad():
+        if listens and isinstance(network, Timed):
+            logits, waves = network.heard(tensor, All())
+        else:
+            logits, waves = network(tensor), None
+    labels = logits[0].argmax(0).numpy()
+    milliseconds = 1000 * (time.perf_counter() - began)
+    if waves is None:
+        return labels, None, milliseconds
+    if not waves.isfinite().all():
+        raise DrumheadError(
+            f"the waves of this network are not finite on {path}: its courant is {network.courant(tensor)}"
+        )
+    return labels, waves[0].numpy(), milliseconds
+
+
+def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndarray | None",
+          truth: "np.ndarray | None", names: list[str], network: "Segmenter") -> None:  # fmt: skip
+    """Write all files of one image, whose paths begin with `base`."""
+    import numpy as np
 
     from drumhead.networks.timed import Timed
     from drumhead.show import movies, sound
     from drumhead.show import pictures as draw
+    from drumhead.show.figures import caption
     from drumhead.show.listen import listen
 
-    if not isinstance(network, Timed):  # nothing to hear
-        draw.save_mask(out / f"{name}-mask.png", image, labels, names, [], truth)
+    mask = base.with_name(f"{base.name}-mask.png")
+    if waves is None or not isinstance(network, Timed):  # nothing to hear
+        draw.save_mask(mask, image, labels, names, [], truth)
         return
-    with torch.no_grad():
-        waves = network.waves(tensor)[0].numpy()
-    if not np.isfinite(waves).all():
-        raise DrumheadError(
-            f"the waves of this network are not finite on {name}: its courant is {network.courant(tensor)}"
-        )
     heard = listen(labels, waves, names, network.stride)
     if len(heard) > MOST:
-        print(f"{name}: listening to the {MOST} largest of {len(heard)} objects")
+        print(f"{caption(base.name)}: listening to the {MOST} largest of {len(heard)} objects")
         heard = [heard[i] for i in sorted(np.argsort([-spot.size for spot in heard], kind="stable")[:MOST])]
-    draw.save_mask(out / f"{name}-mask.png", image, labels, names, heard, truth)
-    draw.save_spectrum(out / f"{name}-spectrum.png", heard, network.dt)
-    movies.save_waves(out / f"{name}-waves.gif", image, waves, labels, len(names), network.dt)
+    draw.save_mask(mask, image, labels, names, heard, truth)
+    draw.save_spectrum(base.with_name(f"{base.name}-spectrum.png"), heard, network.dt)
+    movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, waves, labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
-        word = "".join(c for c in spot.name if c.isalnum()) or "object"
-        sound.save_tone(out / f"{name}-{number}-{word}.wav", spot.series, network.dt)
+        word = "".join(c for c in spot.name if c.isalnum())[:20] or "object"
+        sound.save_tone(base.with_name(f"{base.name}-{number}-{word}.wav"), spot.series, network.dt)
 
 
 def _files(images: tuple[Path, ...]) -> list[Path]:
@@ -117,6 +140,7 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     for path in images:
         if path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.endswith(TRUTH)]
+            inside = [p for p in inside if not p.name.startswith(".")]
             if not inside:
                 raise DrumheadError(f"{path} holds no images ({', '.join(SUFFIXES)})")
             files += inside
@@ -126,6 +150,10 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
             raise DrumheadError(f"{path} does not exist; give image files or directories of them")
     names: dict[str, Path] = {}
     for path in files:
+        if len(os.fsencode(path.stem)) > LONGEST:
+            raise DrumheadError(
+                f"{path} has a name too long to name files after it: {LONGEST} bytes are the most; rename it"
+            )
         other = names.setdefault(path.stem, path)
         if other is not path:
             raise DrumheadError(f"{other} and {path} would write the same files; segment them into different --out")
@@ -145,17 +173,6 @@ def _truth(path: Path, shape: tuple[int, ...], classes: int) -> "np.ndarray | No
             f"{mask} is {labels.shape[0]} x {labels.shape[1]} pixels, its image {shape[0]} x {shape[1]}"
         )
     return labels
-
-
-def _segment(network: "Segmenter", tensor) -> "tuple[np.ndarray, float]":
-    """Return labels (y, x) and the median time of three passes in milliseconds, after one to warm up."""
-    labels = network.segment(tensor)[0].numpy()
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        network.segment(tensor)
-        times.append(1000 * (time.perf_counter() - began))
-    return labels, sorted(times)[1]
 
 
 def run(arguments: list[str]) -> None:

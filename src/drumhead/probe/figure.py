@@ -31,6 +31,7 @@ from drumhead.probe.report import report
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import to_dict
 from drumhead.show import receptive as show
+from drumhead.show.figures import caption
 from drumhead.waves import fronts
 
 VERSION = 4  # of what is measured: what an older version kept is measured again
@@ -99,7 +100,6 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
         results.append({**result, **_growth(result, settings.side)})
         arrays.append(kept)
     free, waves = free_medium(settings)
-    out.mkdir(parents=True, exist_ok=True)
     show.save_maps(out / "receptive-field.png", _maps(results, arrays, settings), min(48, settings.side // 2 - 1))
     show.save_radius(out / "radius.png", [_curve(result) for result in results], settings.side)
     show.save_greens(out / "greens.png", _responses(results, arrays, free, waves))
@@ -128,7 +128,7 @@ def find(models: Sequence[str], runs: Path, settings: Settings) -> list[Subject]
             )
         names = {other.name for other in subjects}
         name = subject.name if subject.name not in names else f"{subject.name} [{len(names) + 1}]"
-        subjects.append(Subject(name, subject.source, subject.trained, subject.model))
+        subjects.append(Subject(caption(name), subject.source, subject.trained, subject.model))
     return subjects
 
 

@@ -1,45 +1,18 @@
 """What a table costs before it is trained: image passes, and hours from measured milliseconds. Imports no torch."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from drumhead.reproduce.plan import Cell
 from drumhead.reproduce.results import Result
 
-# One training image on one core, in milliseconds, with the loss at one pixel in 8; all pixels are dearer.
-# One image a step, of an AMD EPYC with AVX2, validation included (docs/results/reproduce/hour).
-_ONE_BY_ONE = {
-    "tetrominoes": {
-        "nwm-linear": 51.0,
-        "nwm-fft": 64.0,
-        "nwm-last": 41.0,
-        "lstm-linear": 61.0,
-        "cnn-8": 35.0,
-        "resnet-8": 34.0,
-        "unet-4": 16.0,
-        "nwm-fast": 16.0,
-    },
-    "multi-mnist": {"nwm-linear": 740.0, "nwm-fast": 42.0, "unet-4": 29.0},
-}
-# Four images a step, of an Intel Xeon with AVX-512 (costs-batch-4.json and, for Multi-MNIST, costs-multi-mnist.json in
-# docs/results/optimisation).
-_IN_FOURS = {
-    "tetrominoes": {
-        "nwm-linear": 23.0,
-        "nwm-fft": 35.8,
-        "nwm-last": 17.4,
-        "lstm-linear": 31.9,
-        "cnn-8": 14.3,
-        "resnet-8": 14.0,
-        "unet-4": 6.8,
-        "nwm-fast": 7.5,
-    },
-    "mnist": {"nwm-linear": 18.6, "nwm-last": 14.7, "lstm-linear": 29.4, "unet-4": 5.9, "nwm-fast": 9.0},
-    "multi-mnist": {"nwm-linear": 402.2, "nwm-fast": 34.3, "unet-4": 23.9},
-}
-MACHINES = "one image a step on an AMD EPYC with AVX2 (hour), four or more on an Intel Xeon with AVX-512 (the others)"
+# Milliseconds of one training image on one core, with the loss at one pixel in 8; all pixels are dearer.
+_MEASURED = json.loads(Path(__file__).with_name("costs.json").read_text())
+MACHINES: str = _MEASURED["machines"]
 _TASKS = {  # training images, and pixels of a side
     "tetrominoes": (10_000, 64),
     "mnist": (51_000, 56),
@@ -96,13 +69,13 @@ def milliseconds(cell: Cell) -> float | None:
     Multi-MNIST, which are larger there), a changed one is taken to cost what its preset does.
     """
     task, preset = cell.table.task, cell.row.preset
-    known = _ONE_BY_ONE if cell.budget.train.batch == 1 else _IN_FOURS
-    measured = known.get(task.removesuffix("-unseen"), {})
-    if preset in measured:
-        return measured[preset]
+    known = _MEASURED["one image a step" if cell.budget.train.batch == 1 else "four images a step"]
+    measured = known.get(f"{task.removesuffix('-unseen')}/{preset}")
+    if measured is not None:
+        return measured
     if task.startswith("multi-mnist") and preset.startswith("nwm-") and preset != "nwm-fast":
         return None
-    base = known["tetrominoes"].get(re.sub(r"^nwm-(mean|max)$", "nwm-last", preset))  # they keep as little
+    base = known.get("tetrominoes/" + re.sub(r"^nwm-(mean|max)$", "nwm-last", preset))  # they keep as little
     return None if base is None else base * (_TASKS[task][1] / _TASKS["tetrominoes"][1]) ** 2
 
 
