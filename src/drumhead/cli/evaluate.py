@@ -52,11 +52,11 @@ def evaluate(
     model = load(path)
     metadata = read_safetensors(path)[0]
     in_run = (path.parent / "config.toml").is_file()
-    if in_run and not data:
+    name = task or metadata.get("task", "")
+    if in_run and not data and name == metadata.get("task"):
         from drumhead.settings.text import read_run
 
         data = read_run(path.parent / "config.toml").data
-    name = task or metadata.get("task", "")
     if not name:
         raise DrumheadError(f"{path} does not say what it was trained on; give --task, one of {tasks.names()}")
     chosen = tasks.get(name, data or None)

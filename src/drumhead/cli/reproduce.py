@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, at_least, choose
+from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
+from drumhead import tasks
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.figures import FIGURES
@@ -55,10 +56,13 @@ def run(arguments: list[str]) -> None:
     flags = tyro.cli(Flags, prog="drumhead reproduce", args=arguments)
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
+    given = options(arguments)
     if not flags.table:
+        none_ignored(given - {"--seeds", "--runs"}, "the list of tables")
         _list(flags)
         return
-    if flags.table in FIGURES:  # measures networks that exist; --budget, --seeds and --jobs are for tables
+    if flags.table in FIGURES:
+        none_ignored(given - {"--models", "--runs", "--out"}, f"{flags.table}, which measures networks that exist,")
         out = flags.out or Path("reports") / flags.table
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
         return
@@ -70,7 +74,9 @@ def run(arguments: list[str]) -> None:
         )
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
+    none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
+    tasks.get(table.task, flags.data or None)  # a directory that it does not take is refused
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     if flags.train:
         try:

@@ -104,17 +104,14 @@ def _show(network: "Segmenter", name: str, image: "np.ndarray", tensor, labels: 
 
 def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
-    from drumhead.read import SUFFIXES
+    from drumhead.read import find_images
 
     if not images:
         images = (Path(__file__).parent.parent / "samples",)
     files: list[Path] = []
     for path in images:
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.endswith(TRUTH)]
-            if not inside:
-                raise DrumheadError(f"{path} holds no images ({', '.join(SUFFIXES)})")
-            files += inside
+            files += [image for image in find_images(path) if not image.name.endswith(TRUTH)]
         elif path.is_file():
             files.append(path)
         else:
