@@ -13,6 +13,7 @@ from PIL import Image
 
 from conftest import needs_mnist
 from drumhead import DrumheadError, tasks
+from drumhead.read import read_image, read_labels
 from drumhead.tasks import idx, mnist, multi_mnist, polygons
 
 
@@ -261,6 +262,21 @@ def _break(how):
             Image.fromarray(np.zeros((10, 8), np.uint16)).save(root / "images" / "003.png")
         elif how == "not an image":
             (root / "images" / "003.png").write_bytes(b"text")
+        elif how == "truncated":
+            path = root / "images" / "003.png"
+            path.write_bytes(path.read_bytes()[:80])
+        elif how == "frames":
+            one = Image.new("RGB", (8, 10))
+            one.save(root / "images" / "003.png", save_all=True, append_images=[Image.new("RGB", (8, 10), "red")])
+        elif how == "two of one name":
+            Image.new("RGB", (8, 10)).save(root / "images" / "003.JPG")
+        elif how == "no image":
+            (root / "images" / "003.png").rename(root / "images" / "003.heic")
+        elif how == "splits and images":
+            (root / "test").mkdir()
+        elif how == "a loop":
+            (root / "images" / "003.png").unlink()
+            (root / "images" / "003.png").symlink_to("003.png")
         elif how == "classes":
             (root / "classes.txt").unlink()
         elif how == "one class":
@@ -280,6 +296,12 @@ def _break(how):
         ("label", "has the label 255; there are 3 classes"),
         ("colour mask", "has the mode RGB"),
         ("not an image", "not a readable image"),
+        ("truncated", "003.png is not a readable image"),
+        ("a loop", "003.png is not a readable image"),
+        ("frames", "003.png holds 2 images"),
+        ("two of one name", "003.JPG and .*003.png would have the same mask"),
+        ("no image", "masks/003.png has no image in"),
+        ("splits and images", "holds test; either all of train, val, test are needed"),
         ("16 bits", "more than 8 bits a pixel"),
         ("classes", "classes.txt is missing"),
         ("one class", "names 1 classes"),
@@ -302,3 +324,94 @@ def test_unknown_names_are_explained():
         tasks.get("folder")
     with pytest.raises(DrumheadError, match="is not a directory"):
         tasks.get("folder", "/nowhere")
+
+
+def test_images_are_turned_upright(tmp_path):
+    turned = Image.Exif()
+    turned[274] = 6  # to be shown turned right by 90 degrees
+    picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    expected = np.rot90(np.asarray(picture), -1)
+    for name in ("a.png", "a.tif"):
+        picture.save(tmp_path / name, exif=turned)
+        np.testing.assert_array_equal(read_image(tmp_path / name, 1)[..., 0], expected)
+        np.testing.assert_array_equal(read_labels(tmp_path / name, 48), expected)
+
+
+def palette(labels, *colours):
+    mask = Image.fromarray(labels).convert("P")
+    mask.putdata(labels.ravel().tolist())
+    mask.putpalette([number for colour in colours for number in colour])
+    return mask
+
+
+def test_masks_that_disagree_on_colours_are_refused(tmp_path):
+    black, red, green = (0, 0, 0), (128, 0, 0), (0, 128, 0)
+    labels = np.zeros((10, 8), np.uint8)
+    labels[2:5, 2:5] = 1
+    write_folder(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        palette(labels, black, red, green).save(path)
+    palette(labels, black, red).save(tmp_path / "masks" / "002.png")  # colours that do not occur may be missing
+    assert len(tasks.get("folder", tmp_path).arrays("train")[0]) == 10
+    for other in (palette(1 - labels, red, black), Image.fromarray(labels)):
+        other.save(tmp_path / "masks" / "009.png")  # the tests' only mask
+        task = tasks.get("folder", tmp_path)
+        task.arrays("train")
+        with pytest.raises(DrumheadError, match=r"009\.png shows label . in the colour .*000\.png in .*one palette"):
+            task.arrays("test")
+    grey = [(level,) * 3 for level in range(3)]
+    for path in (tmp_path / "masks").iterdir():
+        Image.fromarray(labels).save(path)
+    palette(labels, *grey).save(tmp_path / "masks" / "004.png")  # a palette that shows each label as its grey level
+    assert tasks.get("folder", tmp_path).arrays("train")[1].max() == 1
+
+
+@pytest.mark.parametrize("grey", ["000", "009"])
+def test_one_grey_image_among_colour_ones_is_expanded(tmp_path, grey):
+    write_folder(tmp_path)
+    before = {split: tasks.get("folder", tmp_path).arrays(split)[0] for split in tasks.SPLITS}
+    Image.fromarray(np.full((10, 8), 7, np.uint8)).save(tmp_path / "images" / f"{grey}.png")
+    task = tasks.get("folder", tmp_path)
+    assert task.image_channels == 3
+    after = {split: task.arrays(split)[0] for split in tasks.SPLITS}
+    same = {split: [(a == b).all() for a, b in zip(before[split], after[split], strict=True)] for split in before}
+    assert sum(equal.count(False) for equal in same.values()) == 1
+    split = "train" if grey == "000" else "test"
+    assert (after[split][same[split].index(False)] == 7).all()
+
+
+def test_hidden_files_are_no_images(tmp_path):
+    write_folder(tmp_path)
+    for name in ("images/._003.png", "images/.DS_Store", "images/Thumbs.db", "masks/._003.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    assert len(tasks.get("folder", tmp_path).arrays("train")[0]) == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (b"\xef\xbb\xbfbackground \r\n cell\r\nnucleus\r\n\r\n", None),
+        (b"background\n\ncell\nnucleus\n", "line 2 is blank"),
+        (b"background\ncell\nnucleus\ncell\n", "line 4 names 'cell' again"),
+        ("background\ncell\nnucleus\n".encode("utf-16"), "not text"),
+    ],
+)
+def test_a_class_list_names_each_label_once(tmp_path, content, answer):
+    (write_folder(tmp_path) / "classes.txt").write_bytes(content)
+    if answer is None:
+        assert tasks.get("folder", tmp_path).classes == ("background", "cell", "nucleus")
+        return
+    with pytest.raises(DrumheadError, match=answer):
+        tasks.get("folder", tmp_path)
+
+
+def test_labels_that_are_no_digits_are_refused(digits):
+    place = digits(count=16)
+    with pytest.raises(DrumheadError, match=r"t10k-labels-idx1-ubyte\.gz has the label 15"):
+        tasks.get("mnist", place).arrays("test")
+
+
+@pytest.mark.parametrize("name", ["tetrominoes", "polygons", "polygons-turned"])
+def test_a_directory_that_a_task_does_not_take_is_refused(name, tmp_path):
+    with pytest.raises(DrumheadError, match=f"task {name} makes its images and reads none"):
+        tasks.get(name, tmp_path)

@@ -25,6 +25,17 @@ def at_least(least: float, value: float, name: str) -> None:
         raise DrumheadError(f"{name}{value}: at least {least} is needed")
 
 
+def options(arguments: Iterable[str]) -> set[str]:
+    """Return the options that a command line names, as in `--train.weight-decay`."""
+    return {word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")}
+
+
+def none_ignored(ignored: Iterable[str], by: str) -> None:
+    """Raise `DrumheadError` if there are options that would be `ignored`; `by` says what ignores them."""
+    if ignored := sorted(ignored):
+        raise DrumheadError(f"{by} would ignore {', '.join(ignored)}; leave out one or the other")
+
+
 def positive(name: str, value: float) -> float:
     """Return a finite number above zero, or refuse it."""
     if not (isinstance(value, Real) and 0 < value < math.inf):

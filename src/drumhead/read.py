@@ -70,7 +70,7 @@ def read_labels(path: Path, classes: int, seen: Colours | None = None) -> np.nda
 def _open(path: Path, decode: bool = True) -> Image.Image:
     """Open an image, turned upright as its EXIF orientation says; without `decode` only its header is read."""
     try:
-        with Image.open(path) as picture:  # a file of several frames would stay open
+        with path.open("rb") as file, Image.open(file) as picture:  # given a path, Pillow 13 scrambles turned raw TIFFs
             deep = ";16" in str(picture.tile)  # colour of 16 bits, whose lower half Pillow drops
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)  # a camera adds its preview
             if decode:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from drumhead.bench.plan import Plan
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
     from drumhead.show.pages import Grid
@@ -47,6 +47,8 @@ def run(arguments: list[str]) -> None:
     plan = Plan(flags.only, flags.rounds, flags.batch, flags.threads, flags.quick)
     if len(flags.compare) > 2:
         raise DrumheadError(f"--compare: got {len(flags.compare)} files; one is needed, or two, old and new")
+    if len(flags.compare) == 2:
+        none_ignored(options(arguments) - {"--compare"}, "--compare of two files, which measures nothing,")
 
     ignored = [f"--{name}" for name in ("only", "rounds", "batch", "threads", "quick", "out") if getattr(flags, name)]
     if len(flags.compare) == 2 and ignored:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
     from drumhead.drum import Membrane
@@ -113,4 +113,6 @@ def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]
 
 def run(arguments: list[str]) -> None:
     """Parse and call."""
+    given = options(arguments)
+    none_ignored({"--sides"} & given if "--no-area" in given else (), "--no-area")
     tyro.cli(drum, prog="drumhead drum", args=arguments)

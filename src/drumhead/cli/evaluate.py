@@ -52,12 +52,14 @@ def evaluate(
     model = load(path)
     metadata = read_safetensors(path)[0]
     most, in_run = 0, (path.parent / "config.toml").is_file()
+    name = task or metadata.get("task", "")
     if in_run:
         from drumhead.settings.text import read_run
 
         run = read_run(path.parent / "config.toml")
-        data, most = data or run.data, run.train.batch
-    name = task or metadata.get("task", "")
+        most = run.train.batch
+        if not data and name == metadata.get("task"):
+            data = run.data
     if not name:
         raise DrumheadError(f"{path} does not say what it was trained on; give --task, one of {tasks.names()}")
     chosen = tasks.get(name, data or None)

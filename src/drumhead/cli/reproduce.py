@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, at_least, choose
+from drumhead import tasks
+from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.figures import FIGURES
@@ -57,12 +58,13 @@ def run(arguments: list[str]) -> None:
 
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
+    given = options(arguments)
     if not flags.table:
-        _refuse_ignored(flags, "without a table all are listed", "budget", "models", "out", "jobs", "train", "report")
+        none_ignored(given - {"--seeds", "--runs"}, "the list of tables")
         _list(flags)
         return
-    if flags.table in FIGURES:  # measures networks that exist; --budget, --seeds and --jobs are for tables
-        _refuse_ignored(flags, f"{flags.table} trains nothing", "budget", "seeds", "jobs", "data", "train", "report")
+    if flags.table in FIGURES:
+        none_ignored(given - {"--models", "--runs", "--out"}, f"{flags.table}, which measures networks that exist,")
         out = flags.out or Path("reports") / flags.table
         check_place(out)
         FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
@@ -73,11 +75,11 @@ def run(arguments: list[str]) -> None:
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
             "--no-train to train"
         )
-    if not flags.train:
-        _refuse_ignored(flags, "--no-train trains nothing", "jobs")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
+    none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
+    tasks.get(table.task, flags.data or None)  # a directory that it does not take is refused
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
     out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
     if flags.report:
@@ -89,15 +91,6 @@ def run(arguments: list[str]) -> None:
             raise KeyboardInterrupt("the same command goes on") from None
     if flags.report:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
-
-
-def _refuse_ignored(flags: Flags, why: str, *names: str) -> None:
-    """Refuse options that would change nothing."""
-    given = [f"--{name}" for name in names if getattr(flags, name) != getattr(Flags, name)]
-    if given:
-        raise DrumheadError(
-            f"{why}, so {' and '.join(given)} would change nothing; leave {'it' if len(given) == 1 else 'them'} out"
-        )
 
 
 def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:

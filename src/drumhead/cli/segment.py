@@ -60,7 +60,7 @@ def segment(
     if len(names) != config.classes:
         names = ["background", *(f"class {i}" for i in range(1, config.classes))]
     names = [caption(name) for name in names]
-    network.segment(torch.zeros(1, config.image_channels, 16, 16))  # so that the first image does not pay for the start
+    network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
@@ -80,7 +80,7 @@ def segment(
 
 
 def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool) -> tuple[Any, Any, float]:
-    """Return labels (y, x), waves (t, c, y, x) if wanted and there are any, and the ms of the one pass that gave both."""
+    """Return labels (y, x), waves (t, c, y, x) where wanted, and the ms of the one pass that gave both."""
     import torch
 
     from drumhead.networks.timed import Timed
@@ -132,15 +132,14 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
 
 def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
-    from drumhead.read import SUFFIXES
+    from drumhead.read import SUFFIXES, find_images
 
     if not images:
         images = (Path(__file__).parent.parent / "samples",)
     files: list[Path] = []
     for path in images:
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.endswith(TRUTH)]
-            inside = [p for p in inside if not p.name.startswith(".")]
+            inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
             if not inside:
                 raise DrumheadError(f"{path} holds no images ({', '.join(SUFFIXES)})")
             files += inside

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, none_ignored, options
 from drumhead.settings.config import NWM, ModelConfig, RunConfig, TrainConfig, Waves, refuse_unknown
 from drumhead.settings.presets import get_preset, overview
 
@@ -34,7 +34,7 @@ class Flags:
     out: Path | None = None
     """The run directory; by default runs/ with the preset and the seed in its name."""
     resume: Path | None = None
-    """Go on with the run in this directory; other options are ignored."""
+    """Go on with the run in this directory, with its settings; only --data can be given, where they were moved."""
     limit: int | None = None
     """Use only the first so many images of each split, for a quick look."""
     epochs: int | None = None
@@ -77,12 +77,19 @@ def run(arguments: list[str]) -> None:
             f"say what to train, for example 'drumhead train {EXAMPLE}' ('drumhead train --list' shows all "
             "presets), or which run to go on with: 'drumhead train --resume DIR'"
         )
+    words = options(arguments)
+    if flags.resume:
+        none_ignored({*words, *named.split()} - {"--resume", "--data"}, "--resume, with the settings of the run,")
+    for name in ("limit", "epochs", "seed"):
+        none_ignored({f"--train.{name}"} & words if f"--{name}" in words else (), f"--{name}")
+    if flags.train.schedule == "constant" and flags.train.warmup:
+        none_ignored({"--train.warmup"} & words, "--train.schedule constant")
 
     from drumhead.learn import train
     from drumhead.learn.progress import Bar
 
     if flags.resume:
-        out, go = flags.resume, partial(train.resume, flags.resume)
+        out, go = flags.resume, partial(train.resume, flags.resume, data=flags.data)
     else:
         given = {name: getattr(flags, name) for name in ("limit", "epochs", "seed")}
         training = replace(flags.train, **{name: value for name, value in given.items() if value is not None})

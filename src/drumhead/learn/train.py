@@ -144,14 +144,14 @@ class Training:
         """Refuse an image that alone leaves a batch normalisation one value, on whatever level: ask a copy."""
         if self.batch > 1:
             return
-        images = torch.zeros(self.batch, self.task.image_channels, *self.task.size, device=self.fabric.device)
+        images = torch.zeros(1, self.task.image_channels, *self.task.size, device=self.fabric.device)
         try:
             with torch.no_grad():
                 copy.deepcopy(self.module).train()(images)
         except ValueError as error:
             raise DrumheadError(
-                f"images of {self.task.size[0]} x {self.task.size[1]} pixels in batches of {self.batch} are too few for "
-                f"batch normalisation ({error}); use a larger --train.batch"
+                f"one image of {self.task.size[0]} x {self.task.size[1]} pixels is too little for batch normalisation "
+                f"({error}); use a larger --train.batch"
             ) from None
 
     def restore(self) -> None:

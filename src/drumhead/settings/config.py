@@ -398,7 +398,7 @@ class RunConfig:
     task: str = "tetrominoes"
     """Images and masks: a task's name."""
     data: str = ""
-    """Directory of the folder task; empty for the others."""
+    """Directory of the folder task, or of MNIST's IDX files; empty for the others."""
     model: ModelConfig = field(default_factory=NWM)
     """The network."""
     train: TrainConfig = field(default_factory=TrainConfig)

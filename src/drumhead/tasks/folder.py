@@ -29,7 +29,9 @@ def task(root: Path) -> Task:
     channels = 1 if all(map(is_grey, images)) else 3
     height, width = read_image(images[0], channels).shape[:2]
     size, seen = (height, width), {}
-    return Task("folder", classes, channels, size, False, lambda split: _read(splits[split], classes, channels, size, seen))
+    return Task(
+        "folder", classes, channels, size, False, lambda split: _read(splits[split], classes, channels, size, seen)
+    )
 
 
 def _classes(path: Path) -> tuple[str, ...]:
@@ -43,7 +45,9 @@ def _classes(path: Path) -> tuple[str, ...]:
     for label, name in enumerate(classes):
         if not name or name in classes[:label]:
             what = f"names {name!r} again" if name else "is blank"
-            raise DrumheadError(f"{path}: line {label + 1} {what}; each line names the class of one label, {label} here")
+            raise DrumheadError(
+                f"{path}: line {label + 1} {what}; each line names the class of one label, {label} here"
+            )
     return classes
 
 
