@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
 from drumhead import tasks
+from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.figures import FIGURES
