@@ -63,6 +63,19 @@ def test_help_does_not_load_torch():
         (["train"], "say what to train"),
         (["train", "--epochs", "3", "tetrominoes/nwm-fast"], "put the preset first"),
         (["train", "tetrominoes/nwm-fast", "--model.steps", "0"], "at least 1"),
+        (["train", "tetrominoes/nwm-fast", "--data", "here"], "makes its images and takes no directory"),
+        (["train", "--resume", "run", "--epochs", "3", "--train.lr=1"], "would ignore --epochs, --train.lr;"),
+        (["train", "tetrominoes/nwm-fast", "--resume", "run"], "would ignore tetrominoes/nwm-fast;"),
+        (["train", "tetrominoes/nwm-fast", "--limit", "9", "--train.limit", "8"], "--limit would ignore --train.limit"),
+        (
+            ["train", "tetrominoes/nwm-fast", "--train.schedule", "constant", "--train.warmup", "0.1"],
+            "--train.schedule constant would ignore --train.warmup",
+        ),
+        (["reproduce", "tetrominoes", "--data", "here"], "makes its images and takes no directory"),
+        (["reproduce", "receptive-field", "--budget", "hour"], "would ignore --budget"),
+        (["reproduce", "--out", "report"], "the list of tables would ignore --out"),
+        (["drum", "--no-area", "--sides", "8"], "--no-area would ignore --sides"),
+        (["bench", "--quick", "--compare", "a.json", "b.json"], "would ignore --quick"),
         (["evaluate", "nowhere", "--json-out", "new/numbers.json"], "no weights at"),
         (["evaluate", "tetrominoes", "--limit", "-3"], "--limit -3: at least 0 is needed"),
     ],
@@ -97,7 +110,8 @@ def test_segment_writes_everything_it_names(tmp_path, capsys):
 def test_segment_takes_any_image(tmp_path, weights, capsys):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (37, 51), np.uint8)).save(tmp_path / "grey.png")
     Image.new("RGBA", (1, 1)).save(tmp_path / "pixel.png")
-    (tmp_path / "notes.txt").write_text("no image")
+    for name in ("notes.txt", "._grey.png", ".DS_Store"):
+        (tmp_path / name).write_text("no image")
     assert call("segment", tmp_path, "--model", weights, "--out", tmp_path / "out") == 0
     shown = capsys.readouterr().out
     assert "grey" in shown

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
 
 import drumhead as dh
+from drumhead.files import hold
 from drumhead.learn import train
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
@@ -417,3 +418,130 @@ def test_an_unstable_medium_is_reported(tmp_path, capsys):
     run = train.start(config, tmp_path / "run", Bar())
     assert run.rows()[0]["courant"] > 1
     assert "UNSTABLE" in capsys.readouterr().out
+
+
+SCHEDULERS = {
+    "SLURM": {"SLURM_NTASKS": "4", "SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3",
+              "SLURM_LOCALID": "3", "SLURM_NODELIST": "n[1-2]"},
+    "torchrun": {"TORCHELASTIC_RUN_ID": "1", "RANK": "3", "LOCAL_RANK": "3", "WORLD_SIZE": "4", "GROUP_RANK": "1",
+                 "MASTER_ADDR": "nowhere", "MASTER_PORT": "none"},
+    "LSF": {"LSB_JOBID": "1", "LSB_DJOB_RANKFILE": "/nowhere", "JSM_NAMESPACE_LOCAL_RANK": "1",
+            "JSM_NAMESPACE_SIZE": "4", "JSM_NAMESPACE_RANK": "1"},
+    "MPI": {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3", "PMI_RANK": "3", "PMI_SIZE": "4"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_scheduler_does_not_make_one_process_several(scheduler, finished, tmp_path, monkeypatch):
+    for name, value in SCHEDULERS[scheduler].items():
+        monkeypatch.setenv(name, value)
+    run = train.start(tiny(epochs=3), tmp_path / "run")
+    assert same(weights(finished)[0], weights(run)[0])
+
+
+@pytest.mark.parametrize("name", ["unet-2", "nwm-fast"])
+def test_batches_too_small_for_normalisation_are_refused(name, tmp_path):
+    from test_tasks import write_folder
+
+    size = (16, 16) if name == "unet-2" else (2, 2)  # one pixel on the deepest level
+    data = write_folder(tmp_path / "data", size=size, label=0 if name == "nwm-fast" else 1)
+    config = replace(get_preset(f"folder/{name}"), data=str(data), train=TrainConfig(epochs=1, batch=1))
+    with pytest.raises(dh.DrumheadError, match=r"batches of 1 are too few for batch normalisation .*--train\.batch"):
+        train.start(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train.start(replace(config, train=replace(config.train, batch=2)), tmp_path / "run")
+
+
+class Meanwhile(train.Progress):
+    """Does something in the middle of a training."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def advance(self, done, loss, foreground_accuracy):
+        if self.act:
+            act, self.act = self.act, None
+            act()
+
+
+def test_one_training_at_a_time_in_a_directory(tmp_path):
+    path = tmp_path / "run"
+
+    def others():
+        said.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr)
+        with pytest.raises(dh.DrumheadError, match="another process is training there"):
+            train.resume(path)
+        with pytest.raises(dh.DrumheadError, match="another process is training there"):
+            train.start(tiny(), path)  # its directory holds nothing to keep yet, but somebody
+
+    said = []
+    code = f"from drumhead.cli import main; main(['train', '--resume', {str(path)!r}])"
+    train.start(tiny(epochs=1), path, Meanwhile(others))
+    assert said == [f"drumhead: {path}: another process is training there; wait until it ends, or choose another "
+                    "directory\n"]  # fmt: skip
+    train.resume(path)
+    assert ".training" not in os.listdir(path)
+
+
+def test_where_files_cannot_be_locked_training_goes_on(tmp_path, monkeypatch, capsys):
+    import errno
+    import fcntl
+
+    def without(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    with hold(tmp_path / "new" / "lock") as mine:
+        assert mine
+    assert "No locks available): let no other process work there" in capsys.readouterr().err
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_what_was_killed_holds_nothing(tmp_path):
+    code = (
+        "import time\nfrom pathlib import Path\nfrom drumhead.files import hold\n"
+        f"with hold(Path({str(tmp_path / 'lock')!r})) as mine:\n    print(mine, flush=True)\n    time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline() == "True\n"
+        with hold(tmp_path / "lock") as mine:
+            assert not mine
+        process.kill()
+        process.wait()
+        with hold(tmp_path / "lock") as mine:
+            assert mine
+
+
+def test_a_run_without_anything_to_keep_blocks_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(train.Training, "_step", fail)
+    with pytest.raises(MemoryError):
+        train.start(tiny(batch=16), tmp_path / "run")
+    monkeypatch.undo()
+    assert train.start(tiny(epochs=1), tmp_path / "run").config == tiny(epochs=1)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.toml").write_text("mine = true\n")  # not a run's
+    with pytest.raises(dh.DrumheadError, match="holds a run already"):
+        train.start(tiny(), tmp_path / "other")
+
+
+def test_data_may_move(tmp_path, monkeypatch):
+    from test_tasks import write_folder
+
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "here")
+    config = replace(tiny(epochs=1, augment="none"), task="folder", data="here")
+    run = train.start(config, tmp_path / "run")
+    assert run.config.data == str(tmp_path / "here")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    train.resume(run.path)
+    (tmp_path / "here").rename(tmp_path / "elsewhere" / "there")
+    with pytest.raises(dh.DrumheadError, match="here is not a directory"):
+        train.resume(run.path)
+    train.resume(run.path, data="there")
+    assert run.config.data == str(tmp_path / "elsewhere" / "there")
+    train.resume(run.path)

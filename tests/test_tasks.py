@@ -413,5 +413,5 @@ def test_labels_that_are_no_digits_are_refused(digits):
 
 @pytest.mark.parametrize("name", ["tetrominoes", "polygons", "polygons-turned"])
 def test_a_directory_that_a_task_does_not_take_is_refused(name, tmp_path):
-    with pytest.raises(DrumheadError, match=f"task {name} makes its images and reads none"):
+    with pytest.raises(DrumheadError, match=f"task {name} makes its images and takes no directory"):
         tasks.get(name, tmp_path)

@@ -75,7 +75,7 @@ def _open(path: Path, decode: bool = True) -> Image.Image:
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)  # a camera adds its preview
             if decode:
                 ImageOps.exif_transpose(picture, in_place=True)
-    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, EOFError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError) as error:
         raise DrumheadError(f"{path} is not a readable image: {error}") from None
     if deep or picture.mode.startswith(("I", "F")):
         raise DrumheadError(f"{path} has more than 8 bits a pixel (mode {picture.mode}); convert it to 8 bits first")

@@ -150,8 +150,8 @@ class Training:
                 copy.deepcopy(self.module).train()(images)
         except ValueError as error:
             raise DrumheadError(
-                f"one image of {self.task.size[0]} x {self.task.size[1]} pixels is too little for batch normalisation "
-                f"({error}); use a larger --train.batch"
+                f"images of {self.task.size[0]} x {self.task.size[1]} pixels in batches of {self.batch} are too few "
+                f"for batch normalisation ({error}); use a larger --train.batch"
             ) from None
 
     def restore(self) -> None:

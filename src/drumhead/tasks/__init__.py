@@ -36,7 +36,7 @@ def get(name: str, data: str | Path | None = None) -> Task:
     if name == "folder" and not data:
         raise DrumheadError("the folder task needs its directory: --data DIR, or drumhead.tasks.get('folder', DIR)")
     if data and name in _MADE:
-        raise DrumheadError(f"task {name} makes its images and reads none from {data}: leave out --data")
+        raise DrumheadError(f"task {name} makes its images and takes no directory: leave out --data")
     return _TASKS[name](Path(data) if data else None)
 
 
