@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> None:
         )
 
     from drumhead.learn import train
-    from drumhead.learn.progress import Bar
+    from drumhead.show.terminal import Bar
 
     if flags.resume:
         out, go = flags.resume, partial(train.resume, flags.resume)
