@@ -23,12 +23,12 @@ from drumhead.files import hold
 from drumhead.learn import train
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
-from drumhead.learn.progress import Bar
 from drumhead.learn.run import Run
 from drumhead.networks.model import read_safetensors
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import from_dict, read_run, to_dict, to_toml
+from drumhead.show.terminal import Bar
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(2, 5))
@@ -244,7 +244,7 @@ class StopAfter(train.Progress):
     def __init__(self, looks):
         self.looks = looks
 
-    def advance(self, done, loss, foreground_accuracy):
+    def tick(self, words, done=None):
         self.looks -= 1
         if not self.looks:
             os.kill(os.getpid(), signal.SIGINT)

@@ -18,7 +18,6 @@ from scipy import stats
 
 import drumhead as dh
 from drumhead import cli
-from drumhead.learn.progress import Progress
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
@@ -31,6 +30,7 @@ from drumhead.settings.presets import PRESETS
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
 from drumhead.show.pages import Grid, Heading, Text, markdown, webpage
+from drumhead.show.terminal import Progress
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
 SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]

@@ -10,9 +10,9 @@ import torch
 
 from drumhead.bench import machine, plots, report, sections
 from drumhead.bench.plan import SECTIONS, WARMUPS, Plan
-from drumhead.bench.progress import Progress
 from drumhead.errors import DrumheadError
 from drumhead.show.place import check_place
+from drumhead.show.terminal import Progress
 
 _RUN = {"speed": sections.speed, "memory": sections.steps, "side": sections.side}
 

@@ -11,8 +11,8 @@ from drumhead.bench import machine, memory
 from drumhead.bench.contenders import Case, assemble, deviations, missing
 from drumhead.bench.measure import Samples, interleave, ratio, slope, spread
 from drumhead.bench.plan import CONTENDERS, MEMORY_SERIES, MODES, SIDE_CONTENDERS, TASKS, Plan
-from drumhead.bench.progress import Progress
 from drumhead.errors import DrumheadError
+from drumhead.show.terminal import Progress
 
 Row = dict[str, Any]
 MEMORY_SHARE = 0.7  # of the memory that is free: what a prediction may use
@@ -23,7 +23,7 @@ def speed(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
     rows, left_out = [], []
     tasks, modes = plan.chosen(TASKS), plan.chosen(MODES)
     names = plan.chosen(CONTENDERS)
-    with progress.section("speed", len(tasks) * len(modes) * len(names) * (plan.samples + 1)):
+    with progress.section(len(tasks) * len(modes) * len(names) * (plan.samples + 1), name="speed"):
         for task in tasks:
             able = _able(names, task, "speed", left_out, progress)
             case = Case(task, plan.side_of(task), plan.batch_of(task), plan.steps)
@@ -47,7 +47,7 @@ def side(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
     """Time inference of one image against its side, with the network for tetrominoes."""
     rows, left_out = [], []
     names = [name for name in SIDE_CONTENDERS if name in plan.chosen(CONTENDERS)]
-    with progress.section("side", len(names) * len(plan.sides) * (plan.samples + 1)):
+    with progress.section(len(names) * len(plan.sides) * (plan.samples + 1), name="side"):
         names = _able(names, "tetrominoes", "side", left_out, progress)
         pixel_bytes = {} if plan.quick else _pixel_bytes(names, plan.sides[1])
         pixel_seconds: dict[str, float] = {}
@@ -73,7 +73,7 @@ def steps(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
     rows, slopes, left_out = [], [], []
     modes, names = plan.chosen(MODES), plan.chosen(CONTENDERS)
     series = [(name, mode) for name, mode in MEMORY_SERIES if name in names and mode in modes]
-    with progress.section("memory", len(series) * len(plan.memory_steps) * plan.memory_samples):
+    with progress.section(len(series) * len(plan.memory_steps) * plan.memory_samples, name="memory"):
         able = _able([name for name, _ in series], "tetrominoes", "memory", left_out, progress)
         for name, mode in [item for item in series if item[0] in able]:
             own: list[Row] = []

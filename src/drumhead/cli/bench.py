@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> None:
         return
 
     from drumhead.bench import run as benchmark
-    from drumhead.bench.progress import Bar
+    from drumhead.show.terminal import Bar
 
     out = benchmark.place(flags.out, flags.quick)
     results = benchmark.run(plan, out, shlex.join(["drumhead", "bench", *arguments]), Bar())

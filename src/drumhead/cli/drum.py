@@ -80,7 +80,7 @@ def drum(
     check_place(out, [] if what in SHAPES else [Path(what)])
 
     from drumhead.cli import drum_parts as parts
-    from drumhead.show.terminal import bar
+    from drumhead.show.terminal import Bar
 
     target = out if pictures else None
     work: dict[str, Callable[[], dict[str, Any]]] = {
@@ -92,11 +92,12 @@ def drum(
     if pair:
         work["pair"] = lambda: parts.pair(MODES_OF_PAIRS, time, target)
     results: dict[str, Any] = {"drum": parts.describe(membrane)}
-    with bar(len(work)) as shown:
+    shown = Bar()
+    with shown.section(len(work)):
         for number, (name, part) in enumerate(work.items()):
-            shown.move(name, number)
+            shown.tick(name, number)
             results[name] = part()
-        shown.move("", len(work))
+        shown.tick("", len(work))
     parts.write(out, results)
     parts.report(results)
     print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")

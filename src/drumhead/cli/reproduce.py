@@ -98,8 +98,8 @@ def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:
     if flags.jobs > 1:
         _share(arguments, flags.jobs)
         return
-    from drumhead.learn.progress import Bar
     from drumhead.reproduce.work import fill
+    from drumhead.show.terminal import Bar
 
     fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
 

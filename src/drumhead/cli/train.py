@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> None:
         none_ignored({"--train.warmup"} & words, "--train.schedule constant")
 
     from drumhead.learn import train
-    from drumhead.learn.progress import Bar
+    from drumhead.show.terminal import Bar
 
     if flags.resume:
         out, go = flags.resume, partial(train.resume, flags.resume, data=flags.data)

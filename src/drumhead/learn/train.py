@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -28,12 +28,12 @@ from drumhead.learn.evaluate import evaluate
 from drumhead.learn.graphs import capture, release
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
-from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run
 from drumhead.networks.model import build, save
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
 from drumhead.settings.config import RunConfig, TrainConfig
+from drumhead.show.terminal import Progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -123,7 +123,7 @@ class Training:
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.fabric = _fabric(config.train)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
-        progress.prepare(task.name)
+        progress.note(f"preparing the images of {task.name}")  # it can take half a minute
         self.train, self.validation = (
             Split(*task.arrays(name), self.fabric.device, limit)
             for name, limit in (("train", self.settings.limit), ("val", min(few, default=0)))
@@ -168,13 +168,14 @@ class Training:
     def go(self) -> None:
         """Train to the end, or until a signal; both leave a checkpoint."""
         if self.at.epoch >= self.settings.epochs:
-            self.progress.finished(self.run, self.at.epoch)
+            self.progress.note(f"{self.run.path} has finished already: {self.at.epoch} epochs")
             return
         keep_freed_memory()
         self._capture()
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
         done = self.at.epoch * self.batches + self.at.batch
-        with self.progress.show(self.run, self.total, done), _stop_signals() as stop:
+        with self.progress.section(self.total, done), _stop_signals() as stop:
+            self.progress.note(f"{'going on' if done else 'training'} in {self.run.path}")
             self.stop = stop
             self.began = time.perf_counter() - self.at.seconds
             self.cpu_began = time.process_time() - self.at.cpu_seconds
@@ -233,7 +234,7 @@ class Training:
         self._check_finite(self.at.loss, images)
         a = foreground_accuracy(logits.argmax(1).flatten(1), masks.flatten(1)).mean()
         done = self.at.epoch * self.batches + self.at.batch
-        self.progress.advance(done, loss, float(a))
+        self.progress.tick(f"loss {loss:.4f}  fg acc {a:.3f}", done)
         self._note_time()
         due = time.perf_counter() - self.saved > 60 * self.settings.checkpoint_minutes
         if due or self.stop:
@@ -260,7 +261,7 @@ class Training:
             self.at.best = measured["loss"]
             about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
             save(self.module, self.run.weights, **about)
-        self.progress.epoch(row)
+        self.progress.note(_line(row))
         self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
         self._checkpoint()
 
@@ -286,6 +287,18 @@ class Training:
             f"{self.module.courant(images)}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
             f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps what it has"
         )
+
+
+def _line(row: dict[str, Any]) -> str:
+    """Say how an epoch went."""
+    unstable = ""
+    if row["courant"] is not None and not row["courant"] <= 1:
+        unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: lower dt or set model.courant"
+    return (
+        f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  loss {row['train_loss']:.4f}  "
+        f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "
+        f"dice {row['val_dice']:.4f}{unstable}"
+    )
 
 
 def _inputs(images: Tensor, at: Tensor | None) -> tuple[Tensor, ...]:

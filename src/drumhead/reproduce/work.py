@@ -9,9 +9,9 @@ from typing import Any
 from drumhead.errors import DrumheadError
 from drumhead.files import hold, without_nan, write_atomic
 from drumhead.learn import train
-from drumhead.learn.progress import Progress
 from drumhead.learn.run import Run, environment
 from drumhead.reproduce.plan import RESULT, Cell
+from drumhead.show.terminal import Progress
 
 Say = Callable[[str], None]
 

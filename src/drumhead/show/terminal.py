@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from drumhead.show.pages import Grid
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 
 def print_table(grid: Grid, left: int = 1) -> None:
@@ -27,36 +23,48 @@ def print_table(grid: Grid, left: int = 1) -> None:
     console.print(table)
 
 
-class Bar:
-    """How far work has come; see `bar`."""
+class Progress:
+    """Shows nothing; the base of what does."""
 
-    def __init__(self, progress: "Progress", task: "TaskID"):
-        self._progress, self._task = progress, task
+    @contextmanager
+    def section(self, total: int, done: int = 0, name: str = "") -> Iterator[None]:
+        """Be visible during about `total` pieces of work."""
+        yield
 
-    def move(self, words: str, done: int | None = None) -> None:
-        """Say what is being done, and go on by one or to `done`."""
-        self._progress.update(self._task, description=words, completed=done, advance=1 if done is None else None)
+    def tick(self, words: str, done: int | None = None) -> None:
+        """Report one more piece of work, or `done` of them, and say what is being done."""
 
     def note(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        """Report something that a reader has to know."""
 
 
-@contextmanager
-def bar(total: int, done: int = 0, name: str = "") -> Iterator[Bar]:
-    """Draw a bar for `total` pieces of work while in the block, with the time spent and the time left."""
-    from rich import progress
+class Bar(Progress):
+    """A bar for each section, with the time spent and the time left; notes stand above it."""
 
-    columns = (
-        progress.TextColumn(name),
-        progress.BarColumn(bar_width=24),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.description}", markup=False),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("ETA"),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns) as shown:
-        task = shown.add_task("", total=total, completed=done)
-        yield Bar(shown, task)
-        shown.update(task, total=shown.tasks[0].completed, description="")  # what was left out is not owed
+    @contextmanager
+    def section(self, total: int, done: int = 0, name: str = "") -> Iterator[None]:
+        """Draw the bar until the section ends."""
+        from rich import progress
+
+        columns = (
+            progress.TextColumn(name),
+            progress.BarColumn(bar_width=24),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.description}", markup=False),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("ETA"),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns) as self._bar:
+            self._task = self._bar.add_task("", total=total, completed=done)
+            yield
+            done = int(self._bar.tasks[0].completed)  # what was left out is not owed
+            self._bar.update(self._task, total=done, description="")
+
+    def tick(self, words: str, done: int | None = None) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, description=words, completed=done, advance=1 if done is None else None)
+
+    def note(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        print(text, flush=True)  # while a bar is drawn, its own stream takes what is printed
