@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.engine.cpu import native
+from drumhead.engine.plan import planning
 
 SIZES = (  # threads, images, channels, side, depthwise, precision, steps
     (2, 4, 16, 128, False, "bfloat16", 60),
@@ -33,21 +33,20 @@ def times(threads, images, channels, side, depthwise, precision, steps):
     kernel = 0.1 * torch.randn(channels, 1 if depthwise else channels, 3, 3)
     fastest = {}
     for _ in range(3):
-        for native.LEVELS in (1, 2, 4, 8):
+        for levels in (1, 2, 4, 8):
             leaves = [tensor.clone().requires_grad_() for tensor in (*tensors, kernel)]
             options = {"record": dh.Last(), "check_stability": False, "backend": "native", "precision": precision}
             begin = time.perf_counter()
-            last = dh.propagate(*leaves, steps=steps, dt=0.1, **options)
+            with planning(quad_channels=sys.maxsize, near=0, levels=levels):  # four rows at once do not travel
+                last = dh.propagate(*leaves, steps=steps, dt=0.1, **options)
             middle = time.perf_counter()
             last.sum().backward()
             took = [1e3 * (middle - begin) / images, 1e3 * (time.perf_counter() - middle) / images]
-            fastest[native.LEVELS] = list(map(min, took, fastest.get(native.LEVELS, took)))
+            fastest[levels] = list(map(min, took, fastest.get(levels, took)))
     return fastest
 
 
 def main():
-    native.QUAD_CHANNELS = float("inf")  # four rows at once do not travel
-    native.NEAR = 0  # as many levels as asked for, whatever the size
     rows = []
     for size in SIZES:
         found = times(*size)

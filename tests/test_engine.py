@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ import drumhead as dh
 from drumhead.engine import ops, plan
 from drumhead.engine.choose import pick as pick_engine
 from drumhead.engine.cpu import library, native
+from drumhead.engine.plan import Fields, Rollout, planning
 from drumhead.physics.records import at_pixels
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
@@ -82,9 +84,10 @@ def compare(name, given, tolerance, **options):
 
 
 @pytest.fixture(params=[1, 10**9], ids=["quads", "plain"])
-def quads(request, monkeypatch):
+def quads(request):
     """Couple four rows at once from one channel on, or never."""
-    monkeypatch.setattr(native, "QUAD_CHANNELS", request.param)
+    with planning(quad_channels=request.param):
+        yield
 
 
 @pytest.mark.usefixtures("quads")
@@ -120,10 +123,10 @@ def test_four_rows_at_once_at_any_height(boundary, h, kx, damping):
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
 @pytest.mark.parametrize("radius", [0, 1, 2])
 @pytest.mark.parametrize("name", ["all", "project", "mix", "max"])
-def test_steps_that_travel_together_change_nothing(boundary, radius, name, monkeypatch):
+def test_steps_that_travel_together_change_nothing(boundary, radius, name):
     given = case(5, c=3, h=7, w=9, ky=2 * radius + 1, kx=2 * radius + 1, steps=29)
-    monkeypatch.setattr(native, "second_level_cache", lambda: 0)
-    compare(name, given, 1e-9, boundary=boundary)
+    with planning(near=0):
+        compare(name, given, 1e-9, boundary=boundary)
 
 
 @pytest.mark.usefixtures("quads")
@@ -140,13 +143,12 @@ def test_strong_damping_is_stored_instead_of_reversed(damping):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("share", [0.02, 0.4, 1.0])
 @pytest.mark.parametrize("integrator", ["euler", "verlet"])
-@pytest.mark.parametrize("cache", [0, 1 << 20], ids=["together", "one by one"])
+@pytest.mark.parametrize("near", [0, 8], ids=["together", "one by one"])
 @pytest.mark.parametrize(
     ("name", "boundary"), [("project", "periodic"), ("mix", "fixed"), ("every", "reflecting"), ("max", "periodic")]
 )
-def test_cells_that_forget_are_remembered(name, boundary, cache, share, integrator, dtype, monkeypatch):
+def test_cells_that_forget_are_remembered(name, boundary, near, share, integrator, dtype, monkeypatch):
     """Decays down to -0.6, and one of 0, in some cells: their velocities are kept if they have room, else segments."""
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
     plans = []
     monkeypatch.setattr(native, "backward", lambda p, *a, real=native.backward: plans.append(p) or real(p, *a))
     given = case(3, c=3, h=7, w=19, steps=29, damping=1.0, dtype=dtype)
@@ -158,9 +160,9 @@ def test_cells_that_forget_are_remembered(name, boundary, cache, share, integrat
         given["alpha"][strong] = top * (0.55 + 0.45 * torch.rand(given["alpha"].shape, generator=g)[strong].to(dtype))
         given["alpha"][0, 1, 3, 4] = 5.0 if integrator == "euler" else 10.0  # dt = 0.2: a decay of 0
     tolerance = 1e-9 if dtype == torch.float64 else 2e-4
-    compare(name, given, tolerance, boundary=boundary, integrator=integrator)
-    monkeypatch.setattr(plan, "ROOM", 0)
-    compare(name, given, tolerance, boundary=boundary, integrator=integrator)
+    for room in (1 << 30, 0):
+        with planning(near=near, room=room):
+            compare(name, given, tolerance, boundary=boundary, integrator=integrator)
     most = int(strong.sum((1, 2, 3)).max())
     assert [(p.forgetful, p.stored) for p in plans] == [(0, True) if share == 1 else (most, False), (0, True)]
 
@@ -195,10 +197,10 @@ def test_graphs_do_not_count_cells():
 
 def test_the_operator_counts_the_cells_that_forget():
     field = torch.ones(1, 2, 4, 5)
-    numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
+    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, forgetful=39)
     inputs = (field, None, field, 0 * field, None, torch.ones(2, 2, 3, 3), None, None)
     with pytest.raises(dh.DrumheadError, match="forgetful=39: 40 cells"):
-        ops.rollout(*inputs, *numbers, 39)
+        ops.rollout(*inputs, *rollout.numbers())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -225,14 +227,14 @@ def test_some_pixels_are_those_of_all(seed, b, h, w, steps, some, name, boundary
 
 @pytest.mark.parametrize("reduced", [False, True])
 @pytest.mark.parametrize("name", ["project", "mix", "fourier"])
-@pytest.mark.parametrize(("c", "cache"), [(3, 0), (8, 0), (8, 1 << 30)])  # with 3 channels steps travel together
-def test_some_pixels_in_single_precision(name, c, cache, reduced, monkeypatch):
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
+@pytest.mark.parametrize(("c", "near"), [(3, 0), (8, 0), (8, 1 << 10)])  # with 3 channels steps travel together
+def test_some_pixels_in_single_precision(name, c, near, reduced):
     given = case(41, c=c, h=16, w=33, dtype=torch.float32, damping=0.3)
     pixels = torch.arange(0, 16 * 33, 8).expand(2, -1)
     precision = "bfloat16" if reduced else "float32"
     expected, wanted = outcome("eager", name, given, pixels=pixels, gather=True)
-    found, gradients = outcome("native", name, given, pixels=pixels, precision=precision)
+    with planning(near=near):
+        found, gradients = outcome("native", name, given, pixels=pixels, precision=precision)
     far = lambda a, b: float((a - b).norm() / b.norm())  # noqa: E731
     assert far(found, expected) < (0.03 if reduced else 1e-5)
     assert max(far(gradients[key], wanted[key]) for key in wanted) < (0.03 if reduced else 1e-5)
@@ -263,16 +265,18 @@ def test_gradients_are_those_of_finite_differences():
         ("max", "max", 0),
     ],
 )
-def test_the_operator_keeps_torchs_rules(name, keep, some):
+@pytest.mark.parametrize("ends", [False, True])
+def test_the_operator_keeps_torchs_rules(name, keep, some, ends):
     given = case(13, b=2, c=2, h=4, w=5, steps=7)
     basis = {"project": given["basis"], "mix": given["mixture"]}.get(keep)
     at = torch.tensor([[0, 7, 19], [4, 4, 5]]) if some else None
     decay = (1 - 0.1 * given["alpha"]).detach().requires_grad_()
-    numbers = (7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, 1, 3, False)
-    arguments = (given["y0"], None, given["omega"], decay, None, given["kernel"], basis, at, *numbers)
-    torch.library.opcheck(ops.rollout, arguments)
+    rollout = Rollout(7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, segment=3, ends=ends, begun=ends)
+    tensors = (given["y0"], given["z0"] if ends else None, given["omega"], decay, None, given["kernel"], basis, at)
+    torch.library.opcheck(ops.rollout, (*tensors, *rollout.numbers()))
     if not some:
-        torch.library.opcheck(ops.rollout, (*arguments[:3], 0 * decay.detach(), *arguments[4:], 40))
+        strong = (*tensors[:3], 0 * decay.detach(), *tensors[4:])
+        torch.library.opcheck(ops.rollout, (*strong, *replace(rollout, forgetful=40).numbers()))
 
 
 @pytest.mark.parametrize("c", [2, 8])
@@ -334,13 +338,16 @@ def test_nan_stays_nan():
         assert torch.equal(last.isnan(), eager.isnan())
 
 
-def test_the_self_check_sees_a_bad_reversal(monkeypatch):
+def test_the_self_check_sees_a_bad_reversal():
     given = case(23, dtype=torch.float32)
     with dh.engine.checking():
         outcome("native", "last", given)
-    monkeypatch.setitem(plan.GROWTH, torch.float32, 1e9)
     given["alpha"] = torch.full_like(given["y0"], 4.99).requires_grad_()
-    with dh.engine.checking(), pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"):
+    with (
+        planning(growth=1e9),
+        dh.engine.checking(),
+        pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"),
+    ):
         outcome("native", "last", given)
 
 
@@ -384,6 +391,7 @@ BAD = {
     "channels": ({"kernel": torch.ones(3, 3, 3, 3)}, r"kernel: got the shape \(3, 3, 3, 3\)"),
     "dtype": ({"decay": torch.ones(1, 2, 4, 5, dtype=torch.float64)}, "decay is torch.float64"),
     "half": ({"y0": torch.ones(1, 2, 4, 5).half()}, "y0 is torch.float16|omega is"),
+    "levels": ({"levels": 0}, "levels=0"),
     "basis": ({"keep": "project", "basis": torch.ones(3, 4)}, r"basis: got the shape \(3, 4\)"),
     "no basis": ({"keep": "mix"}, "needs a basis"),
     "empty": ({"y0": torch.ones(0, 2, 4, 5)}, "non-empty"),
@@ -393,15 +401,13 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_input_to_the_operator_is_an_error(bad):
     change, message = BAD[bad]
-    field = torch.ones(1, 2, 4, 5)
-    good = {
-        "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None,
-        "kernel": torch.ones(2, 2, 3, 3),
-        "basis": None, "at": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1,
-        "tanh": True, "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
-    }  # fmt: skip
+    field, kernel = torch.ones(1, 2, 4, 5), torch.ones(2, 2, 3, 3)
+    tensors = Fields(field, None, field, field, None, kernel)
+    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "series")
+    tensors = tensors._replace(**{name: change[name] for name in change if name in Fields._fields})
+    rollout = replace(rollout, **{name: change[name] for name in change if name not in Fields._fields})
     with pytest.raises(dh.DrumheadError, match=message):
-        ops.rollout(*(good | change).values())
+        ops.rollout(*tensors, *rollout.numbers())
 
 
 @pytest.mark.parametrize("depthwise", [False, True])
@@ -417,14 +423,14 @@ def test_strides_do_not_matter(depthwise, layout):
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
 @pytest.mark.parametrize(("c", "h", "w"), [(2, 8, 8), (4, 7, 9), (8, 16, 33), (16, 9, 48)])
 @pytest.mark.parametrize("name", ["last", "project", "mix"])
-@pytest.mark.parametrize("cache", [0, 1 << 30])
-def test_bfloat16_rounds_products_only(boundary, c, h, w, name, cache, monkeypatch):
+@pytest.mark.parametrize("near", [0, 1 << 10])
+def test_bfloat16_rounds_products_only(boundary, c, h, w, name, near):
     """Rounding a factor loses at most 2^-9 of it; over 23 steps of a damped medium that stays below two percent."""
-    monkeypatch.setattr(native, "second_level_cache", lambda: cache)
     given = case(37, c=c, h=h, w=w, dtype=torch.float32, damping=0.3)
     given["kernel"] = (given["kernel"] / c**0.5).detach().requires_grad_()  # dense sums would make it chaotic
     expected, wanted = outcome("eager", name, given, boundary=boundary)
-    found, gradients = outcome("native", name, given, boundary=boundary, precision="bfloat16")
+    with planning(near=near):
+        found, gradients = outcome("native", name, given, boundary=boundary, precision="bfloat16")
     far = lambda a, b: float((a - b).norm() / b.norm())  # noqa: E731
     assert far(found, expected) < 0.02
     assert max(far(gradients[key], wanted[key]) for key in wanted) < 0.02

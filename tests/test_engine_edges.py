@@ -107,9 +107,8 @@ def test_bfloat16_at_any_width(width, side, boundary):
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("width", [15, 16, 17, 32])
-@pytest.mark.parametrize("room", [0, plan.ROOM])
+@pytest.mark.parametrize("room", [0, 1 << 30])
 def test_bfloat16_where_damping_is_strong(room, width, boundary, monkeypatch):
-    monkeypatch.setattr(plan, "ROOM", room)
     plans = []
     monkeypatch.setattr(native, "backward", lambda p, *a, real=native.backward: plans.append(p) or real(p, *a))
     for seed in range(20):
@@ -117,7 +116,8 @@ def test_bfloat16_where_damping_is_strong(room, width, boundary, monkeypatch):
         y0, kernel = torch.randn(8, 4, 6, width, generator=g), 0.1 * torch.randn(4, 4, 3, 3, generator=g)
         alpha = torch.where(torch.rand(y0.shape, generator=g) < 0.3, 6.0, 0.1)
         options = {"boundary": boundary, "steps": 20, "alpha": alpha}
-        found = gradients("native", y0, kernel, precision="bfloat16", **options)
+        with plan.planning(room=room):
+            found = gradients("native", y0, kernel, precision="bfloat16", **options)
         assert relative(found, gradients("eager", y0, kernel, **options)) < 0.02
     assert [p.forgetful > 0 for p in plans] == [room > 0] * 20
 
@@ -159,8 +159,8 @@ def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monk
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
     whole = waves(y0, kernel=kernel, **options)
     assert torch.equal(waves(y0[2:3], kernel=kernel, **options), whole[2:3])
-    monkeypatch.setattr(native, "second_level_cache", lambda: 0)
-    assert torch.equal(waves(y0, kernel=kernel, **options), whole)
+    with plan.planning(near=0):
+        assert torch.equal(waves(y0, kernel=kernel, **options), whole)
 
 
 class Graphs:
@@ -257,14 +257,20 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("grad_out", torch.float64), ("saved", torch.float64), ("argmax", torch.int64), ("velocities", torch.float64)],
+    [
+        ("grad_out", torch.float64),
+        ("grad_end", torch.float64),
+        ("saved", torch.float64),
+        ("argmax", torch.int64),
+        ("velocities", torch.float64),
+    ],
 )
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
-    numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
+    numbers = plan.Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
     inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
-    out, saved, argmax, velocities = ops.rollout(*inputs, *numbers)
-    given = {"grad_out": out, "saved": saved, "argmax": argmax, "velocities": velocities}
+    results = ops.rollout(*inputs, *numbers)
+    given = dict(zip(("grad_out", "grad_end", "saved", "argmax", "velocities"), results, strict=True))
     given[name] = given[name].to(dtype)
     with pytest.raises(dh.DrumheadError, match=f"{name}: got {dtype}"):
         ops.rollout_backward(*given.values(), *inputs, *numbers)

@@ -166,7 +166,7 @@ static void advance(forward *f, int64_t image, int64_t t, int64_t n) {
         for (int64_t k = 1; k <= n; k++) {
             int64_t r = front - (k - 1) * ry, over = wraps ? (n - k) * ry : 0;
             if (r < -over || r >= g->height + over) continue;
-            const int64_t here = on_grid(g, r), first = t + k == 1;
+            const int64_t here = on_grid(g, r), first = t + k == 1 && !a->begun;
             const ring *from = k == 1 ? &f->y[0] : &f->y_ring[k - 1], *z_from = k == 1 ? &f->z[0] : &f->z_ring[k - 1];
             for (int64_t d = -ry; d <= ry; d++) f->rows[d + ry] = neighbour(g, from, r + d);
             REAL *y_out = row_of(k == n ? &f->y[1] : &f->y_ring[k], r);
@@ -221,4 +221,7 @@ static void forward_image(forward *f, int64_t image) {
             write_plain(g, f->z[0].at, checkpoint(a, i, 1, image, f->pixels));
         }
     }
+    if (!a->end) return;
+    write_padded(g, f->y[0].at, (REAL *)a->end + at);
+    write_plain(g, f->z[0].at, (REAL *)a->end + a->batch * f->pixels + at);
 }
