@@ -29,8 +29,8 @@ import numpy as np
 import torch
 
 import drumhead as dh
-from drumhead.engine.boundaries import MARGIN, margin_damping
 from drumhead.learn.run import environment
+from drumhead.physics.absorbing import MARGIN, margin_damping
 from drumhead.show.pages import Grid, Heading, Picture, Text, markdown
 
 LENGTHS, ANGLES, INTEGRATORS = (4, 8, 16, 32, 64), (0, 15, 30, 45, 60, 75), ("verlet", "euler")

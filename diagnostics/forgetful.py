@@ -29,7 +29,7 @@ from drumhead.networks.images import to_images
 from drumhead.settings.text import read_run
 
 ROUNDS = 9
-STORED, KEPT = 0, plan.ROOM
+STORED, KEPT = 0, 1 << 30  # bytes
 SIZES = ((2, 64, 100), (8, 64, 100), (16, 128, 100))  # channels, side, steps
 LIMIT = math.exp(-plan.GROWTH[torch.float32] / plan.SEGMENT)  # decays below it are not walked back
 SHARES = (0.001, 0.01, 0.2, 1.0)
@@ -37,7 +37,6 @@ SHARES = (0.001, 0.01, 0.2, 1.0)
 
 def rollout(size: tuple[int, int, int], share: float, room: int) -> tuple[float, list[torch.Tensor]]:
     """Return the milliseconds and the gradients."""
-    plan.SHARE, plan.ROOM = 1, room
     channels, side, steps = size
     generator = torch.Generator().manual_seed(0)
     y0, omega, alpha, chosen = (torch.rand(1, channels, side, side, generator=generator) for _ in range(4))
@@ -45,7 +44,8 @@ def rollout(size: tuple[int, int, int], share: float, room: int) -> tuple[float,
     kernel = torch.randn(channels, channels, 3, 3, generator=generator) * 0.3 / channels**0.5
     leaves = [tensor.requires_grad_() for tensor in (2 * y0 - 1, omega, alpha, kernel)]
     begin = time.process_time()
-    last = dh.propagate(*leaves, steps=steps, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
+    with plan.planning(share=1.0, room=room):
+        last = dh.propagate(*leaves, steps=steps, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
     last.square().sum().backward()
     return 1e3 * (time.process_time() - begin), [leaf.grad for leaf in leaves]
 
@@ -61,9 +61,9 @@ def trained(run: str) -> dict[str, object]:
     times: dict[int, list[float]] = {STORED: [], KEPT: []}
     for _ in range(15):
         for room, found in times.items():
-            plan.ROOM = room
             begin = time.perf_counter()
-            cross_entropy(model(x[:4], at).flatten(2), labels.gather(1, at)).backward()
+            with plan.planning(room=room):
+                cross_entropy(model(x[:4], at).flatten(2), labels.gather(1, at)).backward()
             found.append(1e3 * (time.perf_counter() - begin) / 4)
     return {
         "run": "/".join(Path(run).parts[-4:]),

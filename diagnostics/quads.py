@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.engine.cpu import library, native
+from drumhead.engine.cpu import library
+from drumhead.engine.plan import planning
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
 
@@ -29,13 +30,13 @@ SIZES = ((4, 64, 24), (8, 64, 24), (16, 64, 24), (16, 128, 100), (32, 32, 24), (
 def rollout(size, quads, dtype=torch.float32):
     """Return the milliseconds, the last state and the gradients."""
     channels, side, steps = size
-    native.QUAD_CHANNELS = quads
     generator = torch.Generator().manual_seed(0)
     y0, omega, alpha = (torch.rand(1, channels, side, side, generator=generator) for _ in range(3))
     kernel = torch.randn(channels, channels, 3, 3, generator=generator) * 0.3 / channels**0.5
     leaves = [tensor.to(dtype).requires_grad_() for tensor in (2 * y0 - 1, omega, alpha, kernel)]
     begin = time.process_time()
-    last = dh.propagate(*leaves, steps=steps, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
+    with planning(quad_channels=quads):
+        last = dh.propagate(*leaves, steps=steps, dt=0.1, record=dh.Last(), backend="native", check_stability=False)
     last.square().sum().backward()
     took = 1e3 * (time.process_time() - begin)
     return took, [last.detach(), *(leaf.grad for leaf in leaves)]

@@ -16,9 +16,9 @@ python diagnostics/reversal.py [OUT.json]      prints a Markdown table
 import json
 import math
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -45,20 +45,16 @@ def medium(steps: int, alpha_max: float, dtype: torch.dtype) -> tuple[Tensor | N
     )
 
 
-def adjoint(growth: float, *arguments: object) -> tuple[Tensor, ...]:
-    """Return the gradients and the error, reversing up to the given growth of errors."""
-    with patch.dict(plan.GROWTH, dict.fromkeys(plan.GROWTH, growth)):
-        return ops.rollout_backward(*arguments)
-
-
 def measure(steps: int, alpha_max: float, name: str, segment: int) -> dict[str, object]:
     dtype = TYPES[name]
     inputs = medium(steps, alpha_max, dtype)
-    numbers = (steps, DT, DT, 0.0, DT, True, "periodic", "project", 1, segment, False)
-    out, saved, argmax, velocities = ops.rollout(*inputs, *numbers)
+    rollout = plan.Rollout(steps, DT, DT, 0.0, DT, True, "periodic", "project", segment=segment)
+    out, _, saved, *others = ops.rollout(*inputs, *rollout.numbers())
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
-    *found, error = adjoint(math.inf, grad, saved, argmax, velocities, *inputs, *numbers)
-    *right, _ = adjoint(-math.inf, grad, saved, argmax, velocities, *inputs, *numbers)
+    (*found, error), (*right, _) = (
+        ops.rollout_backward(grad, None, saved, *others, *inputs, *replace(rollout, growth=growth).numbers())
+        for growth in (math.inf, -math.inf)
+    )
     gradient = max(
         float((a.double() - b.double()).norm() / b.double().norm())
         for a, b in zip(found, right, strict=True)

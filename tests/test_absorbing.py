@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drumhead.engine import boundaries
+from drumhead.physics import absorbing as edge
 
 ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("absorbing", ROOT / "diagnostics" / "absorbing.py")
@@ -37,6 +37,6 @@ def test_packets_agree_with_plane_waves_found_without_propagating(length, angle)
 @pytest.mark.parametrize(("strength", "least"), [(0.5, 20), (2.0, 8)])
 def test_a_margin_of_another_strength_is_noticed(strength, least, monkeypatch):
     """At 16 pixels a weaker margin lets more through and a stronger one reflects more."""
-    usual = boundaries.margin_damping
-    monkeypatch.setattr(boundaries, "margin_damping", lambda *given: strength * usual(*given))
+    usual = edge.margin_damping
+    monkeypatch.setattr(edge, "margin_damping", lambda *given: strength * usual(*given))
     assert absorbing.measure(16, 0, "verlet")["back"] > least * PUBLISHED[16, 0, "verlet"]["back"]

@@ -16,7 +16,7 @@ import torch
 import drumhead as dh
 from drumhead.engine import boundaries
 from drumhead.engine.gpu import cuda, driver, unfused
-from drumhead.engine.plan import Rollout
+from drumhead.engine.plan import Fields, Rollout
 from drumhead.errors import DrumheadError
 
 H100 = 232448  # bytes of shared memory that a block may ask for
@@ -71,7 +71,8 @@ class Problem:
     """A random medium, its coefficients as `drumhead.propagate` makes them, and the answer of the loop."""
 
     def __init__(self, integrator, c, size, k, depthwise, z0, basis=None, b=2, dtype=torch.float32, **settings):
-        self.settings = dict(tanh=True, boundary="periodic", keep="series", steps=7, dt=0.25) | settings
+        usual = dict(tanh=True, boundary="periodic", keep="series", steps=7, dt=0.25, ends=True, begun=False)
+        self.settings = usual | settings
         self.integrator, self.basis = integrator, basis
         shape = (b, c, *size)
         self.y0, self.omega = torch.randn(shape), 2 * torch.rand(shape)
@@ -83,7 +84,7 @@ class Problem:
             setattr(self, name, None if value is None else value.to(dtype))
 
     def inputs(self, device="cpu"):
-        """The engine's tensors, and the plan."""
+        """The plan, and the engine's tensors."""
         dt, s = self.settings["dt"], self.settings
         first = None
         if self.integrator == "euler":
@@ -91,10 +92,10 @@ class Problem:
         else:
             decay = torch.exp(-dt * self.alpha)
             numbers = dict(offset=dt / 2, slope=dt / 2, first_offset=dt / 2)
-            first = None if self.z0 is None else torch.exp(-dt * self.alpha / 2)
+            first = None if self.z0 is None or s["begun"] else torch.exp(-dt * self.alpha / 2)
         plan = Rollout(**s, **numbers)
-        tensors = (self.y0, self.z0, self.omega, decay, first, self.kernel, self.basis)
-        return plan, tuple(None if x is None else x.to(device) for x in tensors)
+        tensors = (self.y0, self.z0, self.omega, decay, first, self.kernel, self.basis, None)
+        return plan, Fields(*(None if x is None else x.to(device) for x in tensors))
 
     def kept(self, series, basis, argmax):
         """What a record keeps of the loop's series."""
@@ -110,38 +111,39 @@ class Problem:
     def check(self, engine=cuda, tolerance=2e-5, device="cpu"):
         """Compare an engine with `drumhead.propagate` in double precision."""
         plan, inputs = self.inputs(device)
-        out, saved, argmax = engine.forward(plan, *inputs)
+        out, end, *saved = engine.forward(plan, inputs)
 
         # The engine's inputs, not alpha, are the leaves: its gradients are of them.
-        leaves = [None if x is None else x.cpu().double().requires_grad_() for x in inputs]
-        y0, z0, omega, decay, first, kernel, basis = leaves
-        series = dh.propagate(
-            y0,
-            omega,
+        leaves = Fields(*(None if x is None else x.cpu().double().requires_grad_() for x in inputs))
+        decay = leaves.decay
+        series, last = dh.propagate(
+            dh.State(leaves.y0, leaves.z0, begun=plan.begun),
+            leaves.omega,
             (1 - decay) / plan.dt if self.integrator == "euler" else -decay.log() / plan.dt,
-            kernel,
+            leaves.kernel,
             steps=plan.steps,
             dt=plan.dt,
-            z0=z0,
             nonlinearity="tanh" if plan.tanh else "linear",
             boundary=plan.boundary,
             integrator=self.integrator,
             backend="eager",
             check_stability=False,
+            return_state=True,
         )
-        if first is not None:  # alpha ties both decays together; for a gradient of each they must be free
-            free = _loop(plan, *leaves[:6])
+        expected_end = torch.stack((last.y, last.z))
+        if leaves.first_decay is not None:  # alpha ties both decays together; for a gradient of each they must be free
+            free, expected_end = _loop(plan, *leaves[:6])
             close(free, series, 1e-5)
             series = free
-        expected = self.kept(series, basis, argmax)
+        expected = self.kept(series, leaves.basis, saved[1])
         close(out, expected, tolerance)
-        grad = torch.randn_like(out)
-        *grads, error = engine.backward(plan, grad, *inputs, saved, argmax)
+        close(end, expected_end, tolerance)
+        grad, grad_end = torch.randn_like(out), torch.randn_like(end)
+        *grads, error = engine.backward(plan, inputs, grad, grad_end, *saved)
         wanted = [x for x in leaves if x is not None]
-        answers = iter(torch.autograd.grad(expected, wanted, grad.cpu().double(), allow_unused=True))
-        for name, leaf, got in zip(
-            ("y0", "z0", "omega", "decay", "first", "kernel", "basis"), leaves, grads, strict=True
-        ):
+        loss = (expected * grad.cpu().double()).sum() + (expected_end * grad_end.cpu().double()).sum()
+        answers = iter(torch.autograd.grad(loss, wanted, allow_unused=True))
+        for name, leaf, got in zip(Fields._fields[:7], leaves[:7], grads, strict=True):
             if leaf is None:
                 assert got is None, name
             else:
@@ -163,7 +165,7 @@ def _loop(plan, y, z, omega, decay, first, kernel):
         z = decay * z + (plan.offset + plan.slope * decay) * force if t else first * z + plan.first_offset * force
         y = y + plan.dt * z
         series.append(y)
-    return torch.stack(series, 1)
+    return torch.stack(series, 1), torch.stack((y, z))
 
 
 def close(got, expected, tolerance, name="out"):
@@ -205,6 +207,18 @@ def test_waves_of_any_record(threads, monkeypatch, keep, depthwise):
 
 
 @needs_gxx
+@pytest.mark.parametrize("keep", ["series", "project", "max"])
+@pytest.mark.parametrize("integrator", ["euler", "verlet"])
+def test_waves_go_on_where_others_stopped(threads, monkeypatch, keep, integrator):
+    monkeypatch.setattr(cuda, "SCRATCH", 0)
+    monkeypatch.setattr(cuda, "LEAST_STATES", 2)
+    basis = torch.randn(3, 7) if keep == "project" else None
+    for stored in (False, True):
+        problem = Problem(integrator, 2, (5, 6), 3, False, True, basis, segment=3, stored=stored, keep=keep, begun=True)
+        problem.check()
+
+
+@needs_gxx
 @pytest.mark.parametrize("channels", [1, 3, 11, 16])
 def test_waves_of_any_number_of_channels(threads, channels):
     problem = Problem("verlet", channels, (6, 5), 3, False, True, boundary="reflecting", segment=4)
@@ -240,17 +254,16 @@ def test_one_copy_of_a_plane_when_two_do_not_fit(threads, monkeypatch):
     monkeypatch.setattr(driver, "shared_limit", lambda device: 4 * (2 * 9 * 11 + 72))
     problem = Problem("euler", 2, (7, 9), 3, False, True)
     plan, inputs = problem.inputs()
-    out, _, _ = cuda.forward(plan, *inputs)
+    out = cuda.forward(plan, inputs).out
     assert threads[-1].buffers == 1
-    close(out, unfused.forward(plan, *inputs)[0].double(), 1e-5)
+    close(out, unfused.forward(plan, inputs).out.double(), 1e-5)
 
 
 @needs_gxx
 def test_the_first_of_equal_maxima(threads):
-    plan, inputs = Problem("euler", 1, (4, 4), 1, True, False, keep="max").inputs()
-    y0, _, omega, decay, _, kernel, _ = inputs
-    still = (torch.ones_like(y0), None, torch.zeros_like(omega), decay, None, torch.zeros_like(kernel), None)
-    out, _, argmax = cuda.forward(plan, *still)
+    plan, fields = Problem("euler", 1, (4, 4), 1, True, False, keep="max").inputs()
+    y0, omega, kernel = torch.ones_like(fields.y0), torch.zeros_like(fields.omega), torch.zeros_like(fields.kernel)
+    out, _, _, argmax, _ = cuda.forward(plan, fields._replace(y0=y0, omega=omega, kernel=kernel))
     assert (out == 1).all()
     assert argmax.dtype == torch.int32
     assert (argmax == 0).all()
@@ -262,8 +275,8 @@ def test_the_same_bits_again(threads):
     plan, inputs = problem.inputs()
     runs = []
     for _ in range(3):
-        out, saved, argmax = cuda.forward(plan, *inputs)
-        runs.append([out, saved, argmax, *cuda.backward(plan, torch.ones_like(out), *inputs, saved, argmax)])
+        out, end, *saved = cuda.forward(plan, inputs)
+        runs.append([out, end, *saved, *cuda.backward(plan, inputs, torch.ones_like(out), None, *saved)])
     for first, again in itertools.product(runs[:1], runs[1:]):
         assert all(a is b is None or torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
@@ -273,8 +286,8 @@ def test_a_poor_reversal_is_told(threads):
     problem = Problem("euler", 2, (5, 5), 3, False, True, dt=0.25, steps=12, segment=6)
     problem.alpha = torch.full_like(problem.alpha, 3.96)  # decay 0.01: every step back multiplies errors by 100
     plan, inputs = problem.inputs()
-    out, saved, argmax = cuda.forward(plan, *inputs)
-    error = cuda.backward(plan, torch.ones_like(out), *inputs, saved, argmax)[-1]
+    out, _, *saved = cuda.forward(plan, inputs)
+    error = cuda.backward(plan, inputs, torch.ones_like(out), None, *saved)[-1]
     assert (error > 1e-3).all()
 
 
@@ -286,6 +299,27 @@ def test_plain_operations_keep_the_same_contract(keep, segment):
     for integrator, z0 in itertools.product(("euler", "verlet"), (False, True)):
         problem = Problem(
             integrator, 2, (5, 6), 3, True, z0, basis, dtype=torch.float64, segment=segment, stored=True, **choices
+        )
+        problem.check(unfused, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("keep", ["series", "project", "mix", "max"])
+def test_plain_operations_go_on_where_others_stopped(keep):
+    basis = {"project": torch.randn(3, 7), "mix": torch.randn(3, 7, 2)}.get(keep)
+    for integrator in ("euler", "verlet"):
+        problem = Problem(
+            integrator,
+            2,
+            (5, 6),
+            3,
+            True,
+            True,
+            basis,
+            dtype=torch.float64,
+            segment=3,
+            stored=True,
+            keep=keep,
+            begun=True,
         )
         problem.check(unfused, tolerance=1e-12)
 
@@ -305,8 +339,8 @@ def test_what_fits_on_chip(monkeypatch):
     monkeypatch.setattr(driver, "shared_limit", lambda device: H100)
 
     def fits(channels, side, segment=0, depthwise=False, dtype=torch.float32):
-        plan, (y0, *_, kernel, _) = Problem("euler", channels, (1, 1), 3, depthwise, False, segment=segment).inputs()
-        return cuda.fits(plan, y0.expand(-1, -1, side, side).to(dtype), kernel)
+        plan, fields = Problem("euler", channels, (1, 1), 3, depthwise, False, segment=segment).inputs()
+        return cuda.fits(plan, fields.y0.expand(-1, -1, side, side).to(dtype), fields.kernel)
 
     assert fits(2, 64, segment=10)
     assert fits(2, 128)
@@ -391,8 +425,8 @@ int cuGetErrorString(int code, const char** text) { *text = "the fake refuses"; 
 
 @needs_gxx
 def test_what_the_driver_is_told(monkeypatch, tmp_path):
-    plan, (y0, _, omega, decay, _, kernel, _) = Problem("euler", 2, (64, 64), 3, False, False).inputs()
-    layout, _ = cuda._arrange("forward", plan, y0, kernel, H100)
+    plan, fields = Problem("euler", 2, (64, 64), 3, False, False).inputs()
+    layout, _ = cuda._arrange("forward", plan, fields.y0, fields.kernel, H100)
     _build(layout, tmp_path / "fake.so", FAKE_DRIVER)
     fake, real = tmp_path / "fake.so", ctypes.CDLL
 
@@ -413,9 +447,10 @@ def test_what_the_driver_is_told(monkeypatch, tmp_path):
         monkeypatch.setattr(driver, "shared_limit", lambda device: H100)
         launch = driver.launch
         monkeypatch.setattr(driver, "launch", lambda *arguments: launch(*arguments[:-1], device))
-        cuda.forward(plan, y0, None, omega, decay, None, kernel, None)
+        cuda.forward(plan, fields)
+        one = fields._replace(y0=fields.y0[:1], omega=fields.omega[:1], decay=fields.decay[:1])
         with pytest.raises(DrumheadError, match=r"launching 1 blocks .* the fake refuses; pass backend='eager'"):
-            cuda.forward(plan, y0[:1], None, omega[:1], decay[:1], None, kernel, None)
+            cuda.forward(plan, one)
     finally:
         driver._cuda.cache_clear()
         driver._context.cache_clear()
@@ -459,8 +494,8 @@ def test_gpu_waves_of_any_record(keep, depthwise, segment):
 def test_gpu_layouts_of_large_images(channels, side):
     problem = Problem("verlet", channels, (side, side), 3, False, False, b=3, segment=4, boundary="reflecting")
     problem.kernel /= channels
-    plan, (y0, *_, kernel, _) = problem.inputs("cuda")
-    assert cuda.fits(plan, y0, kernel)
+    plan, fields = problem.inputs("cuda")
+    assert cuda.fits(plan, fields.y0, fields.kernel)
     problem.check(device="cuda")
 
 
@@ -468,11 +503,11 @@ def test_gpu_layouts_of_large_images(channels, side):
 def test_gpu_waves_too_large_for_the_chip():
     problem = Problem("verlet", 2, (200, 210), 3, False, True, b=1)
     plan, inputs = problem.inputs("cuda")
-    assert not cuda.fits(plan, inputs[0], inputs[5])
+    assert not cuda.fits(plan, inputs.y0, inputs.kernel)
     problem.check(device="cuda")
-    first = cuda.forward(plan, *inputs)[0]
-    doubled = cuda.forward(replace(plan, tanh=False), *(None if x is None else 2 * x for x in inputs))[0]
-    assert torch.equal(first, cuda.forward(plan, *inputs)[0])  # the graph again, after another
+    first = cuda.forward(plan, inputs).out
+    doubled = cuda.forward(replace(plan, tanh=False), Fields(*(None if x is None else 2 * x for x in inputs))).out
+    assert torch.equal(first, cuda.forward(plan, inputs).out)  # the graph again, after another
     assert not torch.equal(first, doubled)
 
 
@@ -482,8 +517,8 @@ def test_gpu_the_same_bits_again_on_another_stream():
     plan, inputs = problem.inputs("cuda")
 
     def run():
-        out, saved, argmax = cuda.forward(plan, *inputs)
-        return [out, saved, *cuda.backward(plan, torch.ones_like(out), *inputs, saved, argmax)]
+        out, end, *saved = cuda.forward(plan, inputs)
+        return [out, end, *saved, *cuda.backward(plan, inputs, torch.ones_like(out), torch.ones_like(end), *saved)]
 
     first = run()
     torch.cuda.synchronize()

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from conftest import needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.choose import pick as pick_engine
 from drumhead.engine.cpu import library, native
+from drumhead.engine.plan import Fields, Rollout, planning
 from drumhead.physics.records import at_pixels
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
@@ -84,9 +86,10 @@ def compare(name, given, tolerance, **options):
 
 
 @pytest.fixture(params=[1, 10**9], ids=["quads", "plain"])
-def quads(request, monkeypatch):
+def quads(request):
     """Couple four rows at once from one channel on, or never."""
-    monkeypatch.setattr(native, "QUAD_CHANNELS", request.param)
+    with planning(quad_channels=request.param):
+        yield
 
 
 @pytest.mark.usefixtures("quads")
@@ -149,9 +152,9 @@ def test_cells_that_forget_are_remembered(name, boundary, share, integrator, dty
         given["alpha"][strong] = top * (0.55 + 0.45 * torch.rand(given["alpha"].shape, generator=g)[strong].to(dtype))
         given["alpha"][0, 1, 3, 4] = 5.0 if integrator == "euler" else 10.0  # dt = 0.2: a decay of 0
     tolerance = 1e-9 if dtype == torch.float64 else 2e-4
-    compare(name, given, tolerance, boundary=boundary, integrator=integrator)
-    monkeypatch.setattr(plan, "ROOM", 0)
-    compare(name, given, tolerance, boundary=boundary, integrator=integrator)
+    for room in (1 << 30, 0):
+        with planning(room=room):
+            compare(name, given, tolerance, boundary=boundary, integrator=integrator)
     most = int(strong.sum((1, 2, 3)).max())
     assert [(p.forgetful, p.stored) for p in plans] == [(0, True) if share == 1 else (most, False), (0, True)]
 
@@ -229,10 +232,10 @@ def test_graphs_do_not_count_cells():
 
 def test_the_operator_counts_the_cells_that_forget():
     field = torch.ones(1, 2, 4, 5)
-    numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
+    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, forgetful=39)
     inputs = (field, None, field, 0 * field, None, torch.ones(2, 2, 3, 3), None, None)
     with pytest.raises(dh.DrumheadError, match="forgetful=39: 40 cells"):
-        ops.rollout(*inputs, *numbers, 39)
+        ops.rollout(*inputs, *rollout.numbers())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -298,16 +301,18 @@ def test_gradients_are_those_of_finite_differences():
         ("max", "max", 0),
     ],
 )
-def test_the_operator_keeps_torchs_rules(name, keep, some):
+@pytest.mark.parametrize("ends", [False, True])
+def test_the_operator_keeps_torchs_rules(name, keep, some, ends):
     given = case(13, b=2, c=2, h=4, w=5, steps=7)
     basis = {"project": given["basis"], "mix": given["mixture"]}.get(keep)
     at = torch.tensor([[0, 7, 19], [4, 4, 5]]) if some else None
     decay = (1 - 0.1 * given["alpha"]).detach().requires_grad_()
-    numbers = (7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, 1, 3, False)
-    arguments = (given["y0"], None, given["omega"], decay, None, given["kernel"], basis, at, *numbers)
-    torch.library.opcheck(ops.rollout, arguments)
+    rollout = Rollout(7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, segment=3, ends=ends, begun=ends)
+    tensors = (given["y0"], given["z0"] if ends else None, given["omega"], decay, None, given["kernel"], basis, at)
+    torch.library.opcheck(ops.rollout, (*tensors, *rollout.numbers()))
     if not some:
-        torch.library.opcheck(ops.rollout, (*arguments[:3], 0 * decay.detach(), *arguments[4:], 40))
+        strong = (*tensors[:3], 0 * decay.detach(), *tensors[4:])
+        torch.library.opcheck(ops.rollout, (*strong, *replace(rollout, forgetful=40).numbers()))
 
 
 @pytest.mark.parametrize("c", [2, 8])
@@ -369,13 +374,16 @@ def test_nan_stays_nan():
         assert torch.equal(last.isnan(), eager.isnan())
 
 
-def test_the_self_check_sees_a_bad_reversal(monkeypatch):
+def test_the_self_check_sees_a_bad_reversal():
     given = case(23, dtype=torch.float32)
     with dh.engine.checking():
         outcome("native", "last", given)
-    monkeypatch.setitem(plan.GROWTH, torch.float32, 1e9)
     given["alpha"] = torch.full_like(given["y0"], 4.99).requires_grad_()
-    with dh.engine.checking(), pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"):
+    with (
+        planning(growth=1e9),
+        dh.engine.checking(),
+        pytest.raises(dh.DrumheadError, match=r"were reconstructed to .* only, the limit is"),
+    ):
         outcome("native", "last", given)
 
 
@@ -419,6 +427,7 @@ BAD = {
     "channels": ({"kernel": torch.ones(3, 3, 3, 3)}, r"kernel: got the shape \(3, 3, 3, 3\)"),
     "dtype": ({"decay": torch.ones(1, 2, 4, 5, dtype=torch.float64)}, "decay is torch.float64"),
     "half": ({"y0": torch.ones(1, 2, 4, 5).half()}, "y0 is torch.float16|omega is"),
+    "levels": ({"levels": 0}, "levels=0"),
     "basis": ({"keep": "project", "basis": torch.ones(3, 4)}, r"basis: got the shape \(3, 4\)"),
     "no basis": ({"keep": "mix"}, "needs a basis"),
     "empty": ({"y0": torch.ones(0, 2, 4, 5)}, "non-empty"),
@@ -428,15 +437,13 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_input_to_the_operator_is_an_error(bad):
     change, message = BAD[bad]
-    field = torch.ones(1, 2, 4, 5)
-    good = {
-        "y0": field, "z0": None, "omega": field, "decay": field, "first_decay": None,
-        "kernel": torch.ones(2, 2, 3, 3),
-        "basis": None, "at": None, "steps": 5, "dt": 0.1, "offset": 0.1, "slope": 0.0, "first_offset": 0.1,
-        "tanh": True, "boundary": "periodic", "keep": "series", "every": 1, "segment": 0, "reduced": False,
-    }  # fmt: skip
+    field, kernel = torch.ones(1, 2, 4, 5), torch.ones(2, 2, 3, 3)
+    tensors = Fields(field, None, field, field, None, kernel)
+    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "series")
+    tensors = tensors._replace(**{name: change[name] for name in change if name in Fields._fields})
+    rollout = replace(rollout, **{name: change[name] for name in change if name not in Fields._fields})
     with pytest.raises(dh.DrumheadError, match=message):
-        ops.rollout(*(good | change).values())
+        ops.rollout(*tensors, *rollout.numbers())
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

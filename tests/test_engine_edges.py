@@ -246,14 +246,20 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("grad_out", torch.float64), ("saved", torch.float64), ("argmax", torch.int64), ("velocities", torch.float64)],
+    [
+        ("grad_out", torch.float64),
+        ("grad_end", torch.float64),
+        ("saved", torch.float64),
+        ("argmax", torch.int64),
+        ("velocities", torch.float64),
+    ],
 )
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
-    numbers = (5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", 1, 3, False)
+    numbers = plan.Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
     inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
-    out, saved, argmax, velocities = ops.rollout(*inputs, *numbers)
-    given = {"grad_out": out, "saved": saved, "argmax": argmax, "velocities": velocities}
+    results = ops.rollout(*inputs, *numbers)
+    given = dict(zip(("grad_out", "grad_end", "saved", "argmax", "velocities"), results, strict=True))
     given[name] = given[name].to(dtype)
     with pytest.raises(dh.DrumheadError, match=f"{name}: got {dtype}"):
         ops.rollout_backward(*given.values(), *inputs, *numbers)

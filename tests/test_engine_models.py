@@ -39,7 +39,7 @@ def test_a_time_map_and_a_layer_become_one_where_that_is_cheaper(monkeypatch):
     kept = []
     propagate = dh.propagate.__globals__["run"]
     monkeypatch.setattr(
-        "drumhead.physics.propagate.run", lambda plan, *a: kept.append(plan.keep) or propagate(plan, *a)
+        "drumhead.physics.propagate.run", lambda plan, fields: kept.append(plan.keep) or propagate(plan, fields)
     )
     for name in ("tetrominoes/nwm-linear", "multi-mnist/nwm-linear", "tetrominoes/nwm-fast"):
         model = dh.build(name)

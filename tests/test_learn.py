@@ -458,7 +458,7 @@ class Meanwhile(train.Progress):
     def __init__(self, act):
         self.act = act
 
-    def advance(self, done, loss, foreground_accuracy):
+    def tick(self, words, done=None):
         if self.act:
             act, self.act = self.act, None
             act()

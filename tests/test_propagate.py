@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import drumhead as dh
 from drumhead.engine import boundaries
+from drumhead.physics import absorbing
 from problems import exact, numpy_propagate, standing_mode
 
 D = torch.float64
@@ -234,7 +235,7 @@ def test_gradients_of_every_argument(record, integrator):
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("dense", [True, False])
 def test_gradients_at_every_boundary(boundary, dense, monkeypatch):
-    monkeypatch.setattr(boundaries, "MARGIN", 2)  # numerical differentiation of a wide margin takes minutes
+    monkeypatch.setattr(absorbing, "MARGIN", 2)  # numerical differentiation of a wide margin takes minutes
     given = [a.requires_grad_() for a in medium(1, 2, 3, 2, dense=dense).values()]
 
     def call(y0, omega, alpha, kernel, z0):

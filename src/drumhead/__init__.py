@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from drumhead.physics.records import Record as Record
     from drumhead.physics.stability import laplacian as laplacian
     from drumhead.physics.stability import stable_dt as stable_dt
+    from drumhead.physics.state import State as State
     from drumhead.settings.config import CNN as CNN
     from drumhead.settings.config import NWM as NWM
     from drumhead.settings.config import ModelConfig as ModelConfig
@@ -49,6 +50,7 @@ _HOME = {
     **dict.fromkeys(
         ("All", "At", "Every", "Fourier", "Last", "Max", "Mean", "Mix", "Project", "Record"), "physics.records"
     ),
+    "State": "physics.state",
     **dict.fromkeys(("laplacian", "stable_dt"), "physics.stability"),
 }
 

@@ -75,9 +75,9 @@ def run(arguments: list[str]) -> None:
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
             "--no-train to train"
         )
+    none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
-    none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     tasks.get(table.task, flags.data or None)  # a directory that it does not take is refused
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)

@@ -3,16 +3,12 @@
 - periodic: the opposite edge; the grid is a torus.
 - fixed: y = 0 outside, the clamped rim of a drum. A wave comes back inverted.
 - reflecting: the grid mirrored at its edge (zero slope). A wave comes back upright.
-- absorbing: a damped margin around the grid, in which the wave fades. Of the energy (kinetic and strain) of a wave that
-  meets it head-on, 1e-7 comes back at a wavelength of 8 pixels, 1e-5 at 16, 1 % at 32 and 12 % at 64; at 60 degrees
-  4e-4, 3 %, 17 % and 37 % (docs/results/absorbing.md).
+- absorbing: none of the engines' own, but a margin that `drumhead.physics.absorbing` lays around the grid.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-MARGIN = 24  # pixels of damped margin on each side; half as many do for waves half as long
 
 
 def pad(y: Tensor, radius: tuple[int, int], boundary: str) -> Tensor:
@@ -37,32 +33,3 @@ def _source(size: int, radius: int, boundary: str, device: torch.device) -> Tens
         return position % size
     position = position % (2 * size)
     return torch.where(position < size, position, 2 * size - 1 - position)
-
-
-def surround(y: Tensor, fill: str) -> Tensor:
-    """Add the margin of an absorbing boundary, filled with zeros or with the edge values ("replicate")."""
-    if fill == "zeros":
-        return F.pad(y, (MARGIN,) * 4)
-    return F.pad(y, (MARGIN,) * 4, mode="replicate")
-
-
-def margin_damping(size: torch.Size, speed: Tensor, like: Tensor) -> Tensor:
-    """Damping that rises as a cubic from 0 at the grid's edge to its largest at the rim of the margin.
-
-    A wave of the given speed (pixels per unit time) crosses the margin, returns and loses exp(-7) of its
-    amplitude; the slow start keeps the margin itself from reflecting.
-    """
-    largest = 7 * 4 * speed / MARGIN  # the mean of a cubic ramp is a quarter of its top
-
-    def depth(side: int) -> Tensor:
-        position = torch.arange(side + 2 * MARGIN, device=like.device, dtype=like.dtype)
-        outside = torch.maximum(MARGIN - position, position - (side + MARGIN - 1)).clamp(min=0)
-        return outside / MARGIN
-
-    deepest = torch.maximum(depth(size[0])[:, None], depth(size[1])[None, :])
-    return largest * deepest**3
-
-
-def crop(y: Tensor) -> Tensor:
-    """Remove the margin again."""
-    return y[..., MARGIN:-MARGIN, MARGIN:-MARGIN]

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -12,12 +13,12 @@ from drumhead.errors import DrumheadError, choose
 NO_NVRTC = "there is no NVRTC to compile it"
 ALONE = 8  # threads that the loop needs to be as fast as the C engine with one (it gains less than their number)
 BACKENDS = ("auto", "eager", "native", "cuda")
-_preferred = ["auto"]
+_preferred: ContextVar[str] = ContextVar("preferred", default="auto")
 
 
 @contextmanager
 def using(backend: str) -> Iterator[None]:
-    """Let backend="auto" mean one engine for a while, in every thread.
+    """Let backend="auto" mean one engine for a while, in this thread or task; torch.compile takes it as it traces.
 
     Args:
         backend: "auto", "eager", "native" or "cuda".
@@ -27,11 +28,11 @@ def using(backend: str) -> Iterator[None]:
         ...     logits = dh.build("tetrominoes/nwm-last")(torch.rand(1, 3, 8, 8))
     """
     choose("backend", backend, BACKENDS)
-    _preferred.append(backend)
+    token = _preferred.set(backend)
     try:
         yield
     finally:
-        _preferred.pop()
+        _preferred.reset(token)
 
 
 def available() -> dict[str, str]:
@@ -53,7 +54,7 @@ def multiplies_bfloat16() -> bool:
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -> str:
+def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool) -> str:
     """Return the engine that a propagation takes: "eager", "native" or "cuda".
 
     "auto" takes an engine where it has been measured to be faster and can do all that is asked, else the loop.
@@ -61,14 +62,14 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -
     Args:
         backend: what the caller asked for.
         y0: initial state.
-        tensors: all tensors of the propagation.
+        tensors: all tensors of the propagation, or None.
         streams: whether the record tells engines what to keep.
 
     Raises:
         DrumheadError: an engine was asked for by name and cannot do it.
     """
-    automatic = backend == "auto" and _preferred[-1] == "auto"
-    wanted = _preferred[-1] if backend == "auto" else backend
+    wanted = _meant() if backend == "auto" else backend
+    automatic = wanted == "auto"
     if wanted == "eager":
         return wanted
     if automatic:
@@ -81,7 +82,9 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool) -
     raise DrumheadError(f"backend={wanted!r}: {reason}; use backend='auto' or 'eager'")
 
 
-def _obstacle(wanted: str, y0: Tensor, tensors: tuple[Tensor, ...], streams: bool, automatic: bool) -> str | None:
+def _obstacle(
+    wanted: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool, automatic: bool
+) -> str | None:
     if not streams:
         return "this record collects states one by one"
     if y0.device.type != ("cuda" if wanted == "cuda" else "cpu"):
@@ -108,6 +111,11 @@ def _crowded(batch: int) -> bool:
     return not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * batch
 
 
+@torch.compiler.assume_constant_result  # torch.compile knows no context variables
+def _meant() -> str:
+    return _preferred.get()
+
+
 @torch.compiler.assume_constant_result  # as `_built`
 def _compiles() -> bool:
     from drumhead.engine.gpu import driver
@@ -122,8 +130,9 @@ def _built() -> bool:
     return library.load() is not None
 
 
-def _transformed(tensors: tuple[Tensor, ...]) -> bool:
+def _transformed(tensors: tuple[Tensor | None, ...]) -> bool:
     if torch.compiler.is_dynamo_compiling():
         return False  # neither question can be traced; inside a transform the operator itself refuses
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    return any(map(wrapped, tensors)) or torch.autograd.forward_ad._current_level >= 0
+    given = (tensor for tensor in tensors if tensor is not None)
+    return any(map(wrapped, given)) or torch.autograd.forward_ad._current_level >= 0

@@ -14,60 +14,39 @@ so the loop below is the definition that every faster engine (`drumhead.engine`)
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead.engine import boundaries
+from drumhead.engine.plan import Fields, Rollout
 
 
-class Kick(NamedTuple):
-    """How z changes in a step: z <- decay z + (offset + slope decay) force; `first_*` in the first one."""
-
-    decay: Tensor
-    offset: float
-    slope: float
-    first_decay: Tensor | None
-    first_offset: float
-
-
-def coefficients(alpha: Tensor, dt: float, integrator: str) -> Kick:
-    """Return how z changes in a step of an integrator."""
+def coefficients(alpha: Tensor, dt: float, integrator: str) -> tuple[Tensor, Tensor | None, float, float, float]:
+    """Return how z changes in a step: decay, that of the first step, and offset, slope and first offset of the gain."""
     if integrator == "euler":
-        return Kick(1 - dt * alpha, dt, 0.0, None, dt)
+        return 1 - dt * alpha, None, dt, 0.0, dt
     half = torch.exp(-dt / 2 * alpha)
-    return Kick(half * half, dt / 2, dt / 2, half, dt / 2)
+    return half * half, half, dt / 2, dt / 2, dt / 2
 
 
-def march(
-    y: Tensor,
-    z: Tensor,
-    omega: Tensor,
-    kernel: Tensor,
-    kick: Kick,
-    steps: int,
-    dt: float,
-    nonlinearity: str,
-    boundary: str,
-) -> Iterator[Tensor]:
-    """Yield y_1 .. y_T."""
+def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, ...]]:
+    """Yield y and z after each step, and the phi(W * y) that it took; the steps `begin` .. `end` - 1, or all."""
+    y, z, omega, decay, first, kernel, *_ = fields
     groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
     radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
-
-    def force(y: Tensor) -> Tensor:
-        coupling = F.conv2d(boundaries.pad(y, radius, boundary), kernel, groups=groups)
-        if nonlinearity == "tanh":
+    z = y.new_zeros(()) if z is None else z
+    gain = plan.offset + plan.slope * decay if plan.slope else y.new_full((), plan.offset)
+    for t in range(begin, plan.steps if end is None else end):
+        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
+        if plan.tanh:
             coupling = torch.tanh(coupling)
-        return torch.addcmul(coupling, omega, y, value=-1)
-
-    decay, gain = kick.decay, kick.offset + kick.slope * kick.decay if kick.slope else y.new_full((), kick.offset)
-    first = decay if kick.first_decay is None else kick.first_decay
-    z = first * z + kick.first_offset * force(y)
-    y = y + dt * z
-    yield y
-    for _ in range(steps - 1):
-        z = torch.addcmul(decay * z, gain, force(y))
-        y = torch.add(y, z, alpha=dt)
-        yield y
+        force = torch.addcmul(coupling, omega, y, value=-1)
+        if t == 0 and not plan.begun:
+            z = (decay if first is None else first) * z + plan.first_offset * force
+            y = y + plan.dt * z
+        else:
+            z = torch.addcmul(decay * z, gain, force)
+            y = torch.add(y, z, alpha=plan.dt)
+        yield y, z, coupling

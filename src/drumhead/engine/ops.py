@@ -1,9 +1,9 @@
 """The engines as operators of torch: one rollout, one adjoint, known to autograd, torch.compile and torch.export.
 
-    drumhead::rollout           what the plan keeps, checkpoints, steps of the maxima, velocities of forgetful cells
+    drumhead::rollout           the `Results` of a rollout
     drumhead::rollout_backward  gradients in the order of the inputs, reconstruction errors
 
-Both take the numbers of a `Rollout` one by one, because an operator's schema knows no dataclass.
+Both take `Fields`, then the numbers of a `Rollout`, because an operator's schema knows no dataclass.
 """
 
 from dataclasses import replace
@@ -13,8 +13,28 @@ import torch
 from torch import Tensor
 
 from drumhead.engine import watch
-from drumhead.engine.plan import Rollout
+from drumhead.engine.plan import Fields, Results, Rollout
 from drumhead.errors import DrumheadError
+
+_INPUTS = ", ".join(
+    [f"Tensor{'' if kind is Tensor else '?'} {name}" for name, kind in Fields.__annotations__.items()]
+    + ["SymInt[] integers", "float[] reals", "bool[] choices", "str[] words"]
+)
+_SAVED = ", ".join(f"Tensor {name}" for name in Results._fields[2:])
+
+
+def _tensors(count: int) -> str:
+    return f"({', '.join(['Tensor'] * count)})"
+
+
+def _parts(inputs: tuple[Any, ...]) -> tuple[Rollout, Fields]:
+    """Return the plan and the fields that an operator's arguments stand for."""
+    count = len(Fields._fields)
+    return Rollout.of(*inputs[count:]), Fields(*inputs[:count])
+
+
+def _contiguous(fields: Fields) -> Fields:
+    return Fields._make(None if field is None else field.contiguous() for field in fields)
 
 
 def _module(y0: Tensor) -> Any:
@@ -27,89 +47,46 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
-def _contiguous(*tensors: Tensor | None) -> list[Tensor | None]:
-    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
-
-
-@torch.library.custom_op("drumhead::rollout", mutates_args=())
-def rollout(
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-    at: Tensor | None,
-    steps: int,
-    dt: float,
-    offset: float,
-    slope: float,
-    first_offset: float,
-    tanh: bool,
-    boundary: str,
-    keep: str,
-    every: int,
-    segment: int,
-    reduced: bool,
-    forgetful: int = 0,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Run a rollout on the device of its tensors; `at` (b, n), in rising order: keep only these pixels."""
-    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced, forgetful)
-    check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
-    if forgetful and (cells := plan.count(decay)) > forgetful:
-        raise DrumheadError(f"forgetful={forgetful}: {cells} cells of an image damp too strongly to be walked back")
-    extra = [] if y0.is_cuda else _contiguous(at)  # only the C engine has it
-    results = _module(y0).forward(plan, *_contiguous(y0, z0, omega, decay, first_decay, kernel, basis), *extra)
-    return (*results, y0.new_empty(plan.velocities(y0))) if y0.is_cuda else results
+@torch.library.custom_op(
+    "drumhead::rollout", mutates_args=(), schema=f"({_INPUTS}) -> {_tensors(len(Results._fields))}"
+)
+def rollout(*inputs: Any) -> tuple[Tensor, ...]:
+    """Run a rollout on the device of its tensors."""
+    plan, fields = _parts(inputs)
+    check(plan, fields)
+    if plan.forgetful and (cells := plan.count(fields.decay)) > plan.forgetful:
+        raise DrumheadError(
+            f"forgetful={plan.forgetful}: {cells} cells of an image damp too strongly to be walked back"
+        )
+    fields = _contiguous(fields)
+    return tuple(_module(fields.y0).forward(plan, fields))
 
 
 @rollout.register_fake
-def _(y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
-    plan = Rollout(*numbers)
-    out = y0.new_empty(plan.kept(y0, basis, at))
-    argmax = y0.new_empty(y0.shape if plan.keep == "max" else (0,), dtype=torch.int32)
-    return out, y0.new_empty((plan.segments(), 2, *y0.shape)), argmax, y0.new_empty(plan.velocities(y0))
+def _(*inputs):  # type: ignore[no-untyped-def]
+    plan, fields = _parts(inputs)
+    return tuple(plan.results(fields))
 
 
-@torch.library.custom_op("drumhead::rollout_backward", mutates_args=())
+@torch.library.custom_op(
+    "drumhead::rollout_backward",
+    mutates_args=(),
+    schema=f"(Tensor grad_out, Tensor? grad_end, {_SAVED}, {_INPUTS}) -> {_tensors(len(Fields._fields))}",
+)
 def rollout_backward(
-    grad_out: Tensor,
-    saved: Tensor,
-    argmax: Tensor,
-    velocities: Tensor,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-    at: Tensor | None,
-    steps: int,
-    dt: float,
-    offset: float,
-    slope: float,
-    first_offset: float,
-    tanh: bool,
-    boundary: str,
-    keep: str,
-    every: int,
-    segment: int,
-    reduced: bool,
-    forgetful: int = 0,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    grad_out: Tensor, grad_end: Tensor | None, saved: Tensor, argmax: Tensor, velocities: Tensor, *inputs: Any
+) -> tuple[Tensor, ...]:
     """Run the adjoint of a rollout; gradients of absent inputs are empty."""
-    plan = Rollout(steps, dt, offset, slope, first_offset, tanh, boundary, keep, every, segment, reduced, forgetful)
-    check(plan, y0, z0, omega, decay, first_decay, kernel, basis, at)
-    if not segment:
+    plan, fields = _parts(inputs)
+    check(plan, fields)
+    y0 = fields.y0
+    if not plan.segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
-    for name, tensor, dtype, shape in (
-        ("grad_out", grad_out, y0.dtype, plan.kept(y0, basis, at)),
-        ("saved", saved, y0.dtype, (plan.segments(), 2, *y0.shape)),
-        ("argmax", argmax, torch.int32, tuple(y0.shape) if keep == "max" else (0,)),
-        ("velocities", velocities, y0.dtype, plan.velocities(y0)),
-    ):
+    given = dict(grad_out=grad_out, grad_end=grad_end, saved=saved, argmax=argmax, velocities=velocities)
+    for (name, tensor), shape in zip(given.items(), plan.shapes(fields), strict=True):
+        if tensor is None:
+            continue
+        dtype = torch.int32 if name == "argmax" else y0.dtype
         if tuple(tensor.shape) != shape or tensor.dtype != dtype or tensor.device != y0.device:
             raise DrumheadError(
                 f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; "
@@ -117,36 +94,39 @@ def rollout_backward(
             )
     # A CUDA graph cannot ask for a value; storing segments is right whatever it is.
     capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
-    plan = replace(plan, stored=capturing or not plan.reversible(decay))
-    inputs = _contiguous(grad_out, y0, z0, omega, decay, first_decay, kernel, basis, saved, argmax)
-    extra = [] if y0.is_cuda else _contiguous(velocities, at)
-    *grads, error = _module(y0).backward(plan, *inputs, *extra)
+    plan = replace(plan, stored=capturing or not plan.reversible(fields.decay))
+    if not plan.ends:  # compilers make up an empty one
+        given["grad_end"] = None
+    kept = (None if tensor is None else tensor.contiguous() for tensor in given.values())
+    *grads, error = _module(y0).backward(plan, _contiguous(fields), *kept)
     if not capturing:
         watch.report(error, plan, y0)
-    return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)  # type: ignore[return-value]
+    return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)
 
 
 @rollout_backward.register_fake
-def _(grad_out, saved, argmax, velocities, y0, z0, omega, decay, first_decay, kernel, basis, at, *numbers):  # type: ignore[no-untyped-def]
-    def like(tensor: Tensor | None) -> Tensor:
-        return y0.new_empty(0) if tensor is None else tensor.new_empty(tensor.shape)
-
-    fields = (like(t) for t in (y0, z0, omega, decay, first_decay, kernel, basis))
-    return (*fields, y0.new_empty(y0.shape[0], dtype=torch.float64))
+def _(grad_out, grad_end, saved, argmax, velocities, *inputs):  # type: ignore[no-untyped-def]
+    _, fields = _parts(inputs)
+    y0 = fields.y0
+    grads = (y0.new_empty(0) if field is None else field.new_empty(field.shape) for field in fields[:-1])
+    return (*grads, y0.new_empty(y0.shape[0], dtype=torch.float64))
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.numbers = inputs[8:]
-    ctx.save_for_backward(*inputs[:8], *output[1:])
+    count = len(Fields._fields)
+    ctx.numbers, ctx.kept = inputs[count:], output[0].shape
+    ctx.save_for_backward(*inputs[:count], *output[2:])
     ctx.set_materialize_grads(False)
 
 
-def _gradients(ctx: Any, grad_out: Tensor | None, *_: Any) -> tuple[Any, ...]:
-    *inputs, saved, argmax, velocities = ctx.saved_tensors
+def _gradients(ctx: Any, grad_out: Tensor | None, grad_end: Tensor | None, *_: Any) -> tuple[Any, ...]:
+    *fields, saved, argmax, velocities = ctx.saved_tensors
+    if grad_out is None and grad_end is None:
+        return (None,) * (len(fields) + len(ctx.numbers))
     if grad_out is None:
-        return (None,) * (8 + len(ctx.numbers))
-    *grads, _ = rollout_backward(grad_out, saved, argmax, velocities, *inputs, *ctx.numbers)
-    given = (None if tensor is None else grad for tensor, grad in zip(inputs[:7], grads, strict=True))
+        grad_out = saved.new_zeros(ctx.kept)
+    *grads, _ = rollout_backward(grad_out, grad_end, saved, argmax, velocities, *fields, *ctx.numbers)
+    given = (None if field is None else grad for field, grad in zip(fields[:-1], grads, strict=True))
     return (*given, None, *(None for _ in ctx.numbers))
 
 
@@ -160,18 +140,9 @@ def _no_second(ctx: Any, *grads: Any) -> Any:
 rollout_backward.register_autograd(_no_second)
 
 
-def check(
-    plan: Rollout,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-    at: Tensor | None,
-) -> None:
+def check(plan: Rollout, fields: Fields) -> None:
     """Refuse whatever would make a kernel read or write where it must not."""
+    y0, z0, omega, decay, first_decay, kernel, basis, at = fields
     if y0.ndim != 4 or not y0.numel():
         raise DrumheadError(f"y0: got the shape {tuple(y0.shape)}; a non-empty tensor (b, c, y, x) is needed")
     channels = y0.shape[1]
@@ -180,6 +151,8 @@ def check(
             f"steps={plan.steps}, every={plan.every}, segment={plan.segment}, forgetful={plan.forgetful}: "
             "steps >= 1, 1 <= every <= steps, segment >= 0 and forgetful >= 0 are needed"
         )
+    if plan.block < 1:
+        raise DrumheadError(f"block={plan.block}: at least 1 is needed")
     if plan.boundary not in ("periodic", "fixed", "reflecting"):
         raise DrumheadError(f"boundary={plan.boundary!r}: an engine knows 'periodic', 'fixed' and 'reflecting'")
     if plan.keep not in ("series", "project", "mix", "max"):
@@ -202,10 +175,7 @@ def check(
         )
     if at is not None:
         _check_places(plan, y0, at)
-    for name, tensor in (
-        ("y0", y0), ("z0", z0), ("omega", omega), ("decay", decay), ("first_decay", first_decay),
-        ("kernel", kernel), ("basis", basis),
-    ):  # fmt: skip
+    for name, tensor in fields._replace(at=None)._asdict().items():
         if tensor is not None and (tensor.dtype != y0.dtype or tensor.device != y0.device):
             raise DrumheadError(f"{name} is {tensor.dtype} on {tensor.device}, y0 is {y0.dtype} on {y0.device}")
     if y0.dtype not in (torch.float32, torch.float64) or y0.device.type not in ("cpu", "cuda"):

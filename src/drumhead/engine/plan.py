@@ -1,7 +1,11 @@
-"""What an engine is asked to do, in plain numbers: the one recursion of `drumhead.propagate` and what to keep of it."""
+"""What an engine is asked to do: the one recursion of `drumhead.propagate`, what to keep of it, and its tensors."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,15 +15,48 @@ SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, 
 # Cells that damp more are not walked back: e^5 a segment leaves float32 gradients within 15 times the loop's error.
 GROWTH = {torch.float32: 5.0, torch.float64: 20.0}
 
-# Up to this share of all cells and so many bytes a call, their velocities are kept; beyond, segments are stored.
-SHARE, ROOM = 0.5, 1 << 30
+
+class Fields(NamedTuple):
+    """The tensors of a rollout. What broadcasts to y0 does so until `run` expands it; an engine's are contiguous."""
+
+    y0: Tensor
+    """(b, c, y, x)"""
+    z0: Tensor | None
+    """None: at rest."""
+    omega: Tensor
+    decay: Tensor
+    """What a step leaves of z."""
+    first_decay: Tensor | None
+    """The same for the first step; None: decay."""
+    kernel: Tensor
+    """(c, c, ky, kx) dense or (c, 1, ky, kx) depthwise"""
+    basis: Tensor | None = None
+    """(k, T) to project, (k, T, c) to mix"""
+    at: Tensor | None = None
+    """Pixels (b, n) in rising order: keep only these of a projection. Only the C engine can."""
+
+
+class Results(NamedTuple):
+    """What an engine returns of a rollout; what is not asked for is empty."""
+
+    out: Tensor
+    """What the plan keeps."""
+    end: Tensor
+    """y and z after the last step, (2, b, c, y, x)."""
+    saved: Tensor
+    """Checkpoints (n, 2, b, c, y, x)."""
+    argmax: Tensor
+    """Steps of the maxima (b, c, y, x), int32."""
+    velocities: Tensor
+    """Those of cells that forget, (steps, b, n)."""
 
 
 @dataclass(frozen=True)
 class Rollout:
     """z <- decay z + gain (phi(W * y) - omega y), y <- y + dt z, with gain = offset + slope decay; T times.
 
-    The first step takes the scalar gain `first_offset` and, if there is one, a decay map of its own.
+    The first step takes the scalar gain `first_offset` and, if there is one, a decay map of its own; unless others
+    have gone before it.
     """
 
     steps: int
@@ -34,6 +71,10 @@ class Rollout:
     """"series": each `every`-th state; "project": basis (k, t) over time; "mix": basis (k, t, c) over time and
     channels; "max": the largest value and when it was."""
     every: int = 1
+    begun: bool = False
+    """The first step is like the others: y0 and z0 are what such a step has left behind."""
+    ends: bool = False
+    """Return y and z after the last step, too."""
     segment: int = 0
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
@@ -42,52 +83,103 @@ class Rollout:
     """Cells of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
     stored: bool = False
     """Backward: recompute each segment forwards and store its states, instead of walking it back."""
+    growth: float = GROWTH[torch.float32]
+    """Logarithm of how much the errors of a state may grow while a segment is walked back."""
+    share: float = 0.5
+    """Up to this share of all cells and `room` bytes a call, velocities are kept; beyond, segments are stored."""
+    room: int = 1 << 30
+    limit: float = 0.0
+    """Refuse gradients of states that were reconstructed worse than this, see `checking`; 0 does not ask."""
+    quad_channels: int = 8
+    """Channels from which half the multiplications pay for the additions around them: four rows at once."""
+    block: int = 20
+    """States per matrix product of a projection."""
 
-    def forgets(self, dtype: torch.dtype) -> float:
+    def numbers(self) -> tuple[list[Any], ...]:
+        """Return all of it in one list a type, which an operator's schema takes sooner than many arguments."""
+        return tuple([getattr(self, name) for name in names] for names in NAMES.values())
+
+    @classmethod
+    def of(cls, *numbers: list[Any]) -> "Rollout":
+        """Return the plan again."""
+        pairs = zip(NAMES.values(), numbers, strict=True)
+        return cls(**{name: value for names, values in pairs for name, value in zip(names, values, strict=True)})
+
+    def forgets(self) -> float:
         """Return the decay below which a cell is not walked back: its errors grow by 1 / decay at each step."""
-        return math.exp(-GROWTH[dtype] / self.segment) if self.segment else 0.0
+        return math.exp(-self.growth / self.segment) if self.segment else 0.0
 
     def count(self, decay: Tensor) -> int:
         """Return how many cells of an image of (b, c, y, x) forget, at most."""
-        return int(_forgetful(decay, self.forgets(decay.dtype)).sum((1, 2, 3)).max())
+        return int(_forgetful(decay, self.forgets()).sum((1, 2, 3)).max())
 
     def remembering(self, decay: Tensor) -> "Rollout":
         """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
         cells = self.count(decay)
         if not cells:
             return self
-        pays = cells <= SHARE * decay[0].numel()
-        fits = self.steps * len(decay) * cells * decay.element_size() <= ROOM
+        pays = cells <= self.share * decay[0].numel()
+        fits = self.steps * len(decay) * cells * decay.element_size() <= self.room
         least = float(decay.detach().min())  # below -1, y grows too, and walking it back loses as much
-        calm = least >= -1 or self.segment * math.log(-least) <= GROWTH[decay.dtype]
+        calm = least >= -1 or self.segment * math.log(-least) <= self.growth
         return replace(self, forgetful=cells) if pays and fits and calm else self
 
     def reversible(self, decay: Tensor) -> bool:
         """Say whether a segment can be walked back."""
-        return self.forgetful > 0 or not _forgetful(decay, self.forgets(decay.dtype)).any()
+        return self.forgetful > 0 or not _forgetful(decay, self.forgets()).any()
 
     def segments(self) -> int:
         """Return how many checkpoints are kept."""
         return -(-self.steps // self.segment) if self.segment else 0
 
-    def velocities(self, y0: Tensor) -> tuple[int, int, int]:
-        """Return the shape of the velocities that are kept."""
-        return (self.steps, y0.shape[0], self.forgetful)
-
-    def kept(self, y0: Tensor, basis: Tensor | None, at: Tensor | None) -> tuple[int, ...]:
-        """Return the shape of what is kept for an initial state (b, c, y, x); of some pixels (.., n, 1)."""
-        b, c, *grid = y0.shape
+    def shapes(self, fields: Fields) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the results; of some pixels (.., n, 1) is kept."""
+        (b, c, *grid), basis, at = fields.y0.shape, fields.basis, fields.at
         y, x = grid if at is None else (at.shape[1], 1)
         features = 0 if basis is None else basis.shape[0]
         match self.keep:
             case "series":
-                return (b, self.steps // self.every, c, y, x)
+                kept = (b, self.steps // self.every, c, y, x)
             case "project":
-                return (b, features, c, y, x)
+                kept = (b, features, c, y, x)
             case "mix":
-                return (b, features, y, x)
+                kept = (b, features, y, x)
             case _:
-                return (b, c, y, x)
+                kept = (b, c, y, x)
+        state = (b, c, *grid)
+        end, argmax = (2, *state) if self.ends else (0,), state if self.keep == "max" else (0,)
+        return kept, end, (self.segments(), 2, *state), argmax, (self.steps, b, self.forgetful)
+
+    def results(self, fields: Fields) -> Results:
+        """Return memory for the results."""
+        kinds = (torch.int32 if name == "argmax" else fields.y0.dtype for name in Results._fields)
+        shapes = self.shapes(fields)
+        return Results(*(fields.y0.new_empty(s, dtype=k) for s, k in zip(shapes, kinds, strict=True)))
+
+
+NAMES = {kind: tuple(field.name for field in fields(Rollout) if field.type is kind) for kind in (int, float, bool, str)}
+_changes: ContextVar[tuple[tuple[str, Any], ...]] = ContextVar("changes", default=())
+
+
+@contextmanager
+def planning(**changes: Any) -> Iterator[None]:
+    """Let the propagations of this thread or task be planned with other numbers of `Rollout` for a while.
+
+    Example:
+        >>> with planning(segment=5):
+        ...     pass  # dh.propagate(...)
+    """
+    token = _changes.set((*_changes.get(), *changes.items()))
+    try:
+        yield
+    finally:
+        _changes.reset(token)
+
+
+@torch.compiler.assume_constant_result  # torch.compile knows no context variables: it takes what holds while it traces
+def planned() -> tuple[tuple[str, Any], ...]:
+    """Return the changes that `planning` asks for, later ones last."""
+    return _changes.get()
 
 
 def _forgetful(decay: Tensor, limit: float) -> Tensor:

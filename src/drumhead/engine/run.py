@@ -1,67 +1,43 @@
 """One call of an engine."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode, is_traceable_wrapper_subclass
 
 from drumhead.engine.choose import pick
-from drumhead.engine.plan import Rollout
+from drumhead.engine.plan import Fields, Rollout, planned, planning
 
 
-@contextmanager
-def exactly_local() -> Iterator[None]:
-    """Let a step depend on the kernel's window alone, to the bit, in every thread.
+def exactly_local() -> AbstractContextManager[None]:
+    """Let a step depend on the kernel's window alone, to the bit, in this thread or task.
 
     The C engine couples four rows of dense kernels at once and faster, which leaves rounding errors (1e-7 of the
     largest value nearby) one to two rows beyond the window. Use this where zero has to be zero, as in a receptive
-    field, around the backward pass as well.
+    field; the backward pass does as its forward pass did.
 
     Example:
         >>> with dh.engine.exactly_local():
         ...     logits = dh.build("multi-mnist/nwm-last")(torch.rand(1, 1, 8, 8))
     """
-    from drumhead.engine.cpu import native
-
-    native.row_by_row.append(True)
-    try:
-        yield
-    finally:
-        native.row_by_row.pop()
+    return planning(quad_channels=sys.maxsize)
 
 
-def run(
-    plan: Rollout,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-    at: Tensor | None = None,
-) -> Tensor:
-    """Return what the plan keeps of a rollout, differentiable in every tensor; fields broadcast to y0.
-
-    `at`, pixels (b, n) in rising order, keeps only those of a projection: (.., n, 1) instead of (.., y, x). Only the C
-    engine can.
-    """
+def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
+    """Return what the plan keeps of a rollout and its end, differentiable in every tensor; fields broadcast to y0."""
     from drumhead.engine import ops
 
-    z0 = None if z0 is None else z0.expand(y0.shape)
-    first_decay = None if first_decay is None else first_decay.expand(y0.shape)
-    decay = decay.expand(y0.shape)
-    if plan.segment and y0.is_cpu and not _tracing(decay):  # a GPU would wait, a graph cannot ask
-        plan = plan.remembering(decay)
-    numbers = (
-        plan.steps, plan.dt, plan.offset, plan.slope, plan.first_offset, plan.tanh, plan.boundary, plan.keep,
-        plan.every, plan.segment, plan.reduced, plan.forgetful,
-    )  # fmt: skip
-    return ops.rollout(
-        y0, z0, omega.expand(y0.shape), decay, first_decay, kernel, basis, at, *numbers
-    )[0]  # fmt: skip
+    if changes := planned():
+        plan = replace(plan, **dict(changes))
+    y0 = fields.y0
+    wide = (None if field is None else field.expand(y0.shape) for field in fields[1:5])
+    fields = Fields._make((y0, *wide, *fields[5:]))
+    if plan.segment and y0.is_cpu and not _tracing(fields.decay):  # a GPU would wait, a graph cannot ask
+        plan = plan.remembering(fields.decay)
+    return ops.rollout(*fields, *plan.numbers())[:2]
 
 
 def _tracing(tensor: Tensor) -> bool:

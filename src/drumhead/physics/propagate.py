@@ -3,42 +3,48 @@
 y'' = phi(W * y) - omega y - alpha y'
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from drumhead.engine import boundaries
 from drumhead.engine.choose import BACKENDS, pick
 from drumhead.engine.eager import coefficients, march
-from drumhead.engine.plan import SEGMENT, Rollout
+from drumhead.engine.plan import GROWTH, SEGMENT, Fields, Rollout
 from drumhead.engine.run import run
 from drumhead.errors import choose
-from drumhead.physics import contract, stability
-from drumhead.physics.records import All, Record, Stream, at_pixels
+from drumhead.physics import absorbing, contract, stability
+from drumhead.physics.records import All, Record, Several, Stream, at_pixels
+from drumhead.physics.state import State, begin
 
 
 def propagate(
-    y0: Tensor,
+    y0: Tensor | State,
     omega: Tensor | float,
     alpha: Tensor | float,
     kernel: Tensor,
     *,
     steps: int,
-    dt: float,
+    dt: float | None = None,
     z0: Tensor | None = None,
-    nonlinearity: str = "tanh",
-    boundary: str = "periodic",
-    integrator: str = "euler",
-    record: Record | None = None,
+    nonlinearity: str | None = None,
+    boundary: str | None = None,
+    integrator: str | None = None,
+    record: Record | tuple[Record, ...] | None = None,
     backend: str = "auto",
     precision: str = "float32",
     check_stability: bool = True,
-) -> Tensor:
+    return_state: bool = False,
+) -> Any:
     """Let waves run through a medium and return what the record keeps of them.
 
     y'' = phi(W * y) - omega y - alpha y', in `steps` steps of length `dt`; y_1 .. y_T are recorded, y_0 is not.
 
     Args:
-        y0: initial displacement, (b, c, y, x), floating point; any height and width >= 1.
+        y0: initial displacement, (b, c, y, x), floating point; any height and width >= 1. Or the `drumhead.State` that
+            another propagation ended with, to go on from there: dt, nonlinearity, boundary and integrator are then its
+            own, and z0 is left out.
         omega: squared natural frequency, broadcastable to y0, >= 0, in 1 / time^2.
         alpha: damping, broadcastable to y0, >= 0, in 1 / time.
         kernel: coupling W, (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise, odd sizes;
@@ -47,11 +53,12 @@ def propagate(
             size of what is to be heard.
         dt: step in model time. The paper uses 0.1; 0.9 times `drumhead.stable_dt` does the most per step.
         z0: initial velocity, broadcastable to y0; zero by default.
-        nonlinearity: "tanh" (bounds the coupling force, the paper's) or "linear" (the wave equation).
-        boundary: "periodic" (the paper's), "fixed", "reflecting" or "absorbing"; see `drumhead.engine.boundaries`.
-        integrator: "euler" (the paper's, first order) or "verlet" (second order, exact damping).
+        nonlinearity: "tanh" (default; bounds the coupling force, the paper's) or "linear" (the wave equation).
+        boundary: "periodic" (default, the paper's), "fixed", "reflecting" or "absorbing"; see
+            `drumhead.engine.boundaries`.
+        integrator: "euler" (default; the paper's, first order) or "verlet" (second order, exact damping).
         record: what to keep: `All()` (default), `Every(k)`, `Last()`, `Mean()`, `Max()`, `Project(basis)` or
-            `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`.
+            `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`; or several in a tuple, for one run of the waves.
         backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
             with a memory that grows slowly with `steps`; "auto" picks the fastest that can. In float32 the gradients of
             "native" are within 15 times the loop's rounding error; inside `drumhead.engine.exactly_local()`, where
@@ -61,10 +68,11 @@ def propagate(
             Elsewhere, and with "float32", nothing is rounded.
         check_stability: refuse steps beyond the stable limit and media with negative or non-finite values.
             It reads the values, so switch it off in inner loops and on a GPU.
+        return_state: return what is kept and the `drumhead.State` after the last step.
 
     Returns:
         (b, t, c, y, x) for All and Every, (b, c, y, x) for Last, Mean and Max, (b, k, c, y, x) for Project
-        and Fourier, (b, k, y, x) for Mix, and (.., n, 1) instead of (.., y, x) for At.
+        and Fourier, (b, k, y, x) for Mix, and (.., n, 1) instead of (.., y, x) for At; a tuple of them for several.
         Differentiable in y0, omega, alpha, kernel, z0 and the basis.
 
     Raises:
@@ -82,60 +90,53 @@ def propagate(
         >>> waves.shape
         torch.Size([1, 40, 1, 33, 33])
     """
-    record = All() if record is None else record
     choose("backend", backend, BACKENDS)
     choose("precision", precision, ("float32", "bfloat16"))
-    moving = z0 is not None
-    omega, alpha, z0 = contract.check(
-        y0, omega, alpha, kernel, z0, steps, dt, nonlinearity, boundary, integrator, record
-    )
-
-    steps, dt = int(steps), float(dt)  # NumPy's numbers are welcome too
-    absorbing = boundary == "absorbing"
-    if absorbing:
-        size = y0.shape[-2:]
-        y0, z0 = boundaries.surround(y0, "zeros"), boundaries.surround(z0.expand(y0.shape), "zeros")
-        omega = boundaries.surround(_spread(omega, size), "replicate")
-        alpha = boundaries.surround(_spread(alpha, size), "replicate")
-        alpha = alpha + boundaries.margin_damping(size, stability.speed(kernel), alpha)
-        boundary = "fixed"
-
+    record = All() if record is None else Several(tuple(record)) if isinstance(record, tuple | list) else record
+    start = begin(y0, z0, dt=dt, nonlinearity=nonlinearity, boundary=boundary, integrator=integrator)
+    omega, alpha, z = contract.check(start, omega, alpha, kernel, steps, record)
+    assert start.dt
+    assert start.boundary
+    assert start.integrator
+    steps, dt = int(steps), float(start.dt)  # NumPy's numbers are welcome too
+    margin = start.boundary == "absorbing"
+    y, z, omega, alpha = absorbing.around(start, z, omega, alpha, kernel)
     if check_stability:
-        contract.check_values(y0, z0, omega, alpha, kernel, dt, integrator, absorbing)
-    kick = coefficients(alpha, dt, integrator)
-    stream = record.stream(steps, y0)
-    basis = () if stream is None or stream.basis is None else (stream.basis,)
-    tensors = (y0, z0, omega, kick.decay, kernel, *basis)
-    if stream is not None and pick(backend, y0, tensors, True) != "eager":
-        plan = Rollout(
-            steps, dt, kick.offset, kick.slope, kick.first_offset, nonlinearity == "tanh", boundary,
-            stream.keep, stream.every,
-            segment=SEGMENT if torch.is_grad_enabled() and any(t.requires_grad for t in tensors) else 0,
-            reduced=precision == "bfloat16",
-        )  # fmt: skip
-        at = stream.at if _pays(stream, absorbing) else None
-        out = run(
-            plan, y0, z0 if moving else None, omega, kick.decay, kick.first_decay if moving else None, kernel,
-            stream.basis, at,
-        )  # fmt: skip
-        out = boundaries.crop(out) if absorbing else out
-        return stream.finish(out if stream.at is None or at is not None else at_pixels(out, stream.at))
-    if stream is None:
-        pick(backend, y0, tensors, False)
-    states = march(y0, z0, omega, kernel, kick, steps, dt, nonlinearity, boundary)
-    if absorbing:
-        states = map(boundaries.crop, states)
-    return record.collect(states, steps)
+        stability.check_values(y, z, omega, alpha, kernel, dt, start.integrator, margin)
+    decay, first_decay, offset, slope, first_offset = coefficients(alpha, dt, start.integrator)
+    stream = record.stream(steps, y)
+    keep = Stream("series") if stream is None else stream
+    fields = Fields(
+        y, z, omega, decay, None if z is None or start.begun else first_decay, kernel, keep.basis,
+        None if margin else keep.rising(),
+    )  # fmt: skip
+    plan = Rollout(
+        steps, dt, offset, slope, first_offset, start.nonlinearity == "tanh", "fixed" if margin else start.boundary,
+        keep.keep, keep.every, start.begun, return_state,
+        segment=SEGMENT if torch.is_grad_enabled() and any(f is not None and f.requires_grad for f in fields) else 0,
+        growth=GROWTH.get(y.dtype, 0.0), reduced=precision == "bfloat16",
+    )  # fmt: skip
+    if pick(backend, y, fields, stream is not None) == "eager":
+        kept, end = _loop(plan, fields, record, margin)
+    else:
+        kept, end = run(plan, fields)
+        kept = absorbing.crop(kept) if margin else kept
+        kept = keep.finish(kept if keep.at is None or fields.at is not None else at_pixels(kept, keep.at))
+    return (kept, absorbing.after(start, *end)) if return_state else kept
 
 
-def _pays(stream: Stream, absorbing: bool) -> bool:
-    """Say whether the engine should keep some pixels only, which it can in a projection if they are in order."""
-    at = stream.at
-    if at is None or not at.is_cpu or absorbing or stream.keep not in ("project", "mix"):
-        return False
-    return not torch.compiler.is_compiling() and not bool((at.diff() < 0).any())
+def _loop(plan: Rollout, fields: Fields, record: Record, margin: bool) -> tuple[Any, list[Tensor]]:
+    """Return what a record keeps of the loop's states, and the last y and z."""
+    end: list[Tensor] = []
 
+    def states() -> Iterator[Tensor]:
+        for y, z, _ in march(plan, fields):
+            end[:] = y, z
+            yield absorbing.crop(y) if margin else y
 
-def _spread(field: Tensor, size: torch.Size) -> Tensor:
-    """Expand a broadcastable field to the grid's height and width."""
-    return field.expand(*field.shape[:2], *size)
+    passing = states()
+    kept = record.collect(passing, plan.steps)
+    if plan.ends:
+        for _ in passing:  # a record may have seen enough before the last step
+            pass
+    return kept, end

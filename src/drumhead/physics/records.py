@@ -10,9 +10,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, tee
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,10 +33,17 @@ class Stream(NamedTuple):
     """"series" (each `every`-th state), "project" (basis (k, t)), "mix" (basis (k, t, c)) or "max"."""
     every: int = 1
     basis: Tensor | None = None
-    finish: Callable[[Tensor], Tensor] = _as_is
+    finish: Callable[[Tensor], Any] = _as_is
     """What is left to do with what the engine kept."""
     at: Tensor | None = None
     """Keep only these pixels (b, n) of it."""
+
+    def rising(self) -> Tensor | None:
+        """Return these pixels if the C engine can keep them alone: in a projection, and if they are in order."""
+        at = self.at
+        if at is None or not at.is_cpu or self.keep not in ("project", "mix") or torch.compiler.is_compiling():
+            return None
+        return None if (at.diff() < 0).any() else at
 
 
 def at_pixels(maps: Tensor, at: Tensor) -> Tensor:
@@ -53,6 +60,10 @@ class Record(ABC):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Consume the states y_1 .. y_T, each of shape (b, c, y, x), and return what is kept of them."""
 
+    def of(self, series: Tensor) -> Tensor:
+        """Return what is kept of a series (b, t, c, y, x) that is there already."""
+        return self.collect(iter(series.unbind(1)), series.shape[1])
+
     def stream(self, steps: int, like: Tensor) -> Stream | None:
         """Say to the engines what to keep; None leaves the record to the loop, which offers each state."""
         return None
@@ -68,6 +79,10 @@ class All(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Stack the states along time."""
         return torch.stack(list(states), dim=1)
+
+    def of(self, series: Tensor) -> Tensor:
+        """Return the series itself."""
+        return series
 
     def stream(self, steps: int, like: Tensor) -> Stream:
         """Keep each state."""
@@ -169,6 +184,10 @@ class Project(Record):
             block = list(islice(states, 1))
         assert total is not None
         return total.unflatten(1, first.shape).transpose(0, 1)
+
+    def of(self, series: Tensor) -> Tensor:
+        """Multiply the series as it lies."""
+        return (self.basis @ series.flatten(2)).unflatten(2, series.shape[2:])
 
     def stream(self, steps: int, like: Tensor) -> Stream:
         """Project on the basis."""
@@ -302,6 +321,25 @@ class At(Record):
         """Keep the same of these pixels."""
         stream = self.record.stream(steps, like)
         return stream and stream._replace(at=self.pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Several(Record):
+    """Keep what several records keep of one run of the waves: a tuple, in their order; each is asked by itself.
+
+    The series is held until the last of them has been served.
+    """
+
+    records: tuple[Record, ...]
+
+    def collect(self, states: Iterator[Tensor], steps: int) -> Any:
+        """Hand every record the same states."""
+        copies = tee(states, len(self.records))
+        return tuple(record.collect(copy, steps) for record, copy in zip(self.records, copies, strict=True))
+
+    def stream(self, steps: int, like: Tensor) -> Stream:
+        """Keep each state, and serve the records from them."""
+        return Stream("series", finish=lambda series: tuple(record.of(series) for record in self.records))
 
 
 def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -112,3 +112,31 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
     if dense:
         return torch.eye(channels)[:, :, None, None] * stencil
     return stencil.expand(channels, 1, size, size).clone()
+
+
+def check_values(
+    y: Tensor, z: Tensor | None, omega: Tensor, alpha: Tensor, kernel: Tensor, dt: float, integrator: str, margin: bool
+) -> None:
+    """Refuse a medium that is not physical and a step that is too long for it."""
+    for name, tensor in (
+        ("y0", y),
+        ("z0", y if z is None else z),
+        ("omega", omega),
+        ("alpha", alpha),
+        ("kernel", kernel),
+    ):
+        if not torch.isfinite(tensor).all():
+            raise DrumheadError(f"{name} has infinite or undefined values")
+        if name in ("omega", "alpha") and (tensor < 0).any():
+            raise DrumheadError(
+                f"{name} has negative values (down to {float(tensor.min()):.4g}), which make waves grow; "
+                "pass check_stability=False if that is meant"
+            )
+    limit = stable_dt(kernel, omega, alpha, integrator=integrator)
+    if dt > limit * (1 + 1e-6):
+        cure = "lower dt, omega or the kernel, or pass check_stability=False"
+        if margin and integrator == "euler":
+            cure = "the absorbing margin adds damping, which integrator='verlet' takes without a limit; or " + cure
+        raise DrumheadError(
+            f"dt={dt:.4g} is beyond the stable limit {limit:.4g} of this medium for integrator={integrator!r}: {cure}"
+        )

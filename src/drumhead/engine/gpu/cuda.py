@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, backends
 
 from drumhead.engine.gpu import driver, unfused
-from drumhead.engine.plan import Rollout
+from drumhead.engine.plan import Fields, Results, Rollout
 
 SCRATCH = 2**28  # bytes of states between a kernel and a matrix product, unless 16 states need more
 LEAST_STATES = 16
@@ -29,13 +29,12 @@ REGISTERS = 65536  # of a multiprocessor, since 2012
 P = ParamSpec("P")
 R = TypeVar("R")
 Kind = Literal["forward", "adjoint"]
-Gradients = tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor]
 
 _POINTERS = (
     "y z omega decay first_decay kernel saved state series velocities g_series largest argmax g_largest "
     "g_y g_z g_omega g_decay g_first g_kernel error"
 )
-_NUMBERS = "channels height width steps begin end origin every frames segment"
+_NUMBERS = "channels height width steps begin end origin every frames segment begun"
 _COEFFICIENTS = "dt offset slope first_offset"
 
 
@@ -101,117 +100,83 @@ def _exactly(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @_exactly
-def forward(
-    plan: Rollout,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run all steps.
-
-    Args:
-        plan: everything but the tensors, which are contiguous.
-        y0: (b, c, y, x), as the next four.
-        z0: None: at rest.
-        omega: squared natural frequency.
-        decay: what a step leaves of z.
-        first_decay: the same for the first step; None: decay.
-        kernel: (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise.
-        basis: (k, T) to project, (k, T, c) to mix, else None.
-
-    Returns:
-        What the plan keeps; the checkpoints (n, 2, b, c, y, x), empty without segments; the steps of the maxima
-        (b, c, y, x), int32, empty unless they are kept.
-    """
-    if not fits(plan, y0, kernel):
-        return unfused.forward(plan, y0, z0, omega, decay, first_decay, kernel, basis)
-    saved = y0.new_empty(plan.segments(), 2, *y0.shape)
-    state = y0.new_empty(2, *y0.shape)
-    argmax = torch.empty(y0.shape if plan.keep == "max" else 0, dtype=torch.int32, device=y0.device)
-    medium = dict(omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, saved=saved, state=state)
+def forward(plan: Rollout, fields: Fields) -> Results:
+    """Run all steps; the fields are contiguous and none has pixels `at`."""
+    y0, z0, basis = fields.y0, fields.z0, fields.basis
+    if not fits(plan, y0, fields.kernel):
+        return unfused.forward(plan, fields)
+    results = plan.results(fields)
+    state = results.end if plan.ends else y0.new_empty(2, *y0.shape)
+    medium = _medium(fields) | dict(saved=results.saved, state=state)
     if plan.keep == "max":
-        out = torch.empty_like(y0)
-        _launch("forward", plan, 0, plan.steps, y=y0, z=z0, largest=out, argmax=argmax, **medium)
+        _launch("forward", plan, 0, plan.steps, y=y0, z=z0, largest=results.out, argmax=results.argmax, **medium)
     elif plan.keep == "series":
-        frames = plan.steps // plan.every
-        out = y0.new_empty(y0.shape[0], frames, *y0.shape[1:])
-        series = dict(series=out, every=plan.every, frames=frames)
+        series = dict(series=results.out, every=plan.every, frames=plan.steps // plan.every)
         _launch("forward", plan, 0, plan.steps, y=y0, z=z0, **series, **medium)
     else:
         assert basis is not None
         inner = _inner(plan, y0)
-        out = y0.new_zeros(y0.shape[0], basis.shape[0], inner)
+        out = results.out.zero_().view(y0.shape[0], -1, inner)
         y, z = y0, z0
         for begin, end in _blocks(plan, y0):
             states = y0.new_empty(y0.shape[0], end - begin, *y0.shape[1:])
             _launch("forward", plan, begin, end, y=y, z=z, series=states, **medium)
             out += basis[:, begin:end].flatten(1) @ states.view(y0.shape[0], -1, inner)
             y, z = state
-        out = out.view(*out.shape[:2], *y0.shape[2 if plan.keep == "mix" else 1 :])
-    return out, saved, argmax
+    return results
 
 
 @_exactly
 def backward(
     plan: Rollout,
+    fields: Fields,
     grad_out: Tensor,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
+    grad_end: Tensor | None,
     saved: Tensor,
     argmax: Tensor,
-) -> Gradients:
+    velocities: Tensor,
+) -> tuple[Tensor | None, ...]:
     """Run the exact adjoint of all steps, from the last to the first.
 
     Args:
         plan: as `forward` took it; with `stored`, or without segments, states are computed again, else reversed.
-        grad_out: gradient of what `forward` returned first.
-        y0: as `forward` took it, like the next six.
-        z0: see there.
-        omega: see there.
-        decay: see there.
-        first_decay: see there.
-        kernel: see there.
-        basis: see there.
-        saved: as `forward` returned it, like the last.
+        fields: as `forward` took them.
+        grad_out: gradient of what the plan keeps.
+        grad_end: gradient of the state after the last step, or None.
+        saved: as `forward` returned it, like the last two.
         argmax: see there.
+        velocities: empty, see there.
 
     Returns:
-        Gradients of y0, z0, omega, decay, first_decay, kernel and basis, None for what is None, and for each
-        image the largest difference, float64, between a state found by reversing and the checkpoint of it.
+        Gradients of the fields in their order, None for what is None, and for each image the largest difference,
+        float64, between a state found by reversing and the checkpoint of it.
     """
     if not plan.segment:
         plan = replace(plan, segment=plan.steps, stored=True)
+    y0, z0, _, _, first_decay, kernel, basis, _ = fields
     if not fits(plan, y0, kernel):
-        inputs = (y0, z0, omega, decay, first_decay, kernel, basis)
-        return unfused.backward(plan, grad_out, *inputs, saved, argmax)
+        return unfused.backward(plan, fields, grad_out, grad_end, saved, argmax, velocities)
     grad_out, batch = grad_out.contiguous(), y0.shape[0]
     blocks = batch * (1 if kernel.shape[1] == y0.shape[1] else y0.shape[1])
     g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
-    g_first = None if first_decay is None else torch.empty_like(y0)
+    if grad_end is not None:
+        g_y, g_z = grad_end.clone()
+    g_first = None if first_decay is None else torch.zeros_like(y0)
     g_kernel = y0.new_zeros(blocks, kernel.numel() * batch // blocks)
     g_basis = None if basis is None else y0.new_zeros(batch, basis.shape[0], basis[0].numel())
     error = y0.new_zeros(blocks)
     state = torch.zeros(2, *y0.shape, dtype=y0.dtype, device=y0.device)
-    medium = dict(omega=omega, decay=decay, first_decay=first_decay, kernel=kernel, state=state)
+    medium = _medium(fields) | dict(state=state)
     sums = dict(g_y=g_y, g_z=g_z, g_omega=g_omega, g_decay=g_decay, g_first=g_first, g_kernel=g_kernel, error=error)
     inner = _inner(plan, y0)
 
     for begin, end in reversed(list(_blocks(plan, y0, backward=True))):
-        states = velocities = None
+        states = rates = None
         y, z = (y0, z0) if begin == 0 else (None, None)
         if plan.stored:
             y, z = (y0, z0) if begin == 0 else saved[begin // plan.segment - 1]
-            states, velocities = (y0.new_empty(batch, end - begin, *y0.shape[1:]) for _ in range(2))
-            _launch("forward", plan, begin, end, y=y, z=z, series=states, velocities=velocities, **medium)
+            states, rates = (y0.new_empty(batch, end - begin, *y0.shape[1:]) for _ in range(2))
+            _launch("forward", plan, begin, end, y=y, z=z, series=states, velocities=rates, **medium)
         elif basis is not None:
             states = y0.new_empty(batch, end - begin, *y0.shape[1:])
         if basis is not None:
@@ -221,7 +186,7 @@ def backward(
             record = dict(g_largest=grad_out, argmax=argmax)
         else:
             record = dict(g_series=grad_out, origin=0, every=plan.every, frames=plan.steps // plan.every)
-        kept = dict(y=y, z=z, series=states, velocities=velocities, saved=None if plan.stored else saved)
+        kept = dict(y=y, z=z, series=states, velocities=rates, saved=None if plan.stored else saved)
         _launch("adjoint", plan, begin, end, **kept, **record, **medium, **sums)
         if basis is not None:
             assert states is not None
@@ -240,6 +205,10 @@ def backward(
         None if basis is None or g_basis is None else g_basis.sum(0).view_as(basis),
         error.view(batch, -1).amax(1).double(),
     )
+
+
+def _medium(fields: Fields) -> dict[str, Tensor | None]:
+    return {name: getattr(fields, name) for name in ("omega", "decay", "first_decay", "kernel")}
 
 
 def _blocks(plan: Rollout, y0: Tensor, backward: bool = False) -> Iterator[tuple[int, int]]:
@@ -268,7 +237,7 @@ def _launch(kind: Kind, plan: Rollout, begin: int, end: int, **values: Tensor | 
     layout, shared = arranged
     task = Task(origin=begin, every=1, frames=end - begin, begin=begin, end=end, segment=plan.segment or plan.steps)
     task.channels, task.height, task.width = y0.shape[1:]
-    for name in ("steps", *_COEFFICIENTS.split()):
+    for name in ("steps", "begun", *_COEFFICIENTS.split()):
         setattr(task, name, getattr(plan, name))
     for name, value in values.items():
         if isinstance(value, Tensor):

@@ -5,7 +5,7 @@ CUDA graph, because launching several small kernels a step takes the processor l
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,123 +14,103 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 from drumhead.engine import boundaries
-from drumhead.engine.plan import Rollout
+from drumhead.engine.eager import march
+from drumhead.engine.plan import Fields, Results, Rollout
 
 
-def forward(
-    plan: Rollout,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run all steps; see `drumhead.engine.gpu.cuda.forward` for the arguments and what is returned."""
-    inputs = (y0, z0, omega, decay, first_decay, kernel, basis)
+def forward(plan: Rollout, fields: Fields) -> Results:
+    """Run all steps."""
+    y0 = fields.y0
     # A graph keeps the memory it was captured with, which checkpoints for a gradient would make large.
     if y0.device.type != "cuda" or plan.segment or torch.cuda.is_current_stream_capturing():
-        return _forward(plan, *inputs)
-    shapes = tuple(None if x is None else x.shape for x in inputs)
+        return _forward(plan, fields)
+    shapes = tuple(None if x is None else x.shape for x in fields)
     stream = torch.cuda.current_stream(y0.device).cuda_stream
-    graph, places, (out, saved, argmax) = _captured(plan, shapes, y0.dtype, y0.device, stream)
-    for place, value in zip(places, inputs, strict=True):
-        if value is not None:
+    graph, places, results = _captured(plan, shapes, y0.dtype, y0.device, stream)
+    for place, value in zip(places, fields, strict=True):
+        if place is not None and value is not None:
             place.copy_(value)
     graph.replay()
-    return out.clone(), saved.clone(), argmax.clone()
+    return Results(*(result.clone() for result in results))
 
 
 @functools.lru_cache(maxsize=1)  # it holds all its memory
 def _captured(
     plan: Rollout, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
-) -> tuple[torch.cuda.CUDAGraph, Any, tuple[Tensor, Tensor, Tensor]]:
+) -> tuple[torch.cuda.CUDAGraph, Fields, Results]:
     """Capture a propagation; `stream` keeps two streams from sharing one graph's memory."""
     with torch.cuda.device(device), torch.inference_mode(False):  # later calls write into the places
-        places: Any = tuple(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
+        places = Fields._make(None if x is None else torch.zeros(x, dtype=dtype, device=device) for x in shapes)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            _forward(plan, *places)  # libraries choose their algorithms now: during the capture they may not
+            _forward(plan, places)  # libraries choose their algorithms now: during the capture they may not
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            results = _forward(plan, *places)
+            results = _forward(plan, places)
     return graph, places, results
 
 
 @torch.no_grad()
-def _forward(
-    plan: Rollout,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    inputs = (y0, z0, omega, decay, first_decay, kernel, basis)
-    saved, out, index = [], None, torch.empty(0, dtype=torch.int32, device=y0.device)
-    if plan.keep == "series":
-        out = y0.new_empty(y0.shape[0], plan.steps // plan.every, *y0.shape[1:])
-    start = y0, torch.zeros_like(y0) if z0 is None else z0
-    for t, (y, z, _) in enumerate(_steps(plan, *start, inputs, 0, plan.steps)):
+def _forward(plan: Rollout, fields: Fields) -> Results:
+    results, basis = plan.results(fields), fields.basis
+    out, end, saved, argmax, _ = results
+    for t, (y, z, _) in enumerate(march(plan, fields)):
         if plan.segment and ((t + 1) % plan.segment == 0 or t + 1 == plan.steps):
-            saved.append(torch.stack((y, z)))
+            torch.stack((y, z), out=saved[t // plan.segment])
+        if plan.ends and t + 1 == plan.steps:
+            torch.stack((y, z), out=end)
         if plan.keep == "series":
-            assert out is not None
             if (t + 1) % plan.every == 0:
                 out[:, (t + 1) // plan.every - 1] = y
         elif plan.keep == "max":
-            if out is None:
-                out, index = y.clone(), torch.zeros_like(y, dtype=torch.int32)
-            else:
-                higher = ~(y <= out)
-                out, index = torch.where(higher, y, out), torch.where(higher, t, index)
+            higher = ~(y <= out) if t else torch.ones_like(y, dtype=torch.bool)
+            out.copy_(torch.where(higher, y, out))
+            argmax.masked_fill_(higher, t)
+        elif t:
+            out.add_(_part(plan, basis, t, y))
         else:
-            part = _part(plan, basis, t, y)
-            out = part if out is None else out.add_(part)
-    assert out is not None
-    return out, torch.stack(saved) if saved else y0.new_empty(0, 2, *y0.shape), index
+            out.copy_(_part(plan, basis, t, y))
+    return results
 
 
 @torch.no_grad()
 def backward(
     plan: Rollout,
+    fields: Fields,
     grad_out: Tensor,
-    y0: Tensor,
-    z0: Tensor | None,
-    omega: Tensor,
-    decay: Tensor,
-    first_decay: Tensor | None,
-    kernel: Tensor,
-    basis: Tensor | None,
+    grad_end: Tensor | None,
     saved: Tensor,
     argmax: Tensor,
+    velocities: Tensor,
 ) -> tuple[Any, ...]:
     """Run the exact adjoint segment by segment from the checkpoints; see `drumhead.engine.gpu.cuda.backward`.
 
     An operator's inside has no autograd, and by hand most of the work is done for a whole segment at once.
     """
-    inputs = (None, None, omega, decay, first_decay, kernel, basis)
+    y0, z0, omega, decay, first_decay, kernel, basis, _ = fields
     gain = plan.offset + plan.slope * decay
     pull_back, correlate = _adjoint(plan, y0, kernel)
     g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
+    if grad_end is not None:
+        g_y, g_z = grad_end
     g_first = None if first_decay is None else torch.zeros_like(y0)
     g_kernel, g_basis = torch.zeros_like(kernel), None if basis is None else torch.zeros_like(basis)
     length = plan.segment or plan.steps
     for begin in reversed(range(0, plan.steps, length)):
         end = min(begin + length, plan.steps)
         start = saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
-        after_y, after_z, coupling = zip(*_steps(plan, *start, inputs, begin, end), strict=True)
+        again = fields._replace(y0=start[0], z0=start[1])
+        after_y, after_z, coupling = zip(*march(plan, again, begin, end), strict=True)
         y, z, coupling = (torch.stack(part) for part in ((start[0], *after_y), (start[1], *after_z), coupling))
         shares = _shares(plan, grad_out, basis, argmax, begin, end)
         kicks, pulls = torch.empty_like(coupling), torch.empty_like(coupling)
         for t in reversed(range(begin, end)):
             i = t - begin
-            d, strength = (decay, gain) if t else (decay if first_decay is None else first_decay, plan.first_offset)
+            d, strength = decay, gain
+            if t == 0 and not plan.begun:
+                d, strength = decay if first_decay is None else first_decay, plan.first_offset
             share = shares[i]
             g = g_y if share is None else g_y + share
             kick = torch.add(g_z, g, alpha=plan.dt, out=kicks[i])
@@ -140,7 +120,7 @@ def backward(
                 pull.addcmul_(pull * coupling[i], coupling[i], value=-1)
             g_y += pull_back(pull)
             g_z = d * kick
-        first = int(begin == 0)  # the first step has a gain, and perhaps a decay, of its own
+        first = int(begin == 0 and not plan.begun)  # the first step has a gain, and perhaps a decay, of its own
         later = slice(first, None)
         force = torch.addcmul(coupling, omega, y[:-1], value=-1)
         g_omega -= gain * (kicks[later] * y[:-1][later]).sum(0)
@@ -201,25 +181,6 @@ def _shares(
 def _basis_gradient(plan: Rollout, grad_out: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of a basis over steps, given the states (t, b, c, y, x) after them."""
     return torch.einsum("bkyx,tbcyx->ktc" if plan.keep == "mix" else "bkcyx,tbcyx->kt", grad_out, y)
-
-
-def _steps(
-    plan: Rollout, y: Tensor, z: Tensor, inputs: tuple, begin: int, end: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield (y, z) after each of the steps begin .. end - 1, and the phi(W * y) that it took."""
-    _, _, omega, decay, first_decay, kernel, _ = inputs
-    groups, radius = _layout(kernel, y)
-    gain = plan.offset + plan.slope * decay
-    for t in range(begin, end):
-        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
-        coupling = torch.tanh(coupling) if plan.tanh else coupling
-        force = torch.addcmul(coupling, omega, y, value=-1)
-        if t == 0:
-            z = (decay if first_decay is None else first_decay) * z + plan.first_offset * force
-        else:
-            z = torch.addcmul(decay * z, gain, force)
-        y = torch.add(y, z, alpha=plan.dt)
-        yield y, z, coupling
 
 
 def _part(plan: Rollout, basis: Tensor | None, t: int, y: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ struct Task {
     int channels, height, width, steps;
     int begin, end;               // the steps to take
     int origin, every, frames;    // frame i of a record is the state after step origin + (i + 1) every
-    int segment;
+    int segment, begun;           // begun: the first step is like the others
     float dt, offset, slope, first_offset;
 };
 
@@ -265,7 +265,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) drumhead_forward(const Tas
                 const int target = group * GROUP + k, offset = target * p.pixels + item - group * p.pixels;
                 const float y = now[target * p.plane + place];
                 float d = decay(n, k, offset), gain = task.offset + task.slope * d;
-                if (t == 0) {
+                if (t == 0 && !task.begun) {
                     if (task.first_decay) d = task.first_decay[p.base + offset];
                     gain = task.first_offset;
                 }
@@ -428,7 +428,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) drumhead_adjoint(const Tas
                 const int target = group * GROUP + k, offset = target * p.pixels + item - group * p.pixels;
                 const float here = y[target * p.plane + place], stiffness = omega(n, k, offset);
                 float d = decay(n, k, offset), gain = task.offset + task.slope * d;
-                if (t == 0) {
+                if (t == 0 && !task.begun) {
                     if (task.first_decay) d = task.first_decay[p.base + offset];
                     gain = task.first_offset;
                 }
@@ -442,7 +442,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) drumhead_adjoint(const Tas
                 if (task.g_largest && task.argmax[p.base + offset] == t) g += task.g_largest[p.base + offset];
                 const float kick = g_z(n, k, offset) + task.dt * g;
                 g_omega(n, k, offset) -= gain * kick * here;
-                if (t > 0) g_decay(n, k, offset) += kick * (velocity + task.slope * force);
+                if (t > 0 || task.begun) g_decay(n, k, offset) += kick * (velocity + task.slope * force);
                 else if (task.first_decay) task.g_first[p.base + offset] = kick * velocity;
                 else g_decay(n, k, offset) += kick * velocity;
                 g_z(n, k, offset) = d * kick;

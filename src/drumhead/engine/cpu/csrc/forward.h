@@ -159,7 +159,7 @@ static void advance(forward *f, int64_t image, int64_t t) {
     const grid *g = &f->g;
     for (int64_t r = 0; r < g->height; r++) {
         for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y, r + d);
-        const int64_t at = r * g->plain, first = t == 0;
+        const int64_t at = r * g->plain, first = t == 0 && !a->begun;
         row_step step = {
             .rows = f->rows, .y = f->rows[g->ry], .y_out = f->next + r * g->padded, .z_in = f->z + at, .z_out = f->z + at,
             .omega = f->omega + at, .decay = (first ? f->first_decay : f->decay) + at, .dt = (REAL)a->dt,
@@ -207,4 +207,7 @@ static void forward_image(forward *f, int64_t image) {
             write_plain(g, f->z, checkpoint(a, i, 1, image, f->pixels));
         }
     }
+    if (!a->end) return;
+    write_padded(g, f->y, (REAL *)a->end + at);
+    write_plain(g, f->z, (REAL *)a->end + a->batch * f->pixels + at);
 }

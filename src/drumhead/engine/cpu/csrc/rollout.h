@@ -22,16 +22,17 @@ typedef struct {
     int64_t segment;  /* steps between checkpoints, 0: keep none */
     int64_t forgetful; /* cells of an image, at most, whose decay is below `forgets`: their velocities are kept */
     int64_t stored;   /* backward: recompute and store each segment instead of reversing it */
+    int64_t begun;    /* the first step is like the others */
     int64_t block;    /* PROJECT: steps per matrix product, >= 1 */
     int64_t quads;    /* couple four rows at once with half the multiplications, if the kernel is dense with three rows */
     int64_t reduced;  /* products of PROJECT and MIX in bfloat16 */
     double dt, offset, slope, first_offset, forgets;
     const void *y0, *z0, *omega, *decay, *first_decay, *kernel, *basis; /* z0, first_decay, basis may be NULL */
-    void *out, *saved;
+    const int64_t *at; /* (b, some): flat indices, none smaller than the one before; or NULL */
+    void *out, *end, *saved; /* end: y and z after the last step, (2, b, c, y, x), or NULL */
     int32_t *argmax;
     void *velocities;  /* (steps, b, forgetful) */
-    const int64_t *at; /* (b, some): flat indices, none smaller than the one before; or NULL */
-    const void *grad_out;
+    const void *grad_out, *grad_end; /* grad_end may be NULL */
     void *grad_y0, *grad_z0, *grad_omega, *grad_decay, *grad_first_decay; /* z0's and first_decay's may be NULL */
     void *grad_kernel, *grad_basis;                                       /* one per image, summed by the caller */
     double *error;                                                        /* one per image */

@@ -5,7 +5,7 @@
 static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, const REAL *z_in, REAL *z_out, int reverse) {
     const rollout *a = f->a;
     const grid *g = &f->g;
-    const int64_t h = g->height, ry = g->ry, mirrored = g->boundary == REFLECTING, first = t == 0;
+    const int64_t h = g->height, ry = g->ry, mirrored = g->boundary == REFLECTING, first = t == 0 && !a->begun;
     const REAL *decay = first ? f->first_decay : f->decay;
     /* Rows of W^T q follow as soon as the rows of q that they see are there; on a torus the first ones come last, and
      * a mirror's folded rows must all wait. */
@@ -46,7 +46,7 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
     for (int64_t k = 0; k < n; k++) {
         for (int64_t r = 0; r < g->height; r++) {
             for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y_kept[k], r + d);
-            int first = start + k == 0;
+            int first = start + k == 0 && !a->begun;
             row_step step = {
                 .rows = f->rows, .y = f->rows[g->ry], .z_in = f->z_kept[k] + r * g->plain,
                 .y_out = f->y_kept[k + 1] + r * g->padded, .z_out = f->z_kept[k + 1] + r * g->plain,
@@ -98,6 +98,10 @@ static void backward_image(backward *f, int64_t image) {
     const REAL *y0 = (const REAL *)a->y0 + at, *z0 = a->z0 ? (const REAL *)a->z0 + at : NULL;
     REAL *zeroed[] = {f->gy, f->gz, f->g_omega, f->g_decay, f->g_first};
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++) memset(zeroed[i], 0, plane);
+    if (a->grad_end) {
+        read_plain(g, f->gy, (const REAL *)a->grad_end + at);
+        read_plain(g, f->gz, (const REAL *)a->grad_end + a->batch * f->pixels + at);
+    }
     memset(f->g_taps, 0, (size_t)(f->taps * LANES * (g->quads ? 2 : 1)) * sizeof(REAL));
     f->pending = 0;
     read_plain(g, f->omega, (const REAL *)a->omega + at);
