@@ -514,6 +514,20 @@ def test_mistakes_at_the_command_line_are_one_sentence(arguments, message, tmp_p
     assert message in capsys.readouterr().err
 
 
+def test_a_small_drum_in_a_large_image_is_refused_and_an_odd_name_is_drawn(tmp_path, capsys):
+    brief = ["--time", "100", "--modes", "8", "--no-area", "--no-pair", "--no-shapes", "--out", str(tmp_path / "out")]
+    drawn = np.zeros((700, 700), np.uint8)
+    drawn[300:308, 300:310] = 255
+    Image.fromarray(drawn).save(tmp_path / "lost.png")
+    with pytest.raises(SystemExit):
+        cli.main(["drum", str(tmp_path / "lost.png"), *brief])
+    assert "lost has 490000 pixels, most of them clamped: crop the image" in capsys.readouterr().err
+    Image.fromarray(drawn[298:310, 298:312]).save(tmp_path / "Ba$$in $^[b].png")
+    cli.main(["drum", str(tmp_path / "Ba$$in $^[b].png"), *brief])
+    assert "Ba$$in $^[b]: 80 pixels" in capsys.readouterr().out
+    assert (tmp_path / "out" / "weyl.png").exists()
+
+
 def test_a_drum_in_pieces_is_struck_and_heard_on_one_of_them():
     """Also where the largest piece, a narrow strip, has none of the lowest modes."""
     from drumhead.cli.drum_parts import _spots

@@ -93,8 +93,7 @@ def _memory(axis: "Axes", results: dict[str, Any]) -> None:
         sizes, low, high = (
             [f(row["bytes_samples"]) / batch / 1e6 for row in rows] for f in (statistics.median, min, max)
         )
-        axis.plot(steps, sizes, style, color=_colour(name), markersize=4, label=label)
-        axis.fill_between(steps, low, high, color=_colour(name), alpha=0.2, linewidth=0)
+        _line(axis, name, steps, (sizes, low, high), style, label)
     _logarithmic(axis, sorted({row["steps"] for row in results["memory"]}))
     axis.set_xlabel("steps of the wave, T", fontsize=9)
     axis.set_ylabel("peak memory, MB per image", fontsize=9)
@@ -107,15 +106,19 @@ def _side(axis: "Axes", results: dict[str, Any]) -> None:
     for name in dict.fromkeys(row["contender"] for row in rows):
         own = [row for row in rows if row["contender"] == name]
         sides = [row["side"] for row in own]
-        medians = [1e3 * row["wall_s"]["median"] for row in own]
-        axis.plot(sides, medians, color=_colour(name), marker="o", markersize=4, label=name)
-        low, high = ([1e3 * row["wall_s"][key] for row in own] for key in ("low", "high"))
-        axis.fill_between(sides, low, high, color=_colour(name), alpha=0.2, linewidth=0)
+        spreads = tuple([1e3 * row["wall_s"][key] for row in own] for key in ("median", "low", "high"))
+        _line(axis, name, sides, spreads, "o-", name)
     _logarithmic(axis, sorted({row["side"] for row in rows}))
     axis.set_xlabel("side of the image, pixels", fontsize=9)
     axis.set_ylabel("inference, ms per image", fontsize=9)
     steps = next((f", T = {row['steps']}" for row in rows if row["steps"]), "")
     axis.set_title(f"time against size (one image{steps})", fontsize=10)
+
+
+def _line(axis: "Axes", name: str, x: list[int], y: tuple[list[float], ...], style: str, label: str) -> None:
+    """Draw medians as a line and what lies between the lows and the highs as a band."""
+    axis.plot(x, y[0], style, color=_colour(name), markersize=4, label=label)
+    axis.fill_between(x, y[1], y[2], color=_colour(name), alpha=0.2, linewidth=0)
 
 
 def _logarithmic(axis: "Axes", ticks: list[int]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SIZE, SIDES = 48.0, (8, 12, 16, 24, 32, 48)
 LARGEST = 40_000  # pixels that move: the modes of more take minutes
+ROOM = 10  # times as many pixels may be clamped: movie and modes have them all
 MODES_OF_PAIRS = 50
 
 
@@ -63,6 +64,8 @@ def drum(
             f"{membrane.name} is too {size_is}: pixels of it that move: {pixels}, needed: {SMALLEST} to {LARGEST}; "
             + (f"{change} --size" if what in SHAPES else f"scale the image {way}")
         )
+    if membrane.mask.size > ROOM * LARGEST:
+        raise DrumheadError(f"{membrane.name} has {membrane.mask.size} pixels, most of them clamped: crop the image")
     for given, good, needed in (
         (f"--modes {modes}", modes >= 8, "at least 8 are needed"),
         (f"--time {time:g}", 8 <= time <= 1e6, "8 to 1e6 is needed"),

@@ -1,6 +1,5 @@
 """`drumhead reproduce receptive-field`: measure models one by one, keep each, then write the pictures and tables."""
 
-import csv
 import hashlib
 import io
 import json
@@ -32,6 +31,7 @@ from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import to_dict
 from drumhead.show import receptive as show
 from drumhead.show.figures import caption
+from drumhead.show.pages import csv_text
 from drumhead.waves import fronts
 
 VERSION = 4  # of what is measured: what an older version kept is measured again
@@ -324,13 +324,12 @@ def _responses(results: list[dict[str, Any]], arrays: list[dict], free: dict[str
 
 
 def _table(results: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    columns = ["model", "trained", "read", "steps", "r50", "r95", "rms", "bound", "cone", "beyond", "mass"]
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for result in results:
-        for row in result["rows"]:
-            values = [row[key] for key in ("half", "most", "rms", "bound", "cone", "beyond", "mass")]
-            writer.writerow([result["name"], result["trained"], row["read"], row["steps"],
-                             *("" if value is None else f"{value:.6g}" for value in values)])  # fmt: skip
-    return out.getvalue()
+    keys = ("half", "most", "rms", "bound", "cone", "beyond", "mass")
+    columns = ("model", "trained", "read", "steps", "r50", "r95", *keys[2:])
+    rows = [
+        (result["name"], result["trained"], row["read"], row["steps"],
+         *("" if row[key] is None else f"{row[key]:.6g}" for key in keys))
+        for result in results
+        for row in result["rows"]
+    ]  # fmt: skip
+    return csv_text(columns, rows)

@@ -1,7 +1,5 @@
 """The report of a table: ours beside the paper's, what is missing, and every number's run. Works without weights."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_image
 from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
-from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
+from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
 
 SCORES = {
     "foreground_accuracy": "foreground accuracy",
@@ -70,7 +68,7 @@ def write(results: Results, out: Path, command: str) -> Report:
     notes = [*_missing(results), *notes]
     table = main_table(results)
     blocks = _blocks(results, command, background, table, [*pictures, *looks], notes)
-    write_atomic(out / "results.csv", _csv(_seed_rows(results)))
+    write_atomic(out / "results.csv", _csv([_seed_row(result) for result in results.all]))
     write_atomic(out / "summary.csv", _csv(_summary_rows(results)))
     write_atomic(out / "report.md", markdown(blocks))
     write_atomic(out / "report.html", webpage(blocks, out))
@@ -267,8 +265,8 @@ def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
     return looks(results.lines, out)
 
 
-def _seed_rows(results: Results) -> list[dict[str, object]]:
-    return [_seed_row(result) for result in results.all]
+def _csv(rows: list[dict[str, object]]) -> str:
+    return csv_text(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _seed_row(result: Result) -> dict[str, object]:
@@ -307,14 +305,6 @@ def _summary_rows(results: Results) -> list[dict[str, object]]:
             row[f"{key}_mean"] = spent.mean if spent else None
         rows.append(row)
     return rows
-
-
-def _csv(rows: list[dict[str, object]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _whole(value: float) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from drumhead.files import write_atomic
-from drumhead.show.palette import class_colours, wave_colours
+from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room for the caption
 
@@ -28,7 +28,7 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
     """
     moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
     scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
-    left = _panel(np.repeat(image, 3, -1) if image.shape[-1] == 1 else image)
+    left = _panel(in_colours(image))
     mask = _panel(class_colours(classes)[labels])
     waiting = Image.new("RGB", mask.size, (235, 235, 235))
     ImageDraw.Draw(waiting).text(

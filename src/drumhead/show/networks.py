@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
-from drumhead.show.palette import class_colours, wave_colours
+from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
         axis.set_axis_off()
     for i, band in enumerate(bands):
         for j, (image, mask) in enumerate(zip(images, truth, strict=True)):
-            panels = {"image": picture(image), "truth": colours[mask]}
+            panels = {"image": in_colours(image), "truth": colours[mask]}
             panels |= {name: colours[found[name][j]] for name in band}
             for axis, (title, panel) in zip(grid[i * len(images) + j], panels.items(), strict=False):
                 _show(axis, panel, title if j == 0 else "")
@@ -84,7 +84,7 @@ def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns:
         axis.set_axis_off()
     for row, (label, panels, titles, with_image) in zip(grid, lines, strict=True):
         if with_image:
-            _show(row[0], picture(image), label)
+            _show(row[0], in_colours(image), label)
         else:
             row[0].text(1, 0.5, label, fontsize=8, ha="right", va="center", transform=row[0].transAxes)
         for axis, panel, title in zip(row[1:], panels, titles, strict=False):
@@ -110,7 +110,7 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
     colours = class_colours(len(names)) / 255
     for row, (name, series) in zip(grid, waves.items(), strict=True):
         magnitude = np.sqrt((np.abs(np.fft.rfft(series, axis=0)) ** 2).mean(1))  # (bins, y, x), rms over channels
-        _show(row[0], picture(image), name)
+        _show(row[0], in_colours(image), name)
         for axis, k in zip(row[1:-1], BINS, strict=True):
             axis.set_axis_off()
             if k < len(magnitude):
@@ -142,7 +142,7 @@ def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarr
     figure = new_figure(1.3 * (2 * most + 1), 1.5 * len(media) + 0.1)
     grid = figure.subplots(len(media), 2 * most + 1, squeeze=False)
     for row, (name, fields) in zip(grid, media.items(), strict=True):
-        _show(row[0], picture(image), name)
+        _show(row[0], in_colours(image), name)
         for axis in row[1:]:
             axis.set_axis_off()
         for word, field, axes in zip(("omega", "alpha"), fields, (row[1 : most + 1], row[most + 1 :]), strict=True):
@@ -171,11 +171,6 @@ def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
     grid[0, 0].set_ylabel("output of the time map", fontsize=7)
     grid[1, 0].set_ylabel("magnitude of each output", fontsize=7)
     save_figure(figure, path, pad=0.5)
-
-
-def picture(image: np.ndarray) -> np.ndarray:
-    """Return a grey or colour image (y, x, k) as colours (y, x, 3)."""
-    return np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
 
 
 def _lines(strip: Strip, columns: int) -> list[tuple[str, list[np.ndarray], list[str], bool]]:

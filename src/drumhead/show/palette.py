@@ -24,6 +24,11 @@ def class_colours(count: int) -> np.ndarray:
     return (colours * 0.7 ** rounds[:, None]).astype(np.uint8)
 
 
+def in_colours(image: np.ndarray) -> np.ndarray:
+    """Return a grey or colour image (y, x, k) as colours (y, x, 3)."""
+    return np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
+
+
 def wave_colours(values: np.ndarray, scale: float) -> np.ndarray:
     """Map -scale .. 0 .. scale to blue .. white .. red; uint8 (..., 3)."""
     import matplotlib

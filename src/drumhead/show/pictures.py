@@ -7,7 +7,7 @@ import numpy as np
 
 from drumhead.show.figures import legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.listen import Heard, spectrum
-from drumhead.show.palette import LINES, class_colours
+from drumhead.show.palette import LINES, class_colours, in_colours
 
 
 def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],
@@ -27,13 +27,13 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     from matplotlib.patches import Patch
 
     colours = class_colours(len(names))
-    panels = {"image": image.squeeze(-1) if image.shape[-1] == 1 else image, "heard": colours[labels]}
+    panels = {"image": in_colours(image), "heard": colours[labels]}
     if truth is not None:
         panels["truth"] = colours[truth]
     figure = new_figure(3 * len(panels), 3.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
-        axis.imshow(panel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.imshow(panel, interpolation="nearest")
         axis.set_title(title, fontsize=11)
         no_ticks(axis)
     for spot in heard:
