@@ -318,7 +318,7 @@ def _fabric(settings: TrainConfig) -> "Fabric":
     if settings.accelerator == "cuda" and not torch.cuda.is_available():
         raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     alone = LightningEnvironment()  # one process, whatever SLURM or another scheduler says of its job
     return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision, plugins=alone)
