@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
+from torch.optim.swa_utils import AveragedModel
 
 import drumhead as dh
 from drumhead.errors import DrumheadError
@@ -211,6 +214,91 @@ def test_save_and_load_lose_nothing(name, tmp_path):
     for key, tensor in model.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key])
     assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def compiled(model):
+    return torch.compile(model, backend="eager")
+
+
+def compiled_in_part(model):
+    model.head.layers[0] = compiled(model.head.layers[0])
+    model.head = compiled(model.head)
+    return model
+
+
+def of_fabric(model):
+    from lightning_fabric import Fabric
+
+    return Fabric(accelerator="cpu", devices=1).setup(model)
+
+
+def shared_among_processes(model):
+    return nn.parallel.DistributedDataParallel(model)
+
+
+@pytest.fixture(scope="module")
+def one_process():
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        [compiled], [compiled_in_part], [nn.DataParallel], [shared_among_processes], [AveragedModel], [of_fabric],
+        [nn.SyncBatchNorm.convert_sync_batchnorm], [compiled, shared_among_processes, compiled, AveragedModel],
+    ],
+)  # fmt: skip
+def test_a_wrapped_network_is_saved_like_itself(wrap, one_process, tmp_path):
+    model = dh.build("tetrominoes/nwm-fast")
+    wanted = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    random = torch.get_rng_state()
+    for make in wrap:
+        model = make(model)
+    dh.save(model, tmp_path / "w.safetensors")
+    assert torch.equal(torch.get_rng_state(), random)
+    again = dh.load(tmp_path / "w.safetensors").state_dict()
+    assert list(again) == list(wanted)
+    assert all(torch.equal(again[name], wanted[name]) for name in wanted)
+
+
+def test_tied_weights_are_saved_as_two(tmp_path):
+    model = dh.build("tetrominoes/nwm-last")
+    model.head.layers[3] = model.head.layers[1] = nn.ReLU(inplace=True)  # which changes no answer
+    model.head.layers[4].weight = model.head.layers[2].weight
+    dh.save(model, tmp_path / "w.safetensors")
+    head = dh.load(tmp_path / "w.safetensors").head.layers
+    assert torch.equal(head[4].weight, model.head.layers[2].weight)
+    assert torch.equal(head[2].weight, model.head.layers[2].weight)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda model: prune.l1_unstructured(model.head.layers[0], "weight", 0.5), r"layers.0.weight.*prune\.remove"),
+        (lambda model: parametrizations.weight_norm(model.head.layers[2]), "layers.2.*remove_parametrizations"),
+        (lambda model: parametrize.register_parametrization(model, "kernel", nn.Identity()), "kernel"),
+        (lambda model: model.head.layers.__setitem__(1, nn.LeakyReLU()), r"layers.1 is LeakyReLU.*not ReLU"),
+        (lambda model: model.head.layers.append(nn.Softmax(1)), "layers.5 is Softmax.*not in this model"),
+        (lambda model: model.head.layers.insert(1, nn.BatchNorm2d(64)), "layers.1.bias is not part"),
+        (lambda model: model.head.layers.__setitem__(2, nn.Conv2d(64, 9, 1)), r"layers.2.weight has the shape \(9, 64"),
+        (lambda model: setattr(model.encoder.features[0], "dilation", (2, 2)), "features.0 is Conv2d.*dilation"),
+        (lambda model: setattr(model.head, "norm", nn.Identity()), "head.norm.bias is missing"),
+    ],
+)
+def test_a_network_that_its_config_does_not_describe_is_not_saved(change, words, tmp_path):
+    model = dh.build("tetrominoes/nwm-fast")
+    change(model)
+    with pytest.raises(dh.DrumheadError, match=words):
+        dh.save(model, tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_networks_of_ours_are_saved(tmp_path):
+    for model in (nn.Linear(2, 2), nn.DataParallel(nn.Linear(2, 2)), {}):
+        with pytest.raises(dh.DrumheadError, match=f"save: got {type(model).__name__}; a network of dh.build"):
+            dh.save(model, tmp_path / "w.safetensors")
 
 
 def test_damaged_files_are_named(tmp_path):

@@ -128,7 +128,7 @@ class UNet(Segmenter):
             skip = skips.pop()
             x = rise(x)[..., : skip.shape[-2], : skip.shape[-1]]  # odd sizes were rounded up on the way down
             x = layers(torch.cat([skip, x], 1))
-        if convolutions(self.last):  # which looks at one pixel at a time
+        if at is not None and convolutions(self.last):  # which looks at one pixel at a time
             x, at = at_pixels(x, at), None
         return at_pixels(self.last(x), at)
 

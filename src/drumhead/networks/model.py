@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.networks.baselines import CNN, ResNet, UNet
@@ -27,6 +28,7 @@ NETWORKS: dict[type[ModelConfig], type[Segmenter]] = {
     settings.ResNet: ResNet,
     settings.UNet: UNet,
 }
+COMPILED = "._orig_mod"  # in the names of what torch.compile made of a part
 
 
 def build(config: str | ModelConfig) -> Segmenter:
@@ -62,38 +64,55 @@ def save(model: nn.Module, path: str | Path, **extra: str) -> None:
     """Write weights and config to one .safetensors file, whole or not at all.
 
     Args:
-        model: the network, bare or in a wrapper: torch.compile, DataParallel, DistributedDataParallel, AveragedModel
-            or Fabric's.
+        model: the network, or what torch.compile, DataParallel, DistributedDataParallel, AveragedModel or Lightning
+            Fabric made of it; the file is the same.
         path: where to write.
         extra: further texts for the file's metadata, such as `preset` or `commit`.
 
     Raises:
-        DrumheadError: the network has other tensors than its config says, so that no `load` could build it.
+        DrumheadError: the model is not drumhead's, or was changed into one that its config does not describe, so that
+            `load` could not make it again.
     """
     from safetensors.torch import save as to_bytes
 
     from drumhead.files import write_atomic
 
-    network: object = model
-    while not isinstance(network, Segmenter):
-        network = getattr(network, "_orig_mod", None) or getattr(network, "module", None)
-        if network is None:
-            raise DrumheadError(
-                f"save: got {type(model).__name__}; a network such as dh.build makes is needed, bare or in one of "
-                "torch's wrappers"
-            )
-    # A layer that was compiled by itself says so in its names.
-    tensors = {name.replace("_orig_mod.", ""): tensor for name, tensor in network.state_dict().items()}
+    model = _unwrapped(model)
+    tensors = {name.replace(COMPILED, ""): tensor.detach() for name, tensor in model.state_dict().items()}
     with torch.device("meta"):
-        planned = build(network.config).state_dict()
-    cure = (
-        "a file holds what dh.build makes of the model's config: undo pruning (prune.remove) and parametrizations "
-        "(remove_parametrizations) first; layers of your own need torch.save of the state_dict"
-    )
-    _compare(planned, tensors, "save", f"; {cure}")
-    metadata = {"format": "drumhead", "model": json.dumps(to_dict(network.config)), **extra}
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomic(Path(path), to_bytes(plain, metadata))
+        described = build(model.config)
+    try:
+        _compare(described.state_dict(), tensors, "save")
+        own, wanted = _leaves(model), _leaves(described)
+        for name in sorted(dict(own.items() ^ wanted.items())):
+            raise DrumheadError(f"save: {name} is {own.get(name, 'missing')}, not {wanted.get(name, 'in this model')}")
+    except DrumheadError as error:
+        raise DrumheadError(
+            f"{error}, and the file holds only what the model's config describes: end pruning with "
+            "torch.nn.utils.prune.remove and parametrizations with torch.nn.utils.parametrize.remove_parametrizations, "
+            "or keep the state_dict of a changed network yourself"
+        ) from None
+    metadata = {"format": "drumhead", "model": json.dumps(to_dict(model.config)), **extra}
+    # Tied weights are written as two equal ones: a .safetensors file shares no memory.
+    copies = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    write_atomic(Path(path), to_bytes(copies, metadata))
+
+
+def _unwrapped(model: nn.Module) -> Segmenter:
+    """Return the network inside the wrappers of torch.compile ("_orig_mod") and of those that train ("module")."""
+    inner: object = model
+    while isinstance(inner, nn.Module) and not isinstance(inner, Segmenter):
+        inner = getattr(inner, "_orig_mod", getattr(inner, "module", None))
+    if not isinstance(inner, Segmenter):
+        raise DrumheadError(f"save: got {type(model).__name__}; a network of dh.build or dh.load is needed")
+    return inner
+
+
+def _leaves(model: nn.Module) -> dict[str, str]:
+    """Return layers and their settings, which tell activations apart; those that change no answer are left out."""
+    leaves = ((name, part) for name, part in model.named_modules(remove_duplicate=False) if not list(part.children()))
+    settings = {name.replace(COMPILED, ""): repr(part) for name, part in leaves if not isinstance(part, _BatchNorm)}
+    return {name: text.replace("inplace=True", "") for name, text in settings.items()}
 
 
 def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
@@ -145,13 +164,13 @@ def fit(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     model.load_state_dict(tensors)
 
 
-def _compare(own: dict[str, Tensor], tensors: dict[str, Tensor], where: str, cure: str = "") -> None:
+def _compare(own: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> None:
     for name in sorted(own.keys() ^ tensors.keys()):
-        raise DrumheadError(f"{where}: tensor {name} is {'missing' if name in own else 'not part of this model'}{cure}")
+        raise DrumheadError(f"{where}: tensor {name} is {'missing' if name in own else 'not part of this model'}")
     for name, tensor in tensors.items():
         if tensor.shape != own[name].shape:
             raise DrumheadError(
-                f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}{cure}"
+                f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
             )
 
 

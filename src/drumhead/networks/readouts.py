@@ -83,8 +83,9 @@ class Head(nn.Module):
 
 
 def alone(readout: TimeReadout, head: Head) -> bool:
-    """Say whether they look at one pixel at a time, in training too: waves at some are enough for logits at these."""
-    return _plain(readout, head) and head.stride == 1
+    """Say whether they are as built and look at one pixel at a time: waves at some are enough for logits at these."""
+    built = untouched(readout, TimeReadout) and untouched(head, Head) and untouched(head.norm, nn.Identity)
+    return built and head.stride == 1 and bool(convolutions(head.layers))
 
 
 def composed(readout: TimeReadout, head: Head) -> Record | None:
@@ -92,7 +93,7 @@ def composed(readout: TimeReadout, head: Head) -> Record | None:
 
     It gains in the loop and in the engines. `Head.rest` goes on from it; None leaves both to their modules.
     """
-    if not _plain(readout, head) or readout.kind != "linear":
+    if not alone(readout, head) or readout.kind != "linear":
         return None
     time_map, (first, *others) = readout.time_map, convolutions(head.layers)
     (k, t), (h, features) = time_map.shape, first.weight.shape[:2]
@@ -101,9 +102,3 @@ def composed(readout: TimeReadout, head: Head) -> Record | None:
         return None
     with torch.autocast(time_map.device.type, enabled=False):  # a basis has the type of the states
         return Mix(torch.einsum("hkc,kt->htc", first.weight.view(h, k, c), time_map))
-
-
-def _plain(readout: TimeReadout, head: Head) -> bool:
-    """Say whether both are as they were built, with nothing to do but a summary over time and a pointwise network."""
-    built = untouched(readout, TimeReadout) and untouched(head, Head)
-    return built and untouched(head.norm, nn.Identity) and bool(convolutions(head.layers))

@@ -21,7 +21,7 @@ def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
 
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
     """Return what a network makes of maps, at these pixels; it sees no others where it looks at one at a time."""
-    if convolutions(network):
+    if at is not None and convolutions(network):
         maps, at = at_pixels(maps, at), None
     return at_pixels(pointwise(maps, network), at)
 
