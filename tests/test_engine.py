@@ -427,7 +427,7 @@ BAD = {
     "channels": ({"kernel": torch.ones(3, 3, 3, 3)}, r"kernel: got the shape \(3, 3, 3, 3\)"),
     "dtype": ({"decay": torch.ones(1, 2, 4, 5, dtype=torch.float64)}, "decay is torch.float64"),
     "half": ({"y0": torch.ones(1, 2, 4, 5).half()}, "y0 is torch.float16|omega is"),
-    "levels": ({"levels": 0}, "levels=0"),
+    "block": ({"block": 0}, "block=0"),
     "basis": ({"keep": "project", "basis": torch.ones(3, 4)}, r"basis: got the shape \(3, 4\)"),
     "no basis": ({"keep": "mix"}, "needs a basis"),
     "empty": ({"y0": torch.ones(0, 2, 4, 5)}, "non-empty"),
