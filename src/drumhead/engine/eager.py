@@ -50,3 +50,4 @@ def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None)
             z = torch.addcmul(decay * z, gain, force)
             y = torch.add(y, z, alpha=plan.dt)
         yield y, z, coupling
+        del coupling, force  # their memory serves the next step

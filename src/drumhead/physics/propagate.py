@@ -130,7 +130,8 @@ def _loop(plan: Rollout, fields: Fields, record: Record, margin: bool) -> tuple[
     end: list[Tensor] = []
 
     def states() -> Iterator[Tensor]:
-        for y, z, _ in march(plan, fields):
+        for y, z, coupling in march(plan, fields):
+            del coupling  # its memory serves the next step
             end[:] = y, z
             yield absorbing.crop(y) if margin else y
 
