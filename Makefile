@@ -33,7 +33,7 @@ sanitize: .venv/installed-dev
 		echo "$$isa:"; \
 		DRUMHEAD_ISA=$$isa CC="env -u LD_PRELOAD $(CC)" \
 			LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" \
-			$(BIN)/python -m pytest -n 2 -p no:faulthandler -k "$(UNCHECKED)" tests/test_engine*.py tests/test_records.py \
+			$(BIN)/python -m pytest -n 2 --capture=no -p no:faulthandler -k "$(UNCHECKED)" tests/test_engine*.py tests/test_records.py \
 			|| exit 1; \
 	done
 
