@@ -50,10 +50,6 @@ def run(arguments: list[str]) -> None:
     if len(flags.compare) == 2:
         none_ignored(options(arguments) - {"--compare"}, "--compare of two files, which measures nothing,")
 
-    ignored = [f"--{name}" for name in ("only", "rounds", "batch", "threads", "quick", "out") if getattr(flags, name)]
-    if len(flags.compare) == 2 and ignored:
-        raise DrumheadError(f"{', '.join(ignored)}: two files are compared and nothing is measured; drop it, or a file")
-
     from drumhead.bench import report
 
     before = [report.read(path) for path in flags.compare]  # an unreadable file is refused before the work

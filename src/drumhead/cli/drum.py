@@ -12,7 +12,7 @@ from drumhead.errors import DrumheadError, none_ignored, options
 if TYPE_CHECKING:
     from drumhead.drum import Membrane
 
-SIZE, SIDES = 48.0, (8, 12, 16, 24, 32, 48)
+SIZE = 48.0
 LARGEST = 40_000  # pixels that move: the modes of more take minutes
 ROOM = 10  # times as many pixels may be clamped: movie and modes have them all
 MODES_OF_PAIRS = 50
@@ -26,7 +26,7 @@ def drum(
     size: float = SIZE,
     modes: int = 50,
     time: float = 6000,
-    sides: tuple[int, ...] = SIDES,
+    sides: tuple[int, ...] = (8, 12, 16, 24, 32, 48),
     area: bool = True,
     shapes: bool = True,
     pair: bool = True,
@@ -78,8 +78,6 @@ def drum(
         modes = pixels
     if what not in SHAPES and size != SIZE and not shapes:
         raise DrumheadError("--size with --no-shapes has nothing to scale: an image keeps its own pixels")
-    if sides != SIDES and not area:
-        raise DrumheadError("--sides with --no-area has nothing to hear; drop one of them")
     check_place(out, [] if what in SHAPES else [Path(what)])
 
     from drumhead.cli import drum_parts as parts
