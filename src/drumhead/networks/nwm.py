@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from drumhead.engine.run import reduced
 from drumhead.networks.encoders import Medium, SeparateEncoders, Stem
 from drumhead.networks.reach import Interval
 from drumhead.networks.readouts import Head, TimeReadout, alone, composed
@@ -119,8 +120,7 @@ class NeuralWaveMachine(Timed):
 
     def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
         layer = self.layer
-        kernel, kind = self.coupling(), medium.y0.device.type
-        rounded = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.bfloat16
+        kernel, rounded = self.coupling(), reduced(medium.y0.device)
         with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
             omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
             return propagate(
