@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import drumhead as dh
 from drumhead import cli
+from drumhead.networks import nwm
 from drumhead.networks.model import read_safetensors
 from drumhead.networks.timed import Timed
 from drumhead.reproduce.tables import TABLES
@@ -242,6 +243,16 @@ def test_a_network_says_what_it_keeps_of_one_series(name):
     torch.testing.assert_close(model.waves(images, layer=0), waves)
     with pytest.raises(dh.DrumheadError, match="layer=1: this network has one layer"):
         model.waves(images, layer=1)
+
+
+def test_waves_run_once_for_an_answer_and_all_that_is_kept_beside_it(monkeypatch):
+    calls = []
+    monkeypatch.setattr(nwm, "propagate", lambda *args, **kwargs: calls.append(1) or dh.propagate(*args, **kwargs))
+    model, images = dh.load("tetrominoes"), torch.rand(2, 3, 16, 16)
+    logits, waves, _ = model.heard(images, dh.All(), dh.Max())
+    assert calls == [1]
+    torch.testing.assert_close(logits, model(images))
+    assert torch.equal(waves, model.waves(images))
 
 
 def test_cutting_takes_the_coupling_alone_and_leaves_the_network():

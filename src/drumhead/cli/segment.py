@@ -80,7 +80,7 @@ def segment(
 
 
 def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool) -> tuple[Any, Any, float]:
-    """Return labels (y, x), waves (t, c, y, x) where wanted, and the ms that they took."""
+    """Return labels (y, x), waves (t, c, y, x) where wanted, and the ms of that one pass."""
     import torch
 
     from drumhead.networks.timed import Timed

@@ -8,6 +8,8 @@ waves. A cell maps (x, state) to the next state; the first tensor of the state i
     rnn    h <- relu(conv(x) + conv(h))
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,9 +17,9 @@ from torch import Tensor, nn
 from drumhead.engine.boundaries import pad
 from drumhead.networks.encoders import stack
 from drumhead.networks.reach import Interval, convolved
-from drumhead.networks.readouts import Head, TimeReadout, alone
+from drumhead.networks.readouts import Head, TimeReadout
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import At, Record
+from drumhead.physics.records import Record
 from drumhead.settings.config import Recurrent
 
 State = tuple[Tensor, ...]
@@ -113,12 +115,9 @@ class RecurrentNetwork(Timed):
         self.readout = TimeReadout(config, self.steps)
         self.head = Head(config, c * self.readout.features)
 
-    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
-        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        record = self.readout.record()
-        if at is not None and alone(self.readout, self.head):
-            record, at = At(record, at), None
-        return self.head(self.readout(self.record(images, record)), images.shape[-2:], at)
+    def encode(self, images: Tensor) -> tuple[State, None]:
+        """Return the first input of the cell, then the maps of its state."""
+        return (self.begin(images), *(start(images) for start in self.states)), None
 
     def begin(self, images: Tensor) -> Tensor:
         """Return the first input of the cell, (b, c, y, x)."""
@@ -128,14 +127,11 @@ class RecurrentNetwork(Timed):
         """Return the rows of the image that the networks of the start see."""
         return convolved(rows, 4)
 
-    def record(self, images: Tensor, record: Record, steps: int | None = None) -> Tensor:
+    def run(self, start: State, record: Record, steps: int) -> Any:
         """Return what a record keeps of the cell's outputs."""
-        self.check(images)
-        steps = self.steps if steps is None else steps
 
         def outputs():
-            out = self.begin(images)
-            state = tuple(start(images) for start in self.states)
+            out, *state = start
             for _ in range(steps):
                 state = self.cell(out, state)
                 out = self.mlp(state[0])

@@ -2,7 +2,7 @@
 
 import math
 from copy import deepcopy
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from drumhead.engine.run import reduced
 from drumhead.networks.encoders import Medium, SeparateEncoders, Stem
 from drumhead.networks.reach import Interval
-from drumhead.networks.readouts import Head, TimeReadout, alone, composed
+from drumhead.networks.readouts import Head, TimeReadout
 from drumhead.networks.timed import Timed
 from drumhead.physics import stability
 from drumhead.physics.propagate import propagate
-from drumhead.physics.records import At, Record
+from drumhead.physics.records import Record
 from drumhead.settings.config import NWM, Waves
 
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
@@ -56,31 +56,15 @@ class NeuralWaveMachine(Timed):
         inner = layer.channels * self.readout.features + (config.width if config.skip else 0)
         self.head = Head(config, inner, layer.stride, config.norm)
 
-    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
-        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        self.check(images)
-        medium, features = self.encoder(images)
-        config, size = self.config, images.shape[-2:]
-        one = None if config.skip else composed(self.readout, self.head)
-        record = one or self.readout.record()
-        if at is not None and alone(self.readout, self.head) and not config.skip:  # skipped features are of all pixels
-            record, at = At(record, at), None
-        kept = self._propagate(medium, record)
-        if one:
-            return self.head.rest(kept, size, at)
-        heard = self.readout(kept)
-        if config.skip:
-            heard = torch.cat([heard, features], dim=1)
-        return self.head(heard, size, at)
-
     def medium(self, images: Tensor) -> Medium:
         """Return omega, alpha and y0, each (b, c, y, x), that the images set."""
         self.check(images)
         return self.encoder(images)[0]
 
-    def record(self, images: Tensor, record: Record, steps: int | None = None) -> Tensor:
-        """Return what a record keeps of the waves."""
-        return self._propagate(self.medium(images), record, steps)
+    def encode(self, images: Tensor) -> tuple[Medium, Tensor | None]:
+        """Return the medium, and the stem's features where the head sees them."""
+        medium, features = self.encoder(images)
+        return medium, features if self.config.skip else None
 
     def begin(self, images: Tensor) -> Tensor:
         """Return the initial displacement, (b, c, y, x)."""
@@ -118,17 +102,18 @@ class NeuralWaveMachine(Timed):
         size = size if self.layer.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
         return self.kernel * (self.kernel_budget / size.clamp(min=self.kernel_budget))[:, :, None, None]
 
-    def _propagate(self, medium: Medium, record: Record, steps: int | None = None) -> Tensor:
+    def run(self, start: Medium, record: Record, steps: int) -> Any:
+        """Return what a record keeps of the waves."""
         layer = self.layer
-        kernel, rounded = self.coupling(), reduced(medium.y0.device)
+        kernel, rounded = self.coupling(), reduced(start.y0.device)
         with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
-            omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
+            omega, alpha, y0 = (field.to(kernel.dtype) for field in start)
             return propagate(
                 y0,
                 omega,
                 alpha,
                 kernel,
-                steps=layer.steps if steps is None else steps,
+                steps=steps,
                 dt=layer.dt,
                 nonlinearity=layer.nonlinearity,
                 boundary=layer.boundary,

@@ -1,12 +1,15 @@
 """What networks with a time loop share: a series of states, what is heard of it, and how far it can carry."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval, convolved
-from drumhead.networks.readouts import Head, TimeReadout
+from drumhead.networks.readouts import Head, TimeReadout, alone, composed
 from drumhead.networks.segmenter import Segmenter
-from drumhead.physics.records import All, Record
+from drumhead.physics.records import All, At, Record, Several
 
 
 class Timed(Segmenter):
@@ -29,17 +32,50 @@ class Timed(Segmenter):
     readout: TimeReadout
     head: Head
 
-    def record(self, images: Tensor, record: Record, steps: int | None = None) -> Tensor:
-        """Return what a record keeps of the series, T states or another number of them."""
+    def encode(self, images: Tensor) -> tuple[Any, Tensor | None]:
+        """Return what an image sets before the first step, and features (b, k, y, x) that go straight to the head."""
         raise NotImplementedError
 
     def begin(self, images: Tensor) -> Tensor:
-        """Return the state that the image sets before the first step, (b, c, y, x)."""
+        """Return the state before the first step, (b, c, y, x)."""
+        raise NotImplementedError
+
+    def run(self, start: Any, record: Record, steps: int) -> Any:
+        """Return what a record keeps of the states that follow."""
         raise NotImplementedError
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the start and the medium of these rows of cells depend on."""
         raise NotImplementedError
+
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
+        return self.heard(images, at=at)[0]
+
+    def heard(self, images: Tensor, *records: Record, at: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return the logits (b, classes, y, x), and after them what each record keeps of the same series.
+
+        Example:
+            >>> model = dh.load("tetrominoes")
+            >>> logits, waves = model.heard(torch.rand(1, 3, 64, 64), dh.All())
+            >>> waves.shape
+            torch.Size([1, 20, 8, 32, 32])
+        """
+        self.check(images)
+        start, features = self.encode(images)
+        one = composed(self.readout, self.head) if features is None else None
+        record = one or self.readout.record()
+        if at is not None and features is None and alone(self.readout, self.head):  # features are of all pixels
+            record, at = At(record, at), None
+        kept = self.run(start, Several((record, *records)) if records else record, self.steps)
+        kept, *others = kept if records else (kept,)
+        size = images.shape[-2:]
+        if one:
+            return self.head.rest(kept, size, at), *others
+        kept = self.readout(kept)
+        if features is not None:
+            kept = torch.cat([kept, features], dim=1)
+        return self.head(kept, size, at), *others
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x), one a step from t = 1.
@@ -49,21 +85,10 @@ class Timed(Segmenter):
             steps: how long to listen; the network's own T by default. More steps show the same medium for longer.
             layer: of a stack; the last by default. These networks have one.
         """
+        self.check(images)
         if layer not in (-1, 0):
             raise DrumheadError(f"layer={layer}: this network has one layer, which is 0 or -1")
-        return self.record(images, All(), steps)
-
-    def heard(self, images: Tensor, *records: Record) -> tuple[Tensor, ...]:
-        """Return the logits (b, classes, y, x), and after them what each record keeps of the same series.
-
-        Example:
-            >>> model = dh.load("tetrominoes")
-            >>> logits, waves = model.heard(torch.rand(1, 3, 64, 64), dh.All())
-            >>> waves.shape
-            torch.Size([1, 20, 8, 32, 32])
-        """
-        # Once a propagation takes several records, this is one: those of `forward` and these.
-        return self(images), *(self.record(images, record) for record in records)
+        return self.run(self.encode(images)[0], All(), self.steps if steps is None else steps)
 
     @property
     def time_map(self) -> Tensor | None:

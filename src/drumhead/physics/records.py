@@ -332,6 +332,11 @@ class Several(Record):
 
     records: tuple[Record, ...]
 
+    def check(self, steps: int, channels: int) -> None:
+        """Refuse what one of them refuses."""
+        for record in self.records:
+            record.check(steps, channels)
+
     def collect(self, states: Iterator[Tensor], steps: int) -> Any:
         """Hand every record the same states."""
         copies = tee(states, len(self.records))

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from drumhead import engine
 from drumhead.errors import DrumheadError
-from drumhead.networks.model import build
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
+from drumhead.physics.records import All, Project
 from drumhead.waves.fronts import distances
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
@@ -74,33 +74,21 @@ def state(model: Timed, images: Tensor, steps: int) -> Tensor:
     return model.waves(images, steps)[:, -1] if steps else model.begin(images)
 
 
-def shortened(model: Timed, steps: int) -> Timed:
-    """Return the network that hears only the first `steps` states, with the same weights."""
-    if steps == model.steps:
-        return model
-    bins = 0 if model.time_map is None else len(model.time_map)
-    short = build(model.config.changed(steps=steps, bins=bins)).to(next(model.parameters()).dtype)
-    assert isinstance(short, Timed)
-    weights = model.state_dict()
-    if "readout.time_map" in weights:
-        weights["readout.time_map"] = weights["readout.time_map"][:, :steps]
-    short.load_state_dict(weights)
-    return short.eval()
-
-
 def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
     """Return the logits (b, classes) at the centre after T = `steps` steps: the readout and head of one cell only."""
     height, width = images.shape[-2:]
     y, x, s = height // 2, width // 2, model.stride
     if not isinstance(model, Timed):
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
-    model = shortened(model, steps)
-    readout, head, cell = model.readout, model.head, (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
-    series = model.waves(images)[cell]
-    heard = readout(readout.record().collect(iter(series.unbind(1)), steps))
-    if isinstance(model, NeuralWaveMachine) and model.config.skip:
-        heard = torch.cat([heard, model.encoder(images)[1][cell]], 1)
-    return head(heard, torch.Size((s, s)))[:, :, y % s, x % s]
+    start, features = model.encode(images)
+    cell = (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
+    record = model.readout.record()
+    if isinstance(record, Project):  # of a time map, what hears the first states
+        record = Project(record.basis[:, :steps])
+    heard = model.readout(record.of(model.run(start, All(), steps)[cell]))
+    if features is not None:
+        heard = torch.cat([heard, features[cell]], 1)
+    return model.head(heard, torch.Size((s, s)))[:, :, y % s, x % s]
 
 
 def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | None = None, cotangents: int = 4,
