@@ -26,6 +26,13 @@ Augment = Literal["none", "dihedral", "wrap"]
 Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
 
+LEAST = {
+    **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
+    **dict.fromkeys(("classes", "depth"), 2),
+    **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images"), 0),
+}
+"""The smallest value of each whole number."""
+
 
 def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[str] = ()) -> None:
     """Raise `DrumheadError` for names that are not settings of `cls`: its fields, or `known` if there are any."""
@@ -53,11 +60,8 @@ class Settings:
         for item in fields(self):  # type: ignore[arg-type]
             if get_origin(item.type) is Literal:
                 choose(f"{self.where}.{item.name}", getattr(self, item.name), get_args(item.type))
-
-    def need(self, **least: int) -> None:
-        """Refuse numbers that are too small."""
-        for name, value in least.items():
-            at_least(value, getattr(self, name), f"{self.where}.{name}=")
+            elif item.name in LEAST:
+                at_least(LEAST[item.name], getattr(self, item.name), f"{self.where}.{item.name}=")
 
     def refuse_idle(self, beside: str, *names: str) -> None:
         """Refuse settings that are not at their defaults although they do nothing there."""
@@ -85,7 +89,6 @@ class _Spread(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.need(channels=1, steps=1, kernel_size=1)
         if self.kernel_size % 2 == 0:
             raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 3")
         if self.kernel_size == 1:
@@ -155,7 +158,6 @@ class ModelConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.need(image_channels=1, classes=2)
         head = getattr(self, "head", ())
         if any(width < 1 for width in head):
             raise DrumheadError(f"model.head={head}: hidden widths of at least 1 are needed")
@@ -201,7 +203,6 @@ class _Heard(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.need(bins=0, width=1)
         steps = self.flat()["steps"]
         if self.readout not in ("linear", "fft"):
             self.refuse_idle(f"model.readout={self.readout!r}, which keeps one number a channel", "bins")
@@ -282,10 +283,6 @@ class _Deep(ModelConfig):
     head: tuple[int, ...] = (256, 256, 256)
     """Hidden widths of the pointwise network that turns features into logits."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.need(width=1, depth=2)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CNN(_Deep):
@@ -293,10 +290,6 @@ class CNN(_Deep):
 
     channels: int = 2
     """Maps that the last of the convolutions narrows to."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.need(channels=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,10 +308,6 @@ class UNet(ModelConfig):
 
     width: int = 4
     """Channels on the first level, the paper's 2 to 5; each level below has twice as many."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.need(width=1)
 
 
 FAMILIES: dict[str, type[ModelConfig]] = {
@@ -377,7 +366,6 @@ class TrainConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.need(epochs=1, batch=1, thin=1, limit=0, seed=0, epoch_images=0, validation_images=0)
         if not 0 < self.lr < math.inf:
             raise DrumheadError(f"train.lr={self.lr}: a positive learning rate is needed")
         for name in ("weight_decay", "clip", "checkpoint_minutes"):
