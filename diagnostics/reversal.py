@@ -52,7 +52,9 @@ def measure(steps: int, alpha_max: float, name: str, segment: int) -> dict[str, 
     out, _, saved, *others = ops.rollout(*inputs, *rollout.numbers())
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     (*found, error), (*right, _) = (
-        ops.rollout_backward(grad, None, saved, *others, *inputs, *replace(rollout, growth=growth).numbers())
+        ops.rollout_backward(
+            grad, grad.new_empty(0), saved, *others, *inputs, *replace(rollout, growth=growth).numbers()
+        )
         for growth in (math.inf, -math.inf)
     )
     gradient = max(

@@ -16,7 +16,7 @@ import torch
 import drumhead as dh
 from drumhead.engine import boundaries
 from drumhead.engine.gpu import cuda, driver, unfused
-from drumhead.engine.plan import Fields, Rollout
+from drumhead.engine.plan import Fields, Results, Rollout
 from drumhead.errors import DrumheadError
 
 H100 = 232448  # bytes of shared memory that a block may ask for
@@ -139,7 +139,7 @@ class Problem:
         close(out, expected, tolerance)
         close(end, expected_end, tolerance)
         grad, grad_end = torch.randn_like(out), torch.randn_like(end)
-        *grads, error = engine.backward(plan, inputs, grad, grad_end, *saved)
+        *grads, error = engine.backward(plan, inputs, Results(grad, grad_end, *saved))
         wanted = [x for x in leaves if x is not None]
         loss = (expected * grad.cpu().double()).sum() + (expected_end * grad_end.cpu().double()).sum()
         answers = iter(torch.autograd.grad(loss, wanted, allow_unused=True))
@@ -276,7 +276,8 @@ def test_the_same_bits_again(threads):
     runs = []
     for _ in range(3):
         out, end, *saved = cuda.forward(plan, inputs)
-        runs.append([out, end, *saved, *cuda.backward(plan, inputs, torch.ones_like(out), None, *saved)])
+        given = Results(torch.ones_like(out), torch.empty(0), *saved)
+        runs.append([out, end, *saved, *cuda.backward(plan, inputs, given)])
     for first, again in itertools.product(runs[:1], runs[1:]):
         assert all(a is b is None or torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
@@ -287,7 +288,7 @@ def test_a_poor_reversal_is_told(threads):
     problem.alpha = torch.full_like(problem.alpha, 3.96)  # decay 0.01: every step back multiplies errors by 100
     plan, inputs = problem.inputs()
     out, _, *saved = cuda.forward(plan, inputs)
-    error = cuda.backward(plan, inputs, torch.ones_like(out), None, *saved)[-1]
+    error = cuda.backward(plan, inputs, Results(torch.ones_like(out), torch.empty(0), *saved))[-1]
     assert (error > 1e-3).all()
 
 
@@ -518,7 +519,8 @@ def test_gpu_the_same_bits_again_on_another_stream():
 
     def run():
         out, end, *saved = cuda.forward(plan, inputs)
-        return [out, end, *saved, *cuda.backward(plan, inputs, torch.ones_like(out), torch.ones_like(end), *saved)]
+        given = Results(torch.ones_like(out), torch.ones_like(end), *saved)
+        return [out, end, *saved, *cuda.backward(plan, inputs, given)]
 
     first = run()
     torch.cuda.synchronize()

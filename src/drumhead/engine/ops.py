@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from drumhead.engine import watch
-from drumhead.engine.plan import Fields, Results, Rollout
+from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
 from drumhead.errors import DrumheadError
 
 _INPUTS = ", ".join(
     [f"Tensor{'' if kind is Tensor else '?'} {name}" for name, kind in Fields.__annotations__.items()]
     + ["SymInt[] integers", "float[] reals", "bool[] choices", "str[] words"]
 )
-_SAVED = ", ".join(f"Tensor {name}" for name in Results._fields[2:])
+_GIVEN = ", ".join(f"Tensor {name}" for name in GIVEN)
 
 
 def _tensors(count: int) -> str:
@@ -71,20 +71,17 @@ def _(*inputs):  # type: ignore[no-untyped-def]
 @torch.library.custom_op(
     "drumhead::rollout_backward",
     mutates_args=(),
-    schema=f"(Tensor grad_out, Tensor? grad_end, {_SAVED}, {_INPUTS}) -> {_tensors(len(Fields._fields))}",
+    schema=f"({_GIVEN}, {_INPUTS}) -> {_tensors(len(Fields._fields))}",
 )
-def rollout_backward(
-    grad_out: Tensor, grad_end: Tensor | None, saved: Tensor, argmax: Tensor, velocities: Tensor, *inputs: Any
-) -> tuple[Tensor, ...]:
+def rollout_backward(*inputs: Any) -> tuple[Tensor, ...]:
     """Run the adjoint of a rollout; gradients of absent inputs are empty."""
-    plan, fields = _parts(inputs)
+    given, (plan, fields) = Results(*inputs[: len(GIVEN)]), _parts(inputs[len(GIVEN) :])
     check(plan, fields)
     y0 = fields.y0
     if not plan.segment:
         raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
-    given = dict(grad_out=grad_out, grad_end=grad_end, saved=saved, argmax=argmax, velocities=velocities)
-    for (name, tensor), shape in zip(given.items(), plan.shapes(fields), strict=True):
-        if tensor is None:
+    for name, tensor, shape in zip(GIVEN, given, plan.shapes(fields), strict=True):
+        if tensor is given.end and not tensor.numel():
             continue
         dtype = torch.int32 if name == "argmax" else y0.dtype
         if tuple(tensor.shape) != shape or tensor.dtype != dtype or tensor.device != y0.device:
@@ -95,18 +92,15 @@ def rollout_backward(
     # A CUDA graph cannot ask for a value; storing segments is right whatever it is.
     capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
     plan = replace(plan, stored=capturing or not plan.reversible(fields.decay))
-    if not plan.ends:  # compilers make up an empty one
-        given["grad_end"] = None
-    kept = (None if tensor is None else tensor.contiguous() for tensor in given.values())
-    *grads, error = _module(y0).backward(plan, _contiguous(fields), *kept)
+    *grads, error = _module(y0).backward(plan, _contiguous(fields), Results._make(map(Tensor.contiguous, given)))
     if not capturing:
         watch.report(error, plan, y0)
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)
 
 
 @rollout_backward.register_fake
-def _(grad_out, grad_end, saved, argmax, velocities, *inputs):  # type: ignore[no-untyped-def]
-    _, fields = _parts(inputs)
+def _(*inputs):  # type: ignore[no-untyped-def]
+    _, fields = _parts(inputs[len(GIVEN) :])
     y0 = fields.y0
     grads = (y0.new_empty(0) if field is None else field.new_empty(field.shape) for field in fields[:-1])
     return (*grads, y0.new_empty(y0.shape[0], dtype=torch.float64))
@@ -120,12 +114,15 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> Non
 
 
 def _gradients(ctx: Any, grad_out: Tensor | None, grad_end: Tensor | None, *_: Any) -> tuple[Any, ...]:
-    *fields, saved, argmax, velocities = ctx.saved_tensors
+    kept, count = ctx.saved_tensors, len(Fields._fields)
+    fields, saved = kept[:count], kept[count:]
     if grad_out is None and grad_end is None:
         return (None,) * (len(fields) + len(ctx.numbers))
     if grad_out is None:
-        grad_out = saved.new_zeros(ctx.kept)
-    *grads, _ = rollout_backward(grad_out, grad_end, saved, argmax, velocities, *fields, *ctx.numbers)
+        grad_out = saved[0].new_zeros(ctx.kept)
+    if grad_end is None:
+        grad_end = saved[0].new_empty(0)
+    *grads, _ = rollout_backward(grad_out, grad_end, *saved, *fields, *ctx.numbers)
     given = (None if field is None else grad for field, grad in zip(fields[:-1], grads, strict=True))
     return (*given, None, *(None for _ in ctx.numbers))
 

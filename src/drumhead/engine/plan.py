@@ -51,6 +51,10 @@ class Results(NamedTuple):
     """Those of cells that forget, (steps, b, n)."""
 
 
+GIVEN = ("grad_out", "grad_end", *Results._fields[2:])
+"""What an adjoint is given in the place of the results: gradients of the first two, empty where there is none."""
+
+
 @dataclass(frozen=True)
 class Rollout:
     """z <- decay z + gain (phi(W * y) - omega y), y <- y + dt z, with gain = offset + slope decay; T times.

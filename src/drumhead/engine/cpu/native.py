@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from drumhead.engine.cpu import library
-from drumhead.engine.plan import Fields, Results, Rollout
+from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
@@ -47,15 +47,7 @@ def forward(plan: Rollout, fields: Fields) -> Results:
     return results
 
 
-def backward(
-    plan: Rollout,
-    fields: Fields,
-    grad_out: Tensor,
-    grad_end: Tensor | None,
-    saved: Tensor,
-    argmax: Tensor,
-    velocities: Tensor,
-) -> tuple[Tensor | None, ...]:
+def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
     """Return the gradients in the order of the fields, then the largest reconstruction error of each image."""
     batch = fields.y0.shape[0]
     shared = ("kernel", "basis")  # one gradient an image
@@ -64,8 +56,7 @@ def backward(
         for name, field in zip(Fields._fields, fields[:-1], strict=False)
     }
     grads["error"] = fields.y0.new_empty(batch, dtype=torch.float64)
-    kept = dict(grad_out=grad_out, grad_end=grad_end, saved=saved, argmax=argmax, velocities=velocities)
-    library.run("", "backward", _struct(plan, fields, **kept, **grads), batch)
+    library.run("", "backward", _struct(plan, fields, **dict(zip(GIVEN, given, strict=True)), **grads), batch)
     for name in shared:
         grad = grads[f"grad_{name}"]
         grads[f"grad_{name}"] = None if grad is None else grad.sum(0)

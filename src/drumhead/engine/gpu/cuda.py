@@ -127,25 +127,13 @@ def forward(plan: Rollout, fields: Fields) -> Results:
 
 
 @_exactly
-def backward(
-    plan: Rollout,
-    fields: Fields,
-    grad_out: Tensor,
-    grad_end: Tensor | None,
-    saved: Tensor,
-    argmax: Tensor,
-    velocities: Tensor,
-) -> tuple[Tensor | None, ...]:
+def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
     """Run the exact adjoint of all steps, from the last to the first.
 
     Args:
         plan: as `forward` took it; with `stored`, or without segments, states are computed again, else reversed.
         fields: as `forward` took them.
-        grad_out: gradient of what the plan keeps.
-        grad_end: gradient of the state after the last step, or None.
-        saved: as `forward` returned it, like the last two.
-        argmax: see there.
-        velocities: empty, see there.
+        given: gradients of what the plan keeps and of the end, empty if there is none, then what `forward` returned.
 
     Returns:
         Gradients of the fields in their order, None for what is None, and for each image the largest difference,
@@ -155,12 +143,12 @@ def backward(
         plan = replace(plan, segment=plan.steps, stored=True)
     y0, z0, _, _, first_decay, kernel, basis, _ = fields
     if not fits(plan, y0, kernel):
-        return unfused.backward(plan, fields, grad_out, grad_end, saved, argmax, velocities)
-    grad_out, batch = grad_out.contiguous(), y0.shape[0]
+        return unfused.backward(plan, fields, given)
+    grad_out, saved, batch = given.out, given.saved, y0.shape[0]
     blocks = batch * (1 if kernel.shape[1] == y0.shape[1] else y0.shape[1])
     g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
-    if grad_end is not None:
-        g_y, g_z = grad_end.clone()
+    if given.end.numel():
+        g_y, g_z = given.end.clone()
     g_first = None if first_decay is None else torch.zeros_like(y0)
     g_kernel = y0.new_zeros(blocks, kernel.numel() * batch // blocks)
     g_basis = None if basis is None else y0.new_zeros(batch, basis.shape[0], basis[0].numel())
@@ -183,7 +171,7 @@ def backward(
             back = basis[:, begin:end].flatten(1).mT @ grad_out.view(batch, -1, inner)
             record = dict(g_series=back.contiguous())
         elif plan.keep == "max":
-            record = dict(g_largest=grad_out, argmax=argmax)
+            record = dict(g_largest=grad_out, argmax=given.argmax)
         else:
             record = dict(g_series=grad_out, origin=0, every=plan.every, frames=plan.steps // plan.every)
         kept = dict(y=y, z=z, series=states, velocities=rates, saved=None if plan.stored else saved)

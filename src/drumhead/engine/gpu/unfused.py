@@ -76,15 +76,7 @@ def _forward(plan: Rollout, fields: Fields) -> Results:
 
 
 @torch.no_grad()
-def backward(
-    plan: Rollout,
-    fields: Fields,
-    grad_out: Tensor,
-    grad_end: Tensor | None,
-    saved: Tensor,
-    argmax: Tensor,
-    velocities: Tensor,
-) -> tuple[Any, ...]:
+def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Any, ...]:
     """Run the exact adjoint segment by segment from the checkpoints; see `drumhead.engine.gpu.cuda.backward`.
 
     An operator's inside has no autograd, and by hand most of the work is done for a whole segment at once.
@@ -93,18 +85,18 @@ def backward(
     gain = plan.offset + plan.slope * decay
     pull_back, correlate = _adjoint(plan, y0, kernel)
     g_y, g_z, g_omega, g_decay = (torch.zeros_like(y0) for _ in range(4))
-    if grad_end is not None:
-        g_y, g_z = grad_end
+    if given.end.numel():
+        g_y, g_z = given.end
     g_first = None if first_decay is None else torch.zeros_like(y0)
     g_kernel, g_basis = torch.zeros_like(kernel), None if basis is None else torch.zeros_like(basis)
     length = plan.segment or plan.steps
     for begin in reversed(range(0, plan.steps, length)):
         end = min(begin + length, plan.steps)
-        start = saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
+        start = given.saved[begin // length - 1] if begin else (y0, torch.zeros_like(y0) if z0 is None else z0)
         again = fields._replace(y0=start[0], z0=start[1])
         after_y, after_z, coupling = zip(*march(plan, again, begin, end), strict=True)
         y, z, coupling = (torch.stack(part) for part in ((start[0], *after_y), (start[1], *after_z), coupling))
-        shares = _shares(plan, grad_out, basis, argmax, begin, end)
+        shares = _shares(plan, given, basis, begin, end)
         kicks, pulls = torch.empty_like(coupling), torch.empty_like(coupling)
         for t in reversed(range(begin, end)):
             i = t - begin
@@ -130,7 +122,7 @@ def backward(
             (g_decay if g_first is None else g_first).add_(kicks[0] * z[0])
         g_kernel += correlate(y[:-1].flatten(0, 1), pulls.flatten(0, 1))
         if g_basis is not None:
-            g_basis[:, begin:end] = _basis_gradient(plan, grad_out, y[1:])
+            g_basis[:, begin:end] = _basis_gradient(plan, given.out, y[1:])
     error = torch.zeros(len(y0), dtype=torch.float64, device=y0.device)
     return g_y, None if z0 is None else g_z, g_omega, g_decay, g_first, g_kernel, g_basis, error
 
@@ -164,14 +156,15 @@ def _adjoint(plan: Rollout, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., T
 
 
 def _shares(
-    plan: Rollout, grad_out: Tensor, basis: Tensor | None, argmax: Tensor, begin: int, end: int
+    plan: Rollout, given: Results, basis: Tensor | None, begin: int, end: int
 ) -> Sequence[Tensor | None] | Tensor:
     """Return what the output's gradient is for the state after each of the steps begin .. end - 1; None: nothing."""
+    grad_out = given.out
     if plan.keep == "series":
         kept = range(plan.every - 1, plan.steps, plan.every)
         return [grad_out[:, t // plan.every] if t in kept else None for t in range(begin, end)]
     if plan.keep == "max":
-        return [torch.where(argmax == t, grad_out, 0) for t in range(begin, end)]
+        return [torch.where(given.argmax == t, grad_out, 0) for t in range(begin, end)]
     assert basis is not None
     if plan.keep == "mix":
         return torch.einsum("ktc,bkyx->tbcyx", basis[:, begin:end], grad_out)
