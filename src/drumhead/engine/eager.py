@@ -13,7 +13,8 @@ Both integrators are one recursion with different coefficients,
 so the loop below is the definition that every faster engine (`drumhead.engine`) is checked against.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -51,3 +52,21 @@ def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None)
             y = torch.add(y, z, alpha=plan.dt)
         yield y, z, coupling
         del coupling, force  # their memory serves the next step
+
+
+def loop(plan: Rollout, fields: Fields, collect: Callable[[Iterator[Tensor]], Any]) -> tuple[Any, list[Tensor]]:
+    """Return what is collected of the states y, and the last y and z."""
+    end: list[Tensor] = []
+
+    def states() -> Iterator[Tensor]:
+        for y, z, coupling in march(plan, fields):
+            del coupling  # its memory serves the next step
+            end[:] = y, z
+            yield y
+
+    passing = states()
+    kept = collect(passing)
+    if plan.ends:
+        for _ in passing:  # enough may have been seen before the last step
+            pass
+    return kept, end

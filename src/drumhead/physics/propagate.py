@@ -4,13 +4,14 @@ y'' = phi(W * y) - omega y - alpha y'
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from drumhead.engine.choose import BACKENDS, pick
-from drumhead.engine.eager import coefficients, march
+from drumhead.engine.eager import coefficients, loop
 from drumhead.engine.plan import GROWTH, SEGMENT, Fields, Rollout
 from drumhead.engine.run import run
 from drumhead.errors import choose
@@ -93,51 +94,40 @@ def propagate(
     choose("backend", backend, BACKENDS)
     choose("precision", precision, ("float32", "bfloat16"))
     record = All() if record is None else Several(tuple(record)) if isinstance(record, tuple | list) else record
-    start = begin(y0, z0, dt=dt, nonlinearity=nonlinearity, boundary=boundary, integrator=integrator)
+    start, scheme = begin(y0, z0, dt=dt, nonlinearity=nonlinearity, boundary=boundary, integrator=integrator)
     omega, alpha, z = contract.check(start, omega, alpha, kernel, steps, record)
-    assert start.dt
-    assert start.boundary
-    assert start.integrator
-    steps, dt = int(steps), float(start.dt)  # NumPy's numbers are welcome too
-    margin = start.boundary == "absorbing"
-    y, z, omega, alpha = absorbing.around(start, z, omega, alpha, kernel)
+    steps, step = int(steps), float(scheme.dt)  # NumPy's numbers are welcome too
+    y, z, omega, alpha, inner = absorbing.around(start, z, omega, alpha, kernel)
     if check_stability:
-        stability.check_values(y, z, omega, alpha, kernel, dt, start.integrator, margin)
-    decay, first_decay, offset, slope, first_offset = coefficients(alpha, dt, start.integrator)
+        stability.check_values(y, z, omega, alpha, kernel, step, scheme.integrator, inner is not None)
     stream = record.stream(steps, y)
     keep = Stream("series") if stream is None else stream
+    chosen = pick(backend, y, (y, z, omega, alpha, kernel, keep.basis), stream is not None)
+    decay, first_decay, offset, slope, first_offset = coefficients(alpha, step, scheme.integrator)
     fields = Fields(
         y, z, omega, decay, None if z is None or start.begun else first_decay, kernel, keep.basis,
-        None if margin else keep.rising(),
+        keep.rising() if inner is None else None,
     )  # fmt: skip
     plan = Rollout(
-        steps, dt, offset, slope, first_offset, start.nonlinearity == "tanh", "fixed" if margin else start.boundary,
+        steps, step, offset, slope, first_offset, scheme.nonlinearity == "tanh",
+        scheme.boundary if inner is None else "fixed",
         keep.keep, keep.every, start.begun, return_state,
         segment=SEGMENT if torch.is_grad_enabled() and any(f is not None and f.requires_grad for f in fields) else 0,
         growth=GROWTH.get(y.dtype, 0.0), reduced=precision == "bfloat16",
     )  # fmt: skip
-    if pick(backend, y, fields, stream is not None) == "eager":
-        kept, end = _loop(plan, fields, record, margin)
+
+    def collect(states: Iterator[Tensor]) -> Any:
+        return record.collect(states if inner is None else (y[inner] for y in states), steps)
+
+    if chosen == "eager":
+        kept, end = loop(plan, fields, collect)
     else:
         kept, end = run(plan, fields)
-        kept = absorbing.crop(kept) if margin else kept
+        kept = kept if inner is None else kept[inner]
         kept = keep.finish(kept if keep.at is None or fields.at is not None else at_pixels(kept, keep.at))
-    return (kept, absorbing.after(start, *end)) if return_state else kept
-
-
-def _loop(plan: Rollout, fields: Fields, record: Record, margin: bool) -> tuple[Any, list[Tensor]]:
-    """Return what a record keeps of the loop's states, and the last y and z."""
-    end: list[Tensor] = []
-
-    def states() -> Iterator[Tensor]:
-        for y, z, coupling in march(plan, fields):
-            del coupling  # its memory serves the next step
-            end[:] = y, z
-            yield absorbing.crop(y) if margin else y
-
-    passing = states()
-    kept = record.collect(passing, plan.steps)
-    if plan.ends:
-        for _ in passing:  # a record may have seen enough before the last step
-            pass
-    return kept, end
+    if not return_state:
+        return kept
+    y, z = end
+    if inner is None:
+        return kept, replace(start, y=y, z=z, begun=True)
+    return kept, replace(start, y=y[inner], z=z[inner], begun=True, around=(y, z))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
@@ -10,6 +10,15 @@ from drumhead.errors import DrumheadError, choose
 from drumhead.settings.config import Boundary, Integrator, Nonlinearity
 
 DEFAULTS = {"dt": None, "nonlinearity": "tanh", "boundary": "periodic", "integrator": "euler"}
+
+
+class Scheme(NamedTuple):
+    """How waves step."""
+
+    dt: float
+    nonlinearity: str
+    boundary: str
+    integrator: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,8 +76,8 @@ class State:
         return replace(self, y=change(self.y), z=z, around=around)
 
 
-def begin(y0: Tensor | State, z0: Tensor | None, **asked: Any) -> State:
-    """Return the state to start from, with every setting: as asked for, else as the state has it, else the default.
+def begin(y0: Tensor | State, z0: Tensor | None, **asked: Any) -> tuple[State, Scheme]:
+    """Return the state to start from, and its scheme: as asked for, else as the state has it, else the defaults.
 
     Raises:
         DrumheadError: a setting is unknown, or the state has another one than what is asked for.
@@ -88,4 +97,4 @@ def begin(y0: Tensor | State, z0: Tensor | None, **asked: Any) -> State:
         choose(name, value, get_args(kind))
     if settings[0] is None:
         raise DrumheadError("dt: a step in model time is needed, such as 0.1; only a state from a propagation has one")
-    return State(start.y, start.z, *settings, begun=start.begun, around=start.around)
+    return State(start.y, start.z, *settings, begun=start.begun, around=start.around), Scheme(*settings)
