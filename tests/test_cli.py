@@ -74,6 +74,7 @@ def test_help_does_not_load_torch():
         (["reproduce", "tetrominoes", "--data", "here"], "makes its images and takes no directory"),
         (["reproduce", "receptive-field", "--budget", "hour"], "would ignore --budget"),
         (["reproduce", "--out", "report"], "the list of tables would ignore --out"),
+        (["segment", "--no-pictures", "--out", "x"], "--no-pictures would ignore --out"),
         (["drum", "--no-area", "--sides", "8"], "--no-area would ignore --sides"),
         (["bench", "--quick", "--compare", "a.json", "b.json"], "would ignore --quick"),
         (["evaluate", "nowhere", "--json-out", "new/numbers.json"], "no weights at"),

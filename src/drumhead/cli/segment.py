@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,4 +176,6 @@ def _truth(path: Path, shape: tuple[int, ...], classes: int) -> "np.ndarray | No
 
 def run(arguments: list[str]) -> None:
     """Parse and call."""
+    given = options(arguments)
+    none_ignored(given & {"--out"} if "--no-pictures" in given else (), "--no-pictures")
     tyro.cli(segment, prog="drumhead segment", args=arguments)
