@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
 from drumhead.networks.reach import Interval, convolved, unet
-from drumhead.networks.segmenter import Segmenter, answer, at_pixels
+from drumhead.networks.segmenter import Segmenter, answer, at_pixels, pixelwise
 from drumhead.settings import config as settings
 
 SPREAD = 49  # maps that the CNN makes of each of its channels, as many as its head would hear from waves
@@ -34,10 +34,7 @@ class CNN(Segmenter):
             layers += [nn.Conv2d(inner, outer, 3, padding=1), nn.ReLU()]
         inner = SPREAD * config.channels
         layers.append(nn.Conv2d(config.channels, inner, 1))
-        for outer in config.head:
-            layers += [nn.Conv2d(inner, outer, 1), nn.ReLU()]
-            inner = outer
-        self.layers = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
+        self.layers = nn.Sequential(*layers, *pixelwise(inner, config.head, config.classes))
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
@@ -74,11 +71,7 @@ class ResNet(Segmenter):
             nn.Sequential(_normal(width, width), nn.ReLU(), _normal(width, width)) for _ in range(config.depth // 2 - 1)
         )
         self.last = _normal(width, width)
-        inner, layers = width, []
-        for outer in config.head:
-            layers += [nn.Conv2d(inner, outer, 1), nn.ReLU()]
-            inner = outer
-        self.head = nn.Sequential(*layers, nn.Conv2d(inner, config.classes, 1))
+        self.head = nn.Sequential(*pixelwise(width, config.head, config.classes))
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""

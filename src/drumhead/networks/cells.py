@@ -18,6 +18,7 @@ from drumhead.engine.boundaries import pad
 from drumhead.networks.encoders import stack
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import Head, TimeReadout
+from drumhead.networks.segmenter import pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import Record
 from drumhead.settings.config import Recurrent
@@ -111,7 +112,7 @@ class RecurrentNetwork(Timed):
         self.states = nn.ModuleList(stack(*ends, depth=3) for _ in range(cell.states))
         self.cell = cell(config)
         c = config.channels
-        self.mlp = nn.Sequential(nn.Conv2d(c, 2 * c, 1), nn.ReLU(), nn.Conv2d(2 * c, c, 1))
+        self.mlp = nn.Sequential(*pixelwise(c, (2 * c,), c))
         self.readout = TimeReadout(config, self.steps)
         self.head = Head(config, c * self.readout.features)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
-from drumhead.networks.segmenter import answer, at_pixels
+from drumhead.networks.segmenter import answer, at_pixels, pixelwise
 from drumhead.physics.records import Fourier, Last, Max, Mean, Mix, Project, Record
 from drumhead.settings.config import NWM, Recurrent
 
@@ -58,11 +58,7 @@ class Head(nn.Module):
         super().__init__()
         self.stride = stride
         self.norm = nn.BatchNorm2d(inner) if norm else nn.Identity()
-        layers: list[nn.Module] = []
-        for width in config.head:
-            layers += [nn.Conv2d(inner, width, 1), nn.ReLU()]
-            inner = width
-        self.layers = nn.Sequential(*layers, nn.Conv2d(inner, config.classes * self.stride**2, 1))
+        self.layers = nn.Sequential(*pixelwise(inner, config.head, config.classes * self.stride**2))
 
     def forward(self, features: Tensor, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) of the given image size, or those of the pixels `at`."""

@@ -1,6 +1,6 @@
 """What all networks share: images in, logits out, labels on request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -24,6 +24,15 @@ def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
     if at is not None and convolutions(network):
         maps, at = at_pixels(maps, at), None
     return at_pixels(pointwise(maps, network), at)
+
+
+def pixelwise(inner: int, hidden: Iterable[int], outer: int) -> list[nn.Module]:
+    """Return 1x1 convolutions with ReLU between them, from `inner` maps over hidden ones to `outer`."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Conv2d(inner, width, 1), nn.ReLU()]
+        inner = width
+    return [*layers, nn.Conv2d(inner, outer, 1)]
 
 
 class Segmenter(nn.Module):

@@ -1,6 +1,7 @@
 """The C engine: one call for a whole rollout or its adjoint."""
 
 import ctypes
+import dataclasses
 
 import torch
 from torch import Tensor
@@ -16,17 +17,12 @@ _INTEGERS = (
     "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "forgetful",
     "stored", "begun", "block", "quads", "reduced",
 )  # fmt: skip
-_NUMBERS = (
-    "dt", "offset", "slope", "first_offset", "forgets",
-)  # fmt: skip
+_NUMBERS = ("dt", "offset", "slope", "first_offset", "forgets")
 _POINTERS = (
     *Fields._fields, *Results._fields, "grad_out", "grad_end", "grad_y0", "grad_z0", "grad_omega", "grad_decay",
     "grad_first_decay", "grad_kernel", "grad_basis", "error",
 )  # fmt: skip
-_PLANNED = (
-    "steps", "tanh", "every", "segment", "forgetful", "stored", "begun", "block", "reduced", "dt", "offset", "slope",
-    "first_offset",
-)  # fmt: skip
+_PLANNED = {field.name for field in dataclasses.fields(Rollout)} & {*_INTEGERS, *_NUMBERS} - {"boundary", "keep"}
 
 
 class _Struct(ctypes.Structure):
