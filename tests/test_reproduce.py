@@ -21,7 +21,6 @@ from drumhead import cli
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
-from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.paper import PUBLISHED, Score, background_accuracy
 from drumhead.reproduce.plan import cells
 from drumhead.reproduce.results import Result, background_only, collect, summarise, welch
@@ -234,7 +233,7 @@ def test_what_is_missing_is_a_line_a_network(tmp_path):
             make(cell, tmp_path, 0.5)
         elif key == ("unet-3", 11):
             make(replace(cell, budget=replace(SMOKE, train=replace(SMOKE.train, lr=0.5))), tmp_path, 0.5)
-    assert by_network(collect(todo, tmp_path).missing) == [
+    assert report.by_network(collect(todo, tmp_path).missing) == [
         "nwm-fast: seeds 2 to 4, 6 to 11 not begun",
         "unet-2: seeds 0, 4 at 1 of 2 epochs; seeds 1 to 3, 5, 7 to 11 not begun; seed 6 trained, not measured",
         "unet-3: seeds 0 to 10 not begun; seed 11 trained with other settings, left out "
