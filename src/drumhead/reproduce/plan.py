@@ -18,21 +18,13 @@ RESULT = "evaluation-test.json"  # the last file that a cell gets
 
 @dataclass(frozen=True)
 class Cell:
-    """One network of a table, trained once.
-
-    Attributes:
-        table: where it belongs.
-        row: the network.
-        budget: the protocol.
-        seed: of the initial weights and of the order of images.
-        data: directory of MNIST's IDX files; empty searches the usual places.
-    """
+    """One network of a table, trained once."""
 
     table: Table
     row: Row
     budget: Budget
-    seed: int
-    data: str = ""
+    seed: int  # of the initial weights and of the order of images
+    data: str = ""  # directory of MNIST's IDX files; empty searches the usual places
 
     @property
     def config(self) -> RunConfig:
