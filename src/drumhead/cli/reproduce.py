@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -59,7 +60,7 @@ def run(arguments: list[str]) -> None:
 
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
-    given = options(arguments)
+    given, say = options(arguments), partial(print, flush=True)
     if not flags.table:
         none_ignored(given - {"--seeds", "--runs"}, "the list of tables")
         _list(flags)
@@ -70,7 +71,7 @@ def run(arguments: list[str]) -> None:
         check_place(out)
         from drumhead.probe.figure import receptive_field
 
-        receptive_field(flags.models, out, runs=flags.runs, say=_say)
+        receptive_field(flags.models, out, runs=flags.runs, say=say)
         return
     choose("table", flags.table, [*TABLES, FIGURE])
     if not (flags.train or flags.report):
@@ -89,26 +90,17 @@ def run(arguments: list[str]) -> None:
         check_place(out)
     if flags.train:
         try:
-            _train(flags, todo, arguments)
+            if flags.jobs > 1:
+                _share(arguments, flags.jobs)
+            else:
+                from drumhead.reproduce.work import fill
+                from drumhead.show.terminal import Bar
+
+                fill(todo, flags.runs, Bar(), say)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
     if flags.report:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
-
-
-def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:
-    """Train what is missing, in this process or in several."""
-    if flags.jobs > 1:
-        _share(arguments, flags.jobs)
-        return
-    from drumhead.reproduce.work import fill
-    from drumhead.show.terminal import Bar
-
-    fill(todo, flags.runs, Bar(), _say)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:

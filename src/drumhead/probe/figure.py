@@ -1,5 +1,6 @@
 """`drumhead reproduce receptive-field`: measure models one by one, keep each, then write the pictures and tables."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -219,20 +220,20 @@ def _response(model: NeuralWaveMachine, images: torch.Tensor, kind: str,
 
 def free_medium(settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
     """Compare `dh.propagate` in a free medium with the closed form on the torus; return numbers and the loudness."""
-    size, dt = (settings.side, settings.side), 0.1
-    steps = round(0.9 * settings.side / 2 / dt)
+    side, dt = settings.side, 0.1
+    steps = round(0.9 * side / 2 / dt)
     kernel = laplacian(1).double()
-    y0 = torch.zeros(1, 1, *size, dtype=torch.float64)
+    y0 = torch.zeros(1, 1, side, side, dtype=torch.float64)
     amplitude = 1e-6  # tanh is linear to 1e-11 here
-    y0[..., size[0] // 2, size[1] // 2] = amplitude
-    exact = dispersion.lattice(kernel[0, 0].numpy(), size, steps, dt)
+    y0[..., side // 2, side // 2] = amplitude
+    exact = dispersion.lattice(kernel[0, 0].numpy(), (side, side), steps, dt)
     differences = {}
     for kind in ("linear", "tanh"):
         waves = propagate(y0, 0.0, 0.0, kernel, steps=steps, dt=dt, nonlinearity=kind)[0, :, 0].numpy() / amplitude
         differences[kind] = float(np.abs(waves - exact).max())
     loudness = fronts.rings(exact[:, None])
     found = fronts.front(loudness, dt)
-    return {"side": settings.side, "steps": steps, "dt": dt, "difference": differences,
+    return {"side": side, "steps": steps, "dt": dt, "difference": differences,
             "front_speed": found and found[0], "contour_speed": fronts.front(loudness, dt, LEVEL)[0],  # type: ignore
             "predicted": dispersion.speeds(kernel, dt).group}, loudness  # fmt: skip
 
@@ -244,13 +245,9 @@ def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Pat
         mark.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     path = place / f"{re.sub(r'[^A-Za-z0-9.]+', '-', subject.name)}-{mark.hexdigest()[:16]}.npz"
     names = {"name": subject.name, "source": subject.source, "trained": subject.trained}
-    if path.exists():
-        try:
-            with np.load(path) as file:
-                arrays = {name: file[name] for name in file.files}
-            return {**json.loads(str(arrays.pop("result"))), **names}, arrays
-        except (OSError, ValueError, KeyError):
-            pass  # damaged: measure again
+    with contextlib.suppress(OSError, ValueError, KeyError), np.load(path) as file:  # not there, or damaged: measure
+        arrays = {name: file[name] for name in file.files}
+        return {**json.loads(str(arrays.pop("result"))), **names}, arrays
     result, arrays = measured(subject, images, settings)
     content = io.BytesIO()
     saved: dict[str, Any] = {"result": np.array(json.dumps(result)), **arrays}
@@ -284,15 +281,12 @@ def _maps(found: list[tuple[dict[str, Any], dict]], settings: Settings) -> list:
 
 
 def _curve(result: dict[str, Any]) -> show.Curve:
-    def number(value: float) -> float:
-        return value or np.nan  # nothing arrived
-
     states = [row for row in result["rows"] if row["read"] == "state" and row["steps"]]
-    heard = [(row["steps"] or 0, number(row["half"]), number(row["most"]))
-             for row in result["rows"] if row["read"] == "logits"]  # fmt: skip
-    return show.Curve(
-        result["name"], [row["steps"] for row in states], [number(row["half"]) for row in states],
-        [number(row["most"]) for row in states], [row["bound"] for row in states], heard, result["steps"] or 0,
+    heard = [row for row in result["rows"] if row["read"] == "logits"]
+    return show.Curve(  # NaN where nothing arrived
+        result["name"], [row["steps"] for row in states], [row["half"] or np.nan for row in states],
+        [row["most"] or np.nan for row in states], [row["bound"] for row in states],
+        [(row["steps"] or 0, row["half"] or np.nan, row["most"] or np.nan) for row in heard], result["steps"] or 0,
     )  # fmt: skip
 
 

@@ -7,20 +7,16 @@ from typing import Any
 import numpy as np
 
 from drumhead.reproduce.costs import core_seconds
+from drumhead.reproduce.plan import SCORES
 from drumhead.reproduce.results import Line, Result, Results
 from drumhead.show.charts import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
 from drumhead.show.pages import Picture
 
-_SCORES = {
-    "foreground IoU": "foreground_iou",
-    "foreground accuracy": "foreground_accuracy",
-    "accuracy": "accuracy",
-}
-
 
 def bars(results: Results, out: Path, note: str, background: float | None) -> list[Picture]:
     """Write bars.png, unless no run has a score; `note` is the protocol, `background` the accuracy of nothing found."""
-    panels = {title: bars for title, score in _SCORES.items() if (bars := _bars(results.lines, score))}
+    scores = ("foreground_iou", "foreground_accuracy", "accuracy")
+    panels = {SCORES[score]: bars for score in scores if (bars := _bars(results.lines, score))}
     if not panels:
         return []
     save_bars(out / "bars.png", panels, {} if background is None else {"accuracy": background}, note)

@@ -14,6 +14,16 @@ from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
 
 RESULT = "evaluation-test.json"  # the last file that a cell gets
+SCORES = {  # in that file, as a reader calls them
+    "foreground_accuracy": "foreground accuracy",
+    "foreground_iou": "foreground IoU",
+    "mean_iou": "class-mean IoU",
+    "dice": "Dice",
+    "false_positive_dice": "false-positive Dice",
+    "boundary_f": "boundary F",
+    "accuracy": "accuracy",
+    "loss": "loss",
+}
 
 
 @dataclass(frozen=True)

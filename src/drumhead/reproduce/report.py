@@ -12,20 +12,11 @@ from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import bars, curves
 from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.paper import Score
+from drumhead.reproduce.plan import SCORES
 from drumhead.reproduce.results import COLLAPSED, Line, Missing, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
 
-SCORES = {
-    "foreground_accuracy": "foreground accuracy",
-    "foreground_iou": "foreground IoU",
-    "mean_iou": "class-mean IoU",
-    "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
-    "boundary_f": "boundary F",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
 SPENT = ("images", "cpu_seconds", "seconds")
 NONE = "-"
 
@@ -61,6 +52,7 @@ def write(results: Results, out: Path, command: str) -> Report:
     note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
     looks, notes = _looks(results, out)
     notes = [*_missing(results), *notes]
+    whose = "Of each network, the first seed whose weights are here."
     blocks: list[Block] = [
         Heading(cell.table.title, 1),
         *_protocol(results, command),
@@ -75,7 +67,7 @@ def write(results: Results, out: Path, command: str) -> Report:
         _cost_table(results),
         *_how_timed(results),
         *curves(results, out),
-        *([Heading("What the networks do"), Text(_WHOSE), *looks] if looks else []),
+        *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
         Heading("What is missing"),
         Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
         Heading("Every run"),
@@ -152,7 +144,6 @@ _WHAT_SCORES_SEE = (
     "a / (2 - a), image by image, so it says nothing new and never sees background painted as an object. Class-mean "
     "IoU (background included), Dice (without it) and boundary F do. A dash was not measured."
 )
-_WHOSE = "Of each network, the first seed whose weights are here."
 
 
 def _score_table(results: Results, background: float | None) -> Grid:

@@ -129,10 +129,10 @@ def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results
     table, seeds = wanted[0].table, {cell.seed for cell in wanted}
     cells = {(cell.row.name, cell.seed): cell for cell in wanted}
     for row in table.rows:
-        for seed in _seeds(replace(wanted[0], row=row, seed=0).place(root).parent):
-            beside = replace(wanted[0], row=row, seed=seed)
-            if beside.done(root):
-                cells.setdefault((row.name, seed), beside)
+        for place in sorted(replace(wanted[0], row=row).place(root).parent.glob("seed-*")):
+            seed = place.name.removeprefix("seed-")
+            if seed.isdecimal() and (beside := replace(wanted[0], row=row, seed=int(seed))).done(root):
+                cells.setdefault((row.name, beside.seed), beside)
     found = {
         key: _read(cell, root) if further or cell.seed in seeds else Missing(cell, "finished, left out by --seeds")
         for key, cell in cells.items()
@@ -188,11 +188,6 @@ def background_only(cell: Cell) -> float | None:
     except DrumheadError:
         return None
     return float((masks[: cell.budget.test_images or None] == 0).mean())
-
-
-def _seeds(place: Path) -> list[int]:
-    names = (path.name.removeprefix("seed-") for path in place.glob("seed-*"))
-    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _read(cell: Cell, root: Path) -> Result | Missing:

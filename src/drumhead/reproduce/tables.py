@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import Budget
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import get_preset
@@ -45,12 +45,6 @@ class Table:
         if budget.name == "paper" or not self.core:
             return list(self.rows)
         return sorted((row for row in self.rows if row.name in self.core), key=lambda row: self.core.index(row.name))
-
-
-def get_table(name: str) -> Table:
-    """Return a table by name."""
-    choose("table", name, TABLES)
-    return TABLES[name]
 
 
 def abbreviate(names: Iterable[str]) -> str:
