@@ -266,13 +266,13 @@ def _panel(title: str, read: str, t: int | None, result: dict[str, Any], arrays:
 def _maps(found: list[tuple[dict[str, Any], dict]], settings: Settings) -> list:
     shown = [t for t in settings.steps if t in SHOWN] or list(settings.steps)
     rows, single = [], []
-    for measured in found:
-        result, steps = measured[0], measured[0]["steps"]
+    for network in found:
+        result, steps = network[0], network[0]["steps"]
         if steps is None:
-            single.append(_panel(result["name"], "logits", None, *measured))
+            single.append(_panel(result["name"], "logits", None, *network))
             continue
-        panels = [_panel("" if rows else f"T = {t}", "state", t, *measured) for t in shown]
-        panels.append(_panel(f"logits, T = {steps}", "logits", steps, *measured))
+        panels = [_panel("" if rows else f"T = {t}", "state", t, *network) for t in shown]
+        panels.append(_panel(f"logits, T = {steps}", "logits", steps, *network))
         rows.append((result["name"].replace(" (", "\n("), panels))
     width = len(shown) + 1
     for i in range(0, len(single), width):
