@@ -13,10 +13,9 @@ from PIL import Image
 import drumhead as dh
 from drumhead.cli import main
 from drumhead.physics import dispersion
-from drumhead.probe import field
+from drumhead.probe import field, figure
 from drumhead.probe.figure import Settings, find, receptive_field
 from drumhead.probe.impulse import amplifying, impulse
-from drumhead.reproduce.figures import FIGURES
 from drumhead.settings.presets import get_preset
 from drumhead.waves import fronts
 
@@ -276,10 +275,10 @@ def test_models_that_do_not_fit_end_in_one_sentence(model, message, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
-def test_figures_name_functions_that_exist():
-    import importlib
-
-    for name, figure in FIGURES.items():
-        module, function = figure.home.split(":")
-        assert name == figure.name
-        assert callable(getattr(importlib.import_module(module), function))
+def test_the_command_lists_the_figure_and_calls_it(capsys, monkeypatch, tmp_path):
+    main(["reproduce"])
+    assert "receptive-field, a figure: How far from a pixel" in capsys.readouterr().out
+    asked = []
+    monkeypatch.setattr(figure, "receptive_field", lambda models, out, **_: asked.append((models, out)))
+    main(["reproduce", "receptive-field", "--out", str(tmp_path / "out"), "--models", "cnn-2"])
+    assert asked == [(("cnn-2",), tmp_path / "out")]

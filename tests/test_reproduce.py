@@ -21,11 +21,10 @@ from drumhead import cli
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
-from drumhead.reproduce.missing import by_network
 from drumhead.reproduce.paper import PUBLISHED, Score, background_accuracy
 from drumhead.reproduce.plan import cells
 from drumhead.reproduce.results import Result, background_only, collect, summarise, welch
-from drumhead.reproduce.tables import TABLES, get_table
+from drumhead.reproduce.tables import TABLES
 from drumhead.settings.presets import PRESETS
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
@@ -67,7 +66,7 @@ def make(cell, root, fg, epochs=3, measured=True):
 @pytest.fixture
 def by_hand(tmp_path):
     """Three seeds of two networks, one of them collapsed once, one cell half trained, one not begun."""
-    todo = cells(get_table("tetrominoes"), SMOKE, 3, ["nwm-linear", "unet-4", "cnn-2"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 3, ["nwm-linear", "unet-4", "cnn-2"])
     scores = {"nwm-linear": (0.9, 0.8, 0.85), "unet-4": (0.5, 0.0, 0.6)}
     for cell in todo:
         if cell.row.name in scores:
@@ -98,13 +97,13 @@ def test_the_same_network_has_the_same_directory_in_every_table():
 
 
 def test_all_networks_get_their_first_seed_before_any_gets_a_second():
-    todo = cells(get_table("tetrominoes"), SMOKE, 2, ["unet-*"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 2, ["unet-*"])
     assert [(c.row.name, c.seed) for c in todo] == [(f"unet-{w}", seed) for seed in (0, 1) for w in (2, 3, 4, 5)]
 
 
 def test_published_numbers_belong_to_networks_of_the_tables_and_count_their_parameters():
     for task, networks in PUBLISHED.items():
-        assert set(networks) <= {row.name for row in get_table(task).rows}
+        assert set(networks) <= {row.name for row in TABLES[task].rows}
         for name, paper in networks.items():
             assert paper.parameters == sum(p.numel() for p in dh.build(f"{task}/{name}").parameters()), name
             low, median, high = paper.extremes
@@ -122,23 +121,23 @@ def test_passes_are_those_of_the_trainings():
     counts = {"tetrominoes": tetrominoes.COUNTS["train"], "mnist": mnist.TRAIN}
     counts |= {"multi-mnist": multi_mnist.COUNTS["train"], "polygons": polygons.COUNTS["train"]}
     assert {name: train_images(name) for name in counts} == counts
-    assert passes(cells(get_table("tetrominoes"), PAPER, 1)[0]) == 300 * 156 * 64
+    assert passes(cells(TABLES["tetrominoes"], PAPER, 1)[0]) == 300 * 156 * 64
     for table in TABLES.values():
         assert passes(cells(table, SMOKE, 1)[0]) == 128
 
 
 def test_costs_add_up():
-    todo = cells(get_table("tetrominoes"), BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
+    todo = cells(TABLES["tetrominoes"], BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
     each = [milliseconds(cell) for cell in todo[:2]]
     assert cost(todo).hours == pytest.approx(3 * sum(each) * 80_000 / 3.6e6)
-    one_by_one = cells(get_table("tetrominoes"), BUDGETS["hour"], 1, ["nwm-linear"])[0]
+    one_by_one = cells(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["nwm-linear"])[0]
     assert milliseconds(one_by_one) == 51
-    assert cost(cells(get_table("tetrominoes"), PAPER, 1, ["gru-*"])).hours == 0
-    assert str(cost(cells(get_table("tetrominoes"), PAPER, 1, ["cnn-[248]"]))).startswith("over ")
+    assert cost(cells(TABLES["tetrominoes"], PAPER, 1, ["gru-*"])).hours == 0
+    assert str(cost(cells(TABLES["tetrominoes"], PAPER, 1, ["cnn-[248]"]))).startswith("over ")
 
 
 def test_seconds_of_a_gpu_run_are_estimates():
-    cell = cells(get_table("tetrominoes"), BUDGETS["hour"], 1, ["unet-4"])[0]
+    cell = cells(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["unet-4"])[0]
     history = [{"images": 1250, "cpu_seconds": 7.0}, {"images": 2500, "cpu_seconds": 15.0}]
     result = Result(cell, Path("run"), {}, history, {"gpu": None})
     assert core_seconds(result, history[-1]) == 15
@@ -168,7 +167,7 @@ def test_welch_is_scipys_test_of_the_raw_numbers(rng):
 
 
 def test_background_only_is_counted_or_published():
-    whole, few = cells(get_table("tetrominoes"), PAPER, 1)[0], cells(get_table("tetrominoes"), SMOKE, 1)[0]
+    whole, few = cells(TABLES["tetrominoes"], PAPER, 1)[0], cells(TABLES["tetrominoes"], SMOKE, 1)[0]
     masks = dh.tasks.get("tetrominoes").arrays("test")[1]
     assert background_only(whole) == pytest.approx((masks == 0).mean(), abs=1e-6) == background_accuracy("tetrominoes")
     assert background_only(few) == (masks[:32] == 0).mean()
@@ -224,7 +223,7 @@ def test_seeds_that_are_asked_for_are_reported_alone(by_hand, tmp_path, capsys):
 
 
 def test_what_is_missing_is_a_line_a_network(tmp_path):
-    todo = cells(get_table("tetrominoes"), SMOKE, 12, ["nwm-fast", "unet-[23]"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 12, ["nwm-fast", "unet-[23]"])
     begun = {("unet-2", 0): 1, ("unet-2", 4): 1, ("unet-2", 6): 2}
     for cell in todo:
         key = (cell.row.name, cell.seed)
@@ -234,7 +233,7 @@ def test_what_is_missing_is_a_line_a_network(tmp_path):
             make(cell, tmp_path, 0.5)
         elif key == ("unet-3", 11):
             make(replace(cell, budget=replace(SMOKE, train=replace(SMOKE.train, lr=0.5))), tmp_path, 0.5)
-    assert by_network(collect(todo, tmp_path).missing) == [
+    assert report.by_network(collect(todo, tmp_path).missing) == [
         "nwm-fast: seeds 2 to 4, 6 to 11 not begun",
         "unet-2: seeds 0, 4 at 1 of 2 epochs; seeds 1 to 3, 5, 7 to 11 not begun; seed 6 trained, not measured",
         "unet-3: seeds 0 to 10 not begun; seed 11 trained with other settings, left out "
@@ -274,7 +273,7 @@ def test_a_report_needs_no_weights(by_hand, tmp_path):
 
 
 def test_a_report_of_nothing_is_refused(tmp_path):
-    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     with pytest.raises(dh.DrumheadError, match=r"nothing to report \(unet-4: seed 0 not begun\); train first"):
         report.write(collect(todo, tmp_path), tmp_path / "out", "x")
     assert not (tmp_path / "out").exists()
@@ -336,7 +335,7 @@ def test_a_finished_cell_is_not_trained_again(smoked, capsys):
 
 
 def test_a_cell_that_another_process_holds_is_left_alone(smoked, tmp_path):
-    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     path = todo[0].place(tmp_path)
     path.mkdir(parents=True)
     said = []
@@ -350,7 +349,7 @@ def test_a_cell_that_another_process_holds_is_left_alone(smoked, tmp_path):
 def test_a_cell_with_other_settings_is_not_overwritten(smoked, tmp_path):
     root, _ = smoked
     shutil.copytree(root / "runs", tmp_path / "runs")
-    todo = cells(get_table("tetrominoes"), SMOKE, 1, ["unet-4"])
+    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     place = todo[0].place(tmp_path / "runs")
     (place / "evaluation-test.json").unlink()
     config = todo[0].config

@@ -7,8 +7,6 @@ from drumhead.bench.plan import MODES
 from drumhead.bench.report import milliseconds
 from drumhead.show.pages import Grid
 
-KEY = ("task", "mode", "contender", "side", "batch", "steps")
-
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Grid, list[str]]:
     """Return a table of old against new and what a reader has to be warned of.
@@ -36,7 +34,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Grid, list[str]]:
 
 
 def _key(row: dict[str, Any]) -> tuple:
-    return tuple(row[name] for name in KEY)
+    return tuple(row[name] for name in ("task", "mode", "contender", "side", "batch", "steps"))
 
 
 def _compared(section: str, kind: str, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from drumhead.errors import DrumheadError
 
 BINS = 51  # the readout of T = 100 for every T, so that only the time loop grows
 SECONDS = 600
+STATUS = Path("/proc/self/status")
 
 
 def growth(name: str, mode: str, case: Case, threads: int) -> float:
@@ -60,9 +61,8 @@ def _measure(name: str, mode: str, case: Case, threads: int) -> int:
 
 def _peak() -> int:
     """Return the largest resident size of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return _kilobytes(status, "VmHWM")
+    if STATUS.exists():
+        return _kilobytes("VmHWM")
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -73,13 +73,13 @@ def _reset_peak() -> int:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return _peak()
-    return _kilobytes(Path("/proc/self/status"), "VmRSS")
+    return _kilobytes("VmRSS")
 
 
-def _kilobytes(status: Path, name: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+def _kilobytes(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
     if found is None:
-        raise DrumheadError(f"{status} does not say {name}")
+        raise DrumheadError(f"{STATUS} does not say {name}")
     return 1024 * int(found[1])
 
 

@@ -3,15 +3,12 @@
 This file imports no torch, so that `drumhead bench --help` stays instant.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drumhead.errors import DrumheadError
 
-SECTIONS = {
-    "speed": "time of a training step and of inference",
-    "memory": "peak memory against the number of steps",
-    "side": "time of inference against the side of the image",
-}
+SECTIONS = ("speed", "memory", "side")
 CONTENDERS = {
     "published": "the published code's loop, restated, in float32",
     "eager": "drumhead's loop of torch operations, float32",
@@ -44,21 +41,13 @@ SIDE_CONTENDERS = ("published", "native", "unet")
 
 @dataclass(frozen=True)
 class Plan:
-    """What one benchmark measures.
+    """What one benchmark measures."""
 
-    Args:
-        only: words among SECTIONS, TASKS, CONTENDERS and MODES; of a kind without a word everything is measured.
-        rounds: samples of each contender; 0 takes 7, or 2 when quick.
-        batch: images at a time; 0 takes each task's own.
-        threads: of torch; 0 leaves them as they are.
-        quick: tiny images and few steps: shows that it works, says nothing about speed.
-    """
-
-    only: tuple[str, ...] = ()
-    rounds: int = 0
-    batch: int = 0
-    threads: int = 0
-    quick: bool = False
+    only: tuple[str, ...] = ()  # of SECTIONS, TASKS, CONTENDERS and MODES; of a kind without a word all is measured
+    rounds: int = 0  # samples of each contender; 0 takes 7, or 2 when quick
+    batch: int = 0  # images at a time; 0 takes each task's own
+    threads: int = 0  # of torch; 0 leaves them as they are
+    quick: bool = False  # tiny images and few steps: shows that it works, says nothing about speed
 
     def __post_init__(self) -> None:
         known = [*SECTIONS, *TASKS, *CONTENDERS, *MODES]
@@ -69,7 +58,7 @@ class Plan:
             if getattr(self, name) < 0:
                 raise DrumheadError(f"--{name} {getattr(self, name)}: at least 1 is needed, or 0 for the usual")
 
-    def chosen(self, kind: dict) -> list[str]:
+    def chosen(self, kind: Iterable[str]) -> list[str]:
         """Return the words of one kind that are measured, such as `chosen(TASKS)`."""
         return [word for word in kind if word in self.only] or list(kind)
 
@@ -115,8 +104,3 @@ class Plan:
     def sides(self) -> tuple[int, ...]:
         """Sides of the images in the section side."""
         return (32, 64) if self.quick else (64, 128, 256, 512, 1024)
-
-    @property
-    def seconds(self) -> float:
-        """Longest call that the section side begins."""
-        return 20.0

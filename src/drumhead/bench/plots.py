@@ -4,6 +4,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from drumhead.bench.plan import MODES
 from drumhead.bench.report import digits, times
 from drumhead.show.figures import new_figure, open_axes, save_figure
@@ -44,22 +46,18 @@ def _speed(results: dict[str, Any], path: Path) -> None:
 
 def _bars(axis: "Axes", rows: list[dict[str, Any]], task: str, mode: str) -> None:
     names = [row["contender"] for row in rows]
-    spreads = [{key: 1e3 * value for key, value in row["wall_s"].items()} for row in rows]
-    medians = [spread["median"] for spread in spreads]
-    errors = [
-        [spread["median"] - spread["low"] for spread in spreads],
-        [spread["high"] - spread["median"] for spread in spreads],
-    ]
+    medians, lows, highs = _milliseconds(rows)
     axis.barh(names, medians, color=[_colour(name) for name in names], height=0.66)
+    errors = (medians - lows, highs - medians)
     axis.errorbar(medians, range(len(names)), xerr=errors, fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
     axis.set_xscale("log")
-    low, high = min(medians) / 3, max(spread["high"] for spread in spreads)
+    low, high = medians.min() / 3, highs.max()
     axis.set_xlim(low, high * (high / low) ** 0.75)  # room for the words behind the bars
-    for i, (row, spread) in enumerate(zip(rows, spreads, strict=True)):
-        text = f"{digits(spread['median'])} ms"
+    for i, row in enumerate(rows):
+        text = f"{digits(medians[i])} ms"
         if row["contender"] != "published" and row["wall_ratio"]:
             text += f"  {times(row['wall_ratio'])}"
-        axis.annotate(text, (spread["high"], i), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+        axis.annotate(text, (highs[i], i), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
     axis.invert_yaxis()
     first = rows[0]
     axis.set_title(f"{task}, {MODES[mode]} ({first['side']} x {first['side']}, batch {first['batch']})", fontsize=10)
@@ -89,11 +87,8 @@ def _memory(axis: "Axes", results: dict[str, Any]) -> None:
             continue
         label = f"{name}, {MODES[mode]}" + ("" if slope is None else f": {1e3 * slope:.3g} kB a step")
         steps = [row["steps"] for row in rows]
-        style = "o-" if mode == "train" else "s--"
-        sizes, low, high = (
-            [f(row["bytes_samples"]) / batch / 1e6 for row in rows] for f in (statistics.median, min, max)
-        )
-        _line(axis, name, steps, (sizes, low, high), style, label)
+        sizes = [[f(row["bytes_samples"]) / batch / 1e6 for row in rows] for f in (statistics.median, min, max)]
+        _line(axis, name, steps, np.array(sizes), "o-" if mode == "train" else "s--", label)
     _logarithmic(axis, sorted({row["steps"] for row in results["memory"]}))
     axis.set_xlabel("steps of the wave, T", fontsize=9)
     axis.set_ylabel("peak memory, MB per image", fontsize=9)
@@ -106,8 +101,7 @@ def _side(axis: "Axes", results: dict[str, Any]) -> None:
     for name in dict.fromkeys(row["contender"] for row in rows):
         own = [row for row in rows if row["contender"] == name]
         sides = [row["side"] for row in own]
-        spreads = tuple([1e3 * row["wall_s"][key] for row in own] for key in ("median", "low", "high"))
-        _line(axis, name, sides, spreads, "o-", name)
+        _line(axis, name, sides, _milliseconds(own), "o-", name)
     _logarithmic(axis, sorted({row["side"] for row in rows}))
     axis.set_xlabel("side of the image, pixels", fontsize=9)
     axis.set_ylabel("inference, ms per image", fontsize=9)
@@ -115,7 +109,12 @@ def _side(axis: "Axes", results: dict[str, Any]) -> None:
     axis.set_title(f"time against size (one image{steps})", fontsize=10)
 
 
-def _line(axis: "Axes", name: str, x: list[int], y: tuple[list[float], ...], style: str, label: str) -> None:
+def _milliseconds(rows: list[dict[str, Any]]) -> np.ndarray:
+    """Return medians, lows and highs of the wall time."""
+    return np.array([[1e3 * row["wall_s"][key] for row in rows] for key in ("median", "low", "high")])
+
+
+def _line(axis: "Axes", name: str, x: list[int], y: np.ndarray, style: str, label: str) -> None:
     """Draw medians as a line and what lies between the lows and the highs as a band."""
     axis.plot(x, y[0], style, color=_colour(name), markersize=4, label=label)
     axis.fill_between(x, y[1], y[2], color=_colour(name), alpha=0.2, linewidth=0)

@@ -42,7 +42,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def tables(results: dict[str, Any]) -> list[pages.Grid]:
     """Return the tables of what was measured."""
-    out = [_speed(results, task, mode) for task, mode in _groups(results)]
+    groups = dict.fromkeys((row["task"], row["mode"]) for row in results.get("speed", []))
+    out = [_speed(results, task, mode) for task, mode in groups]
     if results.get("memory"):
         out.append(_memory(results))
     if results.get("side"):
@@ -145,18 +146,14 @@ def _side(results: dict[str, Any]) -> pages.Grid:
         row = found.get((name, side))
         if row is None:
             return "left out"
-        bare = name == "published" or row["wall_ratio"] is None
-        return milliseconds(row["wall_s"]) + ("" if bare else f", {times(row['wall_ratio'], bare=True)}")
+        ratio = None if name == "published" else row["wall_ratio"]
+        return milliseconds(row["wall_s"]) + (f", {digits(ratio['median'])}x" if ratio else "")
 
     return pages.Grid(
         ("contender", *(f"{side} px" for side in sides)),
         [(name, *(cell(name, side) for side in sides)) for name in names],
         "Inference of one image against its side: wall ms and ratio (tetrominoes network)",
     )
-
-
-def _groups(results: dict[str, Any]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((row["task"], row["mode"]) for row in results.get("speed", [])))
 
 
 def _left_out(item: dict[str, Any]) -> str:
@@ -171,12 +168,10 @@ def milliseconds(spread: dict[str, float]) -> str:
     return f"{digits(1e3 * spread['median'])} ({digits(1e3 * spread['low'])}-{digits(1e3 * spread['high'])})"
 
 
-def times(spread: dict[str, float] | None, *, bare: bool = False) -> str:
+def times(spread: dict[str, float] | None) -> str:
     """Return a ratio with its quartiles; a dash for none."""
     if spread is None:
         return "-"
-    if bare:
-        return f"{digits(spread['median'])}x"
     return f"{digits(spread['median'])}x ({digits(spread['low'])}-{digits(spread['high'])})"
 
 

@@ -17,7 +17,7 @@ from drumhead.show.terminal import Progress
 _RUN = {"speed": sections.speed, "memory": sections.steps, "side": sections.side}
 
 
-def run(plan: Plan, out: Path, command: str, progress: Progress | None = None) -> dict[str, Any]:
+def run(plan: Plan, out: Path, command: str, progress: Progress) -> dict[str, Any]:
     """Measure what the plan says, write it to the directory and return it.
 
     Args:
@@ -26,7 +26,6 @@ def run(plan: Plan, out: Path, command: str, progress: Progress | None = None) -
         command: the command line, kept with the results.
         progress: shows how far it is.
     """
-    progress = progress or Progress()
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.threads or threads)
     try:
@@ -40,9 +39,7 @@ def run(plan: Plan, out: Path, command: str, progress: Progress | None = None) -
             "left_out": [],
         }
         for name in plan.chosen(SECTIONS):
-            part = _RUN[name](plan, progress)
-            results["left_out"] += part.pop("left_out")
-            results |= part
+            results |= _RUN[name](plan, progress, results["left_out"])
             report.write(out, results)
             plots.save(out, results)
     finally:

@@ -16,11 +16,12 @@ from drumhead.show.terminal import Progress
 
 Row = dict[str, Any]
 MEMORY_SHARE = 0.7  # of the memory that is free: what a prediction may use
+LONGEST = 20  # seconds: longer calls are not begun
 
 
-def speed(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
+def speed(plan: Plan, progress: Progress, left_out: list[Row]) -> dict[str, list[Row]]:
     """Time training steps and inference of all contenders on each task."""
-    rows, left_out = [], []
+    rows = []
     tasks, modes = plan.chosen(TASKS), plan.chosen(MODES)
     names = plan.chosen(CONTENDERS)
     with progress.section(len(tasks) * len(modes) * len(names) * (plan.samples + 1), name="speed"):
@@ -38,14 +39,13 @@ def speed(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
                     plan.least_seconds,
                     lambda name, task=task, mode=mode: progress.tick(f"{task} {MODES[mode]} {name}"),
                 )
-                for row in _rows(samples, case, mode):
-                    rows.append({**row, "deviation": off.get(row["contender"])})
-    return {"speed": rows, "left_out": left_out}
+                rows += [{**row, "deviation": off.get(row["contender"])} for row in _rows(samples, case, mode)]
+    return {"speed": rows}
 
 
-def side(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
+def side(plan: Plan, progress: Progress, left_out: list[Row]) -> dict[str, list[Row]]:
     """Time inference of one image against its side, with the network for tetrominoes."""
-    rows, left_out = [], []
+    rows = []
     names = [name for name in SIDE_CONTENDERS if name in plan.chosen(CONTENDERS)]
     with progress.section(len(names) * len(plan.sides) * (plan.samples + 1), name="side"):
         names = _able(names, "tetrominoes", "side", left_out, progress)
@@ -53,7 +53,7 @@ def side(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
         pixel_seconds: dict[str, float] = {}
         for size in plan.sides:
             for name in list(names):
-                reason = _too_much(size**2 * pixel_seconds.get(name, 0), size**2 * pixel_bytes.get(name, 0), plan)
+                reason = _too_much(size**2 * pixel_seconds.get(name, 0), size**2 * pixel_bytes.get(name, 0))
                 if reason:
                     names.remove(name)  # larger images would cost still more
                     left_out.append({"section": "side", "contender": name, "side": size, "reason": reason})
@@ -65,12 +65,12 @@ def side(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
             )
             rows += _rows(samples, case, "infer")
             pixel_seconds = {name: spread(sample.wall)["median"] / size**2 for name, sample in samples.items()}
-    return {"side": rows, "left_out": left_out}
+    return {"side": rows}
 
 
-def steps(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
+def steps(plan: Plan, progress: Progress, left_out: list[Row]) -> dict[str, list[Row]]:
     """Measure peak memory against the number of steps, each in a fresh process."""
-    rows, slopes, left_out = [], [], []
+    rows, slopes = [], []
     modes, names = plan.chosen(MODES), plan.chosen(CONTENDERS)
     series = [(name, mode) for name, mode in MEMORY_SERIES if name in names and mode in modes]
     with progress.section(len(series) * len(plan.memory_steps) * plan.memory_samples, name="memory"):
@@ -80,7 +80,7 @@ def steps(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
             for count in plan.memory_steps:
                 case = Case("tetrominoes", plan.side_of("tetrominoes"), plan.memory_batch, count)
                 try:
-                    if own and (reason := _too_much(0, own[-1]["bytes"] * count / own[-1]["steps"], plan)):
+                    if own and (reason := _too_much(0, own[-1]["bytes"] * count / own[-1]["steps"])):
                         raise DrumheadError(reason)
                     own.append({**_about(case, name, mode), **_peak(plan, case, name, mode, progress)})
                 except DrumheadError as error:
@@ -91,7 +91,7 @@ def steps(plan: Plan, progress: Progress) -> dict[str, list[Row]]:
             per_step = slope([row["steps"] for row in own], [row["bytes"] / row["batch"] / 1e6 for row in own])
             slopes.append({"contender": name, "mode": mode, "mb_per_image_and_step": per_step})
             rows += own
-    return {"memory": rows, "memory_slopes": slopes, "left_out": left_out}
+    return {"memory": rows, "memory_slopes": slopes}
 
 
 def _peak(plan: Plan, case: Case, name: str, mode: str, progress: Progress) -> Row:
@@ -144,10 +144,10 @@ def _pixel_bytes(names: list[str], size: int) -> dict[str, float]:
     return out
 
 
-def _too_much(seconds: float, size: float, plan: Plan) -> str | None:
+def _too_much(seconds: float, size: float) -> str | None:
     """Say why a call would be too long or too large; None if it is not."""
-    if seconds > plan.seconds:
-        return f"a call would take about {seconds:.0f} s, more than {plan.seconds:.0f} s"
+    if seconds > LONGEST:
+        return f"a call would take about {seconds:.0f} s, more than {LONGEST} s"
     free = MEMORY_SHARE * machine.free_memory()
     if size > free:
         return f"it would need about {size / 1e9:.1f} GB, more than the {free / 1e9:.1f} GB that may be used here"

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +15,10 @@ from drumhead import tasks
 from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
-from drumhead.reproduce.figures import FIGURES
 from drumhead.reproduce.plan import Cell, cells
 from drumhead.reproduce.tables import TABLES, abbreviate
+
+FIGURE = "receptive-field"  # measures networks that exist; tables train theirs
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,20 @@ def run(arguments: list[str]) -> None:
 
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
-    given = options(arguments)
+    given, say = options(arguments), partial(print, flush=True)
     if not flags.table:
         none_ignored(given - {"--seeds", "--runs"}, "the list of tables")
         _list(flags)
         return
-    if flags.table in FIGURES:
-        none_ignored(given - {"--models", "--runs", "--out"}, f"{flags.table}, which measures networks that exist,")
-        out = flags.out or Path("reports") / flags.table
+    if flags.table == FIGURE:
+        none_ignored(given - {"--models", "--runs", "--out"}, f"{FIGURE}, which measures networks that exist,")
+        out = flags.out or Path("reports") / FIGURE
         check_place(out)
-        FIGURES[flags.table].make(flags.models, out, flags.runs, lambda line: print(line, flush=True))
+        from drumhead.probe.figure import receptive_field
+
+        receptive_field(flags.models, out, runs=flags.runs, say=say)
         return
-    choose("table", flags.table, [*TABLES, *FIGURES])
+    choose("table", flags.table, [*TABLES, FIGURE])
     if not (flags.train or flags.report):
         raise DrumheadError(
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
@@ -86,22 +90,17 @@ def run(arguments: list[str]) -> None:
         check_place(out)
     if flags.train:
         try:
-            _train(flags, todo, arguments)
+            if flags.jobs > 1:
+                _share(arguments, flags.jobs)
+            else:
+                from drumhead.reproduce.work import fill
+                from drumhead.show.terminal import Bar
+
+                fill(todo, flags.runs, Bar(), say)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
     if flags.report:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
-
-
-def _train(flags: Flags, todo: list[Cell], arguments: list[str]) -> None:
-    """Train what is missing, in this process or in several."""
-    if flags.jobs > 1:
-        _share(arguments, flags.jobs)
-        return
-    from drumhead.reproduce.work import fill
-    from drumhead.show.terminal import Bar
-
-    fill(todo, flags.runs, Bar(), lambda line: print(line, flush=True))
 
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:
@@ -147,8 +146,10 @@ def _list(flags: Flags) -> None:
     for table in TABLES.values():
         title = table.title.partition(": ")[2] or table.title
         print(f"{table.name}: {title}.\n    {abbreviate(row.name for row in table.rows)}")
-    for figure in FIGURES.values():
-        print(f"{figure.name}, a figure: {figure.title}; {figure.cost}")
+    print(
+        f"{FIGURE}, a figure: How far from a pixel the image still matters: effective receptive fields over time, and "
+        "light cones; half a minute a model on one core"
+    )
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(

@@ -149,19 +149,12 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
 
 @dataclass(frozen=True)
 class Size:
-    """How large a receptive field is: radii in pixels around the centre (Euclidean), 0 where nothing arrives.
+    """How large a receptive field is: radii in pixels around the centre (Euclidean), 0 where nothing arrives."""
 
-    Attributes:
-        half: r50, the smallest radius whose disc holds 50 % of the sum of m.
-        most: r95, the same for 95 %.
-        rms: sqrt(sum m r^2 / sum m).
-        mass: the sum of m.
-    """
-
-    half: float
-    most: float
-    rms: float
-    mass: float
+    half: float  # r50, the smallest radius whose disc holds 50 % of the sum of m
+    most: float  # r95, the same for 95 %
+    rms: float  # sqrt(sum m r^2 / sum m)
+    mass: float  # the sum of m
 
 
 def measure(m: np.ndarray) -> Size:
@@ -186,20 +179,13 @@ class Growth:
     """Two power laws, a T^p, fitted on logarithms: p is 1 for waves, 1/2 for diffusion.
 
     Neither is a verdict alone: a drift moves the edge like a wave, and a front that thins out spreads like diffusion.
-
-    Attributes:
-        spread: p of sqrt(rms(T)^2 - least rms^2): variances of successive blurs add up.
-        spread_r2: share of the variance of its logarithm that the line explains.
-        edge: p of r95(T) - least r95: the edge of a disc moves by what a front adds.
-        edge_r2: the same share.
-        steps: the T that were used.
     """
 
-    spread: float
-    spread_r2: float
-    edge: float
-    edge_r2: float
-    steps: tuple[int, ...]
+    spread: float  # p of sqrt(rms(T)^2 - least rms^2): variances of successive blurs add up
+    spread_r2: float  # share of the variance of its logarithm that the line explains
+    edge: float  # p of r95(T) - least r95: the edge of a disc moves by what a front adds
+    edge_r2: float  # the same share
+    steps: tuple[int, ...]  # the T that were used
 
 
 def growth(steps: Sequence[int], sizes: Sequence[Size], side: int, first: int, last: int) -> Growth | None:

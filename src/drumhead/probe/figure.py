@@ -1,12 +1,13 @@
 """`drumhead reproduce receptive-field`: measure models one by one, keep each, then write the pictures and tables."""
 
+import contextlib
 import hashlib
 import io
 import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,23 +44,14 @@ HEARD = (1, 2, 5, 10, 20, 50, 100)  # T of the logits
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured.
+    """What is measured."""
 
-    Attributes:
-        task: whose test images the models see.
-        images: how many.
-        cotangents: random weights of the channels for each image.
-        side: of the canvas in pixels.
-        steps: T of the states; 0 first.
-        seed: of images, pixels, cotangents and initial weights.
-    """
-
-    task: str = "tetrominoes"
-    images: int = 8
-    cotangents: int = 4
-    side: int = 128
-    steps: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
-    seed: int = 0
+    task: str = "tetrominoes"  # whose test images the models see
+    images: int = 8  # how many
+    cotangents: int = 4  # random weights of the channels for each image
+    side: int = 128  # of the canvas in pixels
+    steps: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)  # T of the states; 0 first
+    seed: int = 0  # of images, pixels, cotangents and initial weights
 
 
 @dataclass(frozen=True)
@@ -93,16 +85,16 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
     settings = settings or Settings()
     subjects = find(models, runs, settings)
     images = field.canvas(*tasks.get(settings.task).arrays("test"), settings.side, settings.images, settings.seed)
-    results, arrays = [], []
+    found = []
     for number, subject in enumerate(subjects, 1):
         say(f"[{number}/{len(subjects)}] {subject.name}: {subject.source}")
-        result, kept = _kept(subject, images, settings, out / "kept")
-        results.append({**result, **_growth(result, settings.side)})
-        arrays.append(kept)
+        result, arrays = _kept(subject, images, settings, out / "kept")
+        found.append(({**result, **_growth(result, settings.side)}, arrays))
+    results = [result for result, _ in found]
     free, waves = free_medium(settings)
-    show.save_maps(out / "receptive-field.png", _maps(results, arrays, settings), min(48, settings.side // 2 - 1))
+    show.save_maps(out / "receptive-field.png", _maps(found, settings), min(48, settings.side // 2 - 1))
     show.save_radius(out / "radius.png", [_curve(result) for result in results], settings.side)
-    show.save_greens(out / "greens.png", _responses(results, arrays, free, waves))
+    show.save_greens(out / "greens.png", _responses(found, free, waves))
     whole = {"settings": asdict(settings), "free_medium": free, "models": results}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     write_atomic(out / "receptive-field.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
@@ -128,7 +120,7 @@ def find(models: Sequence[str], runs: Path, settings: Settings) -> list[Subject]
             )
         names = {other.name for other in subjects}
         name = subject.name if subject.name not in names else f"{subject.name} [{len(names) + 1}]"
-        subjects.append(Subject(caption(name), subject.source, subject.trained, subject.model))
+        subjects.append(replace(subject, name=caption(name)))
     return subjects
 
 
@@ -191,14 +183,12 @@ def measured(
         "steps": steps, "dt": dt, "stride": model.stride,
         "rows": rows, "speeds": None, "responses": {}, "amplifying": None,
     }  # fmt: skip
-    if fastest is not None:
-        result["speeds"] = asdict(fastest)
-        assert isinstance(model, NeuralWaveMachine)
+    if isinstance(model, NeuralWaveMachine) and fastest is not None:
+        result |= {"speeds": asdict(fastest), "amplifying": amplifying(model, images)}
         for kind in dict.fromkeys(("linear", model.layer.nonlinearity)):
-            loudness, result["responses"][kind] = _response(model, images, kind, fastest.group)
-            result["amplifying"] = amplifying(model, images)
+            result["responses"][kind], loudness, arrival = _response(model, images, kind, fastest.group)
             arrays[f"loudness-{kind}"] = loudness.astype(np.float32)
-            arrays[f"arrival-{kind}"] = np.array(result["responses"][kind].pop("arrival"), np.float32)
+            arrays[f"arrival-{kind}"] = arrival.astype(np.float32)
     return result, arrays
 
 
@@ -209,43 +199,41 @@ def _growth(result: dict[str, Any], side: int) -> dict[str, Any]:
         return {"growth": None, "growth_all": None}
     steps = [row["steps"] for row in rows]
     sizes = [field.Size(row["half"], row["most"], row["rms"], row["mass"]) for row in rows]
-    fits = [field.growth(steps, sizes, side, last // 10, last) for last in (result["steps"], max(steps))]
-    return dict(zip(("growth", "growth_all"), (fit and asdict(fit) for fit in fits), strict=True))
+    own, whole = (field.growth(steps, sizes, side, last // 10, last) for last in (result["steps"], max(steps)))
+    return {"growth": own and asdict(own), "growth_all": whole and asdict(whole)}
 
 
-def _response(
-    model: NeuralWaveMachine, images: torch.Tensor, kind: str, speed: float
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the loudness of the response to an impulse, averaged over images, and its front."""
+def _response(model: NeuralWaveMachine, images: torch.Tensor, kind: str,
+              speed: float) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the front of the response to an impulse, its loudness averaged over images, and the times of arrival."""
     cells = images.shape[-1] // model.stride
     steps = model.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * model.dt))
     steps = min(max(steps, 10), 600)
     squares = sum(fronts.rings(impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
     loudness = np.sqrt(squares / len(images))
     found, contour = fronts.front(loudness, model.dt), fronts.front(loudness, model.dt, LEVEL)
-    nowhere = np.full(loudness.shape[1], np.nan)
-    arrival = contour[1] if found is None and contour is not None else nowhere if found is None else found[1]
-    return loudness, {"steps": steps, "speed": found and found[0], "contour": contour and contour[0],
-                      "predicted": speed, "arrival": arrival,
-                      "reached": int(np.isfinite(arrival).sum())}  # fmt: skip
+    _, arrival = found or contour or (None, np.full(loudness.shape[1], np.nan))
+    numbers = {"steps": steps, "speed": found and found[0], "contour": contour and contour[0],
+               "predicted": speed, "reached": int(np.isfinite(arrival).sum())}  # fmt: skip
+    return numbers, loudness, arrival
 
 
 def free_medium(settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
     """Compare `dh.propagate` in a free medium with the closed form on the torus; return numbers and the loudness."""
-    size, dt = (settings.side, settings.side), 0.1
-    steps = round(0.9 * settings.side / 2 / dt)
+    side, dt = settings.side, 0.1
+    steps = round(0.9 * side / 2 / dt)
     kernel = laplacian(1).double()
-    y0 = torch.zeros(1, 1, *size, dtype=torch.float64)
+    y0 = torch.zeros(1, 1, side, side, dtype=torch.float64)
     amplitude = 1e-6  # tanh is linear to 1e-11 here
-    y0[..., size[0] // 2, size[1] // 2] = amplitude
-    exact = dispersion.lattice(kernel[0, 0].numpy(), size, steps, dt)
+    y0[..., side // 2, side // 2] = amplitude
+    exact = dispersion.lattice(kernel[0, 0].numpy(), (side, side), steps, dt)
     differences = {}
     for kind in ("linear", "tanh"):
         waves = propagate(y0, 0.0, 0.0, kernel, steps=steps, dt=dt, nonlinearity=kind)[0, :, 0].numpy() / amplitude
         differences[kind] = float(np.abs(waves - exact).max())
     loudness = fronts.rings(exact[:, None])
     found = fronts.front(loudness, dt)
-    return {"side": settings.side, "steps": steps, "dt": dt, "difference": differences,
+    return {"side": side, "steps": steps, "dt": dt, "difference": differences,
             "front_speed": found and found[0], "contour_speed": fronts.front(loudness, dt, LEVEL)[0],  # type: ignore
             "predicted": dispersion.speeds(kernel, dt).group}, loudness  # fmt: skip
 
@@ -257,13 +245,9 @@ def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Pat
         mark.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     path = place / f"{re.sub(r'[^A-Za-z0-9.]+', '-', subject.name)}-{mark.hexdigest()[:16]}.npz"
     names = {"name": subject.name, "source": subject.source, "trained": subject.trained}
-    if path.exists():
-        try:
-            with np.load(path) as file:
-                arrays = {name: file[name] for name in file.files}
-            return {**json.loads(str(arrays.pop("result"))), **names}, arrays
-        except (OSError, ValueError, KeyError):
-            pass  # damaged: measure again
+    with contextlib.suppress(OSError, ValueError, KeyError), np.load(path) as file:  # not there, or damaged: measure
+        arrays = {name: file[name] for name in file.files}
+        return {**json.loads(str(arrays.pop("result"))), **names}, arrays
     result, arrays = measured(subject, images, settings)
     content = io.BytesIO()
     saved: dict[str, Any] = {"result": np.array(json.dumps(result)), **arrays}
@@ -272,25 +256,24 @@ def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Pat
     return result, arrays
 
 
-def _maps(results: list[dict[str, Any]], arrays: list[dict], settings: Settings) -> list:
+def _panel(title: str, read: str, t: int | None, result: dict[str, Any], arrays: dict) -> show.Panel:
+    for row in result["rows"]:
+        if (row["read"], row["steps"]) == (read, t):
+            return show.Panel(title, arrays[f"{read}-{t}"], row["cone"], tuple(row["box"]))
+    return show.Panel(title, None)
+
+
+def _maps(found: list[tuple[dict[str, Any], dict]], settings: Settings) -> list:
     shown = [t for t in settings.steps if t in SHOWN] or list(settings.steps)
     rows, single = [], []
-    for result, kept in zip(results, arrays, strict=True):
-        at = {(row["read"], row["steps"]): row for row in result["rows"]}
-
-        def panel(title: str, read: str, t: int | None, kept: dict = kept, at: dict = at) -> show.Panel:
-            row = at.get((read, t))
-            if row is None:
-                return show.Panel(title, None)
-            return show.Panel(title, kept[f"{read}-{t}"], row["cone"], tuple(row["box"]))
-
-        name = result["name"].replace(" (", "\n(")
-        if result["steps"] is None:
-            single.append(panel(result["name"], "logits", None))
+    for network in found:
+        result, steps = network[0], network[0]["steps"]
+        if steps is None:
+            single.append(_panel(result["name"], "logits", None, *network))
             continue
-        last = f"logits, T = {result['steps']}"
-        rows.append((name, [*(panel(f"T = {t}" if not rows else "", "state", t) for t in shown),
-                            panel(last, "logits", result["steps"])]))  # fmt: skip
+        panels = [_panel("" if rows else f"T = {t}", "state", t, *network) for t in shown]
+        panels.append(_panel(f"logits, T = {steps}", "logits", steps, *network))
+        rows.append((result["name"].replace(" (", "\n("), panels))
     width = len(shown) + 1
     for i in range(0, len(single), width):
         rows.append(("without\ntime", single[i : i + width]))
@@ -298,27 +281,24 @@ def _maps(results: list[dict[str, Any]], arrays: list[dict], settings: Settings)
 
 
 def _curve(result: dict[str, Any]) -> show.Curve:
-    def number(value: float) -> float:
-        return value or np.nan  # nothing arrived
-
     states = [row for row in result["rows"] if row["read"] == "state" and row["steps"]]
-    heard = [(row["steps"] or 0, number(row["half"]), number(row["most"]))
-             for row in result["rows"] if row["read"] == "logits"]  # fmt: skip
-    return show.Curve(
-        result["name"], [row["steps"] for row in states], [number(row["half"]) for row in states],
-        [number(row["most"]) for row in states], [row["bound"] for row in states], heard, result["steps"] or 0,
+    heard = [row for row in result["rows"] if row["read"] == "logits"]
+    return show.Curve(  # NaN where nothing arrived
+        result["name"], [row["steps"] for row in states], [row["half"] or np.nan for row in states],
+        [row["most"] or np.nan for row in states], [row["bound"] for row in states],
+        [(row["steps"] or 0, row["half"] or np.nan, row["most"] or np.nan) for row in heard], result["steps"] or 0,
     )  # fmt: skip
 
 
-def _responses(results: list[dict[str, Any]], arrays: list[dict], free: dict[str, Any],
+def _responses(found: list[tuple[dict[str, Any], dict]], free: dict[str, Any],
                loudness: np.ndarray) -> list[show.Response]:  # fmt: skip
-    found = fronts.front(loudness, free["dt"])
-    out = [show.Response("free medium, linear", loudness, free["dt"], free["predicted"], *(found or (None, None)))]
-    for result, kept in zip(results, arrays, strict=True):
+    front = fronts.front(loudness, free["dt"]) or (None, None)
+    out = [show.Response("free medium, linear", loudness, free["dt"], free["predicted"], *front)]
+    for result, arrays in found:
         for kind, row in result["responses"].items():
             word = f"contour {LEVEL:g}" if row["speed"] is None else "front"
-            out.append(show.Response(f"{result['name']}: {kind}", kept[f"loudness-{kind}"], result["dt"],
-                                     row["predicted"], row["speed"] or row["contour"], kept[f"arrival-{kind}"],
+            out.append(show.Response(f"{result['name']}: {kind}", arrays[f"loudness-{kind}"], result["dt"],
+                                     row["predicted"], row["speed"] or row["contour"], arrays[f"arrival-{kind}"],
                                      word))  # fmt: skip
     return out
 

@@ -27,23 +27,23 @@ def amplifying(model: NeuralWaveMachine, images: Tensor) -> float | None:
     return float((omega < torch.from_numpy(-least)[:, None, None]).double().mean())
 
 
-def impulse(model: NeuralWaveMachine, image: Tensor, steps: int, nonlinearity: str, amplitude: float = 1.0) -> Tensor:
+def impulse(model: NeuralWaveMachine, image: Tensor, steps: int, nonlinearity: str) -> Tensor:
     """Return the waves (t, c, y, x) that a displacement of all channels at the centre sets off in an image's medium.
 
-    The rest of the medium starts at rest: what moves comes from the impulse. Computed in float64.
+    It is 1, as large as y0 of a network can be. The rest of the medium starts at rest: what moves comes from the
+    impulse. Computed in float64.
 
     Args:
         model: gives omega, alpha and the coupling.
         image: (k, y, x) in [0, 1].
         steps: T.
         nonlinearity: "tanh" or "linear".
-        amplitude: of the impulse; y0 of a network lies within [-1, 1].
     """
     layer = model.layer
     with torch.no_grad(), model.evaluating():
         omega, alpha, y0 = (field.double() for field in model.medium(image[None].to(next(model.parameters()).dtype)))
         start = torch.zeros_like(y0)
-        start[..., y0.shape[-2] // 2, y0.shape[-1] // 2] = amplitude
+        start[..., y0.shape[-2] // 2, y0.shape[-1] // 2] = 1
         return propagate(
             start, omega, alpha, model.coupling().double(), steps=steps, dt=model.dt, nonlinearity=nonlinearity,
             boundary=layer.boundary, integrator=layer.integrator, check_stability=False,

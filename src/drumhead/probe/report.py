@@ -56,7 +56,9 @@ def report(whole: dict[str, Any]) -> str:
 
 def _field(model: dict[str, Any]) -> list[str]:
     rows = {(row["read"], row["steps"]): row for row in model["rows"]}
-    return [*_state(model, rows), *_logits(rows.get(("logits", model["steps"]), {})), _growth(model["growth"])]
+    heard = rows.get(("logits", model["steps"]), {})
+    logits = [_n(heard.get("half"), 1), _n(heard.get("most"), 1), _share(heard.get("beyond"))]
+    return [*_state(model, rows), *logits, _growth(model["growth"])]
 
 
 def _speeds(model: dict[str, Any]) -> list[str]:
@@ -75,10 +77,6 @@ def _state(model: dict[str, Any], rows: dict[tuple[str, int | None], dict[str, A
     gain = row["mass"] / start["mass"] if start["mass"] else None
     return [model["name"], str(t), _n(row["half"], 1), _n(row["most"], 1), str(row["bound"]), _n(row["cone"], 1),
             _share(row["beyond"]), "-" if gain is None else f"{gain:.2g}"]  # fmt: skip
-
-
-def _logits(row: dict[str, Any]) -> list[str]:
-    return [_n(row.get("half"), 1), _n(row.get("most"), 1), _share(row.get("beyond"))]
 
 
 def _growth(fit: dict[str, Any] | None) -> str:

@@ -7,21 +7,13 @@ from drumhead.settings.config import TrainConfig
 
 @dataclass(frozen=True)
 class Budget:
-    """A protocol of training.
-
-    Attributes:
-        name: its name.
-        text: one line on what it is.
-        train: the settings that every model gets; the seed is filled in.
-        seeds: runs of each model by default.
-        test_images: measure on only the first so many images of the test split; 0 uses all.
-    """
+    """A protocol of training."""
 
     name: str
-    text: str
-    train: TrainConfig
-    seeds: int
-    test_images: int = 0
+    text: str  # one line on what it is
+    train: TrainConfig  # the settings that every model gets; the seed is filled in
+    seeds: int  # runs of each model by default
+    test_images: int = 0  # measure on only the first so many images of the test split; 0 uses all
 
     def passes(self, task_images: int) -> int:
         """Return the image passes of a run, given the training images of the task."""

@@ -7,48 +7,41 @@ from typing import Any
 import numpy as np
 
 from drumhead.reproduce.costs import core_seconds
+from drumhead.reproduce.plan import SCORES
 from drumhead.reproduce.results import Line, Result, Results
 from drumhead.show.charts import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
 from drumhead.show.pages import Picture
 
-_SCORES = {
-    "foreground IoU": "foreground_iou",
-    "foreground accuracy": "foreground_accuracy",
-    "accuracy": "accuracy",
-}
+
+def bars(results: Results, out: Path, note: str, background: float | None) -> list[Picture]:
+    """Write bars.png, unless no run has a score; `note` is the protocol, `background` the accuracy of nothing found."""
+    scores = ("foreground_iou", "foreground_accuracy", "accuracy")
+    panels = {SCORES[score]: bars for score in scores if (bars := _bars(results.lines, score))}
+    if not panels:
+        return []
+    save_bars(out / "bars.png", panels, {} if background is None else {"accuracy": background}, note)
+    text = (
+        "Scores on the test split. Foreground IoU is a function of foreground accuracy and does not see "
+        "background painted as an object."
+    )
+    return [Picture("bars.png", text)]
 
 
-def charts(results: Results, out: Path, note: str, background: float | None) -> list[Picture]:
-    """Write bars.png and curves.png.
-
-    Args:
-        results: of a table.
-        out: directory of the report.
-        note: the protocol in a few words.
-        background: accuracy of calling everything background.
-    """
-    panels = {title: bars for title, score in _SCORES.items() if (bars := _bars(results.lines, score))}
-    pictures = []
-    if panels:
-        save_bars(out / "bars.png", panels, {} if background is None else {"accuracy": background}, note)
-        text = (
-            "Scores on the test split. Foreground IoU is a function of foreground accuracy and does not see "
-            "background painted as an object."
-        )
-        pictures.append(Picture("bars.png", text))
+def curves(results: Results, out: Path) -> list[Picture]:
+    """Write curves.png, unless no run has a history."""
     time = "CPU seconds" if not any(result.on_gpu for result in results.all) else "seconds of one core"
     iou = ("val_foreground_iou", "validation foreground IoU")
-    curves = [
+    panels = [
         _panel(results.lines, _passes, iou, "image passes"),
         _panel(results.lines, core_seconds, iou, time, log_x=True),
         _panel(results.lines, _passes, ("val_loss", "validation loss"), "image passes", log_y=True),
     ]
-    curves = [panel for panel in curves if panel.curves]
-    if curves:
-        save_curves(out / "curves.png", curves)
-        text = "Learning curves: validation after each epoch, every seed thin and their mean thick."
-        pictures.append(Picture("curves.png", text))
-    return pictures
+    panels = [panel for panel in panels if panel.curves]
+    if not panels:
+        return []
+    save_curves(out / "curves.png", panels)
+    text = "Learning curves: validation after each epoch, every seed thin and their mean thick."
+    return [Picture("curves.png", text)]
 
 
 def _bars(lines: tuple[Line, ...], score: str) -> list[Bar]:

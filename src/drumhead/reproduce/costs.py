@@ -25,15 +25,10 @@ _TASKS = {  # training images, and pixels of a side
 
 @dataclass(frozen=True)
 class Cost:
-    """What cells cost.
+    """What cells cost."""
 
-    Attributes:
-        hours: of one core, for the cells whose network was measured.
-        unknown: networks that were not measured.
-    """
-
-    hours: float
-    unknown: tuple[str, ...]
+    hours: float  # of one core, for the cells whose network was measured
+    unknown: tuple[str, ...]  # networks that were not measured
 
     def __str__(self) -> str:
         hours = f"{self.hours:,.{1 if self.hours < 9.95 else 0}f}" if self.hours >= 0.05 else "0.1"

@@ -1,12 +1,10 @@
 """Pictures of a table's trained networks: masks, states, spectra, media, time maps and movies. They need weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError
@@ -22,24 +20,7 @@ from drumhead.show.pages import Picture
 IMAGES, AMONG, FRAMES = 4, 64, 25  # images of the gallery, test images they are chosen from, frames of a movie
 
 
-@dataclass(frozen=True)
-class _Network:
-    """A trained network and what it makes of the images."""
-
-    name: str
-    model: Segmenter
-    labels: np.ndarray
-    """(n, y, x)"""
-    waves: np.ndarray | None
-    """Of the first image, (t, c, y, x); None for a network without a time loop, or when they are not finite."""
-
-    @property
-    def series(self) -> np.ndarray:
-        """The waves of a network that has some."""
-        assert self.waves is not None
-        return self.waves
-
-
+@torch.no_grad()
 def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
     """Write the pictures that need weights.
 
@@ -58,67 +39,75 @@ def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
         return [], [f"no pictures of networks: {error}"]
     chosen = _telling(masks[:AMONG])
     images, masks, names = images[chosen], masks[chosen], list(task.classes)
-    found, notes = _look(lines, images)
-    if not found:
+    models, waves, notes = _look(lines, to_images(images[:1]))
+    if not models:
         return [], notes
-    networks.save_gallery(out / "gallery.png", images, masks, {n.name: n.labels for n in found}, names)
+    labels = {name: model.segment(to_images(images)).numpy() for name, model in models.items()}
+    networks.save_gallery(out / "gallery.png", images, masks, labels, names)
     text = f"What each network finds in test images {', '.join(map(str, chosen))}, those with the most classes among "
     pictures = [Picture("gallery.png", f"{text}the first {AMONG}.")]
-    waving = [network for network in found if network.waves is not None]
-    if waving:
-        pictures += _waves(waving, images[0], masks[0], names, out)
-        pictures += [_movie(network, images[0], out) for network in waving]
+    if waves:
+        pictures += _waves(models, waves, images[0], masks[0], names, out)
+    for name, series in waves.items():
+        model, every, file = models[name], -(-len(series) // FRAMES), f"waves-{name}.gif"
+        dt = model.dt * every if isinstance(model, NeuralWaveMachine) else 0.0
+        shown = series[every - 1 :: every]
+        movies.save_waves(out / file, images[0], shown, labels[name][0], model.config.classes, dt, every=every)
+        pictures.append(Picture(file, f"Waves of `{name}`."))
     return pictures, notes
 
 
-def wanted_seed(line: Line) -> Path | None:
+def _look(lines: Sequence[Line], image: torch.Tensor) -> tuple[dict[str, Segmenter], dict[str, np.ndarray], list[str]]:
+    """Return the networks, the waves (t, c, y, x) of those that have finite ones, and what is left out."""
+    models: dict[str, Segmenter] = {}
+    waves, notes = {}, []
+    weights = {line.row.name: _weights(line) for line in lines}
+    absent = [name for name, path in weights.items() if path is None]
+    if absent:
+        notes.append(f"no weights here, so no pictures, of {', '.join(absent)}")
+    for name, path in weights.items():
+        if path is None:
+            continue
+        try:
+            model = models[name] = load(path)
+        except DrumheadError as error:
+            notes.append(f"no pictures of {name}: {error}")
+            continue
+        if isinstance(model, Timed):
+            series = model.waves(image)[0].numpy()
+            if np.isfinite(series).all():
+                waves[name] = series
+            else:
+                notes.append(f"no waves of {name}: they are not finite (courant {model.courant(image)})")
+    return models, waves, notes
+
+
+def _weights(line: Line) -> Path | None:
     """Return the run directory of the first seed that has its weights."""
     return next((r.path for r in line.results if (r.path / "weights.safetensors").exists()), None)
 
 
-@torch.no_grad()
-def _look(lines: Sequence[Line], images: np.ndarray) -> tuple[list[_Network], list[str]]:
-    found, notes = [], []
-    absent = [line.row.name for line in lines if wanted_seed(line) is None]
-    if absent:
-        notes.append(f"no weights here, so no pictures, of {', '.join(absent)}")
-    for line in lines:
-        path = wanted_seed(line)
-        if path is None:
-            continue
-        try:
-            model = load(path)
-        except DrumheadError as error:
-            notes.append(f"no pictures of {line.row.name}: {error}")
-            continue
-        x = to_images(images)
-        waves = model.waves(x[:1])[0].numpy() if isinstance(model, Timed) else None
-        if waves is not None and not np.isfinite(waves).all():
-            notes.append(f"no waves of {line.row.name}: they are not finite (courant {model.courant(x[:1])})")
-            waves = None
-        found.append(_Network(line.row.name, model, model.segment(x).numpy(), waves))
-    return found, notes
-
-
-@torch.no_grad()
-def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: list[str], out: Path) -> list[Picture]:
-    pictures, strips, maps = [], [], {}
-    for network in waving:
-        channel = int(network.series.std(0).mean((1, 2)).argmax())
-        states = network.series[:, channel]
-        kept = network.model.time_map if isinstance(network.model, Timed) else None
-        weights = None if kept is None else kept.numpy()
-        outputs = None if weights is None else np.tensordot(weights, states, 1)
-        if weights is not None:
-            maps[network.name] = weights
-        strips.append(networks.Strip(network.name, channel, states, outputs))
+def _waves(models: dict[str, Segmenter], waves: dict[str, np.ndarray], image: np.ndarray, mask: np.ndarray,
+           names: list[str], out: Path) -> list[Picture]:  # fmt: skip
+    pictures, strips, maps, media = [], [], {}, {}
+    for name, series in waves.items():
+        model, outputs = models[name], None
+        channel = int(series.std(0).mean((1, 2)).argmax())
+        states = series[:, channel]
+        if isinstance(model, Timed) and model.time_map is not None:
+            maps[name] = model.time_map.numpy()
+            outputs = np.tensordot(maps[name], states, 1)
+        strips.append(networks.Strip(name, channel, states, outputs))
+        if isinstance(model, NeuralWaveMachine):
+            omega, alpha, _ = model.medium(to_images(image))
+            media[name] = omega[0].numpy(), alpha[0].numpy()
     networks.save_states(out / "states.png", image, strips)
     text = (
         "Ten states of the channel that moves most, blue to red on one scale a network, and ten outputs of its "
         "learned time map, grey, each on its own scale: the paper's Figure 5 for every network with a time loop."
     )
     pictures.append(Picture("states.png", text))
-    networks.save_spectra(out / "spectra.png", image, mask, {n.name: n.series for n in waving}, names)
+    networks.save_spectra(out / "spectra.png", image, mask, waves, names)
     text = (
         "Magnitude of the Fourier transform over time at each pixel, root mean square over channels, and its mean "
         "inside each true class. A network that separates classes by frequency has lines that part."
@@ -128,7 +117,6 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
         networks.save_time_maps(out / "time-maps.png", maps)
         text = "Learned time maps of the linear readout: what each output keeps of the series, over time and frequency."
         pictures.append(Picture("time-maps.png", text))
-    media = {n.name: _medium(n.model, image) for n in waving if isinstance(n.model, NeuralWaveMachine)}
     if media:
         networks.save_media(out / "media.png", image, media)
         text = "What the image sets: squared natural frequency omega and damping alpha, of the channels that vary most."
@@ -136,23 +124,6 @@ def _waves(waving: list[_Network], image: np.ndarray, mask: np.ndarray, names: l
     return pictures
 
 
-def _movie(network: _Network, image: np.ndarray, out: Path) -> Picture:
-    every = -(-len(network.series) // FRAMES)
-    dt = network.model.dt * every if isinstance(network.model, NeuralWaveMachine) else 0.0
-    waves, file = network.series[every - 1 :: every], f"waves-{network.name}.gif"
-    movies.save_waves(out / file, image, waves, network.labels[0], network.model.config.classes, dt, every=every)
-    return Picture(file, f"Waves of `{network.name}`.")
-
-
-def _medium(model: NeuralWaveMachine, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    def plain(field: Tensor) -> np.ndarray:
-        return field[0].numpy()
-
-    omega, alpha, _ = model.medium(to_images(image))
-    return plain(omega), plain(alpha)
-
-
 def _telling(masks: np.ndarray) -> list[int]:
     """Return the indices of the images with the most classes, the earlier ones first."""
-    kinds = [len(np.unique(mask)) for mask in masks]
-    return sorted(sorted(range(len(masks)), key=lambda i: (-kinds[i], i))[:IMAGES])
+    return sorted(sorted(range(len(masks)), key=lambda i: -len(np.unique(masks[i])))[:IMAGES])

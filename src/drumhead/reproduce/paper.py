@@ -56,40 +56,24 @@ _BACKGROUND = {"tetrominoes": 0.855584, "mnist": 0.867376, "multi-mnist": 0.9519
 
 @dataclass(frozen=True)
 class Score:
-    """A score over seeds.
-
-    Attributes:
-        mean: over seeds.
-        std: over seeds, with n - 1; None where it is not known.
-    """
+    """A score over seeds."""
 
     mean: float
-    std: float | None = None
+    std: float | None = None  # with n - 1; None where it is not known
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the paper reports of one network on one task, after 300 epochs.
+    """What the paper reports of one network on one task, after 300 epochs."""
 
-    Attributes:
-        seeds: runs.
-        parameters: that the network uses; the published counts of some include a time map without use.
-        accuracy: share of correct pixels.
-        foreground_accuracy: share of correct pixels of objects.
-        foreground_iou: a / (2 - a) of that, image by image.
-        extremes: least, median and largest foreground IoU over seeds.
-        loss: mean cross-entropy; None where it is not known.
-        collapsed: seeds that ended at background only.
-    """
-
-    seeds: int
-    parameters: int
-    accuracy: Score
-    foreground_accuracy: Score
-    foreground_iou: Score
-    extremes: tuple[float, float, float]
-    loss: float | None
-    collapsed: int
+    seeds: int  # runs
+    parameters: int  # that the network uses; the published counts of some include a time map without use
+    accuracy: Score  # share of correct pixels
+    foreground_accuracy: Score  # share of correct pixels of objects
+    foreground_iou: Score  # a / (2 - a) of that, image by image
+    extremes: tuple[float, float, float]  # least, median and largest foreground IoU over seeds
+    loss: float | None  # mean cross-entropy; None where it is not known
+    collapsed: int  # seeds that ended at background only
 
 
 def published(task: str, network: str) -> Published | None:

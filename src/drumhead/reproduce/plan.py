@@ -14,25 +14,27 @@ from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
 
 RESULT = "evaluation-test.json"  # the last file that a cell gets
+SCORES = {  # in that file, as a reader calls them
+    "foreground_accuracy": "foreground accuracy",
+    "foreground_iou": "foreground IoU",
+    "mean_iou": "class-mean IoU",
+    "dice": "Dice",
+    "false_positive_dice": "false-positive Dice",
+    "boundary_f": "boundary F",
+    "accuracy": "accuracy",
+    "loss": "loss",
+}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One network of a table, trained once.
-
-    Attributes:
-        table: where it belongs.
-        row: the network.
-        budget: the protocol.
-        seed: of the initial weights and of the order of images.
-        data: directory of MNIST's IDX files; empty searches the usual places.
-    """
+    """One network of a table, trained once."""
 
     table: Table
     row: Row
     budget: Budget
-    seed: int
-    data: str = ""
+    seed: int  # of the initial weights and of the order of images
+    data: str = ""  # directory of MNIST's IDX files; empty searches the usual places
 
     @property
     def config(self) -> RunConfig:

@@ -1,45 +1,32 @@
 """The report of a table: ours beside the paper's, what is missing, and every number's run. Works without weights."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.charts import charts
+from drumhead.reproduce.charts import bars, curves
 from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
-from drumhead.reproduce.missing import by_network
-from drumhead.reproduce.results import COLLAPSED, Line, Result, Results, Summary, background_only, summarise
+from drumhead.reproduce.paper import Score
+from drumhead.reproduce.plan import SCORES
+from drumhead.reproduce.results import COLLAPSED, Line, Missing, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
 
-SCORES = {
-    "foreground_accuracy": "foreground accuracy",
-    "foreground_iou": "foreground IoU",
-    "mean_iou": "class-mean IoU",
-    "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
-    "boundary_f": "boundary F",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
-SPENT = {"images": "image passes", "cpu_seconds": "CPU seconds", "seconds": "seconds"}
+SPENT = ("images", "cpu_seconds", "seconds")
 NONE = "-"
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written.
+    """A report that was written."""
 
-    Attributes:
-        folder: where it is.
-        table: its main table.
-        notes: what is missing or could not be drawn, a sentence each.
-    """
-
-    folder: Path
-    table: Grid
-    notes: tuple[str, ...]
+    table: Grid  # its main table
+    notes: tuple[str, ...]  # what is missing or could not be drawn, a sentence each
 
 
 def write(results: Results, out: Path, command: str) -> Report:
@@ -60,64 +47,60 @@ def write(results: Results, out: Path, command: str) -> Report:
             f"no run that was asked for is finished, so there is nothing to report ({' | '.join(missing[:4])}{more}); "
             "train first"
         )
-    cell = results.all[0].cell
+    cell, table = results.all[0].cell, main_table(results)
     background = background_only(cell)
     note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
-    pictures = charts(results, out, note, background)
     looks, notes = _looks(results, out)
     notes = [*_missing(results), *notes]
-    table = main_table(results)
-    blocks = _blocks(results, command, background, table, [*pictures, *looks], notes)
+    whose = "Of each network, the first seed whose weights are here."
+    blocks: list[Block] = [
+        Heading(cell.table.title, 1),
+        *_protocol(results, command),
+        Heading("Beside the paper"),
+        table,
+        Text(_how_to_read(results)),
+        *bars(results, out, note, background),
+        Heading("All scores"),
+        _score_table(results, background),
+        Text(_WHAT_SCORES_SEE),
+        Heading("What it cost"),
+        _cost_table(results),
+        *_how_timed(results),
+        *curves(results, out),
+        *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
+        Heading("What is missing"),
+        Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
+        Heading("Every run"),
+        _run_table(results),
+        *_machines(results),
+    ]
     write_atomic(out / "results.csv", _csv([_seed_row(result) for result in results.all]))
-    write_atomic(out / "summary.csv", _csv(_summary_rows(results)))
+    write_atomic(out / "summary.csv", _csv([_summary_row(line) for line in results.lines]))
     write_atomic(out / "report.md", markdown(blocks))
     write_atomic(out / "report.html", webpage(blocks, out))
-    return Report(out, table, tuple(notes))
+    return Report(table, tuple(notes))
 
 
 def main_table(results: Results) -> Grid:
     """Return foreground IoU of every network beside the paper's."""
     columns = ("network", "foreground IoU", "min / median / max", "seeds", "collapsed",
                "paper", "paper's min / median / max", "paper's collapsed", "Welch p")  # fmt: skip
-    return Grid(columns, tuple(_main_row(line) for line in results.lines))
-
-
-def _main_row(line: Line) -> tuple[str, ...]:
-    ours, paper, test = line.summary("foreground_iou"), line.paper, line.welch
-    return (
-        line.row.name,
-        _value(ours),
-        NONE if ours is None else " / ".join(f"{value:.3f}" for value in (ours.low, ours.median, ours.high)),
-        str(len(line.results)),
-        str(line.collapsed),
-        NONE if paper is None else f"{_pair(paper.foreground_iou.mean, paper.foreground_iou.std)} ({paper.seeds})",
-        NONE if paper is None else " / ".join(f"{value:g}" for value in paper.extremes),
-        NONE if paper is None else str(paper.collapsed),
-        NONE if test is None else f"{test.p:.2g}",
-    )
-
-
-def _blocks(results: Results, command: str, background: float | None, table: Grid, pictures: list[Picture],
-            notes: list[str]) -> list[Block]:  # fmt: skip
-    """Return the report, in order."""
-    one = results.all[0].cell
-    blocks: list[Block] = [Heading(one.table.title, 1), *_protocol(results, command)]
-    blocks += [Heading("Beside the paper"), table, Text(_how_to_read(results))]
-    blocks += [p for p in pictures if p.file == "bars.png"]
-    blocks += [Heading("All scores"), _score_table(results, background), Text(_WHAT_SCORES_SEE)]
-    blocks += [
-        Heading("What it cost"),
-        _cost_table(results),
-        *_how_timed(results),
-        *(p for p in pictures if p.file == "curves.png"),
-    ]
-    looks = [p for p in pictures if p.file not in ("bars.png", "curves.png")]
-    if looks:
-        blocks += [Heading("What the networks do"), Text(_WHOSE), *looks]
-    blocks.append(Heading("What is missing"))
-    blocks.append(Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."))
-    blocks += [Heading("Every run"), _run_table(results), *_machines(results)]
-    return blocks
+    rows = []
+    for line in results.lines:
+        ours, paper, test = line.summary("foreground_iou"), line.paper, line.welch
+        row = (
+            line.row.name,
+            _value(ours),
+            NONE if ours is None else " / ".join(f"{value:.3f}" for value in (ours.low, ours.median, ours.high)),
+            str(len(line.results)),
+            str(line.collapsed),
+            NONE if paper is None else f"{_value(paper.foreground_iou)} ({paper.seeds})",
+            NONE if paper is None else " / ".join(f"{value:g}" for value in paper.extremes),
+            NONE if paper is None else str(paper.collapsed),
+            NONE if test is None else f"{test.p:.2g}",
+        )
+        rows.append(row)
+    return Grid(columns, rows)
 
 
 def _protocol(results: Results, command: str) -> list[Block]:
@@ -161,7 +144,6 @@ _WHAT_SCORES_SEE = (
     "a / (2 - a), image by image, so it says nothing new and never sees background painted as an object. Class-mean "
     "IoU (background included), Dice (without it) and boundary F do. A dash was not measured."
 )
-_WHOSE = "Of each network, the first seed whose weights are here."
 
 
 def _score_table(results: Results, background: float | None) -> Grid:
@@ -172,16 +154,12 @@ def _score_table(results: Results, background: float | None) -> Grid:
         classes = results.all[0].cell.config.model.classes
         fixed = {"accuracy": background, "mean_iou": background / classes, "loss": None}
         rows.append(("background only", *(_pair(fixed.get(key, 0.0)) for key in known)))
-    papers = [line for line in results.lines if line.paper]
-    for line in papers:
-        scores = {
-            key: _pair(score.mean, score.std)
-            for key in ("foreground_accuracy", "foreground_iou", "accuracy")
-            if (score := getattr(line.paper, key))
-        }
-        scores["loss"] = _pair(line.paper.loss) if line.paper else NONE
-        rows.append((f"paper: {line.row.name}", *(scores.get(key, NONE) for key in known)))
-    return Grid(("network", *known.values()), tuple(rows))
+    for line in results.lines:
+        if paper := line.paper:
+            scores = {key: _value(getattr(paper, key)) for key in ("foreground_accuracy", "foreground_iou", "accuracy")}
+            scores["loss"] = _pair(paper.loss)
+            rows.append((f"paper: {line.row.name}", *(scores.get(key, NONE) for key in known)))
+    return Grid(("network", *known.values()), rows)
 
 
 def _cost_table(results: Results) -> Grid:
@@ -201,7 +179,7 @@ def _cost_table(results: Results) -> Grid:
         count = line.results[0].score("parameters")
         whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
         rows.append((line.row.name, NONE if count is None else f"{count:,}", *whole, each))
-    return Grid(columns, tuple(rows))
+    return Grid(columns, rows)
 
 
 def _how_timed(results: Results) -> list[Block]:
@@ -226,22 +204,21 @@ def _run_table(results: Results) -> Grid:
         measured = result.test.get("environment") or {}
         commits = (f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.environment, measured))
         rows.append((f"`{result.path}`", *scores, *commits))
-    return Grid(columns, tuple(rows))
+    return Grid(columns, rows)
 
 
 def _machines(results: Results) -> list[Block]:
     """Say on what the runs were trained, each machine once."""
-    machines: dict[str, int] = {}
+    machines = Counter[str]()
     for result in results.all:
-        about = result.environment
-        if about:
+        if about := result.environment:
             threads = about.get("threads")
             text = (
                 f"{about.get('gpu') or about.get('processor')}, {about.get('cores')} cores, "
                 f"{threads} thread{'s' * (threads != 1)}; {about.get('system')}; Python {about.get('python')}, "
                 f"torch {about.get('torch')}, drumhead {about.get('drumhead')}"
             )
-            machines[text] = machines.get(text, 0) + 1
+            machines[text] += 1
     if not machines:
         return [Text("No run says on what machine it was trained.")]
     return [Text("Trained on:"), Items(tuple(f"{text}: {count} runs" for text, count in machines.items()))]
@@ -252,8 +229,27 @@ def _missing(results: Results) -> list[str]:
     notes = by_network(results.missing)
     if results.untouched:
         notes.append(f"not asked for, and not trained: {abbreviate(row.name for row in results.untouched)}")
-    absent = sorted(key for key in ("boundary_f",) if any(result.score(key) is None for result in results.all))
-    return [*notes, *(f"{SCORES[key]} was not measured in some runs" for key in absent)]
+    if any(result.score("boundary_f") is None for result in results.all):
+        notes.append("boundary F was not measured in some runs")
+    return notes
+
+
+def by_network(missing: Iterable[Missing]) -> list[str]:
+    """Return a line a network, in the order of the table, seeds missing for the same reason together."""
+    networks: dict[str, dict[str, list[int]]] = {}
+    for item in sorted(missing, key=lambda item: (item.cell.table.rows.index(item.cell.row), item.cell.seed)):
+        networks.setdefault(item.cell.row.name, {}).setdefault(item.why, []).append(item.cell.seed)
+    return [
+        f"{name}: " + "; ".join(f"{_spans(seeds)} {why}" for why, seeds in reasons.items())
+        for name, reasons in networks.items()
+    ]
+
+
+def _spans(seeds: list[int]) -> str:
+    """Return ascending seeds with three and more in a row said as one: seeds 0, 1, 3 to 5."""
+    rows = [[seed for _, seed in row] for _, row in groupby(enumerate(seeds), lambda pair: pair[1] - pair[0])]
+    words = [f"{row[0]} to {row[-1]}" if len(row) > 2 else ", ".join(map(str, row)) for row in rows]
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(words)}"
 
 
 def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
@@ -285,33 +281,30 @@ def _seed_row(result: Result) -> dict[str, object]:
     }
 
 
-def _summary_rows(results: Results) -> list[dict[str, object]]:
-    rows = []
-    for line in results.lines:
-        row: dict[str, object] = {"network": line.row.name, "seeds": len(line.results), "collapsed": line.collapsed}
-        for key in SCORES:
-            summary = line.summary(key)
-            for part in ("mean", "std", "low", "median", "high"):
-                row[f"{key}_{part}"] = getattr(summary, part, None)
-        paper, test = line.paper, line.welch
-        row["paper_foreground_iou_mean"] = paper.foreground_iou.mean if paper else None
-        row["paper_foreground_iou_std"] = paper.foreground_iou.std if paper else None
-        row["paper_seeds"] = paper.seeds if paper else None
-        row["paper_collapsed"] = paper.collapsed if paper else None
-        row["welch_t"], row["welch_p"] = (test.t, test.p) if test else (None, None)
-        row["parameters"] = line.results[0].score("parameters")
-        for key in SPENT:
-            spent = line.spent(key)
-            row[f"{key}_mean"] = spent.mean if spent else None
-        rows.append(row)
-    return rows
+def _summary_row(line: Line) -> dict[str, object]:
+    paper, test = line.paper, line.welch
+    parts = ("mean", "std", "low", "median", "high")
+    return {
+        "network": line.row.name,
+        "seeds": len(line.results),
+        "collapsed": line.collapsed,
+        **{f"{key}_{part}": getattr(line.summary(key), part, None) for key in SCORES for part in parts},
+        "paper_foreground_iou_mean": paper and paper.foreground_iou.mean,
+        "paper_foreground_iou_std": paper and paper.foreground_iou.std,
+        "paper_seeds": paper and paper.seeds,
+        "paper_collapsed": paper and paper.collapsed,
+        "welch_t": test and test.t,
+        "welch_p": test and test.p,
+        "parameters": line.results[0].score("parameters"),
+        **{f"{key}_mean": getattr(line.spent(key), "mean", None) for key in SPENT},
+    }
 
 
 def _whole(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def _value(summary: Summary | None) -> str:
+def _value(summary: Summary | Score | None) -> str:
     return NONE if summary is None else _pair(summary.mean, summary.std)
 
 

@@ -19,21 +19,13 @@ COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed cou
 
 @dataclass(frozen=True)
 class Result:
-    """A finished cell.
-
-    Attributes:
-        cell: which one.
-        path: its run directory.
-        test: evaluation-test.json: scores, parameters, environment.
-        history: metrics.jsonl, one row an epoch.
-        environment: environment.json: versions, commit and machine of the training.
-    """
+    """A finished cell."""
 
     cell: Cell
-    path: Path
-    test: dict[str, Any]
-    history: list[dict[str, Any]]
-    environment: dict[str, Any]
+    path: Path  # its run directory
+    test: dict[str, Any]  # evaluation-test.json: scores, parameters, environment
+    history: list[dict[str, Any]]  # metrics.jsonl, one row an epoch
+    environment: dict[str, Any]  # environment.json: versions, commit and machine of the training
 
     def score(self, name: str) -> float | None:
         """Return a test score; None where it is undefined or was not measured."""
@@ -57,15 +49,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Missing:
-    """A cell without a result in the report.
-
-    Attributes:
-        cell: which one.
-        why: how far it came, or why it is left out, as it may follow "seeds 1 to 3".
-    """
+    """A cell without a result in the report."""
 
     cell: Cell
-    why: str
+    why: str  # how far it came, or why it is left out, as it may follow "seeds 1 to 3"
 
 
 @dataclass(frozen=True)
@@ -90,17 +77,11 @@ class Welch:
 
 @dataclass(frozen=True)
 class Line:
-    """The finished seeds of one network.
-
-    Attributes:
-        row: the network.
-        results: one a seed, by seed.
-        paper: what the paper reports of it, if anything.
-    """
+    """The finished seeds of one network."""
 
     row: Row
-    results: tuple[Result, ...]
-    paper: Published | None
+    results: tuple[Result, ...]  # one a seed, by seed
+    paper: Published | None  # what the paper reports of it, if anything
 
     def summary(self, score: str) -> Summary | None:
         """Summarise a test score over seeds; None if no seed has it."""
@@ -124,17 +105,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Results:
-    """What a table has come to.
+    """What a table has come to."""
 
-    Attributes:
-        lines: networks with at least one finished seed, in the order of the table.
-        missing: cells that were wanted and have no result, and finished ones that were left out.
-        untouched: networks of the table that were not asked for and have no finished run.
-    """
-
-    lines: tuple[Line, ...]
-    missing: tuple[Missing, ...]
-    untouched: tuple[Row, ...]
+    lines: tuple[Line, ...]  # networks with at least one finished seed, in the order of the table
+    missing: tuple[Missing, ...]  # cells that were wanted and have no result, and finished ones that were left out
+    untouched: tuple[Row, ...]  # networks of the table that were not asked for and have no finished run
 
     @property
     def all(self) -> list[Result]:
@@ -154,10 +129,10 @@ def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results
     table, seeds = wanted[0].table, {cell.seed for cell in wanted}
     cells = {(cell.row.name, cell.seed): cell for cell in wanted}
     for row in table.rows:
-        for seed in _seeds(replace(wanted[0], row=row, seed=0).place(root).parent):
-            beside = replace(wanted[0], row=row, seed=seed)
-            if beside.done(root):
-                cells.setdefault((row.name, seed), beside)
+        for place in sorted(replace(wanted[0], row=row).place(root).parent.glob("seed-*")):
+            seed = place.name.removeprefix("seed-")
+            if seed.isdecimal() and (beside := replace(wanted[0], row=row, seed=int(seed))).done(root):
+                cells.setdefault((row.name, beside.seed), beside)
     found = {
         key: _read(cell, root) if further or cell.seed in seeds else Missing(cell, "finished, left out by --seeds")
         for key, cell in cells.items()
@@ -215,17 +190,12 @@ def background_only(cell: Cell) -> float | None:
     return float((masks[: cell.budget.test_images or None] == 0).mean())
 
 
-def _seeds(place: Path) -> list[int]:
-    names = (path.name.removeprefix("seed-") for path in place.glob("seed-*"))
-    return sorted(int(name) for name in names if name.isdecimal())
-
-
 def _read(cell: Cell, root: Path) -> Result | Missing:
     """Read a cell, or say why it has no result."""
     path = cell.place(root)
     if not (path / "config.toml").exists():
         return Missing(cell, "not begun")
-    if _settings(cell, path):
+    if replace(read_run(path / "config.toml"), data="") != replace(cell.config, data=""):  # wherever the data lay
         return Missing(cell, f"trained with other settings, left out (in {path.parent})")
     history = [_json(line, path / "metrics.jsonl") for line in _text(path / "metrics.jsonl").splitlines()]
     if not cell.done(root):
@@ -237,11 +207,6 @@ def _read(cell: Cell, root: Path) -> Result | Missing:
         raise DrumheadError(f"{path} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew")
     about = path / "environment.json"
     return Result(cell, path, without_nan(test), history, _json(_text(about) or "{}", about))
-
-
-def _settings(cell: Cell, path: Path) -> bool:
-    """Say whether a run was trained with other settings than its cell; where the data lay does not count."""
-    return replace(read_run(path / "config.toml"), data="") != replace(cell.config, data="")
 
 
 def _text(path: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import Budget
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import get_preset
@@ -13,48 +13,26 @@ from drumhead.settings.presets import get_preset
 
 @dataclass(frozen=True)
 class Row:
-    """One network of a table.
+    """One network of a table."""
 
-    Attributes:
-        name: names its run directory too: the same network has the same name in every table of a task.
-        preset: what it starts from, without the task.
-        changes: settings of the model that differ from the preset.
-    """
-
-    name: str
-    preset: str
-    changes: dict[str, Any] = field(default_factory=dict)
+    name: str  # names its run directory too: the same network has the same name in every table of a task
+    preset: str  # what it starts from, without the task
+    changes: dict[str, Any] = field(default_factory=dict)  # settings of the model that differ from the preset
 
     def model(self, task: str) -> ModelConfig:
         """Return its config on a task."""
         return get_preset(f"{task}/{self.preset}").model.changed(**self.changes)
 
-    @property
-    def flags(self) -> str:
-        """The changes as flags of `drumhead train`."""
-        words = (
-            f"--model.{key} {value}" if value is not True else f"--model.{key}" for key, value in self.changes.items()
-        )
-        return " ".join(words)
-
 
 @dataclass(frozen=True)
 class Table:
-    """A comparison of networks on one task.
+    """A comparison of networks on one task."""
 
-    Attributes:
-        name: what `drumhead reproduce` calls it.
-        title: one line.
-        task: the task of all its networks.
-        rows: the networks, in order.
-        core: names of those that a budget other than "paper" trains by default, the telling ones first.
-    """
-
-    name: str
+    name: str  # what `drumhead reproduce` calls it
     title: str
     task: str
     rows: tuple[Row, ...]
-    core: tuple[str, ...] = ()
+    core: tuple[str, ...] = ()  # what a budget other than "paper" trains by default, the telling ones first
 
     def choose(self, budget: Budget, patterns: Iterable[str] = ()) -> list[Row]:
         """Return the rows that match any of the patterns; without patterns, those that the budget trains."""
@@ -67,12 +45,6 @@ class Table:
         if budget.name == "paper" or not self.core:
             return list(self.rows)
         return sorted((row for row in self.rows if row.name in self.core), key=lambda row: self.core.index(row.name))
-
-
-def get_table(name: str) -> Table:
-    """Return a table by name."""
-    choose("table", name, TABLES)
-    return TABLES[name]
 
 
 def abbreviate(names: Iterable[str]) -> str:
@@ -97,17 +69,11 @@ def _presets(*names: str) -> tuple[Row, ...]:
     return tuple(Row(name, name) for name in names)
 
 
-def _readouts(*families: str) -> tuple[str, ...]:
-    return tuple(f"{family}-{readout}" for family in families for readout in ("linear", "fft", "last", "mean", "max"))
-
-
-_DEPTHS = (2, 4, 8, 16, 32)
 _UNETS = tuple(f"unet-{width}" for width in (2, 3, 4, 5))
 _ALL = _presets(
     "nwm-fast",
-    *_readouts("nwm", "lstm", "gru", "rnn"),
-    *(f"cnn-{depth}" for depth in _DEPTHS),
-    *(f"resnet-{depth}" for depth in _DEPTHS),
+    *(f"{kind}-{name}" for kind in ("nwm", "lstm", "gru", "rnn") for name in ("linear", "fft", "last", "mean", "max")),
+    *(f"{kind}-{depth}" for kind in ("cnn", "resnet") for depth in (2, 4, 8, 16, 32)),
     *_UNETS,
 )
 _ABLATIONS = (

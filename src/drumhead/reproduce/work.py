@@ -4,19 +4,20 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from drumhead import tasks
 from drumhead.errors import DrumheadError
 from drumhead.files import hold, without_nan, write_atomic
 from drumhead.learn import train
+from drumhead.learn.data import Split
+from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import Run, environment
+from drumhead.networks.model import load
 from drumhead.reproduce.plan import RESULT, Cell
 from drumhead.show.terminal import Progress
 
-Say = Callable[[str], None]
 
-
-def fill(cells: list[Cell], root: Path, progress: Progress, say: Say) -> int:
+def fill(cells: list[Cell], root: Path, progress: Progress, say: Callable[[str], None]) -> int:
     """Train and measure each cell that is not done and that no other process holds; return how many are left.
 
     Args:
@@ -56,22 +57,16 @@ def _train(cell: Cell, path: Path, progress: Progress) -> None:
 
 def _measure(cell: Cell, path: Path) -> None:
     """Measure the weights with the lowest validation loss on the test split."""
-    from drumhead import tasks
-    from drumhead.learn.data import Split
-    from drumhead.learn.evaluate import evaluate
-    from drumhead.networks.model import load
-
-    run = Run(path)
-    model = load(run.weights)
-    device = train.device(cell.config.train)
+    model, device = load(Run(path).weights), train.device(cell.config.train)
     task = tasks.get(cell.config.task, cell.config.data or None)
     split = Split(*task.arrays("test"), device, cell.budget.test_images)
     scores = evaluate(model.to(device), split, len(task.classes))
-    result: dict[str, Any] = {
+    result = {
         "task": task.name,
         "split": "test",
         "images": len(split),
         "parameters": sum(p.numel() for p in model.parameters()),
         **without_nan(scores),
+        "environment": environment(),
     }
-    write_atomic(path / RESULT, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
+    write_atomic(path / RESULT, json.dumps(result, indent=1) + "\n")
