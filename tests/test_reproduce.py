@@ -279,6 +279,13 @@ def test_a_report_of_nothing_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_of_a_run_that_goes_on_may_be_measured_without_ending_it(tmp_path):
+    (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs - 1)  # `drumhead evaluate` wrote its file
+    assert not cell.done(tmp_path)
+    assert f"at {SMOKE.train.epochs - 1} of {SMOKE.train.epochs} epochs" in collect([cell], tmp_path).missing[0].why
+
+
 def test_a_damaged_result_is_named(by_hand, tmp_path):
     todo, root = by_hand
     (todo[0].place(root) / "evaluation-test.json").write_text("{")

@@ -94,6 +94,7 @@ def evaluate(
             "split": split,
             "images": len(images),
             "cut": cut,
+            "parameters": sum(p.numel() for p in model.parameters()),
             **without_nan(scores),
         }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")

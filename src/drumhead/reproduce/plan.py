@@ -48,8 +48,9 @@ class Cell:
         return root / self.budget.name / self.table.task / self.row.name / f"seed-{self.seed}"
 
     def done(self, root: Path) -> bool:
-        """Say whether the cell is trained to the end and measured."""
-        return (self.place(root) / RESULT).exists()
+        """Say whether the cell is measured and trained to the end: a run that goes on can be measured too."""
+        result, metrics = self.place(root) / RESULT, self.place(root) / "metrics.jsonl"
+        return result.exists() and metrics.exists() and metrics.read_text().count("\n") >= self.budget.train.epochs
 
     def __str__(self) -> str:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"
