@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 
 PACKAGES = (
-    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "torchmetrics",
-    "lightning-fabric",
+    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "markdown-it-py",
+    "torchmetrics", "lightning-fabric",
 )  # fmt: skip
 
 
