@@ -148,7 +148,8 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
         figure.axes[0].plot([], [], line_style(i), color=colours[i], linewidth=2, label=name)[0]
         for name, i in names.items()
     ]
-    save_figure(figure, path, right=legend_right(figure, lines))
+    legend_right(figure, lines)
+    save_figure(figure, path)
 
 
 def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:

@@ -103,20 +103,13 @@ def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequen
         control: largest relative difference of the second pair.
     """
     page = new_figure(10, 6.6)
-    grid = page.add_gridspec(2, 2, hspace=0.2, wspace=0.06, left=0.01, right=0.46, top=0.95, bottom=0.04)
-    right = page.add_gridspec(
-        3, 1, height_ratios=(1, 1, 1.7), hspace=0.75, left=0.56, right=0.985, top=0.93, bottom=0.09
-    )
-    for row in range(2):
-        pair = drums[2 * row : 2 * row + 2]
-        for column, drum in enumerate(pair):
-            axis = page.add_subplot(grid[row, column])
-            axis.spines[:].set_visible(False)
-            paint(axis, drum["mode"], drum["inside"], title=f"{drum['name']}, its fifth mode")
+    left, right = page.subfigures(1, 2, squeeze=False)[0]
+    for axis, drum in zip(left.subplots(2, 2).flat, drums, strict=True):
+        axis.spines[:].set_visible(False)
+        paint(axis, drum["mode"], drum["inside"], title=f"{drum['name']}, its fifth mode")
+    *upper, lowest = right.subplots(3, 1, height_ratios=(1, 1, 1.7))
     titles = ("the isospectral pair: the same pitches", "same area, perimeter and corners: other pitches")
-    for row, title in enumerate(titles):
-        axis = page.add_subplot(right[row])
-        pair = drums[2 * row : 2 * row + 2]
+    for axis, pair, title in zip(upper, (drums[:2], drums[2:]), titles, strict=True):
         for drum, low, colour in zip(pair, (1.05, 0.0), (BLUE, ORANGE), strict=True):
             axis.vlines(drum["omega"][:30], low, low + 0.95, color=colour, linewidth=1.2)
         axis.set_yticks([1.5, 0.5], [drum["name"] for drum in pair], fontsize=8.5)
@@ -124,8 +117,8 @@ def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequen
         axis.set_xlabel("angular frequency of the lowest 30 modes", fontsize=8.5)
         axis.tick_params(labelsize=8.5, left=False)
         axis.spines[["top", "right", "left"]].set_visible(False)
-    _differences(page.add_subplot(right[2]), aligned, turned, control)
-    save_figure(page, path, placed=True)
+    _differences(lowest, aligned, turned, control)
+    save_figure(page, path)
 
 
 def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],

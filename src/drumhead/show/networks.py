@@ -65,7 +65,8 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
                     place = {"ha": "center", "va": "center", "transform": axis.transAxes}
                     axis.text(0.5, 0.5, "background\nonly", fontsize=7, color="0.5", **place)
     patches = [Patch(facecolor=tuple(colours[k] / 255), edgecolor="0.6", label=name) for k, name in enumerate(names)]
-    save_figure(figure, path, foot=legend_below(figure, patches), pad=0.4)
+    legend_below(figure, patches)
+    save_figure(figure, path)
 
 
 def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns: int = 10) -> None:
@@ -90,7 +91,7 @@ def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns:
         for axis, panel, title in zip(row[1:], panels, titles, strict=False):
             axis.imshow(panel, cmap="gray" if panel.ndim == 2 else None, interpolation="bilinear")
             axis.set_title(title, fontsize=7, pad=2)
-    save_figure(figure, path, pad=0.4)
+    save_figure(figure, path)
 
 
 def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mapping[str, np.ndarray],
@@ -125,7 +126,7 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
         row[-1].set_title("mean magnitude in each class", fontsize=7, pad=2)
     grid[0, -1].legend(fontsize=6, frameon=False, loc="upper right")
     grid[-1, -1].set_xlabel("frequency bin", fontsize=7)
-    save_figure(figure, path, pad=0.5)
+    save_figure(figure, path)
 
 
 def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -149,7 +150,7 @@ def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarr
             for axis, c in zip(axes, np.argsort(-field.std((1, 2)))[:most], strict=False):
                 axis.imshow(field[c], cmap="viridis" if word == "omega" else "cividis", interpolation="nearest")
                 axis.set_title(f"{word} {c}: {field[c].min():.2g} to {field[c].max():.2g}", fontsize=6, pad=2)
-    save_figure(figure, path, pad=0.4)
+    save_figure(figure, path)
 
 
 def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
@@ -170,7 +171,7 @@ def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     grid[0, 0].set_ylabel("output of the time map", fontsize=7)
     grid[1, 0].set_ylabel("magnitude of each output", fontsize=7)
-    save_figure(figure, path, pad=0.5)
+    save_figure(figure, path)
 
 
 def _lines(strip: Strip, columns: int) -> list[tuple[str, list[np.ndarray], list[str], bool]]:

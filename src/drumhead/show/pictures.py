@@ -42,7 +42,8 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     handles: list[Artist] = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
     if heard:
         handles.append(Line2D([], [], color="black", marker="+", linestyle="none", label="listens here"))
-    save_figure(figure, path, foot=legend_below(figure, handles))
+    legend_below(figure, handles)
+    save_figure(figure, path)
 
 
 def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
@@ -80,6 +81,8 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     for axis in (over_time, over_frequency):
         axis.title.set_fontsize(10)
         open_axes(axis)
-    if not heard:
+    if heard:
+        legend_right(figure, lines, "object (x, y)")
+    else:
         over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
-    save_figure(figure, path, right=legend_right(figure, lines, "object (x, y)") if heard else 0.0)
+    save_figure(figure, path)

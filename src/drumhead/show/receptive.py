@@ -81,11 +81,6 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
                         (low - 0.5, low - 0.5), size, size, fill=False, color="0.75", linewidth=0.7, linestyle=":"
                     )
                 )
-    height = figure.get_figheight()
-    figure.subplots_adjust(
-        left=1.15 / figure.get_figwidth(), right=0.99, top=1 - 0.4 / height, bottom=0.95 / height, wspace=0.06,
-        hspace=0.2,
-    )  # fmt: skip
     words = (
         f"share of the gradient in a pixel; panels show {2 * half + 1} pixels across\n"
         "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)"
@@ -161,7 +156,8 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         axis.grid(alpha=0.2)
         open_axes(axis)
     axes[0].set_ylabel("radius around the pixel (image pixels)", fontsize=9)
-    save_figure(figure, path, foot=legend_below(figure, axes[1].get_legend_handles_labels()[0]), colours=256)
+    legend_below(figure, axes[1].get_legend_handles_labels()[0])
+    save_figure(figure, path, colours=256)
 
 
 @dataclass(frozen=True)
@@ -223,22 +219,17 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         axis.set_ylabel("model time", fontsize=8.5)
         axis.tick_params(labelsize=8)
         axis.legend(fontsize=7.5, loc="lower right", facecolor="0.15", labelcolor="w", framealpha=0.8)
-    width, height = figure.get_size_inches()
-    figure.subplots_adjust(
-        left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.3 / height, bottom=1.25 / height, wspace=0.24, hspace=0.32
-    )
     words = "loudness of the response, of its largest; speeds in cells per unit of model time"
     _save_with_scale(figure, drawn, words, path)
 
 
 def _save_with_scale(figure: "Figure", drawn: "AxesImage | None", words: str, path: Path) -> None:
-    """Write a figure of maps with their common scale and two lines of words below."""
-    height = figure.get_figheight()
+    """Write a figure of maps with their common scale and words below."""
     if drawn is not None:
-        scale = figure.add_axes((0.3, 0.68 / height, 0.4, 0.1 / height))
-        figure.colorbar(drawn, cax=scale, orientation="horizontal").ax.tick_params(labelsize=8)
-    figure.text(0.5, 0.06 / height, words, ha="center", va="bottom", fontsize=8)
-    save_figure(figure, path, placed=True, colours=256)
+        scale = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.6, aspect=40)
+        scale.set_label(words, fontsize=8)
+        scale.ax.tick_params(labelsize=8)
+    save_figure(figure, path, colours=256)
 
 
 def _colours() -> "Colormap":
