@@ -109,6 +109,7 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
                 xerr = None if std is None else _whiskers(mean, std)
                 axis.errorbar(mean, i + 0.34, xerr=xerr, fmt="D", color="#c0392b", markerfacecolor="white",
                               markersize=4, elinewidth=0.8, capsize=0, zorder=4)  # fmt: skip
+        open_axes(axis, 8)
         axis.set_yticks(range(len(bars)), [bar.name for bar in bars], fontsize=9)
         axis.set_title(score, fontsize=10)
         axis.set_xlim(0, 1.015)
@@ -118,8 +119,6 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
             axis.set_xlim(max(0.0, lowest - 0.1 * (1 - lowest)), 1 + 0.02 * (1 - lowest))
         axis.grid(axis="x", alpha=0.2)
         axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(axis="x", labelsize=8)
     axes[0].set_ylim(most - 0.4, -0.6)  # the first network on top
     words = f"bar{' or stroke' if lines else ''}: mean; whiskers: std over seeds, cut at 0 and 1; dots: seeds"
     words += "; diamond: the paper, with std" if any(bar.paper for bars in panels.values() for bar in bars) else ""

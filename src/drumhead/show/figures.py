@@ -31,11 +31,11 @@ def caption(name: str, longest: int = 40) -> str:
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
 
 
-def new_figure(width: float, height: float, dpi: float = 120) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of so many inches, whose panels find their own places."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def open_axes(axis: "Axes", labels: float = 8.5) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-DPI = 110
 LOWEST, HIGHEST = 1e-6, 1e-1  # of the sum of a map, in one pixel
 
 
@@ -49,7 +48,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
     from matplotlib.patches import Circle, Rectangle
 
     columns = max(len(panels) for _, panels in rows)
-    figure = new_figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5, dpi=DPI)
+    figure = new_figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     norm, drawn = LogNorm(LOWEST, HIGHEST), None
     for axes, (name, panels) in zip(grid, rows, strict=True):
@@ -58,9 +57,8 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
         axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
         for axis, panel in zip(axes, panels, strict=False):
             no_ticks(axis)
-            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             axis.set_title(panel.title, fontsize=8.5, pad=3)
-            axis.set_aspect("equal")
+            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5), aspect="equal", autoscale_on=False)
             if panel.values is None or not panel.values.sum() > 0:
                 axis.set_facecolor("0.92")
                 axis.text(0, 0, "none", ha="center", va="center", fontsize=8, color="0.4")
@@ -70,17 +68,12 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
             extent = (-(width // 2) - 0.5, width - width // 2 - 0.5, height - height // 2 - 0.5, -(height // 2) - 0.5)
             shares = np.maximum(panel.values / panel.values.sum(), LOWEST / 10)
             drawn = axis.imshow(shares, cmap=_colours(), norm=norm, extent=extent, interpolation="nearest")
-            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             if panel.cone:
                 axis.add_patch(Circle((0, 0), panel.cone, fill=False, color="#56b4e9", linewidth=1.1))
             if panel.box is not None:
                 low, high = panel.box
-                size = high - low + 1
-                axis.add_patch(
-                    Rectangle(
-                        (low - 0.5, low - 0.5), size, size, fill=False, color="0.75", linewidth=0.7, linestyle=":"
-                    )
-                )
+                style = {"fill": False, "color": "0.75", "linewidth": 0.7, "linestyle": ":"}
+                axis.add_patch(Rectangle((low - 0.5, low - 0.5), high - low + 1, high - low + 1, **style))
     words = (
         f"share of the gradient in a pixel; panels show {2 * half + 1} pixels across\n"
         "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)"
@@ -119,7 +112,7 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         curves: the networks; those without time become horizontal lines.
         side: of the canvas in pixels; its half is marked.
     """
-    figure = new_figure(11, 5, dpi=DPI)
+    figure = new_figure(11, 5)
     axes = figure.subplots(1, 3, sharey=True)
     usable = [i for i in range(1, 2 * len(curves) + 2) if i % 10 != 7]  # yellow is lost on white
     colours = class_colours(usable[-1] + 1)[usable[: len(curves)]] / 255
@@ -129,12 +122,13 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
             for axis, value in zip(axes, (curve.heard[0][1], curve.heard[0][2], curve.heard[0][2]), strict=True):
                 axis.axhline(value, color=colour, linewidth=1.2, linestyle="--", label=curve.name)
             continue
-        axes[0].plot(curve.steps, curve.half, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
-        axes[1].plot(curve.steps, curve.most, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
+        style = {"color": colour, "markersize": 3.5, "linewidth": 1.4, "label": curve.name}
+        axes[0].plot(curve.steps, curve.half, "o-", **style)
+        axes[1].plot(curve.steps, curve.most, "o-", **style)
         axes[1].plot(curve.steps, curve.bound, ":", color=colour, linewidth=1.3)
         if curve.heard:
             t, _, most = zip(*curve.heard, strict=True)
-            axes[2].plot(t, most, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
+            axes[2].plot(t, most, "o-", **style)
             axes[2].plot(t[-1], most[-1], "s", color=colour, markersize=8, fillstyle="none")
     titles = ("state: r50", "state: r95 (dotted: bound)", "logits that hear T steps: r95")
     for axis, title in zip(axes, titles, strict=True):
@@ -183,19 +177,18 @@ class Response:
     word: str = "front"
 
 
-def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> None:
+def save_greens(path: Path, responses: Sequence[Response]) -> None:
     """Draw responses in space and time, logarithmic over six decades, with light cone and measured arrivals.
 
     Args:
         path: PNG to write.
         responses: one a panel.
-        columns: panels in a row.
     """
     from matplotlib.colors import LogNorm
 
-    lines = math.ceil(len(responses) / columns)
-    figure = new_figure(3.6 * columns, 3.1 * lines + 1.0, dpi=DPI)
-    grid = figure.subplots(lines, columns, squeeze=False)
+    lines = math.ceil(len(responses) / 3)
+    figure = new_figure(10.8, 3.1 * lines + 1.0)
+    grid = figure.subplots(lines, 3, squeeze=False)
     for axis in grid.flat[len(responses) :]:
         axis.set_axis_off()
     drawn = None
