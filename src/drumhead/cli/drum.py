@@ -1,5 +1,6 @@
 """`drumhead drum`: strike a drum of any shape and say what can be heard of its shape."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,7 @@ def drum(
     check_place(out, [] if what in SHAPES else [Path(what)])
 
     from drumhead.cli import drum_parts as parts
+    from drumhead.files import without_nan, write_atomic
     from drumhead.show.terminal import Bar
 
     target = out if pictures else None
@@ -99,7 +101,8 @@ def drum(
             shown.tick(name, number)
             results[name] = part()
         shown.tick("", len(work))
-    parts.write(out, results)
+    finite = without_nan(results)  # nothing was heard where a number is not finite
+    write_atomic(out / "drum.json", json.dumps(finite, indent=1, allow_nan=False) + "\n")
     parts.report(results)
     print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")
 

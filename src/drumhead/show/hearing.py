@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drumhead.show.drums import BLUE, CLAMPED, GREEN, ORANGE, RED, paint
-from drumhead.show.figures import new_figure, no_ticks, open_axes, save_figure
+from drumhead.show.drums import BLUE, GREEN, ORANGE, RED, paint
+from drumhead.show.figures import new_figure, open_axes, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,13 +136,3 @@ def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],
     axis.set_title("largest relative difference of the lowest modes", fontsize=9.5)
     axis.legend(frameon=False, fontsize=8.5, loc="center right", bbox_to_anchor=(1, 0.42))
     open_axes(axis)
-
-
-def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
-    """Draw the pixels that move in white and the clamped ones in grey."""
-    page = new_figure(3.4, 3.6 * min(1.6, max(0.5, inside.shape[0] / inside.shape[1])) + 0.4)
-    axis = page.subplots()
-    axis.imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
-    axis.set_title(title, fontsize=10)
-    no_ticks(axis)
-    save_figure(page, path)
