@@ -53,11 +53,11 @@ def drum(
         pair: compare the isospectral pair; --no-pair skips it.
         pictures: write pictures, the movie and sounds; --no-pictures writes drum.json only.
     """
-    from drumhead.drum import SHAPES, read, shape
+    from drumhead.drum import SHAPES, shape
     from drumhead.drum.weyl import SMALLEST
     from drumhead.show.place import check_place
 
-    membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
+    membrane = shape(what, size) if what in SHAPES else _image(what)
     pixels = int(membrane.mask.sum())
     if not SMALLEST <= pixels <= LARGEST:
         size_is, change, way = ("small", "raise", "up") if pixels < SMALLEST else ("large", "lower", "down")
@@ -107,11 +107,12 @@ def drum(
     print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")
 
 
-def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]) -> "Membrane":
+def _image(what: str) -> "Membrane":
+    from drumhead.drum import SHAPES, read
     from drumhead.show.figures import caption
 
     if not Path(what).is_file():
-        raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(known)}")
+        raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(SHAPES)}")
     membrane = read(Path(what))
     return replace(membrane, name=caption(membrane.name))
 

@@ -13,6 +13,7 @@ from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BAND = 8  # networks side by side in a gallery
 ACROSS = 10  # states of a network, evenly over time
@@ -54,10 +55,8 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
     networks = list(found)
     bands = [networks[i : i + BAND] for i in range(0, len(networks), BAND)]
     columns = 2 + max(map(len, bands))
-    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + 0.1)
-    grid = figure.subplots(len(images) * len(bands), columns, squeeze=False)
-    for axis in grid.flat:
-        axis.set_axis_off()
+    height = (1.25 * len(images) + 0.25) * len(bands) + 0.1
+    figure, grid = _panels(len(images) * len(bands), columns, 1.25 * columns, height)
     for i, band in enumerate(bands):
         for j, (image, mask) in enumerate(zip(images, truth, strict=True)):
             panels = {"image": in_colours(image), "truth": colours[mask]}
@@ -81,10 +80,7 @@ def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip]) -> None:
         strips: one a network.
     """
     lines = len(strips) + sum(strip.outputs is not None for strip in strips)
-    figure = new_figure(1.1 * (ACROSS + 1) + 0.3, 1.32 * lines + 0.1)
-    grid = figure.subplots(lines, ACROSS + 1, squeeze=False)
-    for axis in grid.flat:
-        axis.set_axis_off()
+    figure, grid = _panels(lines, ACROSS + 1, 1.1 * (ACROSS + 1) + 0.3, 1.32 * lines + 0.1)
     rows = iter(grid)
     for strip in strips:
         first, *others = next(rows)
@@ -144,12 +140,9 @@ def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarr
         media: omega and alpha, each (c, y, x), by network.
     """
     most = min(MAPS, max(len(omega) for omega, _ in media.values()))
-    figure = new_figure(1.3 * (2 * most + 1), 1.5 * len(media) + 0.1)
-    grid = figure.subplots(len(media), 2 * most + 1, squeeze=False)
+    figure, grid = _panels(len(media), 2 * most + 1, 1.3 * (2 * most + 1), 1.5 * len(media) + 0.1)
     for row, (name, fields) in zip(grid, media.items(), strict=True):
         _show(row[0], in_colours(image), name)
-        for axis in row[1:]:
-            axis.set_axis_off()
         kinds = (("omega", "viridis", row[1 : most + 1]), ("alpha", "cividis", row[most + 1 :]))
         for (word, cmap, axes), field in zip(kinds, fields, strict=True):
             for axis, c in zip(axes, np.argsort(-field.std((1, 2)))[:most], strict=False):
@@ -178,12 +171,21 @@ def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
     save_figure(figure, path)
 
 
+def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, np.ndarray]":
+    """Return a figure of so many inches and its panels (rows, columns), of which those that stay empty are white."""
+    figure = new_figure(width, height)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    return figure, grid
+
+
 def _some(count: int) -> range:
     """Return places among so many, evenly from the first: `ACROSS`, or more when they do not divide."""
     return range(0, count, max(1, count // ACROSS))
 
 
 def _show(axis: "Axes", panel: np.ndarray, title: str, points: float = 8, **options: Any) -> None:
-    axis.imshow(panel, **{"interpolation": "nearest", **options})
     axis.set_axis_off()
+    axis.imshow(panel, **{"interpolation": "nearest", **options})
     axis.set_title(title, fontsize=points, pad=2)
