@@ -83,9 +83,9 @@ def test_a_dollar_is_a_character_and_logarithms_are_plain(tmp_path, monkeypatch)
     axis.loglog([1, 3000], [1e-5, 2], label="Ba$$in $\\frac$")
     axis.set_title("$ and $\\x$")
     axis.set_xlabel("x $^")
-    save_figure(
-        figure, tmp_path / "a.png", foot=legend_below(figure, axis.lines), right=legend_right(figure, axis.lines)
-    )
+    legend_below(figure, axis.lines)
+    legend_right(figure, axis.lines)
+    save_figure(figure, tmp_path / "a.png")
     figure.draw_without_rendering()
     ticks = [label.get_text() for label in [*axis.get_xticklabels(), *axis.get_yticklabels()]]
     assert {"1", "1,000", "0.0001"} <= set(ticks)

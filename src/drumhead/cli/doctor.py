@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 
 PACKAGES = (
-    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "torchmetrics",
-    "lightning-fabric",
+    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "markdown-it-py",
+    "torchmetrics", "lightning-fabric",
 )  # fmt: skip
 
 
@@ -27,11 +27,8 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     from drumhead import __version__
 
     yield "ok", "drumhead", __version__
-    yield (
-        ("ok" if sys.version_info >= (3, 11) else "!!"),
-        "python",
-        f"{platform.python_version()} (3.11 or newer)",
-    )
+    mark = "ok" if sys.version_info >= (3, 11) else "!!"
+    yield mark, "python", f"{platform.python_version()} (3.11 or newer)"
     missing = False
     for package in PACKAGES:
         try:
@@ -64,11 +61,10 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     from drumhead.networks.model import shipped
 
     weights = shipped()
-    yield (
-        ("ok", "weights", ", ".join(weights))
-        if weights
-        else ("!!", "weights", "none shipped in this installation: reinstall drumhead")
-    )
+    if weights:
+        yield "ok", "weights", ", ".join(weights)
+    else:
+        yield "!!", "weights", "none shipped in this installation: reinstall drumhead"
     free = shutil.disk_usage(".").free / 1e9
     yield ("ok" if free > 1 else "--"), "disk", f"{free:.0f} GB free here"
 
@@ -101,18 +97,14 @@ def _engines() -> Iterator[tuple[str, str, str]]:
 def _data() -> Iterator[tuple[str, str, str]]:
     from drumhead.tasks import idx
 
-    yield "ok", "data tetrominoes", "made on the spot, in seconds"
-    yield "ok", "data polygons", "made on the spot, in seconds"
+    for name in ("tetrominoes", "polygons"):
+        yield "ok", f"data {name}", "made on the spot, in seconds"
     found = idx.find()
-    searched = ", ".join(str(place) for place in idx.places())
     if found:
         yield "ok", "data mnist", f"in {found}"
     else:
-        yield (
-            "--",
-            "data mnist",
-            f"not in {searched}; downloaded (11 MB) when first needed, or set DRUMHEAD_DATA",
-        )
+        searched = ", ".join(map(str, idx.places()))
+        yield "--", "data mnist", f"not in {searched}; downloaded (11 MB) when first needed, or set DRUMHEAD_DATA"
 
 
 def run(arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """`drumhead drum`: strike a drum of any shape and say what can be heard of its shape."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,11 +53,11 @@ def drum(
         pair: compare the isospectral pair; --no-pair skips it.
         pictures: write pictures, the movie and sounds; --no-pictures writes drum.json only.
     """
-    from drumhead.drum import SHAPES, read, shape
+    from drumhead.drum import SHAPES, shape
     from drumhead.drum.weyl import SMALLEST
     from drumhead.show.place import check_place
 
-    membrane = shape(what, size) if what in SHAPES else _image(what, read, SHAPES)
+    membrane = shape(what, size) if what in SHAPES else _image(what)
     pixels = int(membrane.mask.sum())
     if not SMALLEST <= pixels <= LARGEST:
         size_is, change, way = ("small", "raise", "up") if pixels < SMALLEST else ("large", "lower", "down")
@@ -81,6 +82,7 @@ def drum(
     check_place(out, [] if what in SHAPES else [Path(what)])
 
     from drumhead.cli import drum_parts as parts
+    from drumhead.files import without_nan, write_atomic
     from drumhead.show.terminal import Bar
 
     target = out if pictures else None
@@ -99,16 +101,18 @@ def drum(
             shown.tick(name, number)
             results[name] = part()
         shown.tick("", len(work))
-    parts.write(out, results)
+    finite = without_nan(results)  # nothing was heard where a number is not finite
+    write_atomic(out / "drum.json", json.dumps(finite, indent=1, allow_nan=False) + "\n")
     parts.report(results)
     print(f"{'pictures, the movie, sounds and drum.json are' if pictures else 'drum.json is'} in {out}/")
 
 
-def _image(what: str, read: "Callable[[Path], Membrane]", known: tuple[str, ...]) -> "Membrane":
+def _image(what: str) -> "Membrane":
+    from drumhead.drum import SHAPES, read
     from drumhead.show.figures import caption
 
     if not Path(what).is_file():
-        raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(known)}")
+        raise DrumheadError(f"{what!r} is neither a file nor a shape; the shapes are {', '.join(SHAPES)}")
     membrane = read(Path(what))
     return replace(membrane, name=caption(membrane.name))
 

@@ -1,6 +1,5 @@
 """The parts of `drumhead drum`: each computes, draws if there is a place to, and returns its numbers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 from drumhead import drum
 from drumhead.drum import Membrane
 from drumhead.drum.weyl import SMALLEST
-from drumhead.files import without_nan, write_atomic
 from drumhead.show import drums, hearing, movies, sound
 from drumhead.show.pages import Grid
 from drumhead.show.terminal import print_table
@@ -87,7 +85,7 @@ def _draw(out: Path, membrane: Membrane, found: drum.Modes, omega: np.ndarray, s
     width = max(2.0, across / 24)
     movie = drum.strike(membrane, struck, steps=120 * every, dt=DT, every=every, width=width)
     times = every * DT * np.arange(1, len(movie) + 1)
-    hearing.save_membrane(out / "membrane.png", inside, f"{name}: {int(inside.sum())} pixels move")
+    drums.save_membrane(out / "membrane.png", inside, f"{name}: {int(inside.sum())} pixels move")
     shots = [round(len(movie) * f) - 1 for f in (0.03, 0.1, 0.2, 0.33, 0.5, 0.75, 1.0)]
     drums.save_wave(out / "wave.png", inside, movie[shots], times[shots].tolist(), struck, heard, f"a wave on {name}")
     movies.save_field(out / "wave.gif", movie, inside, times)
@@ -189,11 +187,6 @@ def pair(count: int, time: float, out: Path | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write(out: Path, results: dict[str, Any]) -> None:
-    """Write drum.json; what is not a finite number, because nothing was heard, becomes null."""
-    write_atomic(out / "drum.json", json.dumps(without_nan(results), indent=1, allow_nan=False) + "\n")
-
-
 def report(results: dict[str, Any]) -> None:
     """Print the tables."""
     name, ringing = results["drum"]["name"], results["ring"]
@@ -227,7 +220,8 @@ def _counted(row: dict[str, Any]) -> list[str]:
     cells = [row["name"], str(row["modes"])]
     for what in ("area", "perimeter"):
         true, heard, error = (row[what + word] for word in ("", "_heard", "_error"))
-        cells += [f"{'' if row['exact'] else '~'}{true:.0f}", f"{heard:.0f}", _percent(error)]
+        rounded = round(error, 1) + 0.0  # never -0.0
+        cells += [f"{'' if row['exact'] else '~'}{true:.0f}", f"{heard:.0f}", f"{rounded:+.1f} %"]
     return cells
 
 
@@ -236,7 +230,3 @@ def _square(row: dict[str, Any]) -> list[str]:
     between = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
     errors = (f"{row[which]:.2f} %" for which in ("worst_error", "bin_error"))
     return [str(row["side"]), str(row["pixels"]), f"{row['area']:.0f}", between, *errors]
-
-
-def _percent(error: float) -> str:
-    return f"{round(error, 1) + 0.0:+.1f} %"  # never -0.0

@@ -9,36 +9,3 @@ from drumhead.drum.shapes import SHAPES, polygon, shape
 from drumhead.drum.strike import innermost, lively, strike
 from drumhead.drum.weyl import Weyl, counted, lattice_count, weyl
 from drumhead.waves.spectra import fundamental, spectrum
-
-__all__ = [
-    "SHAPES",
-    "Heard",
-    "Lines",
-    "Membrane",
-    "Modes",
-    "Squares",
-    "Weyl",
-    "area_heard",
-    "count_below",
-    "counted",
-    "differences",
-    "from_mask",
-    "fundamental",
-    "gww",
-    "innermost",
-    "laplacian",
-    "lattice_count",
-    "lines",
-    "lively",
-    "modes",
-    "notched",
-    "polygon",
-    "read",
-    "ringing",
-    "shape",
-    "spectrum",
-    "square_values",
-    "squares",
-    "strike",
-    "weyl",
-]

@@ -52,16 +52,16 @@ def strike(drum: "Membrane | np.ndarray", where: "Spot | np.ndarray | None" = No
     u = _start(mask, where, width)[mask]
     number = np.full(mask.shape, -1)
     number[mask] = np.arange(len(u))
-    kept = None if listen is None else np.array([number[_on(mask, spot)] for spot in listen])
-    record = np.empty((steps // every, len(u) if kept is None else len(kept)))
+    kept = np.arange(len(u)) if listen is None else np.array([number[_on(mask, spot)] for spot in listen])
+    record = np.empty((steps // every, len(kept)))
     kick = dt * laplacian(mask, c).tocsr()
     z = np.zeros_like(u)
     for step in range(1, steps + 1):
         z -= kick @ u
         u += dt * z
         if step % every == 0:
-            record[step // every - 1] = u if kept is None else u[kept]
-    if kept is not None:
+            record[step // every - 1] = u[kept]
+    if listen is not None:
         return record
     series = np.zeros((len(record), *mask.shape))
     series[:, mask] = record

@@ -63,26 +63,24 @@ class Segmentation(Metric):
 
     def compute(self) -> dict[str, float]:
         """Return the scores of all that was added."""
-        images, known = self.counts.tolist()
-        undefined = float("nan")
+        accuracy, a, a_iou = (self.sums / self.counts[[0, 1, 1]]).tolist()
         hit = self.confusion.diagonal().double()
         true, guessed = self.confusion.sum(1).double(), self.confusion.sum(0).double()
         occurs = true + guessed > 0
         iou = hit / (true + guessed - hit)
         dice = 2 * hit / (true + guessed)
-        accuracy, a, a_iou = self.sums.tolist()
         guessed_edge, guessed_near, true_edge, true_near = self.edges.double()
         precision, recall = (near / size.clamp(min=1) for near, size in
                              ((guessed_near, guessed_edge), (true_near, true_edge)))  # fmt: skip
         boundary = 2 * precision * recall / (precision + recall).clamp(min=1e-300)
         edged = guessed_edge + true_edge > 0
         return {
-            "accuracy": accuracy / images if images else undefined,
-            "foreground_accuracy": a / known if known else undefined,
-            "foreground_iou": a_iou / known if known else undefined,
-            "mean_iou": float(iou[occurs].mean()) if occurs.any() else undefined,
-            "dice": float(dice[1:][occurs[1:]].mean()) if occurs[1:].any() else undefined,
-            "boundary_f": float(boundary[edged].mean()) if edged.any() else undefined,
+            "accuracy": accuracy,
+            "foreground_accuracy": a,
+            "foreground_iou": a_iou,
+            "mean_iou": float(iou[occurs].mean()),  # nan where there is nothing to average
+            "dice": float(dice[1:][occurs[1:]].mean()),
+            "boundary_f": float(boundary[edged].mean()),
         }
 
 

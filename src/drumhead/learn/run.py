@@ -26,6 +26,7 @@ from drumhead.files import hold, without_nan, write_atomic
 from drumhead.networks.model import fit, read_safetensors
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run, to_toml
+from drumhead.show.place import check_writable
 
 
 class Run:
@@ -57,13 +58,11 @@ class Run:
             yield
 
     def refuse_to_overwrite(self) -> None:
-        """Raise `DrumheadError` if the directory holds a run already, or cannot be made where a file is.
+        """Raise `DrumheadError` if the directory holds a run already, or cannot be made or written.
 
         A run that ended before it had anything to keep, out of memory perhaps, may be replaced.
         """
-        there = next(place for place in (self.path, *self.path.parents) if place.exists())
-        if not there.is_dir():
-            raise DrumheadError(f"{there} is a file, not a directory; choose another place with --out")
+        check_writable(self.path)
         begun = (self._checkpoint.parent, self._metrics, self.weights)
         began = any(place.exists() for place in begun) or not (self.path / "environment.json").exists()
         if (self.path / "config.toml").exists() and began:

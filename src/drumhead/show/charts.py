@@ -109,6 +109,7 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
                 xerr = None if std is None else _whiskers(mean, std)
                 axis.errorbar(mean, i + 0.34, xerr=xerr, fmt="D", color="#c0392b", markerfacecolor="white",
                               markersize=4, elinewidth=0.8, capsize=0, zorder=4)  # fmt: skip
+        open_axes(axis, 8)
         axis.set_yticks(range(len(bars)), [bar.name for bar in bars], fontsize=9)
         axis.set_title(score, fontsize=10)
         axis.set_xlim(0, 1.015)
@@ -118,8 +119,6 @@ def save_bars(path: Path, panels: Mapping[str, Sequence[Bar]], lines: Mapping[st
             axis.set_xlim(max(0.0, lowest - 0.1 * (1 - lowest)), 1 + 0.02 * (1 - lowest))
         axis.grid(axis="x", alpha=0.2)
         axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(axis="x", labelsize=8)
     axes[0].set_ylim(most - 0.4, -0.6)  # the first network on top
     words = f"bar{' or stroke' if lines else ''}: mean; whiskers: std over seeds, cut at 0 and 1; dots: seeds"
     words += "; diamond: the paper, with std" if any(bar.paper for bars in panels.values() for bar in bars) else ""
@@ -137,18 +136,16 @@ def save_curves(path: Path, panels: Sequence[Panel]) -> None:
 
     Args:
         path: PNG to write.
-        panels: side by side; all show the same networks.
+        panels: side by side, each with a curve; all show the same networks.
     """
-    names = {curve.name: curve.colour for panel in panels for curve in panel.curves}
+    most = max(curve.colour for panel in panels for curve in panel.curves)
     figure = new_figure(3.7 * len(panels), 3.6)
-    colours = class_colours(max(names.values(), default=0) + 2)[1:] / 255
+    colours = class_colours(most + 2)[1:] / 255
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _curves(axis, panel, colours)
-    lines = [
-        figure.axes[0].plot([], [], line_style(i), color=colours[i], linewidth=2, label=name)[0]
-        for name, i in names.items()
-    ]
-    save_figure(figure, path, right=legend_right(figure, lines))
+    lines = {line.get_label(): line for axis in figure.axes for line in axis.get_legend_handles_labels()[0]}
+    legend_right(figure, list(lines.values()))
+    save_figure(figure, path)
 
 
 def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
@@ -159,15 +156,15 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
         if len(curve.seeds) > 1:
             for seed in curve.seeds:
                 axis.plot(*seed, color=colour, linewidth=0.7, alpha=0.6)
-        axis.plot(
-            x, y, line_style(curve.colour), color=colour, linewidth=2, marker="o" if length < 3 else None, markersize=3
-        )
-    if panel.log_x and panel.curves:
+        marker = "o" if length < 3 else None
+        style = {"color": colour, "linewidth": 2, "marker": marker, "markersize": 3, "label": curve.name}
+        axis.plot(x, y, line_style(curve.colour), **style)
+    if panel.log_x:
         axis.set_xscale("log")
-    elif panel.curves:
+    else:
         axis.locator_params(axis="x", nbins=4)
         axis.xaxis.set_major_formatter("{x:,.0f}")
-    if panel.log_y and panel.curves:
+    if panel.log_y:
         axis.set_yscale("log")
     axis.set_xlabel(panel.xlabel, fontsize=9)
     axis.set_ylabel(panel.ylabel, fontsize=9)

@@ -24,6 +24,20 @@ def paint(axis: "Axes", field: np.ndarray, inside: np.ndarray, scale: float | No
     no_ticks(axis)
 
 
+def outline(axis: "Axes", inside: np.ndarray, title: str) -> None:
+    """Draw the pixels (y, x) that move in white and the clamped ones in grey."""
+    axis.imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
+    axis.set_title(title, fontsize=9)
+    no_ticks(axis)
+
+
+def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
+    """Draw the drum alone."""
+    page = new_figure(3.4, 3.6 * min(1.6, max(0.5, inside.shape[0] / inside.shape[1])) + 0.4)
+    outline(page.subplots(), inside, title)
+    save_figure(page, path)
+
+
 def save_wave(path: Path, inside: np.ndarray, field: np.ndarray, times: Sequence[float], struck: tuple[int, int],
               heard: tuple[int, int], title: str) -> None:  # fmt: skip
     """Draw the drum with the pixels where it is struck and heard, and the wave at some times.
@@ -42,18 +56,14 @@ def save_wave(path: Path, inside: np.ndarray, field: np.ndarray, times: Sequence
     height, width = inside.shape
     page = new_figure(2.3 * columns, rows * (2.3 * min(1.6, height / width) + 0.3) + 0.6)
     axes = page.subplots(rows, columns).ravel()
-    axes[0].imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
+    outline(axes[0], inside, "the drum; grey is clamped")
     axes[0].plot(*struck[::-1], "x", color=RED, markersize=8, markeredgewidth=2, label="struck")
     axes[0].plot(*heard[::-1], "o", color=BLUE, markersize=8, markerfacecolor="none", markeredgewidth=2, label="heard")
     axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2, frameon=False, fontsize=8.5,
                    columnspacing=1, handletextpad=0.2)  # fmt: skip
-    axes[0].set_title("the drum; grey is clamped", fontsize=9)
     for axis, wave, time in zip(axes[1:], field, times, strict=False):
         paint(axis, wave, inside, 1.2 * float(np.quantile(np.abs(wave[inside]), 0.99)), f"t = {time:.4g}")
     for axis in axes:
-        no_ticks(axis)
-        axis.spines[:].set_visible(False)
-    for axis in axes[len(field) + 1 :]:
         axis.set_axis_off()
     page.suptitle(title, fontsize=10.5)
     save_figure(page, path)

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,11 @@ def caption(name: str, longest: int = 40) -> str:
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
 
 
-def new_figure(width: float, height: float, dpi: float = 120) -> "Figure":
-    """Return an empty figure of so many inches."""
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of so many inches, whose panels find their own places."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=dpi)
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def open_axes(axis: "Axes", labels: float = 8.5) -> None:
@@ -50,53 +50,35 @@ def no_ticks(axis: "Axes") -> None:
     axis.set_yticks([])
 
 
-def legend_below(figure: "Figure", handles: Sequence["Artist"]) -> float:
-    """Make a figure higher by a legend; return the inches that it takes."""
-    names = [str(handle.get_label()) for handle in handles]
-    across = max(1, min(len(names), int(figure.get_figwidth() / entry_width(names))))
-    figure.legend(handles=handles, loc="lower center", ncols=across, frameon=False, fontsize=8)
-    inches = 0.1 + 0.2 * -(-len(names) // across)
-    figure.set_figheight(figure.get_figheight() + inches)
-    return inches
+def legend_below(figure: "Figure", handles: Sequence["Artist"]) -> None:
+    """Put a legend below the panels, which makes the picture higher."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    across = int(figure.get_figwidth() / (0.55 + 0.065 * longest))  # inches of an entry at 8 points
+    figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=max(1, across), frameon=False,
+                  fontsize=8)  # fmt: skip
 
 
-def legend_right(figure: "Figure", handles: Sequence["Artist"], title: str = "") -> float:
-    """Make a figure wider by a legend; return the inches that it takes."""
+def legend_right(figure: "Figure", handles: Sequence["Artist"], title: str = "") -> None:
+    """Put a legend at the right of the panels, which makes the picture wider."""
     columns = 1 + (len(handles) - 1) // 14
-    inches = columns * entry_width(str(handle.get_label()) for handle in handles)
-    figure.set_figwidth(figure.get_figwidth() + inches)
-    left = 1 - inches / figure.get_figwidth()
-    figure.legend(handles=handles, loc="center left", bbox_to_anchor=(left, 0.5), ncols=columns, frameon=False,
+    figure.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), ncols=columns, frameon=False,
                   fontsize=8, handlelength=2.4, title=title, title_fontsize=8)  # fmt: skip
-    return inches
 
 
-def entry_width(names: Iterable[str]) -> float:
-    """Return the inches that the longest of these names takes in a legend at 8 points."""
-    return 0.55 + 0.065 * max(map(len, names), default=0)
-
-
-def save_figure(figure: "Figure", path: Path, *, foot: float = 0.0, right: float = 0.0, note: str = "",
-                pad: float = 1.08, placed: bool = False, colours: int = 0) -> None:  # fmt: skip
-    """Lay a figure out and write it as PNG, whole or not at all.
+def save_figure(figure: "Figure", path: Path, *, note: str = "", colours: int = 0) -> None:
+    """Write a figure as PNG, with what stands beside its panels, whole or not at all.
 
     A `$` is a character, logarithmic axes have plain numbers, and glyphs that the font lacks become boxes in silence.
 
     Args:
         figure: from `new_figure`.
         path: PNG to write.
-        foot: inches at the bottom that the panels leave free.
-        right: the same at the right.
-        note: two lines of small print at the bottom.
-        pad: between panels, in font sizes.
-        placed: the panels are where they shall be.
+        note: small print below.
         colours: maps in 256 colours take a third of the room and look the same; 0 keeps all.
     """
     from matplotlib.text import Text
 
-    width, height = figure.get_size_inches()
-    if note:
-        figure.text(0.01, 0.06 / height, note, fontsize=7.5, color="0.35", va="bottom")
+    figure.text(0.01, 0, note, fontsize=7.5, color="0.35", va="top")
     for axes in figure.axes:
         _plain_logarithms(axes)
     for text in figure.findobj(Text):
@@ -104,9 +86,7 @@ def save_figure(figure: "Figure", path: Path, *, foot: float = 0.0, right: float
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        if not placed:
-            figure.tight_layout(pad=pad, rect=(0, (0.42 if note else foot) / height, 1 - right / width, 1))
-        figure.savefig(content, format="png", metadata=MADE_BY)
+        figure.savefig(content, format="png", metadata=MADE_BY, bbox_inches="tight")
     if colours:
         with Image.open(content) as picture:
             plain = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)

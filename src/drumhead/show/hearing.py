@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from drumhead.show.drums import BLUE, CLAMPED, GREEN, ORANGE, RED, paint
-from drumhead.show.figures import new_figure, no_ticks, open_axes, save_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from drumhead.show.drums import BLUE, GREEN, ORANGE, RED, paint
+from drumhead.show.figures import new_figure, open_axes, save_figure
 
 
 def save_areas(path: Path, sides: Sequence[int], heard: Sequence[np.ndarray], low: Sequence[np.ndarray],
@@ -76,11 +73,10 @@ def save_weyl(path: Path, values: np.ndarray, law: np.ndarray, plain: np.ndarray
     left.set_title(f"counting the modes of {name}", fontsize=10.5)
     left.legend(frameon=False, fontsize=8.5, loc="upper left")
     right.axvline(0, color="0.6", linewidth=1)
-    styles = (("area_error", "o", BLUE, "area"), ("perimeter_error", "s", ORANGE, "perimeter"))
-    for key, mark, colour, label in styles:
-        places = np.arange(len(rows))
-        right.plot([row[key] for row in rows], places, mark, color=colour, markersize=6, label=label)
-        right.plot([row[key + "_counted"] for row in rows], places, mark, color=colour, markersize=7,
+    places = np.arange(len(rows))
+    for label, mark, colour in (("area", "o", BLUE), ("perimeter", "s", ORANGE)):
+        right.plot([row[f"{label}_error"] for row in rows], places, mark, color=colour, markersize=6, label=label)
+        right.plot([row[f"{label}_error_counted"] for row in rows], places, mark, color=colour, markersize=7,
                    markerfacecolor="none", label=f"{label}, from counts alone")  # fmt: skip
     right.set_yticks(range(len(rows)), [row["name"] for row in rows])
     right.set(xlabel="error of what was heard (%)", ylim=(len(rows) - 0.5, -0.5))
@@ -103,20 +99,13 @@ def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequen
         control: largest relative difference of the second pair.
     """
     page = new_figure(10, 6.6)
-    grid = page.add_gridspec(2, 2, hspace=0.2, wspace=0.06, left=0.01, right=0.46, top=0.95, bottom=0.04)
-    right = page.add_gridspec(
-        3, 1, height_ratios=(1, 1, 1.7), hspace=0.75, left=0.56, right=0.985, top=0.93, bottom=0.09
-    )
-    for row in range(2):
-        pair = drums[2 * row : 2 * row + 2]
-        for column, drum in enumerate(pair):
-            axis = page.add_subplot(grid[row, column])
-            axis.spines[:].set_visible(False)
-            paint(axis, drum["mode"], drum["inside"], title=f"{drum['name']}, its fifth mode")
+    left, right = page.subfigures(1, 2, squeeze=False)[0]
+    for axis, drum in zip(left.subplots(2, 2).flat, drums, strict=True):
+        axis.spines[:].set_visible(False)
+        paint(axis, drum["mode"], drum["inside"], title=f"{drum['name']}, its fifth mode")
+    *upper, lowest = right.subplots(3, 1, height_ratios=(1, 1, 1.7))
     titles = ("the isospectral pair: the same pitches", "same area, perimeter and corners: other pitches")
-    for row, title in enumerate(titles):
-        axis = page.add_subplot(right[row])
-        pair = drums[2 * row : 2 * row + 2]
+    for axis, pair, title in zip(upper, (drums[:2], drums[2:]), titles, strict=True):
         for drum, low, colour in zip(pair, (1.05, 0.0), (BLUE, ORANGE), strict=True):
             axis.vlines(drum["omega"][:30], low, low + 0.95, color=colour, linewidth=1.2)
         axis.set_yticks([1.5, 0.5], [drum["name"] for drum in pair], fontsize=8.5)
@@ -124,32 +113,17 @@ def save_pair(path: Path, drums: Sequence[dict[str, Any]], aligned: tuple[Sequen
         axis.set_xlabel("angular frequency of the lowest 30 modes", fontsize=8.5)
         axis.tick_params(labelsize=8.5, left=False)
         axis.spines[["top", "right", "left"]].set_visible(False)
-    _differences(page.add_subplot(right[2]), aligned, turned, control)
-    save_figure(page, path, placed=True)
-
-
-def _differences(axis: "Axes", aligned: tuple[Sequence[float], Sequence[float]],
-                 turned: Mapping[str, tuple[Sequence[float], Sequence[float]]], control: float) -> None:  # fmt: skip
-    axis.axhline(control, color=RED, linewidth=1.2, linestyle="--", label="the two Ls")
+    lowest.axhline(control, color=RED, linewidth=1.2, linestyle="--", label="the two Ls")
     for (label, (units, largest)), mark in zip(turned.items(), "os^v", strict=False):
-        axis.plot(units, largest, mark + "-", color=ORANGE, markersize=5, linewidth=1, label=label)
-    axis.plot(*aligned, "D-", color=GREEN, markersize=5, linewidth=1, label="isospectral, on the grid's lines")
+        lowest.plot(units, largest, mark + "-", color=ORANGE, markersize=5, linewidth=1, label=label)
+    lowest.plot(*aligned, "D-", color=GREEN, markersize=5, linewidth=1, label="isospectral, on the grid's lines")
     ticks = sorted({*aligned[0], *(unit for units, _ in turned.values() for unit in units)})
-    axis.set(xscale="log", yscale="log", ylim=(1e-16, 40))
-    axis.set_xticks(ticks, [str(tick) for tick in ticks])
-    axis.set_xticks([], minor=True)
-    axis.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1])
-    axis.set_xlabel("resolution (pixels along the side of a half-square)", fontsize=8.5)
-    axis.set_title("largest relative difference of the lowest modes", fontsize=9.5)
-    axis.legend(frameon=False, fontsize=8.5, loc="center right", bbox_to_anchor=(1, 0.42))
-    open_axes(axis)
-
-
-def save_membrane(path: Path, inside: np.ndarray, title: str) -> None:
-    """Draw the pixels that move in white and the clamped ones in grey."""
-    page = new_figure(3.4, 3.6 * min(1.6, max(0.5, inside.shape[0] / inside.shape[1])) + 0.4)
-    axis = page.subplots()
-    axis.imshow(np.where(inside[..., None], np.uint8(255), CLAMPED).repeat(3, -1), interpolation="nearest")
-    axis.set_title(title, fontsize=10)
-    no_ticks(axis)
+    lowest.set(xscale="log", yscale="log", ylim=(1e-16, 40))
+    lowest.set_xticks(ticks, [str(tick) for tick in ticks])
+    lowest.set_xticks([], minor=True)
+    lowest.set_yticks([1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1])
+    lowest.set_xlabel("resolution (pixels along the side of a half-square)", fontsize=8.5)
+    lowest.set_title("largest relative difference of the lowest modes", fontsize=9.5)
+    lowest.legend(frameon=False, fontsize=8.5, loc="center right", bbox_to_anchor=(1, 0.42))
+    open_axes(lowest)
     save_figure(page, path)

@@ -5,6 +5,8 @@ from typing import cast
 
 import numpy as np
 
+SMALLEST = 20  # pixels of an object that is listened to
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -24,24 +26,23 @@ class Heard:
     """The wave at that pixel, (t, c)."""
 
 
-def listen(labels: np.ndarray, waves: np.ndarray, names: list[str], stride: int = 1, smallest: int = 20) -> list[Heard]:
-    """Return what the innermost pixel of each object heard; objects are connected pixels of one class.
+def listen(labels: np.ndarray, waves: np.ndarray, names: list[str], stride: int = 1) -> list[Heard]:
+    """Return what the innermost pixel of each object heard; objects are connected pixels of one class, 20 at least.
 
     Args:
         labels: (y, x).
         waves: (t, c, y / stride, x / stride).
         names: of all classes.
         stride: pixels per oscillator.
-        smallest: objects with fewer pixels are left out.
     """
     return [
         Heard(label, names[label], y, x, size, waves[:, :, y // stride, x // stride])
         for label in np.unique(labels[labels > 0]).tolist()
-        for y, x, size in _innermost(labels == label, smallest)
+        for y, x, size in _innermost(labels == label)
     ]
 
 
-def _innermost(mask: np.ndarray, smallest: int) -> list[list[int]]:
+def _innermost(mask: np.ndarray) -> list[list[int]]:
     """Return y and x of the innermost pixel of each connected object, and its size.
 
     All objects are measured together, so that many cost no more than one.
@@ -50,7 +51,7 @@ def _innermost(mask: np.ndarray, smallest: int) -> list[list[int]]:
 
     objects, _ = cast("tuple[np.ndarray, int]", ndimage.label(mask))
     sizes = np.bincount(objects[mask], minlength=1)
-    y, x = np.nonzero(mask & (sizes >= smallest)[objects])
+    y, x = np.nonzero(mask & (sizes >= SMALLEST)[objects])
     if not len(y):
         return []
     # The nearest pixel outside an object is never one of another object of the class: they would be connected.

@@ -13,8 +13,8 @@ PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room f
 
 
 def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndarray, classes: int, dt: float,
-               frames_per_second: float = 6, every: int = 1) -> None:  # fmt: skip
-    """Write a looping GIF: the image, two channels of its wave step by step, and at the end the mask.
+               every: int = 1) -> None:  # fmt: skip
+    """Write a looping GIF: the image, two channels of its wave step by step, and at the end, for two seconds, the mask.
 
     Args:
         path: GIF to write.
@@ -23,7 +23,6 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         labels: the mask found (y, x).
         classes: number of classes, for the colours.
         dt: model time between two states; 0 where there is none, as in a recurrent network.
-        frames_per_second: speed; the last frame stays for two seconds.
         every: steps between two states.
     """
     moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
@@ -38,25 +37,19 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
     for t, wave in enumerate(waves, 1):
         fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
         final = t == len(waves)
-        caption = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
-        frames.append(_compose([left, *fields, mask if final else waiting], caption, moving.tolist()))
-    milliseconds = [round(1000 / frames_per_second)] * (len(frames) - 1) + [2000]
-    _write(path, [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames], milliseconds)
+        channels = [f"channel {c}" for c in moving]
+        channels[0] += ",  " + (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
+        frame = _compose([left, *fields, mask if final else waiting], ["image", *channels, "what was heard"])
+        frames.append(frame.quantize(128, dither=Image.Dither.NONE))
+    _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
 
-def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndarray,
-               frames_per_second: float = 12) -> None:  # fmt: skip
+def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndarray) -> None:
     """Write a looping GIF of one wave (t, y, x), grey where `inside` (y, x) is false; all frames share one scale."""
     scale = float(np.quantile(np.abs(field[:, inside]), 0.995))
     pictures = np.where(inside[..., None], wave_colours(field, scale), np.uint8(225))
-    font, frames = ImageFont.load_default(13), []
-    for picture, time in zip(pictures, times, strict=True):
-        panel = _panel(picture)
-        frame = Image.new("RGB", (panel.width, panel.height + FOOT), "white")
-        frame.paste(panel, (0, 0))
-        ImageDraw.Draw(frame).text((2, panel.height + 4), f"t = {time:5.1f}", fill="black", font=font)
-        frames.append(frame.quantize(64, dither=Image.Dither.NONE))
-    _write(path, frames, round(1000 / frames_per_second))
+    frames = [_compose([_panel(picture)], [f"t = {time:5.1f}"]) for picture, time in zip(pictures, times, strict=True)]
+    _write(path, [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames], round(1000 / 12))
 
 
 def _write(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
@@ -75,16 +68,11 @@ def _panel(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 
 
-def _compose(panels: list[Image.Image], caption: str, channels: list[int]) -> Image.Image:
+def _compose(panels: list[Image.Image], titles: list[str]) -> Image.Image:
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
     height = max(panel.height for panel in panels)
     frame = Image.new("RGB", (width, height + FOOT), "white")
     pen, font = ImageDraw.Draw(frame), ImageFont.load_default(13)
-    titles = [
-        "image",
-        *[f"channel {c}" + (f",  {caption}" if i == 0 else "") for i, c in enumerate(channels)],
-        "what was heard",
-    ]
     x = 0
     for panel, title in zip(panels, titles, strict=True):
         frame.paste(panel, (x, 0))

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
+from drumhead.show.listen import spectrum
 from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BAND = 8  # networks side by side in a gallery
+ACROSS = 10  # states of a network, evenly over time
+MAPS = 4  # of what an image sets, the channels that vary most
 BINS = (0, 1, 2, 4, 8)  # of the spectra that are shown as maps
 
 
@@ -51,10 +55,8 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
     networks = list(found)
     bands = [networks[i : i + BAND] for i in range(0, len(networks), BAND)]
     columns = 2 + max(map(len, bands))
-    figure = new_figure(1.25 * columns, (1.25 * len(images) + 0.25) * len(bands) + 0.1)
-    grid = figure.subplots(len(images) * len(bands), columns, squeeze=False)
-    for axis in grid.flat:
-        axis.set_axis_off()
+    height = (1.25 * len(images) + 0.25) * len(bands) + 0.1
+    figure, grid = _panels(len(images) * len(bands), columns, 1.25 * columns, height)
     for i, band in enumerate(bands):
         for j, (image, mask) in enumerate(zip(images, truth, strict=True)):
             panels = {"image": in_colours(image), "truth": colours[mask]}
@@ -65,32 +67,34 @@ def save_gallery(path: Path, images: np.ndarray, truth: np.ndarray, found: Mappi
                     place = {"ha": "center", "va": "center", "transform": axis.transAxes}
                     axis.text(0.5, 0.5, "background\nonly", fontsize=7, color="0.5", **place)
     patches = [Patch(facecolor=tuple(colours[k] / 255), edgecolor="0.6", label=name) for k, name in enumerate(names)]
-    save_figure(figure, path, foot=legend_below(figure, patches), pad=0.4)
+    legend_below(figure, patches)
+    save_figure(figure, path)
 
 
-def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip], columns: int = 10) -> None:
+def save_states(path: Path, image: np.ndarray, strips: Sequence[Strip]) -> None:
     """Draw, for each network, states of one channel on one signed scale and outputs of its time map on their own.
 
     Args:
         path: PNG to write.
         image: uint8 (y, x, k).
         strips: one a network.
-        columns: states shown of each, evenly over time.
     """
-    lines = [line for strip in strips for line in _lines(strip, columns)]
-    figure = new_figure(1.1 * (columns + 1) + 0.3, 1.32 * len(lines) + 0.1)
-    grid = figure.subplots(len(lines), columns + 1, squeeze=False)
-    for axis in grid.flat:
-        axis.set_axis_off()
-    for row, (label, panels, titles, with_image) in zip(grid, lines, strict=True):
-        if with_image:
-            _show(row[0], in_colours(image), label)
-        else:
-            row[0].text(1, 0.5, label, fontsize=8, ha="right", va="center", transform=row[0].transAxes)
-        for axis, panel, title in zip(row[1:], panels, titles, strict=False):
-            axis.imshow(panel, cmap="gray" if panel.ndim == 2 else None, interpolation="bilinear")
-            axis.set_title(title, fontsize=7, pad=2)
-    save_figure(figure, path, pad=0.4)
+    lines = len(strips) + sum(strip.outputs is not None for strip in strips)
+    figure, grid = _panels(lines, ACROSS + 1, 1.1 * (ACROSS + 1) + 0.3, 1.32 * lines + 0.1)
+    rows = iter(grid)
+    for strip in strips:
+        first, *others = next(rows)
+        scale = float(np.abs(strip.states).max())
+        _show(first, in_colours(image), strip.name)
+        for axis, t in zip(others, _some(len(strip.states)), strict=False):
+            _show(axis, wave_colours(strip.states[t], scale), f"step {t + 1}", 7, interpolation="bilinear")
+        if strip.outputs is not None:
+            first, *others = next(rows)
+            label = f"channel {strip.channel}\nstates to ±{scale:.2g}\noutputs of\nits time map"
+            first.text(1, 0.5, label, fontsize=8, ha="right", va="center", transform=first.transAxes)
+            for axis, k in zip(others, _some(len(strip.outputs)), strict=False):
+                _show(axis, strip.outputs[k], f"output {k}", 7, cmap="gray", interpolation="bilinear")
+    save_figure(figure, path)
 
 
 def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mapping[str, np.ndarray],
@@ -109,13 +113,12 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
     grid = figure.subplots(len(waves), len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios})
     colours = class_colours(len(names)) / 255
     for row, (name, series) in zip(grid, waves.items(), strict=True):
-        magnitude = np.sqrt((np.abs(np.fft.rfft(series, axis=0)) ** 2).mean(1))  # (bins, y, x), rms over channels
+        magnitude = spectrum(series)  # (bins, y, x)
         _show(row[0], in_colours(image), name)
         for axis, k in zip(row[1:-1], BINS, strict=True):
             axis.set_axis_off()
             if k < len(magnitude):
-                axis.imshow(magnitude[k], cmap="magma", vmin=0, interpolation="nearest")
-                axis.set_title(f"bin {k}: to {magnitude[k].max():.3g}", fontsize=7, pad=2)
+                _show(axis, magnitude[k], f"bin {k}: to {magnitude[k].max():.3g}", 7, cmap="magma", vmin=0)
         stride = -(-labels.shape[0] // magnitude.shape[1])
         small = labels[::stride, ::stride]
         for k in np.unique(small):
@@ -125,31 +128,26 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
         row[-1].set_title("mean magnitude in each class", fontsize=7, pad=2)
     grid[0, -1].legend(fontsize=6, frameon=False, loc="upper right")
     grid[-1, -1].set_xlabel("frequency bin", fontsize=7)
-    save_figure(figure, path, pad=0.5)
+    save_figure(figure, path)
 
 
-def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarray, np.ndarray]],
-               channels: int = 4) -> None:  # fmt: skip
+def save_media(path: Path, image: np.ndarray, media: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Draw what an image sets: squared natural frequency omega and damping alpha of the channels that vary most.
 
     Args:
         path: PNG to write.
         image: uint8 (y, x, k).
         media: omega and alpha, each (c, y, x), by network.
-        channels: maps of each.
     """
-    most = min(channels, max(len(omega) for omega, _ in media.values()))
-    figure = new_figure(1.3 * (2 * most + 1), 1.5 * len(media) + 0.1)
-    grid = figure.subplots(len(media), 2 * most + 1, squeeze=False)
+    most = min(MAPS, max(len(omega) for omega, _ in media.values()))
+    figure, grid = _panels(len(media), 2 * most + 1, 1.3 * (2 * most + 1), 1.5 * len(media) + 0.1)
     for row, (name, fields) in zip(grid, media.items(), strict=True):
         _show(row[0], in_colours(image), name)
-        for axis in row[1:]:
-            axis.set_axis_off()
-        for word, field, axes in zip(("omega", "alpha"), fields, (row[1 : most + 1], row[most + 1 :]), strict=True):
+        kinds = (("omega", "viridis", row[1 : most + 1]), ("alpha", "cividis", row[most + 1 :]))
+        for (word, cmap, axes), field in zip(kinds, fields, strict=True):
             for axis, c in zip(axes, np.argsort(-field.std((1, 2)))[:most], strict=False):
-                axis.imshow(field[c], cmap="viridis" if word == "omega" else "cividis", interpolation="nearest")
-                axis.set_title(f"{word} {c}: {field[c].min():.2g} to {field[c].max():.2g}", fontsize=6, pad=2)
-    save_figure(figure, path, pad=0.4)
+                _show(axis, field[c], f"{word} {c}: {field[c].min():.2g} to {field[c].max():.2g}", 6, cmap=cmap)
+    save_figure(figure, path)
 
 
 def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
@@ -170,32 +168,24 @@ def save_time_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     grid[0, 0].set_ylabel("output of the time map", fontsize=7)
     grid[1, 0].set_ylabel("magnitude of each output", fontsize=7)
-    save_figure(figure, path, pad=0.5)
+    save_figure(figure, path)
 
 
-def _lines(strip: Strip, columns: int) -> list[tuple[str, list[np.ndarray], list[str], bool]]:
-    """Return label, panels and titles of a line of states and, if there is a time map, of one of outputs.
-
-    The last entry says whether the line begins with the image.
-    """
-    times = _some(len(strip.states), columns)
-    scale = float(np.abs(strip.states).max())
-    states = [wave_colours(strip.states[t], scale) for t in times]
-    lines = [(strip.name, states, [f"step {t + 1}" for t in times], True)]
-    if strip.outputs is not None:
-        bins = _some(len(strip.outputs), columns)
-        outputs = [strip.outputs[k] for k in bins]
-        label = f"channel {strip.channel}\nstates to ±{scale:.2g}\noutputs of\nits time map"
-        lines.append((label, outputs, [f"output {k}" for k in bins], False))
-    return lines
+def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, np.ndarray]":
+    """Return a figure of so many inches and its panels (rows, columns), of which those that stay empty are white."""
+    figure = new_figure(width, height)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    return figure, grid
 
 
-def _some(count: int, columns: int) -> list[int]:
-    return list(range(0, count, max(1, count // columns)))[:columns]
+def _some(count: int) -> range:
+    """Return places among so many, evenly from the first: `ACROSS`, or more when they do not divide."""
+    return range(0, count, max(1, count // ACROSS))
 
 
-def _show(axis: "Axes", panel: np.ndarray, title: str) -> None:
-    axis.imshow(panel, interpolation="nearest")
+def _show(axis: "Axes", panel: np.ndarray, title: str, points: float = 8, **options: Any) -> None:
     axis.set_axis_off()
-    if title:
-        axis.set_title(title, fontsize=8, pad=3)
+    axis.imshow(panel, **{"interpolation": "nearest", **options})
+    axis.set_title(title, fontsize=points, pad=2)

@@ -1,4 +1,4 @@
-"""A report as a list of blocks, written once as Markdown and once as one HTML file that needs no other."""
+"""A report as a list of blocks, written as Markdown, and that as one HTML file that needs no other."""
 
 import base64
 import csv
@@ -17,14 +17,15 @@ _STYLE = """
 body { color: var(--ink); background: var(--paper); font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
        max-width: 1180px; padding: 0 1rem; }
 h1 { font-size: 1.7rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-.table { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 13px;
+        font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 tbody tr:hover td { background: var(--soft); }
 code { background: var(--soft); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
-figure { margin: 1rem 0; } figcaption { font-size: 13px; opacity: .85; max-width: 80ch; }
+p:has(img) { margin-bottom: 0; max-width: none; }
+p:has(img) + p { margin-top: 0; font-size: 13px; opacity: .85; max-width: 80ch; }
 img { max-width: 100%; background: #fff; border-radius: 4px; border: 1px solid var(--line); }
 p, ul { max-width: 90ch; } strong { color: var(--loud); }
 """
@@ -90,12 +91,15 @@ def webpage(blocks: list[Block], folder: Path) -> str:
         blocks: in order.
         folder: where the pictures are.
     """
+    from markdown_it import MarkdownIt
+
     title = next((block.text for block in blocks if isinstance(block, Heading)), "drumhead")
-    body = "\n".join(_html(block, folder) for block in blocks)
+    body = MarkdownIt("js-default").render(markdown(blocks))  # what looks like HTML stays text
+    body = re.sub(r'(?<=<img src=")[^"]+', lambda file: _inside(folder / file[0]), body)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
 
 
@@ -124,34 +128,10 @@ def _markdown(block: Block) -> str:
             return "\n".join([f"## {title}\n"] * bool(title) + lines)
 
 
-def _html(block: Block, folder: Path) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{_inline(text)}</h{level}>"
-        case Text(text):
-            return f"<p>{_inline(text)}</p>"
-        case Items(lines):
-            return "<ul>" + "".join(f"<li>{_inline(line)}</li>" for line in lines) + "</ul>"
-        case Picture(file, caption):
-            content = base64.b64encode((folder / file).read_bytes()).decode()
-            source = f"data:{_KINDS[Path(file).suffix]};base64,{content}"
-            return (
-                f'<figure><img src="{source}" alt="{html.escape(_plain(caption))}">'
-                f"<figcaption>{_inline(caption)}</figcaption></figure>"
-            )
-        case Grid(columns, rows, title):
-            above = f"<h2>{_inline(title)}</h2>\n" if title else ""
-            head = "".join(f"<th>{_inline(cell)}</th>" for cell in columns)
-            body = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-            return (
-                f'{above}<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
-            )
-
-
-def _inline(text: str) -> str:
-    """Turn the marks of Markdown that reports use into HTML."""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+def _inside(picture: Path) -> str:
+    """Return the address of a picture that holds it."""
+    content = base64.b64encode(picture.read_bytes()).decode()
+    return f"data:{_KINDS[picture.suffix]};base64,{content}"
 
 
 def _plain(text: str) -> str:

@@ -18,10 +18,8 @@ def line_style(number: int) -> str:
 def class_colours(count: int) -> np.ndarray:
     """Return uint8 (count, 3); beyond eleven classes the colours repeat, darker."""
     base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _CLASSES])
-    index = np.arange(count)
-    rounds = np.where(index == 0, 0, (index - 1) // (len(base) - 1))
-    colours = base[np.where(index == 0, 0, (index - 1) % (len(base) - 1) + 1)]
-    return (colours * 0.7 ** rounds[:, None]).astype(np.uint8)
+    rounds, place = divmod(np.arange(count - 1), len(base) - 1)
+    return np.concatenate([base[:1], base[1 + place] * 0.7 ** rounds[:, None]]).astype(np.uint8)
 
 
 def in_colours(image: np.ndarray) -> np.ndarray:

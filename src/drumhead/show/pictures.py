@@ -22,7 +22,6 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
         heard: pixels to mark.
         truth: true labels (y, x).
     """
-    from matplotlib.artist import Artist
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -39,10 +38,10 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     for spot in heard:
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
-    handles: list[Artist] = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
-    if heard:
-        handles.append(Line2D([], [], color="black", marker="+", linestyle="none", label="listens here"))
-    save_figure(figure, path, foot=legend_below(figure, handles))
+    patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
+    cross = Line2D([], [], color="black", marker="+", linestyle="none", label="listens here")
+    legend_below(figure, [*patches, cross] if heard else patches)
+    save_figure(figure, path)
 
 
 def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
@@ -80,6 +79,8 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     for axis in (over_time, over_frequency):
         axis.title.set_fontsize(10)
         open_axes(axis)
-    if not heard:
+    if heard:
+        legend_right(figure, lines, "object (x, y)")
+    else:
         over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
-    save_figure(figure, path, right=legend_right(figure, lines, "object (x, y)") if heard else 0.0)
+    save_figure(figure, path)

@@ -30,17 +30,22 @@ def check_place(out: Path, inputs: Iterable[Path] = ()) -> None:
     Raises:
         DrumheadError: a file is in the way, or the directory holds an input or a file that drumhead did not write.
     """
-    there = next(place for place in (out, *out.parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        what = "cannot be written to" if there.is_dir() else "is a file, not a directory"
-        raise DrumheadError(f"{there} {what}; choose another place with --out")
-    if there != out:
+    check_writable(out)
+    if not out.exists():
         return
     read = next((path for path in inputs if out.resolve() in (path.parent.resolve(), path.resolve().parent)), None)
     foreign = [path for path in sorted(out.iterdir()) if not path.name.startswith(".") and not _is_ours(path)]
     if read or foreign:
         what = f"{read.name}, an input" if read else f"{foreign[0].name}, which drumhead did not write"
         raise DrumheadError(f"{out} holds {what}; choose a new or an empty directory with --out")
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a directory that cannot be made or written."""
+    there = next(place for place in (out, *out.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "cannot be written to" if there.is_dir() else "is a file, not a directory"
+        raise DrumheadError(f"{there} {what}; choose another place with --out")
 
 
 def _is_ours(path: Path) -> bool:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-DPI = 110
 LOWEST, HIGHEST = 1e-6, 1e-1  # of the sum of a map, in one pixel
 
 
@@ -49,7 +48,7 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
     from matplotlib.patches import Circle, Rectangle
 
     columns = max(len(panels) for _, panels in rows)
-    figure = new_figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5, dpi=DPI)
+    figure = new_figure(1.2 * columns + 1.7, 1.36 * len(rows) + 1.5)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     norm, drawn = LogNorm(LOWEST, HIGHEST), None
     for axes, (name, panels) in zip(grid, rows, strict=True):
@@ -58,9 +57,8 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
         axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
         for axis, panel in zip(axes, panels, strict=False):
             no_ticks(axis)
-            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             axis.set_title(panel.title, fontsize=8.5, pad=3)
-            axis.set_aspect("equal")
+            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5), aspect="equal", autoscale_on=False)
             if panel.values is None or not panel.values.sum() > 0:
                 axis.set_facecolor("0.92")
                 axis.text(0, 0, "none", ha="center", va="center", fontsize=8, color="0.4")
@@ -70,22 +68,12 @@ def save_maps(path: Path, rows: Sequence[tuple[str, Sequence[Panel]]], half: int
             extent = (-(width // 2) - 0.5, width - width // 2 - 0.5, height - height // 2 - 0.5, -(height // 2) - 0.5)
             shares = np.maximum(panel.values / panel.values.sum(), LOWEST / 10)
             drawn = axis.imshow(shares, cmap=_colours(), norm=norm, extent=extent, interpolation="nearest")
-            axis.set(xlim=(-half - 0.5, half + 0.5), ylim=(half + 0.5, -half - 0.5))
             if panel.cone:
                 axis.add_patch(Circle((0, 0), panel.cone, fill=False, color="#56b4e9", linewidth=1.1))
             if panel.box is not None:
                 low, high = panel.box
-                size = high - low + 1
-                axis.add_patch(
-                    Rectangle(
-                        (low - 0.5, low - 0.5), size, size, fill=False, color="0.75", linewidth=0.7, linestyle=":"
-                    )
-                )
-    height = figure.get_figheight()
-    figure.subplots_adjust(
-        left=1.15 / figure.get_figwidth(), right=0.99, top=1 - 0.4 / height, bottom=0.95 / height, wspace=0.06,
-        hspace=0.2,
-    )  # fmt: skip
+                style = {"fill": False, "color": "0.75", "linewidth": 0.7, "linestyle": ":"}
+                axis.add_patch(Rectangle((low - 0.5, low - 0.5), high - low + 1, high - low + 1, **style))
     words = (
         f"share of the gradient in a pixel; panels show {2 * half + 1} pixels across\n"
         "blue: light cone c T dt; dotted: theoretical receptive field (outside it the gradient is exactly zero)"
@@ -124,7 +112,7 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         curves: the networks; those without time become horizontal lines.
         side: of the canvas in pixels; its half is marked.
     """
-    figure = new_figure(11, 5, dpi=DPI)
+    figure = new_figure(11, 5)
     axes = figure.subplots(1, 3, sharey=True)
     usable = [i for i in range(1, 2 * len(curves) + 2) if i % 10 != 7]  # yellow is lost on white
     colours = class_colours(usable[-1] + 1)[usable[: len(curves)]] / 255
@@ -134,12 +122,13 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
             for axis, value in zip(axes, (curve.heard[0][1], curve.heard[0][2], curve.heard[0][2]), strict=True):
                 axis.axhline(value, color=colour, linewidth=1.2, linestyle="--", label=curve.name)
             continue
-        axes[0].plot(curve.steps, curve.half, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
-        axes[1].plot(curve.steps, curve.most, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
+        style = {"color": colour, "markersize": 3.5, "linewidth": 1.4, "label": curve.name}
+        axes[0].plot(curve.steps, curve.half, "o-", **style)
+        axes[1].plot(curve.steps, curve.most, "o-", **style)
         axes[1].plot(curve.steps, curve.bound, ":", color=colour, linewidth=1.3)
         if curve.heard:
             t, _, most = zip(*curve.heard, strict=True)
-            axes[2].plot(t, most, "o-", color=colour, markersize=3.5, linewidth=1.4, label=curve.name)
+            axes[2].plot(t, most, "o-", **style)
             axes[2].plot(t[-1], most[-1], "s", color=colour, markersize=8, fillstyle="none")
     titles = ("state: r50", "state: r95 (dotted: bound)", "logits that hear T steps: r95")
     for axis, title in zip(axes, titles, strict=True):
@@ -161,7 +150,8 @@ def save_radius(path: Path, curves: Sequence[Curve], side: int) -> None:
         axis.grid(alpha=0.2)
         open_axes(axis)
     axes[0].set_ylabel("radius around the pixel (image pixels)", fontsize=9)
-    save_figure(figure, path, foot=legend_below(figure, axes[1].get_legend_handles_labels()[0]), colours=256)
+    legend_below(figure, axes[1].get_legend_handles_labels()[0])
+    save_figure(figure, path, colours=256)
 
 
 @dataclass(frozen=True)
@@ -187,19 +177,18 @@ class Response:
     word: str = "front"
 
 
-def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> None:
+def save_greens(path: Path, responses: Sequence[Response]) -> None:
     """Draw responses in space and time, logarithmic over six decades, with light cone and measured arrivals.
 
     Args:
         path: PNG to write.
         responses: one a panel.
-        columns: panels in a row.
     """
     from matplotlib.colors import LogNorm
 
-    lines = math.ceil(len(responses) / columns)
-    figure = new_figure(3.6 * columns, 3.1 * lines + 1.0, dpi=DPI)
-    grid = figure.subplots(lines, columns, squeeze=False)
+    lines = math.ceil(len(responses) / 3)
+    figure = new_figure(10.8, 3.1 * lines + 1.0)
+    grid = figure.subplots(lines, 3, squeeze=False)
     for axis in grid.flat[len(responses) :]:
         axis.set_axis_off()
     drawn = None
@@ -223,22 +212,17 @@ def save_greens(path: Path, responses: Sequence[Response], columns: int = 3) -> 
         axis.set_ylabel("model time", fontsize=8.5)
         axis.tick_params(labelsize=8)
         axis.legend(fontsize=7.5, loc="lower right", facecolor="0.15", labelcolor="w", framealpha=0.8)
-    width, height = figure.get_size_inches()
-    figure.subplots_adjust(
-        left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.3 / height, bottom=1.25 / height, wspace=0.24, hspace=0.32
-    )
     words = "loudness of the response, of its largest; speeds in cells per unit of model time"
     _save_with_scale(figure, drawn, words, path)
 
 
 def _save_with_scale(figure: "Figure", drawn: "AxesImage | None", words: str, path: Path) -> None:
-    """Write a figure of maps with their common scale and two lines of words below."""
-    height = figure.get_figheight()
+    """Write a figure of maps with their common scale and words below."""
     if drawn is not None:
-        scale = figure.add_axes((0.3, 0.68 / height, 0.4, 0.1 / height))
-        figure.colorbar(drawn, cax=scale, orientation="horizontal").ax.tick_params(labelsize=8)
-    figure.text(0.5, 0.06 / height, words, ha="center", va="bottom", fontsize=8)
-    save_figure(figure, path, placed=True, colours=256)
+        scale = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.6, aspect=40)
+        scale.set_label(words, fontsize=8)
+        scale.ax.tick_params(labelsize=8)
+    save_figure(figure, path, colours=256)
 
 
 def _colours() -> "Colormap":

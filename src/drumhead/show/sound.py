@@ -1,7 +1,6 @@
 """Sound: what a pixel hears, slowed or sped up into the range of the ear."""
 
 import io
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -47,11 +46,8 @@ def save_ringing(path: Path, series: np.ndarray, dt: float, omega: float, hz: fl
 
 
 def _save(path: Path, sound: np.ndarray) -> None:
-    samples = np.rint(sound * 0.9 * 32767).astype("<i2")
+    from scipy.io import wavfile
+
     content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(samples.tobytes())
+    wavfile.write(content, RATE_HZ, np.rint(sound * 0.9 * 32767).astype("<i2"))
     write_atomic(path, content.getvalue())

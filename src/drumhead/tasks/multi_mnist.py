@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from drumhead.tasks import idx
+from drumhead.tasks.task import COUNTS
 
 SIZE, DIGIT, SEED, TRIES = 128, 42, 50, 200
-COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}
 VALIDATION = 10_000  # of the 60,000 training digits, kept for validation where the splits share none
 Digits = tuple[np.ndarray, np.ndarray]
 

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from drumhead.errors import DrumheadError
+from drumhead.tasks.task import COUNTS
 
 SIZE, SEED, FINE = 75, 20250209, 4  # drawn FINE times larger, a pixel belongs when most of it is covered
-COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}
 CLASSES = ("background", "triangle", "square", "pentagon", "hexagon")
 
 

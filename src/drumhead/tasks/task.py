@@ -8,6 +8,7 @@ import numpy as np
 from drumhead.errors import choose
 
 SPLITS = ("train", "val", "test")
+COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}  # of the tasks whose images are drawn
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
@@ -29,7 +30,7 @@ class Task:
     image_channels: int
     size: tuple[int, int]
     symmetric: bool
-    make: Callable[[str], Arrays]
+    make: Callable[..., Arrays]
 
     def arrays(self, split: str) -> Arrays:
         """Return images uint8 (n, y, x, k) and masks uint8 (n, y, x) of "train", "val" or "test"; yours to change."""

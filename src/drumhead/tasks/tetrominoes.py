@@ -5,10 +5,13 @@ then val, then test. Two of its quirks are kept because they are in the bits: no
 row or column, and the bright rim of a cell is an 8-bit sum that wraps around.
 """
 
+import functools
+
 import numpy as np
 
+from drumhead.tasks.task import COUNTS, Arrays
+
 SIZE, CELL, SEED = 64, 7, 42
-COUNTS = {"train": 10_000, "val": 1_000, "test": 1_000}
 CLASSES = ("background", "I", "O", "T", "S/Z", "J/L")
 
 _PIECES = {
@@ -20,8 +23,13 @@ _PIECES = {
 }
 
 
-def generate() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return images uint8 (n, 64, 64, 3) and masks uint8 (n, 64, 64) of each split."""
+def arrays(split: str) -> Arrays:
+    """Return images uint8 (n, 64, 64, 3) and masks uint8 (n, 64, 64)."""
+    return _generate()[split]
+
+
+@functools.cache
+def _generate() -> dict[str, Arrays]:
     random = np.random.RandomState(SEED)
     out = {}
     for split, count in COUNTS.items():
@@ -29,6 +37,8 @@ def generate() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         masks = np.zeros((count, SIZE, SIZE), np.uint8)
         for image, mask in zip(images, masks, strict=True):
             _draw(random, image, mask)
+        for array in (images, masks):
+            array.setflags(write=False)  # kept and shared
         out[split] = images, masks
     return out
 
