@@ -1,5 +1,6 @@
 """The command line as a user meets it: output, files, exit codes, no traceback."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -263,8 +264,9 @@ def test_train_resume_evaluate_segment(tmp_path, capsys):
     written = json.loads((run / "evaluation-test-cut-first4.json").read_text())
     assert written["images"] == 4
     assert 0 <= written["foreground_accuracy"] <= 1
-    assert call("segment", "--model", run, "--out", tmp_path / "out", "--no-pictures") == 0
-    assert not (tmp_path / "out").exists()
+    with contextlib.chdir(tmp_path):
+        assert call("segment", "--model", run, "--no-pictures") == 0
+    assert not (tmp_path / "demo-out").exists()
     assert "evaluation" in capsys.readouterr().out
 
 
@@ -325,7 +327,9 @@ def test_many_objects_are_measured_together_and_the_largest_listened_to(tmp_path
     assert len(passes) == 1
     logits = torch.nn.functional.one_hot(labels, 6).movedim(3, 1)
     usual = Timed.heard
-    monkeypatch.setattr(Timed, "heard", lambda self, images, *records: (logits, *usual(self, images, *records)[1:]))
+    monkeypatch.setattr(
+        Timed, "heard", lambda self, images, *records, at=None: (logits, *usual(self, images, *records)[1:])
+    )
     heard = []
     monkeypatch.setattr("drumhead.show.pictures.save_spectrum", lambda path, spots, dt: heard.append(spots))
     Image.new("RGB", (72, 72)).save(tmp_path / "many.png")
