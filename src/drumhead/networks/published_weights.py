@@ -13,7 +13,9 @@ from torch import Tensor
 from drumhead.errors import DrumheadError
 from drumhead.settings.config import NWM, Waves
 
-_PARTS = {
+_OURS = {
+    "cell.Wy.weight": "kernel",
+    "fc_time.weight": "readout.time_map",
     "omega_encoder": "encoder.omega",
     "alpha_encoder": "encoder.alpha",
     "hy_encoder": "encoder.y0",
@@ -39,7 +41,11 @@ def read_published(path: Path, readout: str = "linear") -> tuple[NWM, dict[str, 
     config = _infer(state, path, readout)
     if config.readout != "linear":
         state = {name: tensor for name, tensor in state.items() if name != "fc_time.weight"}
-    return config, {_rename(name): _reshape(name, tensor) for name, tensor in state.items()}
+    tensors = {}
+    for name, tensor in state.items():
+        linear = name.startswith("fc_readout") and tensor.ndim == 2
+        tensors[_rename(name)] = tensor[:, :, None, None] if linear else tensor  # as a 1x1 convolution
+    return config, tensors
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -93,15 +99,5 @@ def _numbers(name: str) -> list[int]:
 
 
 def _rename(name: str) -> str:
-    if name == "cell.Wy.weight":
-        return "kernel"
-    if name == "fc_time.weight":
-        return "readout.time_map"
-    part, _, rest = name.partition(".")
-    return f"{_PARTS[part]}.{rest}" if part in _PARTS else name  # `fit` names what is not part of the model
-
-
-def _reshape(name: str, tensor: Tensor) -> Tensor:
-    """Turn the head's linear layers into 1x1 convolutions."""
-    is_head = name.startswith("fc_readout") and tensor.ndim == 2
-    return tensor[:, :, None, None] if is_head else tensor
+    theirs = next(filter(name.startswith, _OURS), "")
+    return _OURS.get(theirs, "") + name.removeprefix(theirs)  # `fit` names what is not part of the model

@@ -118,13 +118,8 @@ def check_values(
     y: Tensor, z: Tensor | None, omega: Tensor, alpha: Tensor, kernel: Tensor, dt: float, integrator: str, margin: bool
 ) -> None:
     """Refuse a medium that is not physical and a step that is too long for it."""
-    for name, tensor in (
-        ("y0", y),
-        ("z0", y if z is None else z),
-        ("omega", omega),
-        ("alpha", alpha),
-        ("kernel", kernel),
-    ):
+    fields = {"y0": y, "z0": y if z is None else z, "omega": omega, "alpha": alpha, "kernel": kernel}
+    for name, tensor in fields.items():
         if not torch.isfinite(tensor).all():
             raise DrumheadError(f"{name} has infinite or undefined values")
         if name in ("omega", "alpha") and (tensor < 0).any():

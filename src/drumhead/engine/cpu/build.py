@@ -49,11 +49,8 @@ _warned: list[bool] = []
 def find() -> Path | None:
     """Return the library's path, compiling it if need be; where that is impossible None, with one warning a process."""
     found = search()
-    with _lock:
-        silent = found.path is not None or bool(_warned)
-        if not silent:
-            _warned.append(True)
-    if not silent:
+    if found.path is None and not _warned:
+        _warned.append(True)
         warnings.warn(
             f"the fast engine is missing, so waves run in plain torch, several times slower: {found.note}. "
             f"To have it, {HELP}.",
