@@ -132,10 +132,8 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
     from drumhead.read import SUFFIXES, find_images
 
-    if not images:
-        images = (Path(__file__).parent.parent / "samples",)
     files: list[Path] = []
-    for path in images:
+    for path in images or (Path(__file__).parent.parent / "samples",):
         if path.is_dir():
             inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
             if not inside:

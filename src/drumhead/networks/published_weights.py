@@ -69,10 +69,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
     try:
-        first, coupling, time_map = (
-            state[name] for name in ("omega_encoder.0.weight", "cell.Wy.weight", "fc_time.weight")
-        )
-        head = [state[name] for name in sorted(state, key=_numbers) if re.fullmatch(r"fc_readout\.\d+\.weight", name)]
+        first, coupling, time_map = state["omega_encoder.0.weight"], state["cell.Wy.weight"], state["fc_time.weight"]
+        layers = [name for name in state if re.fullmatch(r"fc_readout\.\d+\.weight", name)]
+        head = [state[name] for name in sorted(layers, key=lambda name: (len(name), name))]  # 2 comes before 10
         steps, channels, features = time_map.shape[1], coupling.shape[0], head[0].shape[1]
         if first.ndim != 4 or coupling.ndim != 4:
             raise IndexError("a convolution")
@@ -92,10 +91,6 @@ def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
         readout=readout,  # type: ignore[arg-type]
         head=tuple(layer.shape[0] for layer in head[:-1]),
     )
-
-
-def _numbers(name: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def _rename(name: str) -> str:

@@ -51,9 +51,8 @@ def check(
             field = y0.new_full((), float(field))  # made where y0 is: a copy from the host would break a CUDA graph
         elif not isinstance(field, Tensor):
             field = torch.as_tensor(field, dtype=y0.dtype, device=y0.device)
-        if field.ndim > 4 or any(
-            a not in (1, b) for a, b in zip(reversed(field.shape), reversed(y0.shape), strict=False)
-        ):
+        sides = zip(reversed(field.shape), reversed(y0.shape), strict=False)
+        if field.ndim > 4 or any(side not in (1, whole) for side, whole in sides):
             raise DrumheadError(
                 f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
             )

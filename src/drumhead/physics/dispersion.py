@@ -114,11 +114,8 @@ def lattice(kernel: np.ndarray, size: tuple[int, int], steps: int, dt: float, *,
     Returns:
         float64 (t, y, x): y_1 .. y_T.
     """
-    spread = np.zeros(size)
-    ry, rx = kernel.shape[0] // 2, kernel.shape[1] // 2
-    for (i, j), value in np.ndenumerate(kernel):
-        spread[(i - ry) % size[0], (j - rx) % size[1]] += value
-    theta = np.arccos(np.clip(1 + dt**2 * np.fft.fft2(spread).real / 2, -1, 1))
+    k = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(side) for side in size), indexing="ij"), -1)
+    theta = np.arccos(np.clip(1 - dt**2 * symbol_of_channels(kernel[None, None], k)[..., 0] / 2, -1, 1))
     n = np.arange(1, steps + 1)[:, None, None]
     if velocity:
         with np.errstate(invalid="ignore"):

@@ -109,9 +109,8 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
         m = size // 2
         stencil[m - 1 : m + 2, m] = stencil[m, m - 1 : m + 2] = 1.0
         stencil[m, m] = -4.0
-    if dense:
-        return torch.eye(channels)[:, :, None, None] * stencil
-    return stencil.expand(channels, 1, size, size).clone()
+    mixing = torch.eye(channels) if dense else torch.ones(channels, 1)
+    return mixing[:, :, None, None] * stencil
 
 
 def check_values(

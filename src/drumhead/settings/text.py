@@ -67,19 +67,16 @@ def to_toml(config: Any) -> str:
 
 
 def _lines(values: dict[str, Any], name: str = "") -> list[str]:
-    def nested(value: Any) -> bool:
-        return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
-
-    # JSON writes numbers, words and lists of them as TOML does.
-    plain = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items() if not nested(value)}
-    lines = [f"{key} = {value}" for key, value in plain.items()]
+    lines, tables = [], []
     for key, value in values.items():
         if isinstance(value, dict):
-            lines += ["", f"[{name}{key}]", *_lines(value, f"{name}{key}.")]
-        elif nested(value):
+            tables += ["", f"[{name}{key}]", *_lines(value, f"{name}{key}.")]
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
             for item in value:
-                lines += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
-    return lines
+                tables += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
+        else:  # JSON writes numbers, words and lists of them as TOML does
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return lines + tables
 
 
 def read_run(path: Path) -> RunConfig:

@@ -148,17 +148,15 @@ static void flush(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
     const int64_t pixels = f->g.kept;
     maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
+    const int64_t n = t - f->filled;
 #if CAN_REDUCE
     if (f->factors) {
-        const int64_t n = t - f->filled;
         pair_rows(f->pairs, pixels, f->buffer, pixels, n, pixels);
         combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->factors + f->filled / 2,
                       (a->steps + 1) / 2, pixels, f->filled > 0);
-        f->filled = t;
-        return;
-    }
+    } else
 #endif
-    combine(out, a->features, (const_maps){f->buffer, pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
+    combine(out, a->features, (const_maps){f->buffer, pixels}, n, (const REAL *)a->basis + f->filled,
             a->steps, 1, pixels, f->filled > 0);
     f->filled = t;
 }
