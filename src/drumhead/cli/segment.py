@@ -114,15 +114,13 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
     from drumhead.show.figures import caption
     from drumhead.show.listen import listen
 
-    mask = base.with_name(f"{base.name}-mask.png")
-    if waves is None or not isinstance(network, Timed):  # nothing to hear
-        draw.save_mask(mask, image, labels, names, [], truth)
-        return
-    heard = listen(labels, waves, names, network.stride)
+    heard = [] if waves is None else listen(labels, waves, names, network.stride)
     if len(heard) > MOST:
         print(f"{caption(base.name)}: listening to the {MOST} largest of {len(heard)} objects")
         heard = [heard[i] for i in sorted(np.argsort([-spot.size for spot in heard], kind="stable")[:MOST])]
-    draw.save_mask(mask, image, labels, names, heard, truth)
+    draw.save_mask(base.with_name(f"{base.name}-mask.png"), image, labels, names, heard, truth)
+    if waves is None or not isinstance(network, Timed):  # nothing to hear
+        return
     draw.save_spectrum(base.with_name(f"{base.name}-spectrum.png"), heard, network.dt)
     movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, waves, labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
@@ -134,10 +132,8 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
     from drumhead.read import SUFFIXES, find_images
 
-    if not images:
-        images = (Path(__file__).parent.parent / "samples",)
     files: list[Path] = []
-    for path in images:
+    for path in images or (Path(__file__).parent.parent / "samples",):
         if path.is_dir():
             inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
             if not inside:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from drumhead.engine import watch
 from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, at_least, choose
 
 _INPUTS = ", ".join(
     [f"Tensor{'' if kind is Tensor else '?'} {name}" for name, kind in Fields.__annotations__.items()]
@@ -143,24 +143,22 @@ def check(plan: Rollout, fields: Fields) -> None:
     if y0.ndim != 4 or not y0.numel():
         raise DrumheadError(f"y0: got the shape {tuple(y0.shape)}; a non-empty tensor (b, c, y, x) is needed")
     channels = y0.shape[1]
-    if plan.steps < 1 or plan.segment < 0 or plan.forgetful < 0 or not 1 <= plan.every <= plan.steps:
-        raise DrumheadError(
-            f"steps={plan.steps}, every={plan.every}, segment={plan.segment}, forgetful={plan.forgetful}: "
-            "steps >= 1, 1 <= every <= steps, segment >= 0 and forgetful >= 0 are needed"
-        )
-    if plan.block < 1:
-        raise DrumheadError(f"block={plan.block}: at least 1 is needed")
+    least = {"steps": 1, "every": 1, "segment": 0, "forgetful": 0, "block": 1}
+    for name, value in least.items():
+        at_least(value, getattr(plan, name), f"{name}=")
+    if plan.every > plan.steps:
+        raise DrumheadError(f"every={plan.every}: at most steps={plan.steps} is possible")
     if plan.boundary not in ("periodic", "fixed", "reflecting"):
         raise DrumheadError(f"boundary={plan.boundary!r}: an engine knows 'periodic', 'fixed' and 'reflecting'")
-    if plan.keep not in ("series", "project", "mix", "max"):
-        raise DrumheadError(f"keep={plan.keep!r}: an engine knows 'series', 'project', 'mix' and 'max'")
+    choose("keep", plan.keep, ("series", "project", "mix", "max"))
     for name, field in (("z0", z0), ("omega", omega), ("decay", decay), ("first_decay", first_decay)):
         if field is not None and field.shape != y0.shape:
             raise DrumheadError(f"{name}: got the shape {tuple(field.shape)}; y0's {tuple(y0.shape)} is needed")
-    if kernel.ndim != 4 or kernel.shape[:2] not in ((channels, channels), (channels, 1)) or kernel.numel() == 0:
-        raise DrumheadError(f"kernel: got the shape {tuple(kernel.shape)}; (c, c, ky, kx) or (c, 1, ky, kx) is needed")
-    if kernel.shape[2] % 2 == 0 or kernel.shape[3] % 2 == 0:
-        raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[2:])}; odd sides are needed")
+    mixing, sides = kernel.shape[:2], kernel.shape[2:]
+    if kernel.ndim != 4 or mixing not in ((channels, channels), (channels, 1)) or any(side % 2 == 0 for side in sides):
+        raise DrumheadError(
+            f"kernel: got the shape {tuple(kernel.shape)}; (c, c, ky, kx) or (c, 1, ky, kx) with odd sides is needed"
+        )
     columns = {"project": (plan.steps,), "mix": (plan.steps, channels)}.get(plan.keep)
     if (basis is None) != (columns is None):
         raise DrumheadError(f"keep={plan.keep!r} {'needs a' if columns else 'has no'} basis")
@@ -185,13 +183,7 @@ def _check_places(plan: Rollout, y0: Tensor, at: Tensor) -> None:
     pixels = y0.shape[2] * y0.shape[3]
     if y0.is_cuda or plan.keep not in ("project", "mix"):
         raise DrumheadError(f"at: only the C engine's projections keep some pixels, not {plan.keep!r} on {y0.device}")
-    if (
-        at.ndim != 2
-        or at.shape[0] != y0.shape[0]
-        or not at.shape[1]
-        or at.dtype != torch.int64
-        or at.device != y0.device
-    ):
+    if at.ndim != 2 or len(at) != len(y0) or not at.numel() or at.dtype != torch.int64 or not at.is_cpu:
         raise DrumheadError(
             f"at: got {at.dtype} of shape {tuple(at.shape)} on {at.device}; "
             f"int64 of shape (b={y0.shape[0]}, n >= 1) on {y0.device} is needed"

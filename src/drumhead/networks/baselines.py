@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
 from drumhead.networks.reach import Interval, convolved, unet
-from drumhead.networks.segmenter import Segmenter, answer, at_pixels, pixelwise
+from drumhead.networks.segmenter import Segmenter, answer, pixelwise
+from drumhead.physics.records import at_pixels
 from drumhead.settings import config as settings
 
 SPREAD = 49  # maps that the CNN makes of each of its channels, as many as its head would hear from waves

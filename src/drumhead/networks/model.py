@@ -139,22 +139,20 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
     if format == "published":
         from drumhead.networks.published_weights import read_published
 
-        config, tensors = read_published(Path(source), readout)
-        return _filled(config, tensors, str(source))
-    path = find_weights(source)
-    metadata, tensors = read_safetensors(path)
-    try:
-        config = json.loads(metadata["model"]) if metadata.get("format") == "drumhead" else None
-    except (KeyError, ValueError):
-        config = None
-    if not isinstance(config, dict):
-        raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
-    return _filled(from_dict(ModelConfig, config, f"{path}: model"), tensors, str(path))
-
-
-def _filled(config: ModelConfig, tensors: dict[str, Tensor], where: str) -> Segmenter:
+        path = Path(source)
+        config, tensors = read_published(path, readout)
+    else:
+        path = find_weights(source)
+        metadata, tensors = read_safetensors(path)
+        try:
+            values = json.loads(metadata["model"]) if metadata.get("format") == "drumhead" else None
+        except (KeyError, ValueError):
+            values = None
+        if not isinstance(values, dict):
+            raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
+        config = from_dict(ModelConfig, values, f"{path}: model")
     model = build(config)
-    fit(model, tensors, where)
+    fit(model, tensors, str(path))
     return model.eval()
 
 

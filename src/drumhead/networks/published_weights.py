@@ -13,7 +13,9 @@ from torch import Tensor
 from drumhead.errors import DrumheadError
 from drumhead.settings.config import NWM, Waves
 
-_PARTS = {
+_OURS = {
+    "cell.Wy.weight": "kernel",
+    "fc_time.weight": "readout.time_map",
     "omega_encoder": "encoder.omega",
     "alpha_encoder": "encoder.alpha",
     "hy_encoder": "encoder.y0",
@@ -39,7 +41,11 @@ def read_published(path: Path, readout: str = "linear") -> tuple[NWM, dict[str, 
     config = _infer(state, path, readout)
     if config.readout != "linear":
         state = {name: tensor for name, tensor in state.items() if name != "fc_time.weight"}
-    return config, {_rename(name): _reshape(name, tensor) for name, tensor in state.items()}
+    tensors = {}
+    for name, tensor in state.items():
+        linear = name.startswith("fc_readout") and tensor.ndim == 2
+        tensors[_rename(name)] = tensor[:, :, None, None] if linear else tensor  # as a 1x1 convolution
+    return config, tensors
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -63,10 +69,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
     try:
-        first, coupling, time_map = (
-            state[name] for name in ("omega_encoder.0.weight", "cell.Wy.weight", "fc_time.weight")
-        )
-        head = [state[name] for name in sorted(state, key=_numbers) if re.fullmatch(r"fc_readout\.\d+\.weight", name)]
+        first, coupling, time_map = state["omega_encoder.0.weight"], state["cell.Wy.weight"], state["fc_time.weight"]
+        layers = [name for name in state if re.fullmatch(r"fc_readout\.\d+\.weight", name)]
+        head = [state[name] for name in sorted(layers, key=lambda name: (len(name), name))]  # 2 comes before 10
         steps, channels, features = time_map.shape[1], coupling.shape[0], head[0].shape[1]
         if first.ndim != 4 or coupling.ndim != 4:
             raise IndexError("a convolution")
@@ -88,20 +93,6 @@ def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
     )
 
 
-def _numbers(name: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", name)]
-
-
 def _rename(name: str) -> str:
-    if name == "cell.Wy.weight":
-        return "kernel"
-    if name == "fc_time.weight":
-        return "readout.time_map"
-    part, _, rest = name.partition(".")
-    return f"{_PARTS[part]}.{rest}" if part in _PARTS else name  # `fit` names what is not part of the model
-
-
-def _reshape(name: str, tensor: Tensor) -> Tensor:
-    """Turn the head's linear layers into 1x1 convolutions."""
-    is_head = name.startswith("fc_readout") and tensor.ndim == 2
-    return tensor[:, :, None, None] if is_head else tensor
+    theirs = next(filter(name.startswith, _OURS), "")
+    return _OURS.get(theirs, "") + name.removeprefix(theirs)  # `fit` names what is not part of the model

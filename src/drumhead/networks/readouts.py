@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
-from drumhead.networks.segmenter import answer, at_pixels, pixelwise
-from drumhead.physics.records import Fourier, Last, Max, Mean, Mix, Project, Record
+from drumhead.networks.segmenter import answer, pixelwise
+from drumhead.physics.records import Fourier, Last, Max, Mean, Mix, Project, Record, at_pixels
 from drumhead.settings.config import NWM, Recurrent
 
 
@@ -30,17 +30,11 @@ class TimeReadout(nn.Module):
 
     def record(self) -> Record:
         """Return what `propagate` has to keep."""
-        match self.kind:
-            case "linear":
-                return Project(self.time_map)
-            case "fft":
-                return Fourier(self.bins or None)
-            case "last":
-                return Last()
-            case "mean":
-                return Mean()
-            case _:
-                return Max()
+        if self.kind == "linear":
+            return Project(self.time_map)
+        if self.kind == "fft":
+            return Fourier(self.bins or None)
+        return {"last": Last, "mean": Mean, "max": Max}[self.kind]()
 
     def forward(self, heard: Tensor) -> Tensor:
         """Flatten (b, k, c, y, x) to (b, k c, y, x); maps without k pass through."""

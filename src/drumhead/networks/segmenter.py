@@ -10,13 +10,8 @@ from torch import Tensor, nn
 from drumhead.engine.run import convolutions, pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
-from drumhead.physics import records
+from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
-
-
-def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
-    """Return maps (b, k, y, x) at flat pixel indices (b, n), as (b, k, n, 1); all of them for None."""
-    return maps if at is None else records.at_pixels(maps, at)
 
 
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:

@@ -31,15 +31,12 @@ def check(
                 f"record={one!r}: a record such as dh.All() or dh.Last(), or several in a tuple, is needed"
             )
         one.check(int(steps), channels)
-    if (
-        not isinstance(kernel, Tensor)
-        or kernel.ndim != 4
-        or kernel.shape[:2]
-        not in (
-            (channels, channels),
-            (channels, 1),
-        )
-    ):
+        if isinstance(one, At):
+            _check_pixels(one.pixels, y0)
+        if (basis := getattr(one, "basis", None)) is not None:
+            _check_kind("basis", basis, y0)
+    mixing = ((channels, channels), (channels, 1))
+    if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] not in mixing:
         raise DrumheadError(
             f"kernel: got {_describe(kernel)}; for {channels} channels it has the shape "
             f"({channels}, {channels}, ky, kx) dense or ({channels}, 1, ky, kx) depthwise"
@@ -54,18 +51,12 @@ def check(
             field = y0.new_full((), float(field))  # made where y0 is: a copy from the host would break a CUDA graph
         elif not isinstance(field, Tensor):
             field = torch.as_tensor(field, dtype=y0.dtype, device=y0.device)
-        if field.ndim > 4 or any(
-            a not in (1, b) for a, b in zip(reversed(field.shape), reversed(y0.shape), strict=False)
-        ):
+        sides = zip(reversed(field.shape), reversed(y0.shape), strict=False)
+        if field.ndim > 4 or any(side not in (1, whole) for side, whole in sides):
             raise DrumheadError(
                 f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
             )
         fields[name] = field.reshape((1,) * (4 - field.ndim) + tuple(field.shape))
-    for one in records:
-        if isinstance(one, At):
-            _check_pixels(one.pixels, y0)
-        if (basis := getattr(one, "basis", None)) is not None:
-            _check_kind("basis", basis, y0)
     for name, tensor in (fields | {"kernel": kernel}).items():
         _check_kind(name, tensor, y0)
     return fields["omega"], fields["alpha"], fields.get("z0")

@@ -52,25 +52,21 @@ def speeds(kernel: Tensor, dt: float) -> Speeds:
         each = [speeds(channel, dt) for channel in kernel.detach()[:, None]]
         return Speeds(*(max(getattr(one, name) for one in each) for name in ("long", "group", "limit")))
     w = (w + w.transpose(1, 0, 2, 3)[..., ::-1, ::-1]) / 2
-    ry, rx = w.shape[-2] // 2, w.shape[-1] // 2
-    rows, columns = np.arange(-ry, ry + 1), np.arange(-rx, rx + 1)
-    products = [np.outer(rows**2, np.ones_like(columns)), np.outer(rows, columns),
-                np.outer(np.ones_like(rows), columns**2)]  # fmt: skip
-    yy, yx, xx = (0.5 * (np.diagonal(w).transpose(2, 0, 1) * product).sum((-2, -1)) for product in products)
-    moments = np.stack([np.stack([yy, yx], -1), np.stack([yx, xx], -1)], -2)
+    places = _places(w)
+    moments = 0.5 * np.einsum("ccij,ijr,ijs->crs", w, places, places)
     long = math.sqrt(max(np.linalg.eigvalsh(moments).max(), 0.0))
     # Between the symmetric points, where branches of a dense kernel touch and have no gradient.
     k = 2 * np.pi * (np.arange(GRID) + 0.5) / GRID - np.pi
     k = np.stack(np.meshgrid(k, k, indexing="ij"), -1)
     stiff, modes = np.linalg.eigh(_symbol(w, k))
     slopes = []
-    for offset in (rows[:, None], columns[None, :]):
+    for offset in np.moveaxis(places, -1, 0):
         change = 1j * _symbol(w * offset, k)
         slopes.append(np.einsum("pqai,pqab,pqbi->pqi", modes.conj(), change, modes).real)
     stiff = stiff - [min(_lowest(w, k, stiff, branch), 0.0) for branch in range(stiff.shape[-1])]
     turning = stiff > 1e-9
     group = np.hypot(*slopes)[turning] / (2 * np.sqrt(stiff[turning]))
-    return Speeds(long, float(group.max()) if group.size else 0.0, max(ry, rx) / dt)
+    return Speeds(long, float(group.max()) if group.size else 0.0, int(places.max()) / dt)
 
 
 def symbol_of_channels(w: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -80,9 +76,14 @@ def symbol_of_channels(w: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 def _symbol(w: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Return L(k), (..., c, c), of a kernel (c, c, ky, kx) at wave vectors (..., 2)."""
-    ry, rx = w.shape[-2] // 2, w.shape[-1] // 2
-    turn = k[..., 0, None, None] * np.arange(-ry, ry + 1)[:, None] + k[..., 1, None, None] * np.arange(-rx, rx + 1)
+    turn = np.tensordot(k, _places(w), (-1, -1))
     return -np.einsum("abij,...ij->...ab", w, np.exp(1j * turn))
+
+
+def _places(w: np.ndarray) -> np.ndarray:
+    """Return r of each tap of a kernel, (ky, kx, 2)."""
+    sides = (np.arange(side) - side // 2 for side in w.shape[-2:])
+    return np.stack(np.meshgrid(*sides, indexing="ij"), -1)
 
 
 def _lowest(w: np.ndarray, k: np.ndarray, stiff: np.ndarray, branch: int) -> float:
@@ -113,13 +114,8 @@ def lattice(kernel: np.ndarray, size: tuple[int, int], steps: int, dt: float, *,
     Returns:
         float64 (t, y, x): y_1 .. y_T.
     """
-    spread = np.zeros(size)
-    ry, rx = kernel.shape[0] // 2, kernel.shape[1] // 2
-    for (i, j), value in np.ndenumerate(kernel):
-        spread[(i - ry) % size[0], (j - rx) % size[1]] += value
-    theta = np.arccos(np.clip(1 + dt**2 * np.fft.fft2(spread).real / 2, -1, 1))
-    impulse = np.zeros(size)
-    impulse[size[0] // 2, size[1] // 2] = 1
+    k = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(side) for side in size), indexing="ij"), -1)
+    theta = np.arccos(np.clip(1 - dt**2 * symbol_of_channels(kernel[None, None], k)[..., 0] / 2, -1, 1))
     n = np.arange(1, steps + 1)[:, None, None]
     if velocity:
         with np.errstate(invalid="ignore"):
@@ -128,4 +124,4 @@ def lattice(kernel: np.ndarray, size: tuple[int, int], steps: int, dt: float, *,
         modes = np.cos(n * theta)
     else:
         modes = np.cos((n + 0.5) * theta) / np.cos(theta / 2)
-    return np.fft.ifft2(modes * np.fft.fft2(impulse)).real
+    return np.roll(np.fft.ifft2(modes).real, (size[0] // 2, size[1] // 2), (1, 2))

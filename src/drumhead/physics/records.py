@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import chain, islice, tee
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -22,10 +22,6 @@ from drumhead.errors import DrumheadError
 BLOCK = 16  # states per matrix product: enough for BLAS to pay, few enough not to matter in memory
 
 
-def _as_is(kept: Tensor) -> Tensor:
-    return kept
-
-
 class Stream(NamedTuple):
     """A record in the words of the engines, which keep it without ever holding the series."""
 
@@ -33,7 +29,7 @@ class Stream(NamedTuple):
     """"series" (each `every`-th state), "project" (basis (k, t)), "mix" (basis (k, t, c)) or "max"."""
     every: int = 1
     basis: Tensor | None = None
-    finish: Callable[[Tensor], Any] = _as_is
+    finish: Callable[[Tensor], Any] = lambda kept: kept
     """What is left to do with what the engine kept."""
     at: Tensor | None = None
     """Keep only these pixels (b, n) of it."""
@@ -46,8 +42,10 @@ class Stream(NamedTuple):
         return None if (at.diff() < 0).any() else at
 
 
-def at_pixels(maps: Tensor, at: Tensor) -> Tensor:
-    """Return maps (b, .., y, x) at flat pixel indices (b, n), as (b, .., n, 1)."""
+def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
+    """Return maps (b, .., y, x) at flat pixel indices (b, n), as (b, .., n, 1); all of them for None."""
+    if at is None:
+        return maps
     flat = maps.flatten(-2)
     places = at.view(len(at), *(1 for _ in flat.shape[1:-1]), at.shape[1])
     return flat.gather(-1, places.expand(*flat.shape[:-1], -1))[..., None]
@@ -165,11 +163,7 @@ class Project(Record):
 
     def check(self, steps: int, channels: int) -> None:
         """Refuse a basis that does not have one column a step."""
-        if not isinstance(self.basis, Tensor) or self.basis.ndim != 2 or self.basis.shape[1] != steps:
-            got = tuple(self.basis.shape) if isinstance(self.basis, Tensor) else type(self.basis).__name__
-            raise DrumheadError(f"Project(basis): got {got}; a tensor of shape (k, steps={steps}) is needed")
-        if not self.basis.shape[0]:
-            raise DrumheadError("Project(basis): the basis has no rows, so nothing would be kept")
+        _check_basis(self, self.basis, steps=steps)
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Add the contribution of one block of states at a time."""
@@ -208,13 +202,7 @@ class Mix(Record):
 
     def check(self, steps: int, channels: int) -> None:
         """Refuse a basis that does not have one number a step and channel."""
-        if not isinstance(self.basis, Tensor) or tuple(self.basis.shape[1:]) != (steps, channels):
-            got = tuple(self.basis.shape) if isinstance(self.basis, Tensor) else type(self.basis).__name__
-            raise DrumheadError(
-                f"Mix(basis): got {got}; a tensor of shape (k, steps={steps}, channels={channels}) is needed"
-            )
-        if not self.basis.shape[0]:
-            raise DrumheadError("Mix(basis): the basis has no rows, so nothing would be kept")
+        _check_basis(self, self.basis, steps=steps, channels=channels)
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Add the contribution of each state as it comes."""
@@ -259,7 +247,7 @@ class Fourier(Record):
         """Project on cosines and sines, then take the magnitude."""
         first = next(states)
         basis = self._waves(steps, first)
-        cast = (y.to(basis.dtype) for y in _chain(first, states))
+        cast = (y.to(basis.dtype) for y in chain([first], states))
         return _magnitude(Project(basis).collect(cast, steps)).to(first.dtype)
 
     def stream(self, steps: int, like: Tensor) -> Stream | None:
@@ -271,9 +259,8 @@ class Fourier(Record):
         """Cosines, then sines, at the bins: (2 k, steps)."""
         # Complex magnitudes exist in single and double precision only.
         exact = like.dtype if like.dtype in (torch.float32, torch.float64) else torch.float32
-        if like.is_cuda and type(like) is Tensor and not torch.compiler.is_compiling():
-            return _waves_on_a_gpu(self.indices(steps), steps, like.device, exact)
-        return _waves(self.indices(steps), steps, like.device, exact)
+        plain = like.is_cuda and type(like) is Tensor and not torch.compiler.is_compiling()
+        return (_waves_on_a_gpu if plain else _waves)(self.indices(steps), steps, like.device, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,22 +334,25 @@ class Several(Record):
         return Stream("series", finish=lambda series: tuple(record.of(series) for record in self.records))
 
 
+def _check_basis(record: Record, basis: Tensor, **sizes: int) -> None:
+    name = f"{type(record).__name__}(basis)"
+    if not isinstance(basis, Tensor) or tuple(basis.shape[1:]) != tuple(sizes.values()):
+        got = tuple(basis.shape) if isinstance(basis, Tensor) else type(basis).__name__
+        wanted = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
+        raise DrumheadError(f"{name}: got {got}; a tensor of shape (k, {wanted}) is needed")
+    if not basis.shape[0]:
+        raise DrumheadError(f"{name}: the basis has no rows, so nothing would be kept")
+
+
 def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     angle = 2 * math.pi / steps * (torch.tensor(bins, dtype=torch.float64)[:, None] * torch.arange(steps) % steps)
     return torch.cat([angle.cos(), -angle.sin()]).to(device, dtype)
 
 
-@functools.cache  # a copy from the host waits for the GPU and breaks a CUDA graph, which then holds this tensor's place
-def _waves_on_a_gpu(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    with torch.inference_mode(False):
-        return _waves(bins, steps, device, dtype)
+# A copy from the host waits for the GPU and breaks a CUDA graph, which then holds this tensor's place.
+_waves_on_a_gpu = functools.cache(torch.inference_mode(False)(_waves))
 
 
 def _magnitude(kept: Tensor) -> Tensor:
     real, imaginary = kept.chunk(2, dim=1)
     return torch.complex(real, imaginary).abs()
-
-
-def _chain(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
-    yield first
-    yield from rest

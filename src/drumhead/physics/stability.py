@@ -109,22 +109,16 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
         m = size // 2
         stencil[m - 1 : m + 2, m] = stencil[m, m - 1 : m + 2] = 1.0
         stencil[m, m] = -4.0
-    if dense:
-        return torch.eye(channels)[:, :, None, None] * stencil
-    return stencil.expand(channels, 1, size, size).clone()
+    mixing = torch.eye(channels) if dense else torch.ones(channels, 1)
+    return mixing[:, :, None, None] * stencil
 
 
 def check_values(
     y: Tensor, z: Tensor | None, omega: Tensor, alpha: Tensor, kernel: Tensor, dt: float, integrator: str, margin: bool
 ) -> None:
     """Refuse a medium that is not physical and a step that is too long for it."""
-    for name, tensor in (
-        ("y0", y),
-        ("z0", y if z is None else z),
-        ("omega", omega),
-        ("alpha", alpha),
-        ("kernel", kernel),
-    ):
+    fields = {"y0": y, "z0": y if z is None else z, "omega": omega, "alpha": alpha, "kernel": kernel}
+    for name, tensor in fields.items():
         if not torch.isfinite(tensor).all():
             raise DrumheadError(f"{name} has infinite or undefined values")
         if name in ("omega", "alpha") and (tensor < 0).any():

@@ -184,7 +184,6 @@ class ModelConfig(Settings):
             >>> dh.NWM(readout="last").changed(classes=11, steps=50).waves[0].steps
             50
         """
-        refuse_unknown(type(self), settings, "model", self.flat())
         return replace(self, **settings)
 
 
@@ -249,7 +248,6 @@ class NWM(_Heard):
 
     def changed(self, **settings: Any) -> Self:
         """Return a copy with other settings, of the model or of every layer of waves."""
-        refuse_unknown(type(self), settings, "model", {"waves", *self.flat()})
         of_layers = {item.name: settings.pop(item.name) for item in fields(Waves) if item.name in settings}
         layers = tuple(replace(layer, **of_layers) for layer in settings.pop("waves", self.waves))
         return replace(self, waves=layers, **settings)

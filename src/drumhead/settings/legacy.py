@@ -18,8 +18,9 @@ def is_flat(values: dict[str, Any]) -> bool:
 
 def nested(values: dict[str, Any]) -> dict[str, Any]:
     """Return a flat table in today's form: the same network, without what it ignored."""
-    cls, idle = FAMILIES[values["family"]], set()
-    if values["readout"] not in ("linear", "fft") or values["bins"] == _usual_bins(values["steps"]):
+    cls, idle, steps = FAMILIES[values["family"]], set(), values["steps"]
+    usual = isinstance(steps, int) and values["bins"] == steps // 2 + 1
+    if usual or values["readout"] not in ("linear", "fft"):
         idle.add("bins")
     if values["kernel_size"] == 1:
         idle.add("boundary")
@@ -35,7 +36,3 @@ def nested(values: dict[str, Any]) -> dict[str, Any]:
     if cls is NWM:
         out["waves"] = [{name: value for name, value in kept.items() if name in layer}]
     return out
-
-
-def _usual_bins(steps: Any) -> int | None:
-    return steps // 2 + 1 if isinstance(steps, int) else None

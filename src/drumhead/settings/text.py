@@ -1,6 +1,7 @@
 """Configs as text: to plain values and TOML and back without loss. No torch."""
 
 import dataclasses
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -66,28 +67,16 @@ def to_toml(config: Any) -> str:
 
 
 def _lines(values: dict[str, Any], name: str = "") -> list[str]:
-    def nested(value: Any) -> bool:
-        return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
-
-    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items() if not nested(value)]
+    lines, tables = [], []
     for key, value in values.items():
         if isinstance(value, dict):
-            lines += ["", f"[{name}{key}]", *_lines(value, f"{name}{key}.")]
-        elif nested(value):
+            tables += ["", f"[{name}{key}]", *_lines(value, f"{name}{key}.")]
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
             for item in value:
-                lines += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
-    return lines
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    return repr(value)
+                tables += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
+        else:  # JSON writes numbers, words and lists of them as TOML does
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return lines + tables
 
 
 def read_run(path: Path) -> RunConfig:

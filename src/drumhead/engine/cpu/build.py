@@ -49,11 +49,8 @@ _warned: list[bool] = []
 def find() -> Path | None:
     """Return the library's path, compiling it if need be; where that is impossible None, with one warning a process."""
     found = search()
-    with _lock:
-        silent = found.path is not None or bool(_warned)
-        if not silent:
-            _warned.append(True)
-    if not silent:
+    if found.path is None and not _warned:
+        _warned.append(True)
         warnings.warn(
             f"the fast engine is missing, so waves run in plain torch, several times slower: {found.note}. "
             f"To have it, {HELP}.",
@@ -99,8 +96,9 @@ def _lines() -> list[list[str]]:
 
 def _search() -> Found:
     extra = os.environ.get("DRUMHEAD_CFLAGS", "")
-    if not extra and SHIPPED.exists() and digest().encode() in SHIPPED.read_bytes() and _obstacle(SHIPPED) is None:
-        return Found(SHIPPED, "built into this installation")
+    with suppress(OSError):
+        if not extra and digest().encode() in SHIPPED.read_bytes():
+            return Found(_loaded(SHIPPED), "built into this installation")
     made_of = (os.environ.get("CC"), extra, sys.platform, platform.machine(), digest())
     name = f"libdrumhead_waves-{_hash(repr(made_of).encode())}"
     path = _cached(name)
@@ -131,8 +129,8 @@ def _cached(name: str) -> Path | None:
     for place in _places():
         for path in sorted(place.glob(f"{name}-*.so")):
             with suppress(OSError):
-                if path.stem == f"{name}-{_hash(path.read_bytes())}" and _obstacle(path) is None:
-                    return path
+                if path.stem == f"{name}-{_hash(path.read_bytes())}":
+                    return _loaded(path)
     return None
 
 
@@ -142,18 +140,17 @@ def _keep(name: str, library: bytes) -> Path:
         path = place / f"{name}-{_hash(library)}.so"
         try:
             files.write_atomic(path, library)
-            obstacle = _obstacle(path)
+            _loaded(path)
         except OSError as error:
-            obstacle = str(error)
-        if obstacle is None:
-            if obstacles:
-                print(
-                    f"drumhead: the engine went to {place}, because of this: {obstacles[0]}; "
-                    "set XDG_CACHE_HOME to a directory that lasts",
-                    file=sys.stderr,
-                )
-            return path
-        obstacles.append(obstacle)
+            obstacles.append(str(error))
+            continue
+        if obstacles:
+            print(
+                f"drumhead: the engine went to {place}, because of this: {obstacles[0]}; "
+                "set XDG_CACHE_HOME to a directory that lasts",
+                file=sys.stderr,
+            )
+        return path
     raise OSError(f"it was compiled, but cannot be kept or loaded: {'; '.join(obstacles)}")
 
 
@@ -182,13 +179,10 @@ def _writable(place: Path) -> bool:
     return False
 
 
-def _obstacle(path: Path) -> str | None:
-    """Say why a library cannot be loaded: made for another machine or C library, or files here may not run."""
-    try:
-        ctypes.CDLL(str(path))
-    except OSError as error:
-        return str(error)
-    return None
+def _loaded(path: Path) -> Path:
+    """Return the path if the library loads: it may be for another machine or C library, or files here may not run."""
+    ctypes.CDLL(str(path))
+    return path
 
 
 def _places() -> Iterator[Path]:

@@ -62,30 +62,40 @@ static void prepare(const grid *g, stencil *w, const REAL *y, int64_t r) {
     couple_four(w, six, g->left, 0, g->lanes);
 }
 
-/* One step of one row, all channels. */
+/* The planes of a step, which goes from (y, z) to (y_out, z_out), and room for the neighbours of a row. */
 typedef struct {
-    const REAL *const *rows, *y, *z_in, *omega, *decay;
-    REAL *y_out, *z_out, dt, offset, slope;
-} row_step;
+    const REAL **rows, *y, *z, *omega, *decay;
+    REAL *y_out, *z_out;
+    int64_t first;
+} step;
 
-static void step_row(const rollout *a, const grid *g, const stencil *w, const row_step *r) {
-    const int64_t stride = g->stride, lanes = g->lanes;
+/* Row r of it, all channels; return its y. */
+static REAL *step_row(const rollout *a, const grid *g, stencil *w, const step *s, int64_t r) {
+    const int64_t stride = g->stride, lanes = g->lanes, plain = r * g->plain;
     const int tanh_on = (int)a->tanh;
+    const REAL dt = (REAL)a->dt, slope = (REAL)(s->first ? 0 : a->slope);
+    const REAL offset = (REAL)(s->first ? a->first_offset : a->offset);
+    const REAL *y_in = s->y + r * g->padded, *z_in = s->z + plain, *omega = s->omega + plain, *decay = s->decay + plain;
+    REAL *y_out = s->y_out + r * g->padded, *z_out = s->z_out + plain;
+    for (int64_t d = -g->ry; d <= g->ry; d++) s->rows[d + g->ry] = neighbour(g, s->y, r + d);
+    prepare(g, w, s->y, r);
 #define STEP(OUT, WIDE, KY, KX)                                                                  \
     do {                                                                                         \
-        sums acc = convolve(w, OUT, WIDE, KY, KX, r->rows, stride, c, x);             \
+        sums acc = convolve(w, OUT, WIDE, KY, KX, s->rows, stride, c, x);                        \
         for (int j = 0; j < OUT; j++)                                                            \
             for (int b = 0; b < WIDE; b++) {                                                     \
                 int64_t at = (c + j) * lanes + x + b * LANES, on = (c + j) * stride + x + b * LANES; \
-                vector s = tanh_on ? tanh_of(acc.at[j][b]) : acc.at[j][b];                       \
-                vector y = load(r->y + on), d = load(r->decay + at);                             \
-                vector z = d * load(r->z_in + at) + (r->offset + r->slope * d) * (s - load(r->omega + at) * y); \
-                store(r->z_out + at, z);                                                         \
-                store(r->y_out + on, y + r->dt * z);                                             \
+                vector phi = tanh_on ? tanh_of(acc.at[j][b]) : acc.at[j][b];                     \
+                vector y = load(y_in + on), d = load(decay + at);                                \
+                vector z = d * load(z_in + at) + (offset + slope * d) * (phi - load(omega + at) * y); \
+                store(z_out + at, z);                                                            \
+                store(y_out + on, y + dt * z);                                                   \
             }                                                                                    \
     } while (0)
     OVER_ROW(STEP, w, 0, lanes)
 #undef STEP
+    fill_halo(g, y_out, g->channels);
+    return y_out;
 }
 
 /* Hand row r of state y_{t+1} to the record; `pending`, if not NULL, is that of y_t, which has been held back. */
@@ -138,17 +148,15 @@ static void flush(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
     const int64_t pixels = f->g.kept;
     maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
+    const int64_t n = t - f->filled;
 #if CAN_REDUCE
     if (f->factors) {
-        const int64_t n = t - f->filled;
         pair_rows(f->pairs, pixels, f->buffer, pixels, n, pixels);
         combine_pairs(out.data, pixels, a->features, f->pairs, NULL, pixels, (n + 1) / 2, f->factors + f->filled / 2,
                       (a->steps + 1) / 2, pixels, f->filled > 0);
-        f->filled = t;
-        return;
-    }
+    } else
 #endif
-    combine(out, a->features, (const_maps){f->buffer, pixels}, t - f->filled, (const REAL *)a->basis + f->filled,
+    combine(out, a->features, (const_maps){f->buffer, pixels}, n, (const REAL *)a->basis + f->filled,
             a->steps, 1, pixels, f->filled > 0);
     f->filled = t;
 }
@@ -157,22 +165,15 @@ static void flush(forward *f, int64_t image, int64_t t) {
 static void advance(forward *f, int64_t image, int64_t t) {
     const rollout *a = f->a;
     const grid *g = &f->g;
+    const int64_t first = t == 0 && !a->begun;
+    const step now = {f->rows, f->y, f->z, f->omega, first ? f->first_decay : f->decay, f->next, f->z, first};
     for (int64_t r = 0; r < g->height; r++) {
-        for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y, r + d);
-        const int64_t at = r * g->plain, first = t == 0 && !a->begun;
-        row_step step = {
-            .rows = f->rows, .y = f->rows[g->ry], .y_out = f->next + r * g->padded, .z_in = f->z + at, .z_out = f->z + at,
-            .omega = f->omega + at, .decay = (first ? f->first_decay : f->decay) + at, .dt = (REAL)a->dt,
-            .offset = (REAL)(first ? a->first_offset : a->offset), .slope = (REAL)(first ? 0 : a->slope),
-        };
-        prepare(g, &f->coupling, f->y, r);
-        step_row(a, g, &f->coupling, &step);
-        fill_halo(g, step.y_out, g->channels);
-        if (a->forgetful) keep_velocities(&f->lapses, velocities_of(a, image, t + 1), r, step.z_out);
+        const REAL *row = step_row(a, g, &f->coupling, &now, r);
+        if (a->forgetful) keep_velocities(&f->lapses, velocities_of(a, image, t + 1), r, f->z + r * g->plain);
         /* Two states go to a mixture together: an odd one waits until its successor has it in hand. */
         const int64_t state = t + 1, two = a->keep == MIX && f->factors;
         if (!two || state % 2 == 0 || state == a->steps)
-            emit(f, image, t, r, two && state % 2 == 0 ? f->rows[g->ry] : NULL, step.y_out);
+            emit(f, image, t, r, two && state % 2 == 0 ? f->rows[g->ry] : NULL, row);
     }
 }
 

@@ -44,20 +44,10 @@ static void keep_states(backward *f, int64_t start, int64_t n) {
     const rollout *a = f->a;
     const grid *g = &f->g;
     for (int64_t k = 0; k < n; k++) {
-        for (int64_t r = 0; r < g->height; r++) {
-            for (int64_t d = -g->ry; d <= g->ry; d++) f->rows[d + g->ry] = neighbour(g, f->y_kept[k], r + d);
-            int first = start + k == 0 && !a->begun;
-            row_step step = {
-                .rows = f->rows, .y = f->rows[g->ry], .z_in = f->z_kept[k] + r * g->plain,
-                .y_out = f->y_kept[k + 1] + r * g->padded, .z_out = f->z_kept[k + 1] + r * g->plain,
-                .omega = f->omega + r * g->plain, .decay = (first ? f->first_decay : f->decay) + r * g->plain,
-                .dt = (REAL)a->dt, .offset = (REAL)(first ? a->first_offset : a->offset),
-                .slope = (REAL)(first ? 0 : a->slope),
-            };
-            prepare(g, &f->coupling, f->y_kept[k], r);
-            step_row(a, g, &f->coupling, &step);
-            fill_halo(g, step.y_out, g->channels);
-        }
+        const int64_t first = start + k == 0 && !a->begun;
+        const step now = {f->rows, f->y_kept[k], f->z_kept[k], f->omega, first ? f->first_decay : f->decay,
+                          f->y_kept[k + 1], f->z_kept[k + 1], first};
+        for (int64_t r = 0; r < g->height; r++) step_row(a, g, &f->coupling, &now, r);
     }
 }
 
