@@ -78,3 +78,9 @@ def test_a_single_step_fits_every_record():
         dh.Project(torch.ones(2, 1)),
     ):
         assert torch.isfinite(dh.propagate(y0, 1.0, 0.0, dh.laplacian(1), steps=1, dt=0.1, record=record)).all()
+
+
+@pytest.mark.parametrize("bins", [2.5, "2", True, [0, 1], (0, 0.5)])
+def test_what_is_no_number_of_bins_is_refused(bins):
+    with pytest.raises(dh.DrumheadError, match="give a number of bins, a tuple of them, or None for all"):
+        dh.propagate(torch.rand(1, 1, 4, 4), 0.0, 0.0, dh.laplacian(1), steps=6, dt=0.1, record=dh.Fourier(bins))

@@ -286,6 +286,14 @@ def test_weights_of_a_run_that_goes_on_may_be_measured_without_ending_it(tmp_pat
     assert f"at {SMOKE.train.epochs - 1} of {SMOKE.train.epochs} epochs" in collect([cell], tmp_path).missing[0].why
 
 
+def test_a_score_of_earlier_weights_does_not_end_a_cell(tmp_path):
+    (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    result = make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs) / "evaluation-test.json"
+    assert cell.done(tmp_path)
+    result.write_text(json.dumps({"weights": "runs/x", **json.loads(result.read_text())}))  # as `evaluate` does
+    assert not cell.done(tmp_path)
+
+
 def test_a_damaged_result_is_named(by_hand, tmp_path):
     todo, root = by_hand
     (todo[0].place(root) / "evaluation-test.json").write_text("{")

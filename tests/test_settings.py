@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -243,6 +244,16 @@ def test_a_network_says_what_it_keeps_of_one_series(name):
     torch.testing.assert_close(model.waves(images, layer=0), waves)
     with pytest.raises(dh.DrumheadError, match="layer=1: this network has one layer"):
         model.waves(images, layer=1)
+    with pytest.raises(dh.DrumheadError, match="steps=0: at least 1 is needed"):
+        model.waves(images, steps=0)
+
+
+def test_looking_at_a_network_does_not_move_its_statistics():
+    model, images = dh.build("tetrominoes/nwm-fast").train(), torch.rand(2, 3, 16, 16)
+    before = copy.deepcopy(model.state_dict())
+    model.medium(images), model.waves(images), model.courant(images), model.segment(images)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_waves_run_once_for_an_answer_and_all_that_is_kept_beside_it(monkeypatch):
@@ -266,3 +277,16 @@ def test_cutting_takes_the_coupling_alone_and_leaves_the_network():
             dh.NWM().changed(coupling="none"))):  # fmt: skip
         with pytest.raises(dh.DrumheadError, match="no coupling to cut"):
             other.cut()
+
+
+def test_numbers_of_numpy_become_those_of_python_and_others_are_refused(tmp_path):
+    config = dh.NWM(width=np.int64(4), waves=(dh.Waves(dt=np.float32(0.5)),))
+    assert (type(config.width), type(config.waves[0].dt)) == (int, float)
+    dh.save(dh.build(config), tmp_path / "a.safetensors")
+    assert dh.load(tmp_path / "a.safetensors").config == config
+    for make in (
+        lambda: dh.NWM(width=4.5), lambda: dh.NWM(skip=1), lambda: dh.Waves(dt=True), lambda: dh.Waves(stride=1.0),
+        lambda: dh.UNet(width="4"),
+    ):  # fmt: skip
+        with pytest.raises(dh.DrumheadError, match="has the wrong type; "):
+            make()

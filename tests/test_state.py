@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -266,3 +267,33 @@ def test_settings_stay_in_their_thread():
     left.set()
     thread.join()
     assert seen["during"] == seen["before"]
+
+
+def test_a_changed_state_counts_where_something_moves_around_it():
+    y0, kernel = torch.rand(2, 1, 6, 7), dh.laplacian(1)
+    options = {"dt": 0.3, "boundary": "absorbing", "integrator": "verlet"}
+    _, state = dh.propagate(y0, 0.1, 0.1, kernel, steps=3, return_state=True, **options)
+
+    def last(state):
+        return dh.propagate(state, 0.1, 0.1, kernel, steps=3, record=dh.Last())
+
+    assert torch.equal(last(replace(state, y=state.y.clone())), last(state))
+    for name in ("y", "z"):
+        assert not torch.allclose(last(replace(state, **{name: 0 * getattr(state, name)})), last(state))
+    with pytest.raises(dh.DrumheadError, match="do not fit what moves around them"):
+        last(replace(state, y=state.y[:1], z=state.z[:1]))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_kept_shares_no_memory_with_the_state_or_other_records(backend):
+    y0, kernel = torch.rand(1, 1, 6, 7), dh.laplacian(1)
+    options = {"steps": 4, "dt": 0.3, "backend": backend, "return_state": True}
+    kept, state = dh.propagate(y0, 0.1, 0.1, kernel, record=dh.Last(), **options)
+    before = state.y.clone()
+    kept.zero_()
+    assert torch.equal(state.y, before)
+    (series, last, again), _ = dh.propagate(y0, 0.1, 0.1, kernel, record=(dh.All(), dh.Last(), dh.All()), **options)
+    series.zero_()
+    assert torch.equal(last, before)
+    assert torch.equal(again[:, -1], before)
+    assert last.untyped_storage().nbytes() == last.nbytes

@@ -93,7 +93,11 @@ def _draw(out: Path, membrane: Membrane, found: drum.Modes, omega: np.ndarray, s
     title = f"{name}: what the pixel at x = {heard[1]}, y = {heard[0]} hears"
     drums.save_spectrum(out / "spectrum.png", series, DT, omega, bins, drum.spectrum(series), title)
     drums.save_modes(
-        out / "modes.png", inside, found.shapes, omega, f"the lowest modes of {name}: number and frequency"
+        out / "modes.png",
+        inside,
+        found.shapes,
+        omega,
+        f"the lowest modes of {name}: number and relative frequency",
     )
     sound.save_ringing(out / "sound.wav", series, DT, float(omega[0]))
 

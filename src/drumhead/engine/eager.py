@@ -69,4 +69,4 @@ def loop(plan: Rollout, fields: Fields, collect: Callable[[Iterator[Tensor]], An
     if plan.ends:
         for _ in passing:  # enough may have been seen before the last step
             pass
-    return kept, end
+    return kept, [part.clone() for part in end] if plan.ends else end  # a record may have kept the last y itself

@@ -59,7 +59,8 @@ class NeuralWaveMachine(Timed):
     def medium(self, images: Tensor) -> Medium:
         """Return omega, alpha and y0, each (b, c, y, x), that the images set."""
         self.check(images)
-        return self.encoder(images)[0]
+        with self.evaluating():
+            return self.encoder(images)[0]
 
     def encode(self, images: Tensor) -> tuple[Medium, Tensor | None]:
         """Return the medium, and the stem's features where the head sees them."""
@@ -85,8 +86,7 @@ class NeuralWaveMachine(Timed):
     @torch.no_grad()
     def courant(self, images: Tensor) -> float:
         """Return dt over the largest stable dt of the medium that the images set; above 1 it is unstable."""
-        with self.evaluating():
-            omega, alpha, _ = self.medium(images)
+        omega, alpha, _ = self.medium(images)
         limit = stability.stable_dt(self.coupling(), omega, alpha, integrator=self.layer.integrator)
         return self.dt / limit
 

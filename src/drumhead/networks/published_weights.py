@@ -73,7 +73,7 @@ def _infer(state: dict[str, Tensor], path: Path, readout: str) -> NWM:
         layers = [name for name in state if re.fullmatch(r"fc_readout\.\d+\.weight", name)]
         head = [state[name] for name in sorted(layers, key=lambda name: (len(name), name))]  # 2 comes before 10
         steps, channels, features = time_map.shape[1], coupling.shape[0], head[0].shape[1]
-        if first.ndim != 4 or coupling.ndim != 4:
+        if first.ndim != 4 or coupling.ndim != 4 or any(layer.ndim < 2 for layer in head):
             raise IndexError("a convolution")
     except (KeyError, IndexError) as error:
         raise DrumheadError(f"{path} is not a published wave network: {error} is missing") from None

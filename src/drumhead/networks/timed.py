@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import Head, TimeReadout, alone, composed
 from drumhead.networks.segmenter import Segmenter
@@ -88,7 +88,10 @@ class Timed(Segmenter):
         self.check(images)
         if layer not in (-1, 0):
             raise DrumheadError(f"layer={layer}: this network has one layer, which is 0 or -1")
-        return self.run(self.encode(images)[0], All(), self.steps if steps is None else steps)
+        steps = self.steps if steps is None else steps
+        at_least(1, steps, "steps=")
+        with self.evaluating():  # looking does not move the statistics of a normalisation
+            return self.run(self.encode(images)[0], All(), steps)
 
     @property
     def time_map(self) -> Tensor | None:
@@ -98,7 +101,6 @@ class Timed(Segmenter):
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on after `steps` >= 0 steps, the light cone's bound."""
         steps = self.steps if steps is None else steps
-        if steps < 0:
-            raise DrumheadError(f"steps={steps}: 0 or more are needed")
+        at_least(0, steps, "steps=")
         cell = pixel // self.stride
         return self.seen(convolved((cell, cell), steps * self.per_step))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from drumhead.errors import DrumheadError
 from drumhead.physics import stability
 from drumhead.physics.state import State
 
@@ -36,7 +37,16 @@ def around(
     omega, alpha = (surround(field.expand(*field.shape[:2], *size), "replicate") for field in (omega, alpha))
     alpha = alpha + margin_damping(size, stability.speed(kernel), alpha)
     if start.around is not None:
-        return *start.around, omega, alpha, inner
+        full = []
+        for part, beyond in zip((y, z), start.around, strict=True):
+            if part is None or beyond[inner].shape != part.shape:
+                raise DrumheadError(
+                    f"y and z of this state do not fit what moves around them, {tuple(beyond[inner].shape)}: make "
+                    "another dh.State(y, z)"
+                )
+            full.append(beyond.clone())
+            full[-1][inner] = part
+        return *full, omega, alpha, inner
     return surround(y, "zeros"), None if z is None else surround(z.expand(y.shape), "zeros"), omega, alpha, inner
 
 

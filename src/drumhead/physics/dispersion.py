@@ -64,7 +64,7 @@ def speeds(kernel: Tensor, dt: float) -> Speeds:
         change = 1j * _symbol(w * offset, k)
         slopes.append(np.einsum("pqai,pqab,pqbi->pqi", modes.conj(), change, modes).real)
     stiff = stiff - [min(_lowest(w, k, stiff, branch), 0.0) for branch in range(stiff.shape[-1])]
-    turning = stiff > 1e-9
+    turning = stiff > 1e-9 * np.abs(stiff).max()
     group = np.hypot(*slopes)[turning] / (2 * np.sqrt(stiff[turning]))
     return Speeds(long, float(group.max()) if group.size else 0.0, int(places.max()) / dt)
 

@@ -50,8 +50,8 @@ def propagate(
         alpha: damping, broadcastable to y0, >= 0, in 1 / time.
         kernel: coupling W, (c, c, ky, kx) dense or (c, 1, ky, kx) depthwise, odd sizes;
             `drumhead.laplacian` gives waves of speed 1 pixel per unit time.
-        steps: number of steps T >= 1. A wave moves at most `speed * dt * steps` pixels: choose at least the
-            size of what is to be heard.
+        steps: number of steps T >= 1. A wave moves about `speed * dt * steps` pixels, and nothing more than T
+            radii of the kernel: choose at least the size of what is to be heard.
         dt: step in model time. The paper uses 0.1; 0.9 times `drumhead.stable_dt` does the most per step.
         z0: initial velocity, broadcastable to y0; zero by default.
         nonlinearity: "tanh" (default; bounds the coupling force, the paper's) or "linear" (the wave equation).
@@ -59,11 +59,13 @@ def propagate(
             `drumhead.engine.boundaries`.
         integrator: "euler" (default; the paper's, first order) or "verlet" (second order, exact damping).
         record: what to keep: `All()` (default), `Every(k)`, `Last()`, `Mean()`, `Max()`, `Project(basis)` or
-            `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`; or several in a tuple, for one run of the waves.
-        backend: "eager" is this loop; "native" (C, on the processor) and "cuda" do the same several times faster
-            with a memory that grows slowly with `steps`; "auto" picks the fastest that can. In float32 the gradients of
-            "native" are within 15 times the loop's rounding error; inside `drumhead.engine.exactly_local()`, where
-            waves are much larger than what tanh lets through, they are nearer to it.
+            `Fourier(bins)`, `Mix(basis)`, or `At(record, pixels)`; or several in a tuple, for one run of the waves,
+            whose series is then held whole.
+        backend: "eager" is the loop of `drumhead.engine.eager`; "native" (C, on the processor) and "cuda" do the same
+            several times faster with a memory that grows slowly with `steps`; "auto" picks the fastest that can. In
+            float32 the gradients of "native" are within 15 times the loop's rounding error; inside
+            `drumhead.engine.exactly_local()`, where waves are much larger than what tanh lets through, they are nearer
+            to it.
         precision: "bfloat16" lets an engine round the factors of a record's products (`Project`, `Mix`) where it gains
             by it: native with AVX-512 BF16 and rows of whole vectors; the waves, sums and states stay float32.
             Elsewhere, and with "float32", nothing is rounded.

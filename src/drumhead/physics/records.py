@@ -1,7 +1,8 @@
 """What to keep of a propagation: each record consumes the states y_1 .. y_T one by one.
 
 A record sees a state once, as it is produced, so a long propagation can keep a few maps instead of the whole
-series. Only `All` and `Every` keep states; `Project` and `Fourier` hold at most `BLOCK` of them at a time.
+series. Only `All`, `Every` and several in a tuple keep states; `Project` and `Fourier` hold at most `BLOCK` of them
+at a time.
 (Under autograd, eager mode keeps every state for the backward pass, whatever the record; the engines do not.)
 """
 
@@ -236,7 +237,8 @@ class Fourier(Record):
 
     def check(self, steps: int, channels: int) -> None:
         """Refuse bins beyond the Nyquist frequency."""
-        bins = self.indices(steps)
+        number = isinstance(self.bins, Integral) and not isinstance(self.bins, bool)
+        bins = self.indices(steps) if number or isinstance(self.bins, tuple) or self.bins is None else ()
         if not bins or any(not isinstance(k, Integral) or not 0 <= k <= steps // 2 for k in bins):
             raise DrumheadError(
                 f"Fourier({self.bins!r}): {steps} steps have the bins 0 to {steps // 2}; "
@@ -330,8 +332,14 @@ class Several(Record):
         return tuple(record.collect(copy, steps) for record, copy in zip(self.records, copies, strict=True))
 
     def stream(self, steps: int, like: Tensor) -> Stream:
-        """Keep each state, and serve the records from them."""
-        return Stream("series", finish=lambda series: tuple(record.of(series) for record in self.records))
+        """Keep each state, and serve the records from them, none of which shares memory with another."""
+
+        def serve(series: Tensor) -> tuple[Any, ...]:
+            kept = [record.of(series) for record in self.records]
+            whole = next((i for i, part in enumerate(kept) if part is series), None)
+            return tuple(part if i == whole else part.clone() for i, part in enumerate(kept))
+
+        return Stream("series", finish=serve)
 
 
 def _check_basis(record: Record, basis: Tensor, **sizes: int) -> None:

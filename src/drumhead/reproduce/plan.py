@@ -48,9 +48,11 @@ class Cell:
         return root / self.budget.name / self.table.task / self.row.name / f"seed-{self.seed}"
 
     def done(self, root: Path) -> bool:
-        """Say whether the cell is measured and trained to the end: a run that goes on can be measured too."""
+        """Say whether the cell is trained to the end and was measured then; `drumhead evaluate` names its weights."""
         result, metrics = self.place(root) / RESULT, self.place(root) / "metrics.jsonl"
-        return result.exists() and metrics.exists() and metrics.read_text().count("\n") >= self.budget.train.epochs
+        if not (result.exists() and metrics.exists()) or '"weights"' in result.read_text():
+            return False
+        return metrics.read_text().count("\n") >= self.budget.train.epochs
 
     def __str__(self) -> str:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"

@@ -7,6 +7,7 @@ text of its flag. A config goes to TOML (`config.toml` of a run) and back withou
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from drumhead.errors import DrumheadError, at_least, choose
@@ -58,10 +59,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
+            self._check_number(item.name, item.type)
             if get_origin(item.type) is Literal:
                 choose(f"{self.where}.{item.name}", getattr(self, item.name), get_args(item.type))
             elif item.name in LEAST:
                 at_least(LEAST[item.name], getattr(self, item.name), f"{self.where}.{item.name}=")
+
+    def _check_number(self, name: str, kind: Any) -> None:
+        """Refuse what is no number of the kind; NumPy's become Python's, which JSON and TOML know."""
+        wanted = {int: Integral, float: Real, bool: bool}.get(kind)
+        value = getattr(self, name)
+        if wanted and not (isinstance(value, wanted) and isinstance(value, bool) == (kind is bool)):
+            raise DrumheadError(f"{self.where}.{name}={value!r} has the wrong type; {kind.__name__} is needed")
+        if wanted and not isinstance(value, int | float):
+            object.__setattr__(self, name, kind(value))
 
     def refuse_idle(self, beside: str, *names: str) -> None:
         """Refuse settings that are not at their defaults although they do nothing there."""

@@ -75,7 +75,7 @@ def _lines(values: dict[str, Any], name: str = "") -> list[str]:
             for item in value:
                 tables += ["", f"[[{name}{key}]]", *_lines(item, f"{name}{key}.")]
         else:  # JSON writes numbers, words and lists of them as TOML does
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False, default=str)}".replace("\x7f", "\\u007f"))
     return lines + tables
 
 

@@ -95,7 +95,8 @@ def webpage(blocks: list[Block], folder: Path) -> str:
 
     title = next((block.text for block in blocks if isinstance(block, Heading)), "drumhead")
     body = MarkdownIt("js-default").render(markdown(blocks))  # what looks like HTML stays text
-    body = re.sub(r'(?<=<img src=")[^"]+', lambda file: _inside(folder / file[0]), body)
+    for file in {block.file for block in blocks if isinstance(block, Picture)}:
+        body = body.replace(f'<img src="{file}"', f'<img src="{_inside(folder / file)}"')
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -131,7 +132,7 @@ def _markdown(block: Block) -> str:
 def _inside(picture: Path) -> str:
     """Return the address of a picture that holds it."""
     content = base64.b64encode(picture.read_bytes()).decode()
-    return f"data:{_KINDS[picture.suffix]};base64,{content}"
+    return f"data:{_KINDS[picture.suffix.lower()]};base64,{content}"
 
 
 def _plain(text: str) -> str:

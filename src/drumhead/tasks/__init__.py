@@ -3,7 +3,7 @@
     task = drumhead.tasks.get("tetrominoes")
     images, masks = task.arrays("test")      # uint8 (n, y, x, k) and uint8 (n, y, x)
 
-A new task is one more entry in `_TASKS`.
+A new task is one more entry in `_TASKS`, and its channels and classes in `settings/presets.py`.
 """
 
 from dataclasses import replace

@@ -2,7 +2,7 @@
  *
  * All arrays are contiguous: fields (b, c, y, x); kernel (c, c, ky, kx) or, depthwise, (c, 1, ky, kx);
  * out and grad_out (b, .., y, x), or (b, .., some) of some pixels; basis (features, steps) for PROJECT, (features, steps, c) for MIX. `real` is float or double, see is_double.
- * engine/native.py mirrors this struct field by field; `bytes` guards against the two drifting apart.
+ * engine/cpu/native.py mirrors this struct field by field; `bytes` guards against the two drifting apart.
  */
 #ifndef DRUMHEAD_ROLLOUT_H
 #define DRUMHEAD_ROLLOUT_H
