@@ -28,25 +28,33 @@ if TYPE_CHECKING:
     from drumhead.physics.records import Mix as Mix
     from drumhead.physics.records import Project as Project
     from drumhead.physics.records import Record as Record
+    from drumhead.physics.spectral import propagate_exact as propagate_exact
     from drumhead.physics.stability import laplacian as laplacian
     from drumhead.physics.stability import stable_dt as stable_dt
     from drumhead.physics.state import State as State
     from drumhead.settings.config import CNN as CNN
     from drumhead.settings.config import NWM as NWM
+    from drumhead.settings.config import Layer as Layer
     from drumhead.settings.config import ModelConfig as ModelConfig
+    from drumhead.settings.config import Modes as Modes
     from drumhead.settings.config import Recurrent as Recurrent
     from drumhead.settings.config import ResNet as ResNet
+    from drumhead.settings.config import Stack as Stack
     from drumhead.settings.config import UNet as UNet
     from drumhead.settings.config import Waves as Waves
     from drumhead.settings.presets import presets as presets
 
 _HOME = {
-    **dict.fromkeys(("ModelConfig", "NWM", "Waves", "Recurrent", "CNN", "ResNet", "UNet"), "settings.config"),
+    **dict.fromkeys(
+        ("ModelConfig", "NWM", "Waves", "Stack", "Layer", "Modes", "Recurrent", "CNN", "ResNet", "UNet"),
+        "settings.config",
+    ),
     "DrumheadError": "errors",
     "to_images": "networks.images",
     **dict.fromkeys(("build", "load", "save"), "networks.model"),
     "presets": "settings.presets",
     "propagate": "physics.propagate",
+    "propagate_exact": "physics.spectral",
     **dict.fromkeys(
         ("All", "At", "Every", "Fourier", "Last", "Max", "Mean", "Mix", "Project", "Record"), "physics.records"
     ),

@@ -1,0 +1,261 @@
+"""Waves in closed form: a linear medium that is the same everywhere rings mode by mode, at any times, without a loop.
+
+The transform that suits the boundary (Fourier on a torus, sines between clamped edges, cosines between mirrors) turns
+
+    y'' = W * y - omega y - alpha y'      into      q'' = -A q - alpha q',      A(k) = omega - W(k)
+
+for each mode k. With w = sqrt(A - alpha^2 / 4), real or imaginary,
+
+    q(t) = exp(-alpha t / 2) [cos(w t) q0 + sin(w t) / w (p0 + alpha / 2 q0)]
+
+is exact in time. A scheme of step dt multiplies (q, p) by a matrix M of 2 x 2 numbers a mode instead, so its states are
+powers of M, which squaring finds in log2(steps) products. This is the oscillatory state-space model of the paper's
+outlook with space made diagonal: the image acts through y0 and z0, not through the medium.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from drumhead.errors import DrumheadError, choose
+
+BOUNDARIES = ("periodic", "fixed", "reflecting")
+TERMS = 10  # of the series of cos and sin(x) / x below |x| = 1: the next one is 1e-19
+
+
+def propagate_exact(
+    y0: Tensor,
+    omega: Tensor | float,
+    alpha: Tensor | float,
+    kernel: Tensor,
+    *,
+    times: Sequence[float] | Tensor,
+    z0: Tensor | None = None,
+    boundary: str = "periodic",
+    dt: float | None = None,
+    integrator: str | None = None,
+) -> Tensor:
+    """Return linear waves in a medium that is the same at every pixel, at any times at once.
+
+    y'' = W * y - omega y - alpha y', solved mode by mode: exactly in time, or as a scheme of step `dt` would.
+
+    Args:
+        y0: initial displacement, (b, c, y, x), float32 or float64; any height and width >= 1.
+        omega: squared natural frequency, a number or one a sheet (c,), in 1 / time^2.
+        alpha: damping, a number or one a sheet (c,), >= 0, in 1 / time. Any amount, overdamped too.
+        kernel: coupling W, (c, 1, ky, kx) depthwise, odd sizes. On a torus any; with other boundaries mirror-symmetric
+            along both axes, and "fixed" takes at most three rows and columns.
+        times: t >= 0, (t,), in model time, in any order. With `dt`, whole multiples of it.
+        z0: initial velocity, broadcastable to y0; zero by default.
+        boundary: "periodic", "fixed" or "reflecting", as for `drumhead.propagate`.
+        dt: None is exact in time; else the states are those of `drumhead.propagate(..., nonlinearity="linear", dt=dt)`,
+            its error of dispersion included.
+        integrator: with `dt`: "euler" (default) or "verlet".
+
+    Returns:
+        (b, t, c, y, x), differentiable in y0, z0, omega, alpha, kernel and, without `dt`, in times.
+
+    Raises:
+        DrumheadError: an argument does not fit; the message says what is allowed.
+
+    Source:
+        arXiv 2502.06034, whose outlook names oscillatory state-space models, parallel over time.
+
+    Example:
+        >>> y0 = torch.zeros(1, 1, 33, 33)
+        >>> y0[0, 0, 16, 16] = 1.0
+        >>> dh.propagate_exact(y0, 0.0, 0.0, dh.laplacian(1), times=[0.0, 2.5, 1000.0]).shape
+        torch.Size([1, 3, 1, 33, 33])
+    """
+    omega, alpha, z0 = _check(y0, omega, alpha, kernel, z0, boundary)
+    times = torch.as_tensor(times, dtype=y0.dtype, device=y0.device)
+    if times.ndim != 1 or not times.numel() or not bool((times.isfinite() & (times >= 0)).all()):
+        raise DrumheadError(f"times={times.tolist()}: one or more finite numbers >= 0 are needed")
+    stiff = stiffness(kernel, omega, y0.shape[-2:], boundary)
+    if dt is None:
+        if integrator is not None:
+            raise DrumheadError(f"integrator={integrator!r} does nothing without dt: leave it out, or give dt")
+        of_y, of_z = exact(stiff, alpha, times[:, None, None, None])
+    else:
+        of_y, of_z = stepped(stiff, alpha, _steps(times, dt), dt, integrator or "euler")
+    modes = of_y * forth(y0, boundary)[:, None]
+    if z0 is not None:
+        modes = modes + of_z * forth(z0, boundary)[:, None]
+    return back(modes, y0.shape[-2:], boundary)
+
+
+def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str) -> Tensor:
+    """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not symmetric."""
+    (ky, kx), (height, width) = kernel.shape[-2:], size
+    if boundary == "periodic":
+        waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(width // 2 + 1)]
+    elif boundary == "fixed":
+        waves = [math.pi / (n + 1) * (_whole(n) + 1) for n in (height, width)]
+    else:
+        waves = [math.pi / n * _whole(n) for n in (height, width)]
+    turns = [torch.exp(1j * k[:, None] * (_whole(side) - side // 2)) for k, side in zip(waves, (ky, kx), strict=True)]
+    turns = [turn.to(kernel.device, torch.promote_types(kernel.dtype, torch.complex64)) for turn in turns]
+    symbol = torch.einsum("ki,cij,lj->ckl", turns[0], kernel[:, 0].to(turns[0].dtype), turns[1])
+    # Of a kernel that is its own image in the centre A is real, but not what it becomes when the kernel moves.
+    real = boundary != "periodic" or not (kernel.requires_grad or _differ(kernel, kernel.flip(-2, -1)))
+    return omega - (symbol.real if real else symbol)
+
+
+def _whole(n: int) -> Tensor:
+    return torch.arange(n, dtype=torch.float64)
+
+
+def _differ(a: Tensor, b: Tensor) -> bool:
+    return bool((a - b).abs().max() > 1e-6 * a.abs().max())
+
+
+def exact(stiff: Tensor, alpha: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what y0 and z0 have become of each mode: two factors (t, c, modes in y, modes in x).
+
+    Args:
+        stiff: A, (c, modes in y, modes in x).
+        alpha: damping (c, 1, 1).
+        times: (t, 1, 1, 1), or (t, c, 1, 1) for times of each sheet's own.
+    """
+    t, half = times, alpha / 2
+    square = stiff - half**2
+    near = (square.abs() * t**2) < 1
+    turn = torch.sqrt(torch.where(near, 1.0, square * t**2).to(torch.promote_types(square.dtype, torch.complex64)))
+    fall = -half * t
+    ahead, behind = torch.exp(fall + 1j * turn), torch.exp(fall - 1j * turn)
+    cosine, sine = (ahead + behind) / 2, (ahead - behind) / (2j * turn) * t
+    if not square.is_complex():
+        cosine, sine = cosine.real, sine.real
+    small = torch.where(near, -square * t**2, 0.0)
+    even, odd = torch.zeros_like(small), torch.zeros_like(small)
+    for k in reversed(range(TERMS)):
+        even, odd = even * small + 1 / math.factorial(2 * k), odd * small + 1 / math.factorial(2 * k + 1)
+    cosine = torch.where(near, torch.exp(fall) * even, cosine)
+    sine = torch.where(near, torch.exp(fall) * odd * t, sine)
+    return cosine + half * sine, sine
+
+
+def stepped(stiff: Tensor, alpha: Tensor, steps: Tensor, dt: float, integrator: str) -> tuple[Tensor, Tensor]:
+    """Return the same after steps (t,), whole numbers >= 0, of a scheme: entries of powers of its matrix a mode."""
+    choose("integrator", integrator, ("euler", "verlet"))
+    alpha = alpha.to(stiff.dtype)
+    first = decay = 1 - dt * alpha
+    kick = gain = torch.full_like(decay, dt)
+    if integrator == "verlet":
+        first, decay = torch.exp(-dt / 2 * alpha), torch.exp(-dt * alpha)
+        kick, gain = kick / 2, dt / 2 * (1 + decay)
+    begun = (1 - dt * kick * stiff, dt * first, -kick * stiff, first)  # (y1, z1) from (y0, z0), row by row
+    square = (1 - dt * gain * stiff, dt * decay, -gain * stiff, decay)
+    count = (steps - 1).clamp(min=0)[:, None, None, None]
+    power = None
+    for bit in range(int(count.max()).bit_length()):
+        if bit:
+            square = _product(square, square)
+        more = square if power is None else _product(square, power)
+        like = (1.0, 0.0, 0.0, 1.0) if power is None else power
+        taken = (count >> bit) & 1 == 1
+        power = tuple(torch.where(taken, a, b) for a, b in zip(more, like, strict=True))
+    whole = begun if power is None else _product(power, begun)
+    none = steps[:, None, None, None] == 0
+    return torch.where(none, 1.0, whole[0]), torch.where(none, 0.0, whole[1])
+
+
+def _product(a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3], a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]
+
+
+def forth(y: Tensor, boundary: str) -> Tensor:
+    """Return the modes of maps (.., y, x)."""
+    if boundary == "periodic":
+        return torch.fft.rfft2(y)
+    transform = _sines if boundary == "fixed" else _cosines
+    return transform(transform(y).mT).mT
+
+
+def back(modes: Tensor, size: Sequence[int], boundary: str) -> Tensor:
+    """Return the maps of modes again."""
+    if boundary == "periodic":
+        return torch.fft.irfft2(modes, s=tuple(size))
+    if boundary == "fixed":
+        return _sines(_sines(modes).mT).mT * (4 / ((size[0] + 1) * (size[1] + 1)))
+    return _from_cosines(_from_cosines(modes).mT).mT
+
+
+def _sines(x: Tensor) -> Tensor:
+    """Return sum_j x_j sin(pi (j + 1) (k + 1) / (n + 1)) along the last axis; twice is (n + 1) / 2 times as much."""
+    n = x.shape[-1]
+    return -torch.fft.rfft(torch.nn.functional.pad(x, (1, 0)), n=2 * (n + 1)).imag[..., 1 : n + 1]
+
+
+def _cosines(x: Tensor) -> Tensor:
+    """Return sum_j x_j cos(pi (j + 1/2) k / n) along the last axis."""
+    n = x.shape[-1]
+    return (torch.fft.rfft(x, n=2 * n)[..., :n] * _quarter(n, x).conj()).real
+
+
+def _from_cosines(modes: Tensor) -> Tensor:
+    n = modes.shape[-1]
+    scaled = modes * _quarter(n, modes)
+    scaled = torch.cat([scaled[..., :1] / 2, scaled[..., 1:]], -1)
+    return 4 * torch.fft.ifft(scaled, n=2 * n)[..., :n].real
+
+
+def _quarter(n: int, like: Tensor) -> Tensor:
+    """Return half a pixel's turn of each of n cosines."""
+    angle = math.pi / (2 * n) * torch.arange(n, dtype=like.dtype, device=like.device)
+    return torch.polar(torch.ones_like(angle), angle)
+
+
+def _steps(times: Tensor, dt: float) -> Tensor:
+    if not (isinstance(dt, int | float) and 0 < dt < math.inf):
+        raise DrumheadError(f"dt={dt!r}: a positive number is needed, or None to be exact in time")
+    steps = (times.detach() / dt).round()
+    if not torch.allclose(steps * dt, times.detach(), rtol=1e-5, atol=1e-5 * dt):
+        raise DrumheadError(f"times={times.tolist()}: with dt={dt}, whole multiples of it are needed")
+    return steps.long()
+
+
+def _check(
+    y0: Tensor, omega: Tensor | float, alpha: Tensor | float, kernel: Tensor, z0: Tensor | None, boundary: str
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Refuse what does not fit; return omega and alpha as (c, 1, 1) and z0 like y0."""
+    choose("boundary", boundary, BOUNDARIES)
+    if not isinstance(y0, Tensor) or y0.ndim != 4 or not y0.numel() or y0.dtype not in (torch.float32, torch.float64):
+        got = f"{y0.dtype} of shape {tuple(y0.shape)}" if isinstance(y0, Tensor) else type(y0).__name__
+        raise DrumheadError(f"y0: got {got}; a non-empty tensor (b, c, y, x) of float32 or float64 is needed")
+    channels = y0.shape[1]
+    if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] != (channels, 1):
+        got = tuple(kernel.shape) if isinstance(kernel, Tensor) else type(kernel).__name__
+        raise DrumheadError(f"kernel: got {got}; ({channels}, 1, ky, kx) is needed: sheets that do not mix")
+    if any(side % 2 == 0 for side in kernel.shape[-2:]):
+        raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
+    if boundary != "periodic":
+        if any(_differ(kernel, kernel.flip(axis)) for axis in (-2, -1)):
+            raise DrumheadError(
+                f"kernel: with boundary={boundary!r} it has to be its own mirror image along both axes; 'periodic' "
+                "takes any"
+            )
+        if boundary == "fixed" and max(kernel.shape[-2:]) > 3:
+            raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; 'fixed' takes at most 3x3")
+    media = []
+    for name, value in (("omega", omega), ("alpha", alpha)):
+        field = torch.as_tensor(value, dtype=y0.dtype, device=y0.device)
+        if field.ndim > 1 or field.numel() not in (1, channels):
+            raise DrumheadError(
+                f"{name}: got the shape {tuple(field.shape)}; a number or one a sheet, ({channels},), is needed: the "
+                "medium is the same at every pixel (drumhead.propagate takes maps)"
+            )
+        media.append(field.expand(channels)[:, None, None])
+    for name, tensor in (("kernel", kernel), ("z0", z0)):
+        if tensor is not None and (tensor.dtype != y0.dtype or tensor.device != y0.device):
+            raise DrumheadError(
+                f"{name} is {tensor.dtype} on {tensor.device}, y0 is {y0.dtype} on {y0.device}; bring them together, "
+                f"for example with {name}.to(y0)"
+            )
+    if z0 is None:
+        return media[0], media[1], None
+    if z0.ndim > 4 or any(a not in (1, b) for a, b in zip(reversed(z0.shape), reversed(y0.shape), strict=False)):
+        raise DrumheadError(f"z0: got the shape {tuple(z0.shape)}, which does not broadcast to y0's {tuple(y0.shape)}")
+    return media[0], media[1], z0.expand(y0.shape)
