@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from drumhead.errors import DrumheadError, choose
-from drumhead.tasks import folder, mnist, multi_mnist, polygons, tetrominoes
+from drumhead.tasks import folder, mnist, multi_mnist, polygons, tetrominoes, wires
 from drumhead.tasks.task import SPLITS, Arrays, Task
 
 __all__ = ["SPLITS", "Arrays", "Task", "get", "names"]
@@ -25,9 +25,21 @@ _TASKS = {
         Task("multi-mnist-unseen", mnist.CLASSES, 1, (128, 128), False, partial(multi_mnist.arrays, unseen=True)),
         Task("polygons", polygons.CLASSES, 1, (75, 75), False, polygons.arrays),
         Task("polygons-turned", polygons.CLASSES, 1, (75, 75), True, partial(polygons.arrays, rotate=True, most=3)),
+        Task("wires", wires.CLASSES, 1, (64, 64), True, wires.arrays),
+        *(
+            Task(
+                f"wires-{far}",
+                wires.CLASSES,
+                1,
+                (wires.side(far), wires.side(far)),
+                True,
+                partial(wires.arrays, length=far),
+            )
+            for far in (16, 32, 120, 240, 480)  # pixels along a wire; "wires" has 60
+        ),
     )
 }
-_MADE = ("tetrominoes", "polygons", "polygons-turned")
+_MADE = ("tetrominoes", "polygons", "wires")
 
 
 def get(name: str, data: str | Path | None = None) -> Task:
@@ -54,7 +66,7 @@ def get(name: str, data: str | Path | None = None) -> Task:
     task = _TASKS[name]
     if not data:
         return task
-    if name in _MADE:
+    if name.startswith(_MADE):
         raise DrumheadError(f"task {name} makes its images and takes no directory: leave out --data")
     return replace(task, make=partial(task.make, data=Path(data)))
 

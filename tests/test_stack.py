@@ -1,0 +1,194 @@
+"""Stacks of wave layers: what a layer is, how far it hears, what is left without coupling, and files."""
+
+import tomllib
+
+import numpy as np
+import pytest
+import torch
+
+import drumhead as dh
+from drumhead import tasks
+from drumhead.networks import media
+from drumhead.networks.layers import Closed, Stepped
+from drumhead.settings.config import RunConfig
+from drumhead.settings.presets import get_preset
+from drumhead.settings.text import from_dict, to_toml
+from drumhead.tasks import wires
+
+MIXED = dh.Stack(
+    image_channels=1, classes=3,
+    waves=(dh.Layer(channels=4, steps=5, bins=3), dh.Modes(channels=3, bins=2, stride=8), dh.Layer(
+        channels=5, steps=6, bins=4, stride=8, velocity="image", coupling="dense", omega="constant", alpha="constant")),
+)  # fmt: skip
+STACKS = {
+    "small": dh.Stack(image_channels=1, classes=3), "mixed": MIXED,
+    "modes": dh.Stack(image_channels=1, classes=3, waves=(dh.Modes(),)),
+    "full size": dh.Stack(image_channels=1, classes=3, waves=(dh.Layer(stride=1), dh.Layer(stride=2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_any_size_any_layer_and_one_run_for_all_that_is_kept(name):
+    model, images = dh.build(STACKS[name]).eval(), torch.rand(2, 1, 21, 34)
+    logits, series, last = model.heard(images, dh.All(), dh.Last())
+    assert logits.shape == (2, 3, 21, 34)
+    torch.testing.assert_close(logits, model(images))
+    torch.testing.assert_close(series[:, -1], last)
+    torch.testing.assert_close(series, model.waves(images))
+    assert series.shape[1:3] == (model.steps, model.channels)
+    for i, layer in enumerate(model.config.waves):
+        waves = model.waves(images, layer=i, steps=4)
+        assert waves.shape[:3] == (2, 4, layer.channels)
+        assert waves.shape[-2:] == (-(-21 // layer.stride), -(-34 // layer.stride))
+    with pytest.raises(dh.DrumheadError, match="this network has the layers 0 to"):
+        model.waves(images, layer=9)
+    at = torch.tensor([[0, 5, 713], [1, 2, 3]])
+    torch.testing.assert_close(model(images, at)[..., 0], logits.flatten(2).gather(2, at[:, None].expand(-1, 3, -1)))
+
+
+def test_its_parameters_are_those_of_the_pilot():
+    small = get_preset("multi-mnist/nwm-stack").model
+    for config, count in (
+        (small, 29347), (small.changed(width=48, channels=24), 55619), ("multi-mnist/nwm-modes", 27571)
+    ):  # fmt: skip
+        assert sum(p.numel() for p in dh.build(config).parameters()) == count
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_parameter_learns(name):
+    torch.manual_seed(0)
+    model = dh.build(STACKS[name])
+    loss = torch.nn.functional.cross_entropy(model(torch.rand(2, 1, 24, 24)), torch.randint(3, (2, 24, 24)))
+    loss.backward()
+    silent = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+
+
+def test_waves_run_once_a_layer(monkeypatch):
+    calls = []
+    monkeypatch.setattr(media, "propagate", lambda *args, **how: calls.append(1) or dh.propagate(*args, **how))
+    model = dh.build(STACKS["small"]).eval()
+    model.heard(torch.rand(1, 1, 16, 16), dh.All(), dh.Max())
+    assert len(calls) == 3
+
+
+def test_the_closed_form_is_that_of_its_numbers():
+    model, x = dh.build(STACKS["modes"]).eval(), torch.rand(2, 32, 7, 6)
+    (layer,) = model.layers
+    assert isinstance(layer, Closed)
+    layer.times.data += 0.1 * torch.rand_like(layer.times)
+    start = layer.start(x)
+    heard = layer.heard(start)
+    softplus = torch.nn.functional.softplus
+    kernel = dh.laplacian(16) * softplus(layer.speed).square().view(-1, 1, 1, 1)
+    for k in range(8):
+        for c in range(16):
+            one = dh.propagate_exact(
+                start.y0[:, c : c + 1], softplus(layer.omega[c]), softplus(layer.alpha[c]), kernel[c : c + 1].detach(),
+                times=layer.times[k, c].exp()[None], z0=start.z0[:, c : c + 1], boundary="fixed",
+            )  # fmt: skip
+            torch.testing.assert_close(heard[:, k, c], one[:, 0, 0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["small", "mixed", "full size"])
+def test_nothing_is_heard_from_beyond_its_reach(name):
+    config = STACKS[name]
+    if name == "mixed":  # a closed form has no light cone
+        config = config.changed(waves=(config.waves[0], config.waves[2]))
+    config = config.changed(steps=2)
+    model = dh.build(config).eval()
+    images = torch.rand(1, 1, 160, 160, requires_grad=True)
+    with dh.engine.exactly_local():
+        model(images, torch.tensor([[80 * 160 + 83]])).sum().backward()
+    rows = images.grad[0, 0].abs().sum(1).nonzero()
+    low, high = model.reach(80)
+    assert low <= int(rows.min())
+    assert int(rows.max()) <= high
+    assert high - low < 160
+    assert dh.build(STACKS["modes"]).reach(80)[1] > 10**6
+
+
+def test_cutting_leaves_each_oscillator_alone():
+    images = torch.rand(1, 1, 160, 160)
+    moved = images.clone()
+    moved[0, 0, :, :40] = 0
+    for name in ("small", "mixed"):
+        model = dh.build(STACKS[name]).eval()
+        for layer in model.layers:  # so that what comes from far is no rounding error
+            if isinstance(layer, Stepped):
+                layer.kernel.data *= 1.5
+        cut = model.cut()
+        far = (..., slice(None), slice(110, 160))
+        # Of a closed form the way to its modes and back leaves rounding.
+        torch.testing.assert_close(cut(images)[far], cut(moved)[far], atol=0 if name == "small" else 1e-5, rtol=0)
+        assert not torch.equal(model(images), cut(images))
+
+
+def test_media_are_stable_and_travel_at_the_start():
+    model, images = dh.build(STACKS["small"]).eval(), torch.rand(2, 1, 32, 32)
+    assert model.courant(images) <= 0.9
+    assert dh.build(STACKS["modes"]).courant(images) is None
+    omega = model.encode(images)[0].medium.omega.mean((0, 2, 3))
+    assert omega[0] < 0.1 * omega[-1]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_files_hold_every_layer(name, tmp_path):
+    run = RunConfig(model=STACKS[name])
+    assert from_dict(RunConfig, tomllib.loads(to_toml(run))) == run
+    model, images = dh.build(STACKS[name]).eval(), torch.rand(1, 1, 16, 16)
+    dh.save(model, tmp_path / "w.safetensors")
+    again = dh.load(tmp_path / "w.safetensors")
+    assert again.config == STACKS[name]
+    assert torch.equal(again(images), model(images))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: dh.Stack(waves=()), "each Layer"),
+        (lambda: dh.Stack(waves=(dh.Waves(),)), "each Layer"),
+        (lambda: dh.Layer(stride=3), "a power of 2 is needed"),
+        (lambda: dh.Modes(reach=0.0), "a positive time is needed"),
+        (lambda: dh.Modes(boundary="absorbing"), "'absorbing' is not known"),
+        (lambda: dh.Stack().changed(readout="fft"), "unknown setting readout"),
+        (lambda: from_dict(RunConfig, {"model": {"family": "stack", "waves": [{"kind": "rings"}]}}), "'rings' is not"),
+    ],
+)
+def test_what_is_no_stack_is_refused(make, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        make()
+
+
+def test_a_setting_counts_for_every_layer_that_has_it():
+    changed = MIXED.changed(steps=9, bins=2, width=16)
+    assert [getattr(layer, "steps", None) for layer in changed.waves] == [9, None, 9]
+    assert {layer.bins for layer in changed.waves} == {2}
+    assert changed.width == 16
+
+
+@pytest.mark.parametrize("name", ["wires", "wires-16", "wires-32"])
+def test_wires_do_not_touch_and_one_has_the_dot(name):
+    from scipy import ndimage
+
+    task = tasks.get(name)
+    images, masks = task.arrays("val")
+    assert images.shape[1:3] == masks.shape[1:] == task.size
+    assert np.array_equal(images[..., 0] > 0, masks > 0)
+    for image, mask in zip(images[:200, ..., 0], masks[:200], strict=True):
+        pieces, count = ndimage.label(image > 0, np.ones((3, 3)))
+        assert 2 <= count <= 4
+        kinds = [set(mask[pieces == i].tolist()) for i in range(1, count + 1)]
+        assert sorted(map(tuple, kinds)) == [(1,)] + [(2,)] * (count - 1)
+        thick = ndimage.binary_opening(image > 0, np.ones((4, 4)))
+        assert mask[thick].size
+        assert (mask[ndimage.binary_opening(image > 0, np.ones((5, 5)))] != 2).all()
+
+
+def test_wires_are_as_long_as_asked_and_the_same_to_the_bit():
+    _, masks = wires.arrays("test", 32)
+    length = (masks == 1).sum((1, 2)) / 2
+    assert 26 < length.mean() < 50
+    assert wires._arrays.__wrapped__("test", 32)[1].tobytes() == masks.tobytes()
+    with pytest.raises(dh.DrumheadError, match="at least 12 pixels"):
+        wires.arrays("test", 5)
