@@ -45,7 +45,7 @@ PUBLISHED = {
 }
 
 
-WAVES = [name for name in PRESETS if "/nwm" in name]
+WAVES = [name for name, run in PRESETS.items() if isinstance(run.model, dh.NWM)]
 
 
 def conv(inner, outer, side, bias=True):

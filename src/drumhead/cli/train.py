@@ -8,7 +8,17 @@ from typing import Annotated
 import tyro
 
 from drumhead.errors import DrumheadError, none_ignored, options
-from drumhead.settings.config import NWM, ModelConfig, RunConfig, TrainConfig, Waves, refuse_unknown
+from drumhead.settings.config import (
+    NWM,
+    Layer,
+    ModelConfig,
+    Modes,
+    RunConfig,
+    Stack,
+    TrainConfig,
+    Waves,
+    refuse_unknown,
+)  # fmt: skip
 from drumhead.settings.presets import get_preset, overview
 
 EXAMPLE = "tetrominoes/nwm-fast"
@@ -19,6 +29,26 @@ class OneLayer(NWM, Waves):
     """A Neural Wave Machine with the settings of its one layer of waves beside its own."""
 
     waves: Annotated[tuple[Waves, ...], tyro.conf.Suppress] = ()
+
+    def __post_init__(self) -> None:
+        """Leave checks to the config that the settings change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EachLayer(Stack, Layer):
+    """A stack with the settings of its layers beside its own: each counts for every layer."""
+
+    waves: Annotated[tuple[Layer | Modes, ...], tyro.conf.Suppress] = ()
+
+    def __post_init__(self) -> None:
+        """Leave checks to the config that the settings change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EachMode(Stack, Modes):
+    """The same of a stack in closed form."""
+
+    waves: Annotated[tuple[Layer | Modes, ...], tyro.conf.Suppress] = ()
 
     def __post_init__(self) -> None:
         """Leave checks to the config that the settings change."""
@@ -59,14 +89,14 @@ def run(arguments: list[str]) -> None:
     given = [word.partition("=")[0].removeprefix("--model.") for word in arguments if word.startswith("--model.")]
     names = [name.removeprefix("no-").replace("-", "_") for name in given]
     refuse_unknown(type(base.model), names, named or EXAMPLE, settings)
-    shown = OneLayer(**settings) if isinstance(base.model, NWM) else base.model
+    shown = _with_layers(base.model)(**settings)
     flags = tyro.cli(
         Flags,
         prog="drumhead train",
         args=arguments,
         default=Flags(preset=named, model=shown, train=base.train),
     )
-    model = base.model.changed(**{name: getattr(flags.model, name) for name in settings})
+    model = base.model.changed(**{name: getattr(flags.model, name) for name in names})
     if flags.list:
         print(overview())
         return
@@ -103,3 +133,12 @@ def run(arguments: list[str]) -> None:
             raise
         raise KeyboardInterrupt(f"go on with: drumhead train --resume {out}") from None
     print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")
+
+
+def _with_layers(model: ModelConfig) -> type[ModelConfig]:
+    """Return the class whose flags are a network's settings and those of its layers of waves."""
+    if isinstance(model, NWM):
+        return OneLayer
+    if isinstance(model, Stack):
+        return EachLayer if isinstance(model.waves[-1], Layer) else EachMode
+    return type(model)

@@ -113,7 +113,7 @@ class RecurrentNetwork(Timed):
         self.cell = cell(config)
         c = config.channels
         self.mlp = nn.Sequential(*pixelwise(c, (2 * c,), c))
-        self.readout = TimeReadout(config, self.steps)
+        self.readout = TimeReadout(config.readout, config.bins, self.steps)
         self.head = Head(config, c * self.readout.features)
 
     def encode(self, images: Tensor) -> tuple[State, None]:

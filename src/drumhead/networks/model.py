@@ -16,6 +16,7 @@ from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.stack import WaveStack
 from drumhead.settings import config as settings
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import PRESETS, get_preset
@@ -23,6 +24,7 @@ from drumhead.settings.text import from_dict, to_dict
 
 NETWORKS: dict[type[ModelConfig], type[Segmenter]] = {
     settings.NWM: NeuralWaveMachine,
+    settings.Stack: WaveStack,
     settings.Recurrent: RecurrentNetwork,
     settings.CNN: CNN,
     settings.ResNet: ResNet,

@@ -19,9 +19,9 @@ class TimeReadout(nn.Module):
     fft: the magnitudes of K frequency bins; last, mean, max: one number a channel. Features are ordered (k, c).
     """
 
-    def __init__(self, config: NWM | Recurrent, steps: int):
+    def __init__(self, kind: str, bins: int, steps: int):
         super().__init__()
-        self.kind, self.bins, self.steps = config.readout, config.bins, steps
+        self.kind, self.bins, self.steps = kind, bins, steps
         self.features = (self.bins or steps // 2 + 1) if self.kind in ("linear", "fft") else 1
         """Numbers that it keeps of each channel (K)."""
         if self.kind == "linear":

@@ -32,7 +32,7 @@ class Timed(Segmenter):
     readout: TimeReadout
     head: Head
 
-    def encode(self, images: Tensor) -> tuple[Any, Tensor | None]:
+    def encode(self, images: Tensor) -> tuple[Any, Any]:
         """Return what an image sets before the first step, and features (b, k, y, x) that go straight to the head."""
         raise NotImplementedError
 
@@ -92,6 +92,10 @@ class Timed(Segmenter):
         at_least(1, steps, "steps=")
         with self.evaluating():  # looking does not move the statistics of a normalisation
             return self.run(self.encode(images)[0], All(), steps)
+
+    def answers(self, steps: int) -> bool:
+        """Say whether it can answer after so many steps: a time map has a column for each, a spectrum just its own."""
+        return steps == self.steps or (1 <= steps < self.steps and self.readout.kind != "fft")
 
     @property
     def time_map(self) -> Tensor | None:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from drumhead import engine
 from drumhead.errors import DrumheadError
+from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
@@ -64,11 +65,6 @@ def canvas(images: np.ndarray, masks: np.ndarray, side: int, number: int, seed: 
     return torch.from_numpy(np.stack(out).transpose(0, 3, 1, 2) / 255.0)
 
 
-def has_logits(model: Timed, steps: int) -> bool:
-    """Say whether a network can answer after `steps` steps: a time map has so many, a spectrum just its own."""
-    return steps == model.steps or (1 <= steps < model.steps and model.readout.kind != "fft")
-
-
 def state(model: Timed, images: Tensor, steps: int) -> Tensor:
     """Return y_T (b, c, y, x) after T = `steps` steps; T = 0 is the start that the encoder sets."""
     return model.waves(images, steps)[:, -1] if steps else model.begin(images)
@@ -78,14 +74,15 @@ def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
     """Return the logits (b, classes) at the centre after T = `steps` steps: the readout and head of one cell only."""
     height, width = images.shape[-2:]
     y, x, s = height // 2, width // 2, model.stride
-    if not isinstance(model, Timed):
+    if not isinstance(model, NeuralWaveMachine | RecurrentNetwork):
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
     start, features = model.encode(images)
     cell = (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
     record = model.readout.record()
     if isinstance(record, Project):  # of a time map, what hears the first states
         record = Project(record.basis[:, :steps])
-    heard = model.readout(record.of(model.run(start, All(), steps)[cell]))
+    series: Tensor = model.run(start, All(), steps)  # type: ignore[arg-type]
+    heard = model.readout(record.of(series[cell]))
     if features is not None:
         heard = torch.cat([heard, features[cell]], 1)
     return model.head(heard, torch.Size((s, s)))[:, :, y % s, x % s]
@@ -124,7 +121,7 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
             f"read={read!r}, steps={steps}, cotangents={cotangents}: 'state' or 'logits', 0 steps or more and a "
             "cotangent or more are needed"
         )
-    if read == "logits" and isinstance(model, Timed) and not has_logits(model, steps):
+    if read == "logits" and isinstance(model, Timed) and not model.answers(steps):
         raise DrumheadError(f"steps={steps}: a {family}-{model.readout.kind} of {model.steps} steps has no answer")
     dtype = torch.float32 if isinstance(model, NeuralWaveMachine) else torch.float64
     model = deepcopy(model).to(dtype).eval().requires_grad_(False)

@@ -160,7 +160,7 @@ def measured(
         start, steps, dt = model.reach(centre, 0), model.steps, model.dt
         hearing = sorted({t for t in settings.steps if t in HEARD and t < model.steps} | {model.steps})
         plan = [("state", t) for t in settings.steps]
-        plan += [("logits", t) for t in hearing if field.has_logits(model, t)]
+        plan += [("logits", t) for t in hearing if model.answers(t)]
     if isinstance(model, NeuralWaveMachine):
         fastest = dispersion.speeds(model.coupling(), model.dt)
     for read, t in plan:

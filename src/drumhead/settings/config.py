@@ -20,6 +20,7 @@ Coupling = Literal["dense", "depthwise", "none"]
 Encoder = Literal["separate", "stem"]
 Medium = Literal["image", "constant"]
 Cell = Literal["lstm", "gru", "rnn"]
+Velocity = Literal["rest", "image"]
 Start = Literal["torch", "he"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
@@ -135,8 +136,6 @@ class Waves(_Spread):
         super().__post_init__()
         if not 0 < self.dt < math.inf:
             raise DrumheadError(f"model.dt={self.dt}: a positive step is needed (the paper's is 0.1)")
-        if self.stride not in (1, 2):
-            raise DrumheadError(f"model.stride={self.stride}: 1 or 2 is possible")
         if not 0 <= self.courant <= 1:
             raise DrumheadError(f"model.courant={self.courant}: 0 (free medium) to 1 is possible; 0.9 is safe")
         if self.coupling == "none":
@@ -147,6 +146,66 @@ class Waves(_Spread):
                 f"model.courant={self.courant} bounds the medium for --model.integrator verlet only, whose damping "
                 "sets no limit; give --model.courant 0 for euler"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(Waves):
+    """A layer of a stack: waves in a medium that the features below it set; the defaults are those of `nwm-stack`."""
+
+    channels: int = 16
+    """Sheets of oscillators, which ring apart unless the coupling is dense."""
+    steps: int = 12
+    """Time steps of the propagation (T)."""
+    dt: float = 0.5
+    """Length of one step in model time."""
+    integrator: Integrator = "verlet"
+    """As for Waves."""
+    coupling: Coupling = "depthwise"
+    """As for Waves."""
+    boundary: Boundary = "fixed"
+    """What a wave meets at the edge of the image."""
+    courant: float = 0.9
+    """As for Waves."""
+    stride: int = 4
+    """Pixels per oscillator in each direction, a power of 2; the features have the least of all layers."""
+    bins: int = 8
+    """Combinations over time that are heard of each sheet (K)."""
+    velocity: Velocity = "rest"
+    """rest: waves start from a displacement alone; image: the features set the initial velocity too."""
+    spread: bool = True
+    """Begin with omega from nearly 0 to half of its largest over the sheets, so that most waves travel, instead of
+    half of it in each, where most ring in place."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _power_of_two(self.stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modes(Settings):
+    """A layer of a stack in closed form: linear waves in a medium that is the same everywhere, at `bins` times."""
+
+    channels: int = 16
+    """Sheets of oscillators."""
+    bins: int = 8
+    """Learned times at which each sheet is heard (K)."""
+    reach: float = 16.0
+    """Model time of the last of these times at the start: how many oscillators far a wave may have come."""
+    boundary: Literal["periodic", "fixed", "reflecting"] = "fixed"
+    """What a wave meets at the edge of the image."""
+    stride: int = 4
+    """Pixels per oscillator in each direction, a power of 2; the features have the least of all layers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _power_of_two(self.stride)
+        if not 0 < self.reach < math.inf:
+            raise DrumheadError(f"model.reach={self.reach}: a positive time is needed")
+
+
+def _power_of_two(stride: int) -> None:
+    if stride < 1 or stride & (stride - 1):
+        raise DrumheadError(f"model.stride={stride}: a power of 2 is needed, such as 4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +305,8 @@ class NWM(_Heard):
             )
         super().__post_init__()
         (layer,) = self.waves
+        if layer.stride not in (1, 2):
+            raise DrumheadError(f"model.stride={layer.stride}: 1 or 2 is possible")
         if self.encoder == "separate" and (self.skip or self.norm or layer.stride != 1 or layer.courant):
             raise DrumheadError(
                 "model.skip, model.norm, model.stride=2 and model.courant need --model.encoder stem; "
@@ -262,6 +323,54 @@ class NWM(_Heard):
         of_layers = {item.name: settings.pop(item.name) for item in fields(Waves) if item.name in settings}
         layers = tuple(replace(layer, **of_layers) for layer in settings.pop("waves", self.waves))
         return replace(self, waves=layers, **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack(ModelConfig):
+    """Layers of waves, each reading its medium from what the layer below heard; the defaults are `nwm-stack`'s.
+
+    Example:
+        >>> small = dh.Stack(waves=(dh.Layer(steps=20), dh.Modes()), image_channels=1)
+        >>> dh.build(small)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 6, 32, 32])
+    """
+
+    waves: tuple[Layer | Modes, ...] = (Layer(), Layer(), Layer())
+    """The layers, the first one nearest to the image, stepped or in closed form."""
+    fine: int = 8
+    """Maps at the image's own size, which the head sees beside what the layers heard."""
+    width: int = 32
+    """Maps of the features between the layers."""
+    head: tuple[int, ...] = (16,)
+    """Hidden widths of the pointwise network that turns features into logits."""
+
+    def __post_init__(self) -> None:
+        if (
+            not isinstance(self.waves, tuple)
+            or not self.waves
+            or {type(layer) for layer in self.waves} - {Layer, Modes}
+        ):
+            raise DrumheadError(
+                f"model.waves={self.waves!r}: a tuple of layers is needed, each Layer(...) or Modes(...), as in "
+                "(Layer(), Layer())"
+            )
+        super().__post_init__()
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting, those of the last layer among them."""
+        own = super().flat()
+        return own | vars(own.pop("waves")[-1])
+
+    def changed(self, **settings: Any) -> Self:
+        """Return a copy with other settings, of the model or of every layer that has them."""
+        known = {name for layer in self.waves for name in vars(layer)}
+        refuse_unknown(type(self), settings, "model", {*vars(self), *known})
+        own = {name: settings.pop(name) for name in vars(self) if name in settings}
+        layers = tuple(
+            replace(layer, **{name: value for name, value in settings.items() if name in vars(layer)})
+            for layer in own.pop("waves", self.waves)
+        )
+        return replace(self, waves=layers, **own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,6 +430,7 @@ class UNet(ModelConfig):
 
 FAMILIES: dict[str, type[ModelConfig]] = {
     "nwm": NWM,
+    "stack": Stack,
     **dict.fromkeys(get_args(Cell), Recurrent),
     "cnn": CNN,
     "resnet": ResNet,

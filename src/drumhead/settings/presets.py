@@ -5,7 +5,19 @@ from itertools import product
 from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.settings.config import CNN, NWM, ModelConfig, Recurrent, ResNet, RunConfig, TrainConfig, UNet, Waves
+from drumhead.settings.config import (
+    CNN,
+    NWM,
+    ModelConfig,
+    Modes,
+    Recurrent,
+    ResNet,
+    RunConfig,
+    Stack,
+    TrainConfig,
+    UNet,
+    Waves,
+)  # fmt: skip
 
 READOUTS = ("linear", "fft", "last", "mean", "max")
 
@@ -14,6 +26,7 @@ _TASKS: dict[str, dict[str, Any]] = {
     "mnist": {"image_channels": 1, "classes": 11},
     "multi-mnist": {"image_channels": 1, "classes": 11},
     "polygons": {"image_channels": 1, "classes": 5},
+    "wires": {"image_channels": 1, "classes": 3},
     "folder": {"image_channels": 3, "classes": 2},  # channels and classes come from the data
 }
 
@@ -27,6 +40,15 @@ _FAST = NWM(
 )  # fmt: skip
 
 _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", schedule="cosine", warmup=0.05, clip=1.0)
+
+_STACKS = {
+    "nwm-stack": Stack(),
+    "nwm-modes": Stack(waves=(Modes(), Modes(), Modes())),
+}
+_STACK_TRAIN = TrainConfig(
+    epochs=40, epoch_images=10_000, batch=16, lr=3e-3, optimizer="adamw", weight_decay=0.01, schedule="cosine",
+    warmup=0.05, clip=1.0,
+)  # fmt: skip
 
 
 def _all() -> dict[str, RunConfig]:
@@ -49,6 +71,9 @@ def _all() -> dict[str, RunConfig]:
             out[f"{task}/{name}"] = RunConfig(preset=f"{task}/{name}", task=task, model=network)
         fast = _FAST.changed(**images)
         out[f"{task}/nwm-fast"] = RunConfig(preset=f"{task}/nwm-fast", task=task, model=fast, train=_FAST_TRAIN)
+        for name, stack in _STACKS.items():
+            preset = f"{task}/{name}"
+            out[preset] = RunConfig(preset=preset, task=task, model=stack.changed(**images), train=_STACK_TRAIN)
     return out
 
 
@@ -56,7 +81,9 @@ PRESETS = _all()
 
 _FAMILIES = {
     "nwm": "Neural Wave Machine of the paper, by its readout",
-    "nwm-fast": "the same idea at the price of the U-Net",
+    "nwm-fast": "the same idea, one layer on half the grid",
+    "nwm-stack": "layers of waves, each in the medium that the one below heard",
+    "nwm-modes": "the same in closed form, without a loop over time",
     "lstm": "convolutional LSTM of the paper",
     "gru": "convolutional GRU",
     "rnn": "convolutional Elman network",

@@ -1,0 +1,201 @@
+"""A layer of a stack: features -> medium -> waves -> what is heard -> features.
+
+    medium = conv_1x1(x);  y_1 .. y_T = propagate(medium);  heard = K combinations over time of each sheet
+    x <- relu(x + norm(conv_1x1(relu(norm(heard)))))
+
+Two kinds behind one interface: `Stepped`, whose medium the features set, and `Closed`, whose medium is the same
+everywhere, so that its waves are known at all times at once. Both work on a grid of their own, as fine as the features
+or coarser by a power of two.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.networks.media import bounded, carry, laplacian, largest_omega
+from drumhead.networks.readouts import TimeReadout
+from drumhead.physics import spectral, stability
+from drumhead.physics.medium import Medium
+from drumhead.physics.records import Record
+from drumhead.settings.config import Layer, Modes
+
+
+class Start(NamedTuple):
+    """What features set before the first step; each (b, c, y, x). A closed form has no medium of its own here."""
+
+    y0: Tensor
+    z0: Tensor | None
+    medium: Medium | None
+
+
+class WaveLayer(nn.Module):
+    """What both kinds share; subclasses define `start`, `run` and `heard`.
+
+    Attributes:
+        per_step: cells that a step can carry anything.
+        steps: T.
+        dt: model time between two states.
+    """
+
+    per_step: int
+    steps: int
+    dt: float
+
+    def __init__(self, channels: int, bins: int, width: int, coarser: int):
+        super().__init__()
+        self.coarser = coarser
+        self.norm = nn.BatchNorm2d(channels * bins)
+        self.mix = nn.Conv2d(channels * bins, width, 1, bias=False)
+        self.mixed = nn.BatchNorm2d(width)
+
+    def start(self, x: Tensor) -> Start:
+        """Return what features (b, width, y, x) set before the first step."""
+        raise NotImplementedError
+
+    def run(self, start: Start, record: Record, steps: int) -> Any:
+        """Return what a record keeps of the waves."""
+        raise NotImplementedError
+
+    def heard(self, start: Start) -> Tensor:
+        """Return what is heard, (b, k, c, y, x)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features with what the waves told added to them."""
+        return self.add(x, self.heard(self.start(x)))
+
+    def add(self, x: Tensor, heard: Tensor) -> Tensor:
+        """Return the features with what was heard added to them."""
+        told = self.mixed(self.mix(self.norm(heard.flatten(1, 2)).relu()))
+        if self.coarser > 1:
+            told = F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return (x + told).relu()
+
+    def seen_by(self, x: Tensor) -> Tensor:
+        """Return features as the grid of the waves sees them."""
+        return F.avg_pool2d(x, self.coarser, ceil_mode=True) if self.coarser > 1 else x
+
+
+class Stepped(WaveLayer):
+    """Waves in a medium that the features set, a step at a time, in any engine.
+
+    Args:
+        layer: its settings.
+        width: maps of the features.
+        coarser: cells of the features per oscillator in each direction.
+    """
+
+    def __init__(self, layer: Layer, width: int, coarser: int):
+        super().__init__(layer.channels, layer.bins, width, coarser)
+        self.layer, self.steps, self.dt = layer, layer.steps, layer.dt
+        self.per_step = 0 if layer.coupling == "none" else layer.kernel_size // 2
+        self.largest = largest_omega(layer)
+        c = layer.channels
+        self.maps = (layer.omega == "image", layer.alpha == "image", True, layer.velocity == "image")
+        self.medium = nn.Conv2d(width, sum(self.maps) * c, 1)
+        start = torch.linspace(-5, 0, c) if layer.spread else torch.zeros(c)  # of omega, before a sigmoid
+        if self.maps[0]:
+            assert self.medium.bias is not None
+            self.medium.bias.data[:c] = start
+        else:
+            self.omega = nn.Parameter(start)
+        if not self.maps[1]:
+            self.alpha = nn.Parameter(torch.zeros(c))
+        if layer.coupling != "none":
+            self.kernel = laplacian(layer)
+        self.readout = TimeReadout("linear", layer.bins, layer.steps)
+
+    def coupling(self) -> Tensor:
+        """Return the coupling kernel as the waves see it: bounded if the settings say so."""
+        if self.layer.coupling == "none":
+            return self.medium.weight.new_zeros(self.layer.channels, 1, 1, 1)
+        return bounded(self.layer, self.kernel)
+
+    def start(self, x: Tensor) -> Start:
+        """Return the medium, displacement and velocity."""
+        x = self.seen_by(x)
+        parts = iter(self.medium(x).chunk(sum(self.maps), dim=1))
+        omega = next(parts) if self.maps[0] else self._everywhere(self.omega, x)
+        alpha = next(parts) if self.maps[1] else self._everywhere(self.alpha, x)
+        y0 = next(parts).tanh()
+        omega = F.softplus(omega) if self.largest is None else self.largest * omega.sigmoid()
+        z0 = next(parts).tanh() if self.maps[3] else None
+        return Start(y0, z0, Medium(omega, F.softplus(alpha - 2), y0))
+
+    def _everywhere(self, value: Tensor, x: Tensor) -> Tensor:
+        return value[:, None, None].expand(len(x), -1, *x.shape[-2:])
+
+    def run(self, start: Start, record: Record, steps: int) -> Any:
+        """Return what a record keeps of the waves."""
+        assert start.medium is not None
+        return carry(self.layer, self.coupling(), start.medium, start.z0, record, steps)
+
+    def heard(self, start: Start) -> Tensor:
+        """Return the learned combinations over time."""
+        return self.run(start, self.readout.record(), self.steps)
+
+    def courant(self, start: Start) -> float:
+        """Return dt over the largest stable dt."""
+        assert start.medium is not None
+        omega, alpha, _ = start.medium
+        return self.dt / stability.stable_dt(self.coupling(), omega, alpha, integrator=self.layer.integrator)
+
+
+class Closed(WaveLayer):
+    """Linear waves in closed form: y0 and z0 from the features, all learned times at once, no loop over time.
+
+    Each sheet has its own omega, alpha and speed (cells per unit time) and hears at its own times.
+
+    Args:
+        layer: its settings.
+        width: maps of the features.
+        coarser: cells of the features per oscillator in each direction.
+    """
+
+    dt = 0.5  # of movies: the waves themselves have no step
+    per_step = 2**40  # and no light cone: every mode spans the grid
+
+    def __init__(self, layer: Modes, width: int, coarser: int):
+        super().__init__(layer.channels, layer.bins, width, coarser)
+        self.layer, self.steps, c = layer, math.ceil(layer.reach / self.dt), layer.channels
+        self.medium = nn.Conv2d(width, 2 * c, 1)
+        self.omega = nn.Parameter(torch.linspace(-5, 0, c))  # these three through softplus
+        self.alpha = nn.Parameter(torch.full((c,), -2.0))
+        self.speed = nn.Parameter(torch.full((c,), 0.5))
+        times = torch.arange(1, layer.bins + 1) * (layer.reach / layer.bins)
+        self.times = nn.Parameter(times.log()[:, None].repeat(1, c))
+
+    def start(self, x: Tensor) -> Start:
+        """Return displacement and velocity."""
+        y0, z0 = self.medium(self.seen_by(x)).tanh().chunk(2, dim=1)
+        return Start(y0, z0, None)
+
+    def _at(self, start: Start, times: Tensor) -> Tensor:
+        """Return the waves at times (t, c), one list a sheet: (b, t, c, y, x)."""
+        boundary, size = self.layer.boundary, start.y0.shape[-2:]
+        omega, alpha = (F.softplus(value)[:, None, None] for value in (self.omega, self.alpha))
+        kernel = stability.laplacian(1).to(times) * F.softplus(self.speed).square()[:, None, None, None]
+        stiff = spectral.stiffness(kernel, omega, size, boundary)
+        of_y, of_z = spectral.exact(stiff, alpha, times[:, :, None, None])
+        assert start.z0 is not None
+        y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
+        return spectral.back(of_y * y + of_z * z, size, boundary)
+
+    def run(self, start: Start, record: Record, steps: int) -> Any:
+        """Return what a record keeps of the waves at whole multiples of dt."""
+        record.check(steps, self.layer.channels)
+        times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=self.times.dtype)
+        return record.of(self._at(start, times[:, None].expand(-1, self.layer.channels)))
+
+    def heard(self, start: Start) -> Tensor:
+        """Return the waves at the learned times."""
+        with torch.autocast(start.y0.device.type, enabled=False):
+            return self._at(start, self.times.exp())
+
+
+def make_layer(layer: Layer | Modes, width: int, coarser: int) -> Stepped | Closed:
+    """Return the layer that its settings describe."""
+    return Stepped(layer, width, coarser) if isinstance(layer, Layer) else Closed(layer, width, coarser)
