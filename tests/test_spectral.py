@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import drumhead as dh
 from drumhead.engine.boundaries import pad
+from drumhead.physics import spectral
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 
@@ -79,6 +80,18 @@ def test_gradients_flow_into_everything(boundary):
     assert torch.autograd.gradcheck(run, (*inputs, times))
     for integrator in ("euler", "verlet"):
         assert torch.autograd.gradcheck(lambda *x, i=integrator: run(*x, dt=0.5, integrator=i), inputs)
+
+
+@pytest.mark.parametrize("boundary", ["fixed", "reflecting"])
+def test_fast_transforms_and_matrices_agree(boundary, monkeypatch):
+    y0, z0 = torch.randn(2, 1, 2, 9, 14, dtype=torch.float64)
+    found = []
+    for short in (0, 256):
+        monkeypatch.setattr(spectral, "SHORT", short)
+        found.append(
+            dh.propagate_exact(y0, 0.1, 0.2, dh.laplacian(2).double(), times=[0.5, 9.0], z0=z0, boundary=boundary)
+        )
+    torch.testing.assert_close(*found, atol=1e-13, rtol=0)
 
 
 def test_it_reaches_the_whole_image_at_any_time_in_any_order():

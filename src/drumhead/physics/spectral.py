@@ -22,6 +22,7 @@ from torch import Tensor
 from drumhead.errors import DrumheadError, choose
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
+SHORT = 256  # cells along an axis up to which a product with a matrix is faster than a fast transform
 TERMS = 10  # of the series of cos and sin(x) / x below |x| = 1: the next one is 1e-19
 
 
@@ -186,17 +187,26 @@ def back(modes: Tensor, size: Sequence[int], boundary: str) -> Tensor:
 def _sines(x: Tensor) -> Tensor:
     """Return sum_j x_j sin(pi (j + 1) (k + 1) / (n + 1)) along the last axis; twice is (n + 1) / 2 times as much."""
     n = x.shape[-1]
+    if n <= SHORT:
+        whole = _whole(n) + 1
+        return x @ torch.sin(math.pi / (n + 1) * whole[:, None] * whole).to(x)
     return -torch.fft.rfft(torch.nn.functional.pad(x, (1, 0)), n=2 * (n + 1)).imag[..., 1 : n + 1]
 
 
 def _cosines(x: Tensor) -> Tensor:
     """Return sum_j x_j cos(pi (j + 1/2) k / n) along the last axis."""
     n = x.shape[-1]
+    if n <= SHORT:
+        return x @ torch.cos(math.pi / n * (_whole(n)[:, None] + 0.5) * _whole(n)).to(x)
     return (torch.fft.rfft(x, n=2 * n)[..., :n] * _quarter(n, x).conj()).real
 
 
 def _from_cosines(modes: Tensor) -> Tensor:
     n = modes.shape[-1]
+    if n <= SHORT:
+        turns = torch.cos(math.pi / n * _whole(n)[:, None] * (_whole(n) + 0.5)) * (2 / n)
+        turns[0] /= 2
+        return modes @ turns.to(modes)
     scaled = modes * _quarter(n, modes)
     scaled = torch.cat([scaled[..., :1] / 2, scaled[..., 1:]], -1)
     return 4 * torch.fft.ifft(scaled, n=2 * n)[..., :n].real
