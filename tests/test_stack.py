@@ -42,6 +42,12 @@ def test_any_size_any_layer_and_one_run_for_all_that_is_kept(name):
         assert waves.shape[-2:] == (-(-21 // layer.stride), -(-34 // layer.stride))
     with pytest.raises(dh.DrumheadError, match="this network has the layers 0 to"):
         model.waves(images, layer=9)
+    with pytest.raises(dh.DrumheadError, match="steps=0: at least 1 is needed"):
+        model.waves(images, steps=0)
+    before = {key: value.clone() for key, value in model.train().state_dict().items()}
+    model.waves(images)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    model.eval()
     at = torch.tensor([[0, 5, 713], [1, 2, 3]])
     torch.testing.assert_close(model(images, at)[..., 0], logits.flatten(2).gather(2, at[:, None].expand(-1, 3, -1)))
 
@@ -151,7 +157,10 @@ def test_files_hold_every_layer(name, tmp_path):
         (lambda: dh.Layer(stride=3), "a power of 2 is needed"),
         (lambda: dh.Modes(reach=0.0), "a positive time is needed"),
         (lambda: dh.Modes(boundary="absorbing"), "'absorbing' is not known"),
-        (lambda: dh.Stack().changed(readout="fft"), "unknown setting readout"),
+        (
+            lambda: dh.Stack().changed(readout="fft"),
+            "unknown setting readout.*each with channels, .*, bins, velocity, spread",
+        ),
         (lambda: from_dict(RunConfig, {"model": {"family": "stack", "waves": [{"kind": "rings"}]}}), "'rings' is not"),
     ],
 )

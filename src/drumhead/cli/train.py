@@ -8,50 +8,10 @@ from typing import Annotated
 import tyro
 
 from drumhead.errors import DrumheadError, none_ignored, options
-from drumhead.settings.config import (
-    NWM,
-    Layer,
-    ModelConfig,
-    Modes,
-    RunConfig,
-    Stack,
-    TrainConfig,
-    Waves,
-    refuse_unknown,
-)  # fmt: skip
+from drumhead.settings.config import NWM, ModelConfig, RunConfig, Stack, TrainConfig, refuse_unknown
 from drumhead.settings.presets import get_preset, overview
 
 EXAMPLE = "tetrominoes/nwm-fast"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OneLayer(NWM, Waves):
-    """A Neural Wave Machine with the settings of its one layer of waves beside its own."""
-
-    waves: Annotated[tuple[Waves, ...], tyro.conf.Suppress] = ()
-
-    def __post_init__(self) -> None:
-        """Leave checks to the config that the settings change."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EachLayer(Stack, Layer):
-    """A stack with the settings of its layers beside its own: each counts for every layer."""
-
-    waves: Annotated[tuple[Layer | Modes, ...], tyro.conf.Suppress] = ()
-
-    def __post_init__(self) -> None:
-        """Leave checks to the config that the settings change."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EachMode(Stack, Modes):
-    """The same of a stack in closed form."""
-
-    waves: Annotated[tuple[Layer | Modes, ...], tyro.conf.Suppress] = ()
-
-    def __post_init__(self) -> None:
-        """Leave checks to the config that the settings change."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +96,15 @@ def run(arguments: list[str]) -> None:
 
 
 def _with_layers(model: ModelConfig) -> type[ModelConfig]:
-    """Return the class whose flags are a network's settings and those of its layers of waves."""
-    if isinstance(model, NWM):
-        return OneLayer
-    if isinstance(model, Stack):
-        return EachLayer if isinstance(model.waves[-1], Layer) else EachMode
-    return type(model)
+    """Return the class whose flags are a network's settings and those of its layers of waves: each counts for all."""
+    if not isinstance(model, NWM | Stack):
+        return type(model)
+
+    @dataclass(frozen=True, kw_only=True)
+    class WithLayers(type(model), type(model.waves[-1])):  # type: ignore[misc]
+        waves: Annotated[tuple, tyro.conf.Suppress] = ()
+
+        def __post_init__(self) -> None:
+            """Leave checks to the config that the settings change."""
+
+    return WithLayers

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
 from drumhead.networks.reach import Interval, convolved, unet
-from drumhead.networks.segmenter import Segmenter, answer, pixelwise
+from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.physics.records import at_pixels
 from drumhead.settings import config as settings
 
@@ -88,7 +88,7 @@ class ResNet(Segmenter):
 
 
 def _normal(inner: int, outer: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer))
+    return nn.Sequential(*normalised(inner, outer))
 
 
 class UNet(Segmenter):
@@ -134,5 +134,5 @@ class UNet(Segmenter):
 def _double(inner: int, outer: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for first in (inner, outer):
-        layers += [nn.Conv2d(first, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU()]
+        layers += [*normalised(first, outer), nn.ReLU()]
     return nn.Sequential(*layers)

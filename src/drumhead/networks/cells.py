@@ -116,7 +116,7 @@ class RecurrentNetwork(Timed):
         self.readout = TimeReadout(config.readout, config.bins, self.steps)
         self.head = Head(config, c * self.readout.features)
 
-    def encode(self, images: Tensor) -> tuple[State, None]:
+    def encode(self, images: Tensor, layer: int = -1) -> tuple[State, None]:
         """Return the first input of the cell, then the maps of its state."""
         return (self.begin(images), *(start(images) for start in self.states)), None
 

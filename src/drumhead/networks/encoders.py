@@ -41,9 +41,9 @@ def stack(inner: int, width: int, outer: int, depth: int) -> nn.Sequential:
 class Constant(nn.Module):
     """One learned number a channel in place of a map: a medium that is the same at every pixel of every image."""
 
-    def __init__(self, channels: int, start: float):
+    def __init__(self, channels: int, start: float | Tensor):
         super().__init__()
-        self.value = nn.Parameter(torch.full((channels,), start))
+        self.value = nn.Parameter(torch.as_tensor(start).expand(channels).clone())
 
     def forward(self, images: Tensor) -> Tensor:
         """Return it as a map (b, c, y, x) of the images' size."""

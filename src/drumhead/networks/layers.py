@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega
 from drumhead.networks.readouts import TimeReadout
 from drumhead.physics import spectral, stability
@@ -101,9 +102,9 @@ class Stepped(WaveLayer):
             assert self.medium.bias is not None
             self.medium.bias.data[:c] = start
         else:
-            self.omega = nn.Parameter(start)
+            self.omega = Constant(c, start)
         if not self.maps[1]:
-            self.alpha = nn.Parameter(torch.zeros(c))
+            self.alpha = Constant(c, 0.0)
         if layer.coupling != "none":
             self.kernel = laplacian(layer)
         self.readout = TimeReadout("linear", layer.bins, layer.steps)
@@ -118,15 +119,12 @@ class Stepped(WaveLayer):
         """Return the medium, displacement and velocity."""
         x = self.seen_by(x)
         parts = iter(self.medium(x).chunk(sum(self.maps), dim=1))
-        omega = next(parts) if self.maps[0] else self._everywhere(self.omega, x)
-        alpha = next(parts) if self.maps[1] else self._everywhere(self.alpha, x)
+        omega = next(parts) if self.maps[0] else self.omega(x)
+        alpha = next(parts) if self.maps[1] else self.alpha(x)
         y0 = next(parts).tanh()
         omega = F.softplus(omega) if self.largest is None else self.largest * omega.sigmoid()
         z0 = next(parts).tanh() if self.maps[3] else None
         return Start(y0, z0, Medium(omega, F.softplus(alpha - 2), y0))
-
-    def _everywhere(self, value: Tensor, x: Tensor) -> Tensor:
-        return value[:, None, None].expand(len(x), -1, *x.shape[-2:])
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves."""

@@ -55,7 +55,7 @@ class NeuralWaveMachine(Timed):
         with self.evaluating():
             return self.encoder(images)[0]
 
-    def encode(self, images: Tensor) -> tuple[Medium, Tensor | None]:
+    def encode(self, images: Tensor, layer: int = -1) -> tuple[Medium, Tensor | None]:
         """Return the medium, and the stem's features where the head sees them."""
         medium, features = self.encoder(images)
         return medium, features if self.config.skip else None

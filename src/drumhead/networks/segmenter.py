@@ -30,6 +30,11 @@ def pixelwise(inner: int, hidden: Iterable[int], outer: int) -> list[nn.Module]:
     return [*layers, nn.Conv2d(inner, outer, 1)]
 
 
+def normalised(inner: int, outer: int, stride: int = 1) -> list[nn.Module]:
+    """Return a 3x3 convolution and its batch normalisation."""
+    return [nn.Conv2d(inner, outer, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outer)]
+
+
 class Segmenter(nn.Module):
     """A network from images (b, k, y, x) in [0, 1] to logits (b, classes, y, x); subclasses define `forward`.
 

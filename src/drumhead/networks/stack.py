@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
-from drumhead.networks.segmenter import answer, pixelwise
+from drumhead.networks.segmenter import answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import All, Record, Several
+from drumhead.physics.records import Record, Several
 from drumhead.settings import config as settings
 
 
@@ -48,21 +48,22 @@ class WaveStack(Timed):
         self.layers = nn.ModuleList(make_layer(layer, config.width, layer.stride // grid) for layer in config.waves)
         self.up = nn.Conv2d(config.width, config.fine * grid**2, 1)
         self.head = nn.Sequential(*pixelwise(2 * config.fine, config.head, config.classes))  # type: ignore[assignment]
-        last = self._layer(-1)
+        last = self.at_layer(-1)
         self.steps, self.dt, self.channels, self.stride = last.steps, last.dt, last.layer.channels, grid * last.coarser
         self.per_step = last.per_step
 
     def _each(self) -> list[Stepped | Closed]:
         return [layer for layer in self.layers if isinstance(layer, Stepped | Closed)]
 
-    def _layer(self, index: int) -> Stepped | Closed:
-        if not -len(self.layers) <= index < len(self.layers):
-            raise DrumheadError(f"layer={index}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
-        return self._each()[index]
+    def at_layer(self, layer: int) -> Stepped | Closed:
+        """Return a layer, 0 nearest to the image."""
+        if not -len(self.layers) <= layer < len(self.layers):
+            raise DrumheadError(f"layer={layer}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
+        return self._each()[layer]
 
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Start, tuple[Tensor, Tensor]]:
         """Return what starts the waves of a layer, and the features at full size and at the grid's."""
-        last = self._layer(layer)
+        last = self.at_layer(layer)
         fine = self.fine(images)
         x = self.stem(fine)
         for below in self._each()[: layer % len(self.layers)]:
@@ -75,30 +76,18 @@ class WaveStack(Timed):
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves of the last layer."""
-        return self._layer(-1).run(start, record, steps)
+        return self.at_layer(-1).run(start, record, steps)
 
     def heard(self, images: Tensor, *records: Record, at: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the last layer's series."""
         self.check(images)
-        last, (start, (fine, x)) = self._layer(-1), self.encode(images)
+        last, (start, (fine, x)) = self.at_layer(-1), self.encode(images)
         if records and isinstance(last, Stepped):
             kept, *others = last.run(start, Several((last.readout.record(), *records)), last.steps)
         else:
             kept, others = last.heard(start), [last.run(start, record, last.steps) for record in records]
         x = F.pixel_shuffle(self.up(last.add(x, kept)), self.grid)[..., : images.shape[-2], : images.shape[-1]]
         return answer(self.head, torch.cat([fine, x], dim=1), at), *others
-
-    def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
-        """Return the series of states of a layer, (b, t, c, y, x), one a step from t = 1.
-
-        Args:
-            images: (b, k, y, x) in [0, 1].
-            steps: how long to listen; the layer's own T by default.
-            layer: which one, 0 nearest to the image; the last by default.
-        """
-        self.check(images)
-        one = self._layer(layer)
-        return one.run(self.encode(images, layer)[0], All(), one.steps if steps is None else steps)
 
     def answers(self, steps: int) -> bool:
         """Say whether it can answer after so many steps of the last layer: after its own."""
@@ -107,7 +96,7 @@ class WaveStack(Timed):
     @property
     def time_map(self) -> Tensor | None:
         """The learned map (k, t) of the last layer; None in closed form."""
-        last = self._layer(-1)
+        last = self.at_layer(-1)
         return last.readout.time_map if isinstance(last, Stepped) else None
 
     def cut(self) -> Self:
@@ -140,11 +129,11 @@ class WaveStack(Timed):
         steps = self.steps if steps is None else steps
         at_least(0, steps, "steps=")
         cell = pixel // self.grid
-        return self._below(_through(self._layer(-1), (cell, cell), steps), len(self.layers) - 1)
+        return self._below(_through(self.at_layer(-1), (cell, cell), steps), len(self.layers) - 1)
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the start of these rows of the last layer depends on."""
-        return self._below(_spread(rows, self._layer(-1).coarser), len(self.layers) - 1)
+        return self._below(_spread(rows, self.at_layer(-1).coarser), len(self.layers) - 1)
 
     def _below(self, rows: Interval, layers: int) -> Interval:
         """Walk from cells of the features down through so many layers and the stem to the image."""
@@ -167,4 +156,4 @@ def _spread(rows: Interval, coarser: int) -> Interval:
 
 
 def _normal(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inner, outer, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU())
+    return nn.Sequential(*normalised(inner, outer, stride), nn.ReLU())

@@ -32,8 +32,8 @@ class Timed(Segmenter):
     readout: TimeReadout
     head: Head
 
-    def encode(self, images: Tensor) -> tuple[Any, Any]:
-        """Return what an image sets before the first step, and features (b, k, y, x) that go straight to the head."""
+    def encode(self, images: Tensor, layer: int = -1) -> tuple[Any, Any]:
+        """Return what an image sets before a layer's first step, and features that go straight to the head."""
         raise NotImplementedError
 
     def begin(self, images: Tensor) -> Tensor:
@@ -83,15 +83,20 @@ class Timed(Segmenter):
         Args:
             images: (b, k, y, x) in [0, 1].
             steps: how long to listen; the network's own T by default. More steps show the same medium for longer.
-            layer: of a stack; the last by default. These networks have one.
+            layer: of a stack, 0 nearest to the image; the last by default. The others have one.
         """
         self.check(images)
+        one = self.at_layer(layer)
+        length: int = one.steps if steps is None else steps
+        at_least(1, length, "steps=")
+        with self.evaluating():  # looking does not move the statistics of a normalisation
+            return one.run(self.encode(images, layer)[0], All(), length)
+
+    def at_layer(self, layer: int) -> Any:
+        """Return what runs a layer, with its `steps` and `run`: the network itself where there is one."""
         if layer not in (-1, 0):
             raise DrumheadError(f"layer={layer}: this network has one layer, which is 0 or -1")
-        steps = self.steps if steps is None else steps
-        at_least(1, steps, "steps=")
-        with self.evaluating():  # looking does not move the statistics of a normalisation
-            return self.run(self.encode(images)[0], All(), steps)
+        return self
 
     def answers(self, steps: int) -> bool:
         """Say whether it can answer after so many steps: a time map has a column for each, a spectrum just its own."""

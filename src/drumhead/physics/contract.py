@@ -17,7 +17,7 @@ def check(
     """Refuse what does not fit; return omega, alpha and z as tensors of four dimensions, like y."""
     y0, dt = start.y, start.dt
     if not isinstance(y0, Tensor) or y0.ndim != 4 or not y0.is_floating_point() or not y0.numel():
-        raise DrumheadError(f"y0: got {_describe(y0)}; a non-empty floating-point tensor (b, c, y, x) is needed")
+        raise DrumheadError(f"y0: got {describe(y0)}; a non-empty floating-point tensor (b, c, y, x) is needed")
     if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
         raise DrumheadError(f"steps={steps!r}: a propagation needs a whole number of steps, at least one")
     if isinstance(dt, Tensor) or not (isinstance(dt, Real) and 0 < dt < math.inf):
@@ -34,15 +34,14 @@ def check(
         if isinstance(one, At):
             _check_pixels(one.pixels, y0)
         if (basis := getattr(one, "basis", None)) is not None:
-            _check_kind("basis", basis, y0)
+            check_kind("basis", basis, y0)
     mixing = ((channels, channels), (channels, 1))
     if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] not in mixing:
         raise DrumheadError(
-            f"kernel: got {_describe(kernel)}; for {channels} channels it has the shape "
+            f"kernel: got {describe(kernel)}; for {channels} channels it has the shape "
             f"({channels}, {channels}, ky, kx) dense or ({channels}, 1, ky, kx) depthwise"
         )
-    if any(side % 2 == 0 for side in kernel.shape[-2:]):
-        raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
+    check_odd(kernel)
     fields: dict[str, Tensor] = {}
     for name, field in (("omega", omega), ("alpha", alpha), ("z0", start.z)):
         if field is None:
@@ -51,14 +50,10 @@ def check(
             field = y0.new_full((), float(field))  # made where y0 is: a copy from the host would break a CUDA graph
         elif not isinstance(field, Tensor):
             field = torch.as_tensor(field, dtype=y0.dtype, device=y0.device)
-        sides = zip(reversed(field.shape), reversed(y0.shape), strict=False)
-        if field.ndim > 4 or any(side not in (1, whole) for side, whole in sides):
-            raise DrumheadError(
-                f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
-            )
+        check_broadcast(name, field, y0)
         fields[name] = field.reshape((1,) * (4 - field.ndim) + tuple(field.shape))
     for name, tensor in (fields | {"kernel": kernel}).items():
-        _check_kind(name, tensor, y0)
+        check_kind(name, tensor, y0)
     return fields["omega"], fields["alpha"], fields.get("z0")
 
 
@@ -75,7 +70,23 @@ def _check_pixels(pixels: Tensor, y0: Tensor) -> None:
             )
 
 
-def _check_kind(name: str, tensor: Tensor, y0: Tensor) -> None:
+def check_odd(kernel: Tensor) -> None:
+    """Refuse a kernel that has no middle."""
+    if any(side % 2 == 0 for side in kernel.shape[-2:]):
+        raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
+
+
+def check_broadcast(name: str, field: Tensor, y0: Tensor) -> None:
+    """Refuse a field that cannot be expanded to y0."""
+    sides = zip(reversed(field.shape), reversed(y0.shape), strict=False)
+    if field.ndim > 4 or any(side not in (1, whole) for side, whole in sides):
+        raise DrumheadError(
+            f"{name}: got the shape {tuple(field.shape)}, which does not broadcast to y0's {tuple(y0.shape)}"
+        )
+
+
+def check_kind(name: str, tensor: Tensor, y0: Tensor) -> None:
+    """Refuse a tensor of another type or on another device than y0."""
     if tensor.dtype != y0.dtype or tensor.device != y0.device:
         raise DrumheadError(
             f"{name} is {tensor.dtype} on {tensor.device}, y0 is {y0.dtype} on {y0.device}; "
@@ -83,5 +94,6 @@ def _check_kind(name: str, tensor: Tensor, y0: Tensor) -> None:
         )
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """Say what was got instead of a tensor that fits."""
     return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

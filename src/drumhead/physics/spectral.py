@@ -15,13 +15,15 @@ outlook with space made diagonal: the image acts through y0 and z0, not through 
 
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError, choose
+from drumhead.physics.contract import check_broadcast, check_kind, check_odd, describe
+from drumhead.settings.config import Edge
 
-BOUNDARIES = ("periodic", "fixed", "reflecting")
 SHORT = 256  # cells along an axis up to which a product with a matrix is faster than a fast transform
 TERMS = 10  # of the series of cos and sin(x) / x below |x| = 1: the next one is 1e-19
 
@@ -231,16 +233,15 @@ def _check(
     y0: Tensor, omega: Tensor | float, alpha: Tensor | float, kernel: Tensor, z0: Tensor | None, boundary: str
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Refuse what does not fit; return omega and alpha as (c, 1, 1) and z0 like y0."""
-    choose("boundary", boundary, BOUNDARIES)
+    choose("boundary", boundary, get_args(Edge))
     if not isinstance(y0, Tensor) or y0.ndim != 4 or not y0.numel() or y0.dtype not in (torch.float32, torch.float64):
-        got = f"{y0.dtype} of shape {tuple(y0.shape)}" if isinstance(y0, Tensor) else type(y0).__name__
-        raise DrumheadError(f"y0: got {got}; a non-empty tensor (b, c, y, x) of float32 or float64 is needed")
+        raise DrumheadError(f"y0: got {describe(y0)}; a non-empty tensor (b, c, y, x) of float32 or float64 is needed")
     channels = y0.shape[1]
     if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] != (channels, 1):
-        got = tuple(kernel.shape) if isinstance(kernel, Tensor) else type(kernel).__name__
-        raise DrumheadError(f"kernel: got {got}; ({channels}, 1, ky, kx) is needed: sheets that do not mix")
-    if any(side % 2 == 0 for side in kernel.shape[-2:]):
-        raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
+        raise DrumheadError(
+            f"kernel: got {describe(kernel)}; ({channels}, 1, ky, kx) is needed: sheets that do not mix"
+        )
+    check_odd(kernel)
     if boundary != "periodic":
         if any(_differ(kernel, kernel.flip(axis)) for axis in (-2, -1)):
             raise DrumheadError(
@@ -258,14 +259,9 @@ def _check(
                 "medium is the same at every pixel (drumhead.propagate takes maps)"
             )
         media.append(field.expand(channels)[:, None, None])
-    for name, tensor in (("kernel", kernel), ("z0", z0)):
-        if tensor is not None and (tensor.dtype != y0.dtype or tensor.device != y0.device):
-            raise DrumheadError(
-                f"{name} is {tensor.dtype} on {tensor.device}, y0 is {y0.dtype} on {y0.device}; bring them together, "
-                f"for example with {name}.to(y0)"
-            )
+    check_kind("kernel", kernel, y0)
     if z0 is None:
         return media[0], media[1], None
-    if z0.ndim > 4 or any(a not in (1, b) for a, b in zip(reversed(z0.shape), reversed(y0.shape), strict=False)):
-        raise DrumheadError(f"z0: got the shape {tuple(z0.shape)}, which does not broadcast to y0's {tuple(y0.shape)}")
+    check_kind("z0", z0, y0)
+    check_broadcast("z0", z0, y0)
     return media[0], media[1], z0.expand(y0.shape)

@@ -14,6 +14,7 @@ from drumhead.errors import DrumheadError, at_least, choose
 
 Readout = Literal["linear", "fft", "last", "mean", "max"]
 Boundary = Literal["periodic", "fixed", "reflecting", "absorbing"]
+Edge = Literal["periodic", "fixed", "reflecting"]  # without a medium that could absorb
 Nonlinearity = Literal["tanh", "linear"]
 Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
@@ -41,7 +42,8 @@ def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[
     names = [item.name for item in fields(cls)]
     unknown = sorted(set(given) - set(known or names))
     if unknown:
-        layer = f" (each with {', '.join(item.name for item in fields(Waves))})" if "waves" in names else ""
+        kind = getattr(cls, "layer", None)
+        layer = f" (each with {', '.join(item.name for item in fields(kind))})" if kind else ""
         raise DrumheadError(
             f"{where}: unknown setting {', '.join(unknown)}; the settings of {cls.__name__} are "
             f"{', '.join(name + layer * (name == 'waves') for name in names)}"
@@ -159,13 +161,10 @@ class Layer(Waves):
     dt: float = 0.5
     """Length of one step in model time."""
     integrator: Integrator = "verlet"
-    """As for Waves."""
     coupling: Coupling = "depthwise"
-    """As for Waves."""
     boundary: Boundary = "fixed"
     """What a wave meets at the edge of the image."""
     courant: float = 0.9
-    """As for Waves."""
     stride: int = 4
     """Pixels per oscillator in each direction, a power of 2; the features have the least of all layers."""
     bins: int = 8
@@ -191,7 +190,7 @@ class Modes(Settings):
     """Learned times at which each sheet is heard (K)."""
     reach: float = 16.0
     """Model time of the last of these times at the start: how many oscillators far a wave may have come."""
-    boundary: Literal["periodic", "fixed", "reflecting"] = "fixed"
+    boundary: Edge = "fixed"
     """What a wave meets at the edge of the image."""
     stride: int = 4
     """Pixels per oscillator in each direction, a power of 2; the features have the least of all layers."""
@@ -288,6 +287,7 @@ class NWM(_Heard):
         50
     """
 
+    layer: ClassVar[type] = Waves
     waves: tuple[Waves, ...] = (Waves(),)
     """The layers of waves, the first one nearest to the image; there can be one so far."""
     encoder: Encoder = "separate"
@@ -335,6 +335,7 @@ class Stack(ModelConfig):
         torch.Size([1, 6, 32, 32])
     """
 
+    layer: ClassVar[type] = Layer
     waves: tuple[Layer | Modes, ...] = (Layer(), Layer(), Layer())
     """The layers, the first one nearest to the image, stepped or in closed form."""
     fine: int = 8
@@ -381,7 +382,7 @@ class Recurrent(_Spread, _Heard):
     """The recurrent cell: a convolutional LSTM, GRU or Elman network. It is the family's name too."""
     steps: int = 20
     """Time steps (T)."""
-    boundary: Literal["periodic", "fixed", "reflecting"] = "periodic"
+    boundary: Edge = "periodic"
     """How an image goes on beyond its edge; a cell has no medium to absorb what arrives there."""
 
     @property
