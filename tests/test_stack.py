@@ -152,8 +152,8 @@ def test_files_hold_every_layer(name, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: dh.Stack(waves=()), "each Layer"),
-        (lambda: dh.Stack(waves=(dh.Waves(),)), "each Layer"),
+        (lambda: dh.Stack(waves=()), "each one of Layer"),
+        (lambda: dh.Stack(waves=(dh.Waves(),)), "each one of Layer"),
         (lambda: dh.Layer(stride=3), "a power of 2 is needed"),
         (lambda: dh.Modes(reach=0.0), "a positive time is needed"),
         (lambda: dh.Modes(boundary="absorbing"), "'absorbing' is not known"),
@@ -201,3 +201,67 @@ def test_wires_are_as_long_as_asked_and_the_same_to_the_bit():
     assert wires._arrays.__wrapped__("test", 32)[1].tobytes() == masks.tobytes()
     with pytest.raises(dh.DrumheadError, match="at least 12 pixels"):
         wires.arrays("test", 5)
+
+
+# Layers without waves
+CONTROLS = {
+    name: get_preset(f"wires/{name}").model for name in ("frame-3x3", "frame-7x7", "frame-pool", "frame-attention")
+}
+CONTROLS["coarser"] = dh.Stack(
+    image_channels=1,
+    classes=3,
+    waves=(dh.Bottleneck(maps=8), dh.Attention(stride=8, heads=2), dh.Context(stride=16, maps=8)),
+)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_controls_answer_at_any_size_and_learn(name):
+    torch.manual_seed(0)
+    model = dh.build(CONTROLS[name])
+    images, at = torch.rand(2, 1, 21, 34), torch.tensor([[0, 5, 713], [1, 2, 3]])
+    torch.nn.functional.cross_entropy(model(images), torch.randint(3, (2, 21, 34))).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    logits = model.eval()(images)
+    torch.testing.assert_close(model(images, at)[..., 0], logits.flatten(2).gather(2, at[:, None].expand(-1, 3, -1)))
+    run = RunConfig(model=CONTROLS[name])
+    assert from_dict(RunConfig, tomllib.loads(to_toml(run))) == run
+    for call in (lambda: model.waves(images), model.cut):
+        with pytest.raises(dh.DrumheadError, match=r"has no (waves|coupling)"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["frame-3x3", "frame-7x7"])
+def test_kernels_see_no_farther_than_their_reach(name):
+    model = dh.build(CONTROLS[name]).eval()
+    images = torch.rand(1, 1, 160, 160, requires_grad=True)
+    model(images, torch.tensor([[80 * 160 + 83]])).sum().backward()
+    rows = images.grad[0, 0].abs().sum(1).nonzero()
+    low, high = model.reach(80)
+    assert low <= int(rows.min())
+    assert int(rows.max()) <= high
+
+
+def test_attention_is_that_of_its_formula():
+    layer = dh.build(CONTROLS["frame-attention"]).double().eval().layers[0]
+    x = torch.randn(1, 32, 3, 5, dtype=torch.float64)
+    y = x + layer.place(x)
+    cells = layer.asked(layer.norm(y))[0].flatten(1).T  # (cell, 3 heads parts)
+    heads = []
+    for h in range(4):
+        q, k, v = (cells[:, 32 * i + 8 * h : 32 * i + 8 * h + 8] for i in range(3))
+        heads.append((q @ k.T / 8**0.5).softmax(-1) @ v)
+    found = y + layer.found(torch.cat(heads, 1).T.reshape(1, 32, 3, 5))
+    torch.testing.assert_close(layer.told(x), found + layer.thought(found))
+
+
+def test_waves_may_stand_on_layers_without():
+    mixed = dh.build(dh.Stack(image_channels=1, classes=3, waves=(dh.Bottleneck(), dh.Layer())))
+    images = torch.rand(1, 1, 16, 16)
+    assert mixed.waves(images).shape == (1, 12, 16, 4, 4)
+    assert mixed.cut()(images).shape == (1, 3, 16, 16)
+    with pytest.raises(dh.DrumheadError, match="layer=0: this layer has no waves"):
+        mixed.waves(images, layer=0)
+    with pytest.raises(dh.DrumheadError, match="put a Layer or Modes last"):
+        dh.Stack(waves=(dh.Layer(), dh.Bottleneck()))
+    with pytest.raises(dh.DrumheadError, match="kernel_size=4: an odd size"):
+        dh.Bottleneck(kernel_size=4)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from drumhead.physics.state import State as State
     from drumhead.settings.config import CNN as CNN
     from drumhead.settings.config import NWM as NWM
+    from drumhead.settings.config import Attention as Attention
+    from drumhead.settings.config import Bottleneck as Bottleneck
+    from drumhead.settings.config import Context as Context
     from drumhead.settings.config import Layer as Layer
     from drumhead.settings.config import ModelConfig as ModelConfig
     from drumhead.settings.config import Modes as Modes
@@ -46,7 +49,21 @@ if TYPE_CHECKING:
 
 _HOME = {
     **dict.fromkeys(
-        ("ModelConfig", "NWM", "Waves", "Stack", "Layer", "Modes", "Recurrent", "CNN", "ResNet", "UNet"),
+        (
+            "ModelConfig",
+            "NWM",
+            "Waves",
+            "Stack",
+            "Layer",
+            "Modes",
+            "Bottleneck",
+            "Context",
+            "Attention",
+            "Recurrent",
+            "CNN",
+            "ResNet",
+            "UNet",
+        ),
         "settings.config",
     ),
     "DrumheadError": "errors",

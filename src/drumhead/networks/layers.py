@@ -24,6 +24,16 @@ from drumhead.physics.records import Record
 from drumhead.settings.config import Layer, Modes
 
 
+def shrunk(x: Tensor, coarser: int) -> Tensor:
+    """Return features as a grid so much coarser sees them."""
+    return F.avg_pool2d(x, coarser, ceil_mode=True) if coarser > 1 else x
+
+
+def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
+    """Return what a grid so much coarser found, on the grid of the features x."""
+    return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
+
+
 class Start(NamedTuple):
     """What features set before the first step; each (b, c, y, x). A closed form has no medium of its own here."""
 
@@ -71,13 +81,7 @@ class WaveLayer(nn.Module):
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
         told = self.mixed(self.mix(self.norm(heard.flatten(1, 2)).relu()))
-        if self.coarser > 1:
-            told = F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False)
-        return (x + told).relu()
-
-    def seen_by(self, x: Tensor) -> Tensor:
-        """Return features as the grid of the waves sees them."""
-        return F.avg_pool2d(x, self.coarser, ceil_mode=True) if self.coarser > 1 else x
+        return (x + grown(told, x, self.coarser)).relu()
 
 
 class Stepped(WaveLayer):
@@ -117,7 +121,7 @@ class Stepped(WaveLayer):
 
     def start(self, x: Tensor) -> Start:
         """Return the medium, displacement and velocity."""
-        x = self.seen_by(x)
+        x = shrunk(x, self.coarser)
         parts = iter(self.medium(x).chunk(sum(self.maps), dim=1))
         omega = next(parts) if self.maps[0] else self.omega(x)
         alpha = next(parts) if self.maps[1] else self.alpha(x)
@@ -168,7 +172,7 @@ class Closed(WaveLayer):
 
     def start(self, x: Tensor) -> Start:
         """Return displacement and velocity."""
-        y0, z0 = self.medium(self.seen_by(x)).tanh().chunk(2, dim=1)
+        y0, z0 = self.medium(shrunk(x, self.coarser)).tanh().chunk(2, dim=1)
         return Start(y0, z0, None)
 
     def _at(self, start: Start, times: Tensor) -> Tensor:

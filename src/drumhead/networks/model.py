@@ -5,7 +5,9 @@ config, so that a file is all that `load` needs.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +18,15 @@ from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
-from drumhead.networks.stack import WaveStack
+from drumhead.networks.stack import make_stack
 from drumhead.settings import config as settings
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import from_dict, to_dict
 
-NETWORKS: dict[type[ModelConfig], type[Segmenter]] = {
+NETWORKS: dict[type[ModelConfig], Callable[[Any], Segmenter]] = {
     settings.NWM: NeuralWaveMachine,
-    settings.Stack: WaveStack,
+    settings.Stack: make_stack,
     settings.Recurrent: RecurrentNetwork,
     settings.CNN: CNN,
     settings.ResNet: ResNet,

@@ -68,7 +68,9 @@ class Segmenter(nn.Module):
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
-        raise DrumheadError(f"a {self.config.family} has no waves; the families nwm, lstm, gru and rnn do")
+        raise DrumheadError(
+            f"this {self.config.family} has no waves; the families nwm, lstm, gru and rnn, and stacks of waves, do"
+        )
 
     def cut(self) -> Self:
         """Return the same network with its coupling cut, the control that says what the waves contribute.

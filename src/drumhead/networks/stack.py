@@ -15,24 +15,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.errors import DrumheadError, at_least
+from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
-from drumhead.networks.segmenter import answer, normalised, pixelwise
+from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import Record, Several
 from drumhead.settings import config as settings
 
 
-class WaveStack(Timed):
-    """Layers of waves, each reading its medium from what the layer below heard.
+class Frame(Segmenter):
+    """The frame of a stack, with any layers between stem and head; those without waves are the controls.
 
     Args:
         config: all sizes and choices; `drumhead.build` takes a preset's name as well.
 
     Example:
-        >>> model = dh.build("mnist/nwm-stack")
-        >>> model.waves(torch.rand(1, 1, 56, 56), layer=0).shape
-        torch.Size([1, 12, 16, 14, 14])
+        >>> dh.build(dh.Stack(waves=(dh.Bottleneck(kernel_size=7),) * 3))(torch.rand(1, 3, 32, 32)).shape
+        torch.Size([1, 6, 32, 32])
     """
 
     config: settings.Stack
@@ -45,29 +45,83 @@ class WaveStack(Timed):
         self.fine = _normal(config.image_channels, config.fine)
         widths = [*(min(config.fine * 2**i, config.width) for i in range(halvings or 1)), config.width]
         self.stem = nn.Sequential(*(_normal(inner, outer, min(grid, 2)) for inner, outer in pairwise(widths)))
-        self.layers = nn.ModuleList(make_layer(layer, config.width, layer.stride // grid) for layer in config.waves)
+        self.layers = nn.ModuleList(_make(layer, config.width, layer.stride // grid) for layer in config.waves)
         self.up = nn.Conv2d(config.width, config.fine * grid**2, 1)
-        self.head = nn.Sequential(*pixelwise(2 * config.fine, config.head, config.classes))  # type: ignore[assignment]
+        self.head = nn.Sequential(*pixelwise(2 * config.fine, config.head, config.classes))
+
+    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
+        self.check(images)
+        fine, x = self.below(images, len(self.layers))
+        return self.logits(fine, x, at)
+
+    def below(self, images: Tensor, layers: int) -> tuple[Tensor, Tensor]:
+        """Return the features at full size, and those at the grid's that so many layers leave."""
+        fine = self.fine(images)
+        x = self.stem(fine)
+        for layer in self.layers[:layers]:
+            x = layer(x)
+        return fine, x
+
+    def logits(self, fine: Tensor, x: Tensor, at: Tensor | None) -> Tensor:
+        """Return what the head makes of both features, at all pixels or these."""
+        x = F.pixel_shuffle(self.up(x), self.grid)[..., : fine.shape[-2], : fine.shape[-1]]
+        return answer(self.head, torch.cat([fine, x], dim=1), at)
+
+    def reach(self, pixel: int, steps: int | None = None) -> Interval:
+        """Return the rows that the answer at a row depends on."""
+        cell = pixel // self.grid
+        return self._under((cell, cell), len(self.layers))
+
+    def _under(self, rows: Interval, layers: int) -> Interval:
+        """Walk from cells of the features down through so many layers and the stem to the image."""
+        for layer in reversed(self.layers[:layers]):
+            assert isinstance(layer, WaveLayer | Control)
+            rows = _through(layer, rows)
+        for _ in range(self.halvings or 1):
+            rows = convolved(rows, 1, 2 if self.halvings else 1)
+        return convolved(rows, 1)
+
+
+class WaveStack(Timed, Frame):
+    """Layers of waves, each reading its medium from what the layer below heard; layers without waves may be below.
+
+    Args:
+        config: all sizes and choices; `drumhead.build` takes a preset's name as well.
+
+    Example:
+        >>> model = dh.build("mnist/nwm-stack")
+        >>> model.waves(torch.rand(1, 1, 56, 56), layer=0).shape
+        torch.Size([1, 12, 16, 14, 14])
+    """
+
+    def __init__(self, config: settings.Stack):
+        super().__init__(config)
         last = self.at_layer(-1)
-        self.steps, self.dt, self.channels, self.stride = last.steps, last.dt, last.layer.channels, grid * last.coarser
+        self.steps, self.dt, self.channels, self.stride = (
+            last.steps,
+            last.dt,
+            last.layer.channels,
+            self.grid * last.coarser,
+        )
         self.per_step = last.per_step
 
-    def _each(self) -> list[Stepped | Closed]:
+    def _waves(self) -> list[Stepped | Closed]:
         return [layer for layer in self.layers if isinstance(layer, Stepped | Closed)]
 
     def at_layer(self, layer: int) -> Stepped | Closed:
-        """Return a layer, 0 nearest to the image."""
+        """Return a layer of waves, 0 nearest to the image."""
         if not -len(self.layers) <= layer < len(self.layers):
             raise DrumheadError(f"layer={layer}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
-        return self._each()[layer]
+        found = self.layers[layer]
+        if not isinstance(found, Stepped | Closed):
+            raise DrumheadError(f"layer={layer}: this layer has no waves, it is a control")
+        return found
 
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Start, tuple[Tensor, Tensor]]:
         """Return what starts the waves of a layer, and the features at full size and at the grid's."""
         last = self.at_layer(layer)
-        fine = self.fine(images)
-        x = self.stem(fine)
-        for below in self._each()[: layer % len(self.layers)]:
-            x = below(x)
+        fine, x = self.below(images, layer % len(self.layers))
         return last.start(x), (fine, x)
 
     def begin(self, images: Tensor) -> Tensor:
@@ -86,8 +140,7 @@ class WaveStack(Timed):
             kept, *others = last.run(start, Several((last.readout.record(), *records)), last.steps)
         else:
             kept, others = last.heard(start), [last.run(start, record, last.steps) for record in records]
-        x = F.pixel_shuffle(self.up(last.add(x, kept)), self.grid)[..., : images.shape[-2], : images.shape[-1]]
-        return answer(self.head, torch.cat([fine, x], dim=1), at), *others
+        return self.logits(fine, last.add(x, kept), at), *others
 
     def answers(self, steps: int) -> bool:
         """Say whether it can answer after so many steps of the last layer: after its own."""
@@ -102,7 +155,7 @@ class WaveStack(Timed):
     def cut(self) -> Self:
         """Return the same network with a coupling of zero in all layers: no wave leaves its oscillator."""
         alone = deepcopy(self)
-        coupled = [layer for layer in alone._each() if isinstance(layer, Closed) or hasattr(layer, "kernel")]
+        coupled = [layer for layer in alone._waves() if isinstance(layer, Closed) or hasattr(layer, "kernel")]
         if not coupled:
             return super().cut()
         for layer in coupled:
@@ -117,11 +170,10 @@ class WaveStack(Timed):
         found = []
         with torch.no_grad(), self.evaluating():
             x = self.stem(self.fine(images))
-            for layer in self._each():
-                start = layer.start(x)
+            for layer in self.layers:
                 if isinstance(layer, Stepped):
-                    found.append(layer.courant(start))
-                x = layer.add(x, layer.heard(start))
+                    found.append(layer.courant(layer.start(x)))
+                x = layer(x)
         return max(found, default=None)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
@@ -129,26 +181,24 @@ class WaveStack(Timed):
         steps = self.steps if steps is None else steps
         at_least(0, steps, "steps=")
         cell = pixel // self.grid
-        return self._below(_through(self.at_layer(-1), (cell, cell), steps), len(self.layers) - 1)
+        return self._under(_through(self.at_layer(-1), (cell, cell), steps), len(self.layers) - 1)
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the start of these rows of the last layer depends on."""
-        return self._below(_spread(rows, self.at_layer(-1).coarser), len(self.layers) - 1)
-
-    def _below(self, rows: Interval, layers: int) -> Interval:
-        """Walk from cells of the features down through so many layers and the stem to the image."""
-        for layer in reversed(self._each()[:layers]):
-            rows = _through(layer, rows, layer.steps)
-        for _ in range(self.halvings or 1):
-            rows = convolved(rows, 1, 2 if self.halvings else 1)
-        return convolved(rows, 1)
+        return self._under(_spread(rows, self.at_layer(-1).coarser), len(self.layers) - 1)
 
 
-def _through(layer: WaveLayer, rows: Interval, steps: int) -> Interval:
+def _make(layer: Any, width: int, coarser: int) -> WaveLayer | Control:
+    waves = isinstance(layer, settings.Layer | settings.Modes)
+    return make_layer(layer, width, coarser) if waves else make_control(layer, width, coarser)
+
+
+def _through(layer: WaveLayer | Control, rows: Interval, steps: int | None = None) -> Interval:
     """Return the cells of the features below a layer that these above it depend on."""
     if layer.coarser > 1:  # interpolated between two
         rows = rows[0] // layer.coarser - 1, rows[1] // layer.coarser + 1
-    return _spread(convolved(rows, steps * layer.per_step), layer.coarser)
+    far = layer.sees if isinstance(layer, Control) else layer.per_step * (layer.steps if steps is None else steps)
+    return _spread(convolved(rows, far), layer.coarser)
 
 
 def _spread(rows: Interval, coarser: int) -> Interval:
@@ -157,3 +207,9 @@ def _spread(rows: Interval, coarser: int) -> Interval:
 
 def _normal(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(*normalised(inner, outer, stride), nn.ReLU())
+
+
+def make_stack(config: settings.Stack) -> Frame:
+    """Return the network of a config: with a time loop if any layer has waves."""
+    waves = any(isinstance(layer, settings.Layer | settings.Modes) for layer in config.waves)
+    return WaveStack(config) if waves else Frame(config)

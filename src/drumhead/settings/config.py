@@ -31,6 +31,7 @@ Accelerator = Literal["auto", "cpu", "cuda"]
 
 LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
+    **dict.fromkeys(("maps", "heads"), 1),
     **dict.fromkeys(("classes", "depth"), 2),
     **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images"), 0),
 }
@@ -202,6 +203,49 @@ class Modes(Settings):
             raise DrumheadError(f"model.reach={self.reach}: a positive time is needed")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Still(Settings):
+    """A layer without waves, for comparison in the same frame."""
+
+    stride: int = 4
+    """Pixels per cell in each direction, a power of 2; the features have the least of all layers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _power_of_two(self.stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bottleneck(_Still):
+    """An inverted bottleneck: each of `maps` wide features is convolved with a kernel of its own."""
+
+    maps: int = 96
+    """Features inside the layer."""
+    kernel_size: int = 7
+    """Side of the kernel, in cells, odd."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel_size % 2 == 0:
+            raise DrumheadError(f"model.kernel_size={self.kernel_size}: an odd size is needed, such as 7")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(_Still):
+    """An inverted bottleneck of 3x3 whose features also see their mean over the whole image."""
+
+    maps: int = 64
+    """Features inside the layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention(_Still):
+    """Self-attention between all cells, with a 3x3 convolution for places and a pointwise network after it."""
+
+    heads: int = 4
+    """Heads, which share the features between them."""
+
+
 def _power_of_two(stride: int) -> None:
     if stride < 1 or stride & (stride - 1):
         raise DrumheadError(f"model.stride={stride}: a power of 2 is needed, such as 4")
@@ -325,6 +369,12 @@ class NWM(_Heard):
         return replace(self, waves=layers, **settings)
 
 
+LAYERS: dict[str, type[Settings]] = {
+    kind.__name__.lower(): kind for kind in (Layer, Modes, Bottleneck, Context, Attention)
+}
+"""The layers of a stack, by the word for each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stack(ModelConfig):
     """Layers of waves, each reading its medium from what the layer below heard; the defaults are `nwm-stack`'s.
@@ -336,8 +386,8 @@ class Stack(ModelConfig):
     """
 
     layer: ClassVar[type] = Layer
-    waves: tuple[Layer | Modes, ...] = (Layer(), Layer(), Layer())
-    """The layers, the first one nearest to the image, stepped or in closed form."""
+    waves: tuple[Layer | Modes | Bottleneck | Context | Attention, ...] = (Layer(), Layer(), Layer())
+    """The layers, the first one nearest to the image: of waves, stepped or in closed form, or without any."""
     fine: int = 8
     """Maps at the image's own size, which the head sees beside what the layers heard."""
     width: int = 32
@@ -346,16 +396,23 @@ class Stack(ModelConfig):
     """Hidden widths of the pointwise network that turns features into logits."""
 
     def __post_init__(self) -> None:
-        if (
-            not isinstance(self.waves, tuple)
-            or not self.waves
-            or {type(layer) for layer in self.waves} - {Layer, Modes}
-        ):
+        kinds = [type(layer) for layer in self.waves] if isinstance(self.waves, tuple) else []
+        if not kinds or {*kinds} - {*LAYERS.values()}:
             raise DrumheadError(
-                f"model.waves={self.waves!r}: a tuple of layers is needed, each Layer(...) or Modes(...), as in "
-                "(Layer(), Layer())"
+                f"model.waves={self.waves!r}: a tuple of layers is needed, each one of "
+                f"{', '.join(kind.__name__ for kind in LAYERS.values())}, as in (Layer(), Layer())"
+            )
+        if issubclass(kinds[-1], _Still) and not all(issubclass(kind, _Still) for kind in kinds):
+            raise DrumheadError(
+                f"model.waves: the last layer, {kinds[-1].__name__}, has no waves, but others have; put a "
+                "Layer or Modes last, whose waves are heard"
             )
         super().__post_init__()
+        for layer in self.waves:
+            if isinstance(layer, Attention) and self.width % layer.heads:
+                raise DrumheadError(
+                    f"model.heads={layer.heads}: they share model.width={self.width}, which they divide"
+                )
 
     def flat(self) -> dict[str, Any]:
         """Return every setting, those of the last layer among them."""

@@ -8,6 +8,9 @@ from drumhead.errors import DrumheadError
 from drumhead.settings.config import (
     CNN,
     NWM,
+    Attention,
+    Bottleneck,
+    Context,
     ModelConfig,
     Modes,
     Recurrent,
@@ -43,7 +46,11 @@ _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", sched
 
 _STACKS = {
     "nwm-stack": Stack(),
-    "nwm-modes": Stack(waves=(Modes(), Modes(), Modes())),
+    "nwm-modes": Stack(waves=(Modes(),) * 3),
+    "frame-3x3": Stack(waves=(Bottleneck(maps=128, kernel_size=3),) * 3),
+    "frame-7x7": Stack(waves=(Bottleneck(),) * 3),
+    "frame-pool": Stack(waves=(Context(),) * 3),
+    "frame-attention": Stack(waves=(Attention(),) * 3),
 }
 _STACK_TRAIN = TrainConfig(
     epochs=40, epoch_images=10_000, batch=16, lr=3e-3, optimizer="adamw", weight_decay=0.01, schedule="cosine",
@@ -84,6 +91,7 @@ _FAMILIES = {
     "nwm-fast": "the same idea, one layer on half the grid",
     "nwm-stack": "layers of waves, each in the medium that the one below heard",
     "nwm-modes": "the same in closed form, without a loop over time",
+    "frame": "what nwm-stack is without waves: kernels, pooling or attention in their place",
     "lstm": "convolutional LSTM of the paper",
     "gru": "convolutional GRU",
     "rnn": "convolutional Elman network",

@@ -8,11 +8,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.settings import legacy
-from drumhead.settings.config import FAMILIES, Layer, ModelConfig, Modes, Recurrent, RunConfig, refuse_unknown
+from drumhead.settings.config import FAMILIES, LAYERS, ModelConfig, Recurrent, RunConfig, refuse_unknown
 
 T = TypeVar("T")
-KINDS = {"layer": Layer, "modes": Modes}
-"""The layers of a stack, by the word for each."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -21,7 +19,7 @@ def to_dict(config: Any) -> dict[str, Any]:
     if isinstance(config, ModelConfig):
         out.pop("cell", None)  # its family says it
         out = {"family": config.family, **out}
-    if type(config) in KINDS.values():
+    if type(config) in LAYERS.values():
         out = {"kind": type(config).__name__.lower(), **out}
     return out
 
@@ -56,9 +54,9 @@ def _value(name: str, value: Any, hint: Any, where: str) -> Any:
     """Return a plain value as a field's type; which words a Literal allows is checked by the dataclass."""
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return from_dict(hint, value, f"{where}.{name}")  # type: ignore[arg-type]
-    if hint == Layer | Modes and isinstance(value, dict):
-        choose(f"{where}.{name}.kind", value.get("kind", "layer"), KINDS)
-        kind = KINDS[value.get("kind", "layer")]
+    if {*get_args(hint)} == {*LAYERS.values()} and isinstance(value, dict):
+        choose(f"{where}.{name}.kind", value.get("kind", "layer"), LAYERS)
+        kind = LAYERS[value.get("kind", "layer")]
         return from_dict(kind, {key: item for key, item in value.items() if key != "kind"}, f"{where}.{name}")
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_value(name, item, get_args(hint)[0], where) for item in value)

@@ -1,0 +1,97 @@
+"""Layers without waves for the frame of a stack: what a reviewer would put in place of the waves.
+
+    x <- relu(x + f(seen(x)))
+
+`f` is an inverted bottleneck (depthwise kernels of any size), the same with the mean of the whole image, or
+self-attention between all cells. All three see, as the waves do, a grid as fine as the features or coarser.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.networks.layers import grown, shrunk
+from drumhead.settings.config import Attention, Bottleneck, Context
+
+EVERYWHERE = 2**40  # cells that a layer sees to each side if it sees all
+
+
+class Control(nn.Module):
+    """What the controls share; subclasses define `told`.
+
+    Attributes:
+        sees: cells to each side that it can carry anything.
+    """
+
+    sees: int
+
+    def __init__(self, coarser: int):
+        super().__init__()
+        self.coarser = coarser
+
+    def told(self, x: Tensor) -> Tensor:
+        """Return what is added to features (b, width, y, x) on its own grid."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features with what the layer found added to them."""
+        return (x + grown(self.told(shrunk(x, self.coarser)), x, self.coarser)).relu()
+
+
+class Bottlenecked(Control):
+    """1x1 to more maps, a kernel of its own for each (and their mean over the image), 1x1 back.
+
+    Source: Sandler et al. 2018 (MobileNetV2); with 7x7, Liu et al. 2022 (ConvNeXt); the mean, Hu et al. 2018.
+    """
+
+    def __init__(self, layer: Bottleneck | Context, width: int, coarser: int):
+        super().__init__(coarser)
+        maps, size = layer.maps, layer.kernel_size if isinstance(layer, Bottleneck) else 3
+        self.wide = nn.Sequential(nn.Conv2d(width, maps, 1, bias=False), nn.BatchNorm2d(maps), nn.ReLU())
+        self.near = nn.Conv2d(maps, maps, size, padding=size // 2, groups=maps, bias=False)
+        self.norm = nn.BatchNorm2d(maps)
+        self.mean = nn.Conv2d(maps, maps, 1) if isinstance(layer, Context) else None
+        self.back = nn.Sequential(nn.Conv2d(maps, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.sees = EVERYWHERE if self.mean else size // 2
+
+    def told(self, x: Tensor) -> Tensor:
+        """Return the features, convolved."""
+        wide = self.wide(x)
+        near = self.norm(self.near(wide))
+        if self.mean:
+            near = near + self.mean(wide.mean((2, 3), keepdim=True))
+        return self.back(near.relu())
+
+
+class Attending(Control):
+    """A transformer's block: a 3x3 convolution says where a cell is, all cells attend to all, then 1x1, ReLU, 1x1.
+
+    Source: Vaswani et al. 2017; places by convolution, Chu et al. 2021.
+    """
+
+    sees = EVERYWHERE
+
+    def __init__(self, layer: Attention, width: int, coarser: int):
+        super().__init__(coarser)
+        self.heads = layer.heads
+        self.place = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.norm = nn.BatchNorm2d(width)
+        self.asked = nn.Conv2d(width, 3 * width, 1)  # queries, keys and values
+        self.found = nn.Sequential(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.thought = nn.Sequential(
+            nn.Conv2d(width, 2 * width, 1), nn.ReLU(), nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width)
+        )
+
+    def told(self, x: Tensor) -> Tensor:
+        """Return what the cells found at each other."""
+        x = x + self.place(x)
+        parts = self.asked(self.norm(x)).unflatten(1, (3, self.heads, -1)).flatten(-2).transpose(-1, -2).unbind(1)
+        found = F.scaled_dot_product_attention(*parts).transpose(-1, -2).flatten(1, 2)
+        x = x + self.found(found.unflatten(-1, x.shape[-2:]))
+        return x + self.thought(x)
+
+
+def make_control(layer: Bottleneck | Context | Attention, width: int, coarser: int) -> Control:
+    """Return the layer that its settings describe."""
+    if isinstance(layer, Attention):
+        return Attending(layer, width, coarser)
+    return Bottlenecked(layer, width, coarser)
