@@ -130,13 +130,19 @@ class RecurrentNetwork(Timed):
 
     def run(self, start: State, record: Record, steps: int) -> Any:
         """Return what a record keeps of the cell's outputs."""
+        return self.advance(start, record, steps)[0]
+
+    def advance(self, start: State, record: Record, steps: int) -> tuple[Any, State]:
+        """Return what a record keeps of the next outputs, and the input and state that follow."""
+        last = start
 
         def outputs():
-            out, *state = start
+            nonlocal last
             for _ in range(steps):
+                out, *state = last
                 state = self.cell(out, state)
-                out = self.mlp(state[0])
-                yield out
+                last = (self.mlp(state[0]), *state)
+                yield last[0]
 
         record.check(steps, self.channels)
-        return record.collect(outputs(), steps)
+        return record.collect(outputs(), steps), last

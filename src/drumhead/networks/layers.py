@@ -135,6 +135,12 @@ class Stepped(WaveLayer):
         assert start.medium is not None
         return carry(self.layer, self.coupling(), start.medium, start.z0, record, steps)
 
+    def advance(self, start: Start, record: Record, steps: int) -> tuple[Any, Start]:
+        """Return what a record keeps of the next states, and the medium with the state that they leave behind."""
+        assert start.medium is not None
+        kept, state = carry(self.layer, self.coupling(), start.medium, start.z0, record, steps, return_state=True)
+        return kept, Start(start.y0, None, start.medium._replace(y0=state))
+
     def heard(self, start: Start) -> Tensor:
         """Return the learned combinations over time."""
         return self.run(start, self.readout.record(), self.steps)

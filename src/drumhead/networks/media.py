@@ -42,9 +42,17 @@ def bounded(layer: Waves, kernel: Tensor) -> Tensor:
     return kernel * (budget / size.clamp(min=budget))[:, :, None, None]
 
 
-def carry(layer: Waves, kernel: Tensor, medium: Medium, z0: Tensor | None, record: Record, steps: int) -> Any:
-    """Return what a record keeps of the waves in a medium."""
-    rounded = reduced(medium.y0.device)
+def carry(
+    layer: Waves,
+    kernel: Tensor,
+    medium: Medium,
+    z0: Tensor | None,
+    record: Record,
+    steps: int,
+    return_state: bool = False,
+) -> Any:
+    """Return what a record keeps of the waves in a medium, and, if asked, their state, a y0 for those that follow."""
+    rounded = reduced(kernel.device)
     with torch.autocast(kernel.device.type, enabled=False):  # errors of bfloat16 would add up over the steps
         omega, alpha, y0 = (field.to(kernel.dtype) for field in medium)
         return propagate(
@@ -61,4 +69,5 @@ def carry(layer: Waves, kernel: Tensor, medium: Medium, z0: Tensor | None, recor
             record=record,
             precision="bfloat16" if rounded else "float32",
             check_stability=False,  # reading values stalls a GPU; training reports `courant` instead
+            return_state=return_state,
         )

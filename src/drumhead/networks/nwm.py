@@ -92,3 +92,8 @@ class NeuralWaveMachine(Timed):
     def run(self, start: Medium, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves."""
         return carry(self.layer, self.coupling(), start, None, record, steps)
+
+    def advance(self, start: Medium, record: Record, steps: int) -> tuple[Any, Medium]:
+        """Return what a record keeps of the next states, and the medium with the state that they leave behind."""
+        kept, state = carry(self.layer, self.coupling(), start, None, record, steps, return_state=True)
+        return kept, start._replace(y0=state)

@@ -28,13 +28,21 @@ class TimeReadout(nn.Module):
             bound = steps**-0.5  # the default start of a linear layer with T inputs
             self.time_map = nn.Parameter(torch.empty(self.features, steps).uniform_(-bound, bound))
 
-    def record(self) -> Record:
-        """Return what `propagate` has to keep."""
+    def record(self, begin: int = 0, end: int | None = None) -> Record:
+        """Return what `propagate` has to keep of steps begin + 1 .. end; of all by default."""
         if self.kind == "linear":
-            return Project(self.time_map)
+            return Project(self.time_map if end is None else self.time_map[:, begin:end])
         if self.kind == "fft":
             return Fourier(self.bins or None)
         return {"last": Last, "mean": Mean, "max": Max}[self.kind]()
+
+    def join(self, before: Tensor, part: Tensor, begin: int, end: int) -> Tensor:
+        """Return what was heard up to `end` steps from what was heard up to `begin` and between them."""
+        if self.kind == "linear":
+            return before + part
+        if self.kind == "mean":
+            return (before * begin + part * (end - begin)) / end
+        return torch.maximum(before, part) if self.kind == "max" else part
 
     def forward(self, heard: Tensor) -> Tensor:
         """Flatten (b, k, c, y, x) to (b, k c, y, x); maps without k pass through."""

@@ -18,6 +18,7 @@ from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
+from drumhead.networks.readouts import TimeReadout
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import Record, Several
@@ -140,17 +141,32 @@ class WaveStack(Timed, Frame):
             kept, *others = last.run(start, Several((last.readout.record(), *records)), last.steps)
         else:
             kept, others = last.heard(start), [last.run(start, record, last.steps) for record in records]
-        return self.logits(fine, last.add(x, kept), at), *others
+        return self.finish(kept, (fine, x), images.shape[-2:], at), *others
+
+    def finish(self, kept: Tensor, features: Any, size: torch.Size, at: Tensor | None = None) -> Tensor:
+        """Return the logits, given what was heard of the last layer and the features at full size and at the grid's."""
+        fine, x = features
+        return self.logits(fine, self.at_layer(-1).add(x, kept), at)
+
+    def advance(self, start: Start, record: Record, steps: int) -> tuple[Any, Start]:
+        """Return what a record keeps of the next states of the last layer, and the start of those that follow."""
+        last = self.at_layer(-1)
+        assert isinstance(last, Stepped)  # a closed form has no answer before its end
+        return last.advance(start, record, steps)
+
+    @property
+    def readout(self) -> TimeReadout | None:  # type: ignore[override]
+        """The summary over time of the last layer; None in closed form."""
+        return getattr(self.at_layer(-1), "readout", None)
 
     def answers(self, steps: int) -> bool:
-        """Say whether it can answer after so many steps of the last layer: after its own."""
-        return steps == self.steps
+        """Say whether it can answer after so many steps of the last layer: in closed form, only after its own."""
+        return steps == self.steps or (self.readout is not None and 1 <= steps < self.steps)
 
     @property
     def time_map(self) -> Tensor | None:
         """The learned map (k, t) of the last layer; None in closed form."""
-        last = self.at_layer(-1)
-        return last.readout.time_map if isinstance(last, Stepped) else None
+        return self.readout and self.readout.time_map
 
     def cut(self) -> Self:
         """Return the same network with a coupling of zero in all layers: no wave leaves its oscillator."""

@@ -1,11 +1,13 @@
 """What networks with a time loop share: a series of states, what is heard of it, and how far it can carry."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError, at_least
+from drumhead.networks import anytime
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import Head, TimeReadout, alone, composed
 from drumhead.networks.segmenter import Segmenter
@@ -72,10 +74,60 @@ class Timed(Segmenter):
         size = images.shape[-2:]
         if one:
             return self.head.rest(kept, size, at), *others
+        return self.finish(kept, features, size, at), *others
+
+    def finish(self, kept: Any, features: Any, size: torch.Size, at: Tensor | None = None) -> Tensor:
+        """Return the logits, given what was heard of the waves and the features that `encode` gave."""
         kept = self.readout(kept)
         if features is not None:
             kept = torch.cat([kept, features], dim=1)
-        return self.head(kept, size, at), *others
+        return self.head(kept, size, at)
+
+    def advance(self, start: Any, record: Record, steps: int) -> tuple[Any, Any]:
+        """Return what a record keeps of the next states, and the start of those that follow."""
+        raise NotImplementedError
+
+    def time_course(self, images: Tensor, steps: Iterable[int]) -> Tensor:
+        """Return the logits after each of these numbers of steps, from one run of the waves, in evaluation mode.
+
+        Args:
+            images: (b, k, y, x) in [0, 1].
+            steps: numbers of steps, 1 to the network's own T; of a stack, of its last layer. A spectrum has only T.
+
+        Returns:
+            (n, b, classes, y, x), in rising order of steps.
+
+        Example:
+            >>> model = dh.load("tetrominoes")
+            >>> model.time_course(torch.rand(1, 3, 64, 64), steps=(5, 10, 20)).shape
+            torch.Size([3, 1, 6, 64, 64])
+        """
+        self.check(images)
+        with self.evaluating():
+            return anytime.time_course(self, images, steps)
+
+    def early(self, images: Tensor, confidence: float = 0.95, steps: Iterable[int] = ()) -> anytime.Early:
+        """Return labels, stopping with each image as soon as the network is sure of it, in evaluation mode.
+
+        Args:
+            images: (b, k, y, x) in [0, 1].
+            confidence: of an image, the mean largest probability of the pixels that it calls no background; 0 to 1.
+            steps: when to look, before the last step; by default at each quarter of T.
+
+        Returns:
+            Labels (b, y, x), the steps that each image took (b,), its confidence then (b,).
+
+        Example:
+            >>> model = dh.load("tetrominoes")
+            >>> labels, steps, confidence = model.early(torch.rand(2, 3, 64, 64), confidence=0.9)
+            >>> labels.shape, steps.shape
+            (torch.Size([2, 64, 64]), torch.Size([2]))
+        """
+        self.check(images)
+        quarters = {max(1, self.steps * part // 4) for part in (1, 2, 3)}
+        looks = list(steps) or [step for step in quarters if self.answers(step)]
+        with self.evaluating():
+            return anytime.early(self, images, confidence, looks)
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x), one a step from t = 1.

@@ -313,6 +313,36 @@ class At(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class Until(Record):
+    """Keep what another record keeps of the first so many steps.
+
+    Args:
+        record: what to keep.
+        steps: of a propagation of as many steps or more.
+    """
+
+    record: Record
+    steps: int
+
+    def check(self, steps: int, channels: int) -> None:
+        """Refuse a propagation that ends before."""
+        if not 1 <= self.steps <= steps:
+            raise DrumheadError(f"Until(steps={self.steps!r}): 1 to {steps} steps are possible")
+        self.record.check(self.steps, channels)
+
+    def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
+        """Hand the other record the first states, and let the others pass."""
+        kept = self.record.collect(islice(states, self.steps), self.steps)
+        for _ in states:
+            pass
+        return kept
+
+    def of(self, series: Tensor) -> Tensor:
+        """Hand the other record the first states."""
+        return self.record.of(series[:, : self.steps])
+
+
+@dataclass(frozen=True, eq=False)
 class Several(Record):
     """Keep what several records keep of one run of the waves: a tuple, in their order; each is asked by itself.
 

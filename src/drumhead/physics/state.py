@@ -64,13 +64,14 @@ class State:
 
     def detach(self) -> "State":
         """Return the state without its history: gradients end here."""
-        return self._each(Tensor.detach)
+        return self.map(Tensor.detach)
 
     def to(self, *args: Any, **kwargs: Any) -> "State":
         """Return the state in another dtype or on another device, as `torch.Tensor.to`."""
-        return self._each(lambda tensor: tensor.to(*args, **kwargs))
+        return self.map(lambda tensor: tensor.to(*args, **kwargs))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "State":
+    def map(self, change: Callable[[Tensor], Tensor]) -> "State":
+        """Return the state with each of its tensors changed."""
         z = None if self.z is None else change(self.z)
         around = None if self.around is None else (change(self.around[0]), change(self.around[1]))
         return replace(self, y=change(self.y), z=z, around=around)
