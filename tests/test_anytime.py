@@ -1,11 +1,30 @@
 """Answers before the end, and stopping when sure: against the same network run from the start."""
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 import drumhead as dh
+from drumhead import cli
+from drumhead.learn.confidence import Confidence
+from drumhead.learn.data import Split
+from drumhead.learn.train import start
 from drumhead.networks.anytime import sureness
 from drumhead.physics.records import Until
+from drumhead.settings.config import TrainConfig
+from drumhead.settings.presets import get_preset
+
+
+def call(*words):
+    try:
+        cli.main(list(words))
+    except SystemExit as leave:
+        return leave.code or 0
+    return 0
+
 
 WAVES = dh.Waves(channels=3, steps=9)
 NETWORKS = {
@@ -86,3 +105,68 @@ def test_until_keeps_of_the_first_steps():
             torch.testing.assert_close(kept, record.of(series[:, :4]))
     with pytest.raises(dh.DrumheadError, match="1 to 7 steps are possible"):
         dh.propagate(y0, 1.0, 0.1, kernel, steps=7, dt=0.3, record=Until(dh.Max(), 8))
+
+
+def test_a_batch_can_be_answered_early_and_the_whole_stays_as_it_is():
+    for name in ("linear", "gru", "stack"):
+        model, images = dh.build(NETWORKS[name]).eval(), torch.rand(2, 3, 15, 13)
+        course = model.time_course(images, (4, 9))
+        torch.testing.assert_close(model(images, steps=4), course[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(model(images, steps=9), model(images))
+        at = torch.tensor([[0, 7], [3, 100]])
+        picked = course[0].flatten(2).gather(2, at[:, None].expand(-1, 3, -1))
+        torch.testing.assert_close(model(images, at, steps=4)[..., 0], picked, atol=1e-5, rtol=1e-4)
+
+
+def test_training_early_is_told_by_seed_and_batch(tmp_path):
+    split = Split(np.zeros((4, 8, 8, 1), np.uint8), np.zeros((4, 8, 8), np.uint8), torch.device("cpu"))
+    train = TrainConfig(early=0.5, seed=3)
+    drawn = [split.steps(train, epoch, batch, 6) for epoch in range(10) for batch in range(20)]
+    assert drawn == [split.steps(train, epoch, batch, 6) for epoch in range(10) for batch in range(20)]
+    assert {*drawn} == {None, 1, 2, 3, 4, 5, 6}
+    assert 70 < drawn.count(None) < 130
+    assert split.steps(TrainConfig(), 0, 0, 6) is None
+    for preset in ("tetrominoes/unet-2", "tetrominoes/nwm-fft", "tetrominoes/nwm-modes"):
+        config = replace(get_preset(preset), train=TrainConfig(epochs=1, early=0.5, limit=8, batch=2))
+        with pytest.raises(dh.DrumheadError, match="answers at its end alone"):
+            start(config, tmp_path / preset.replace("/", "-"))
+
+
+# How far confidence can be trusted
+
+
+def test_confidence_is_what_torchmetrics_says():
+    from torchmetrics.functional.classification import binary_auroc, binary_calibration_error
+
+    random = np.random.default_rng(0)
+    p = random.beta(4, 1, 20_000).round(3)
+    right = random.random(20_000) < p**1.5
+    metric = Confidence()
+    for part in np.array_split(np.arange(20_000), 7):
+        metric.update(torch.from_numpy(p[part]), torch.from_numpy(right[part]))
+    found, p, right = metric.compute(), torch.from_numpy(p), torch.from_numpy(right).long()
+    assert found["auroc"] == pytest.approx(float(binary_auroc(p, right)), abs=1e-3)
+    assert found["calibration_error"] == pytest.approx(float(binary_calibration_error(p, right, n_bins=15)), abs=2e-3)
+    order = p.argsort(descending=True)
+    for share, accuracy in found["selective"].items():
+        count = round(float(share) * 20_000)
+        assert accuracy == pytest.approx(float(right[order[:count]].double().mean()), abs=5e-3)
+    assert found["selective"]["1"] == pytest.approx(float(right.double().mean()), abs=1e-12)
+
+
+def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):
+    out = tmp_path / "numbers.json"
+    words = ["evaluate", "tetrominoes", "--limit", "3", "--over-time", "--confidence", "--json-out", str(out)]
+    assert call(*words) == 0
+    numbers = json.loads(out.read_text())
+    steps = numbers["over_time"]["steps"]
+    assert steps[-1]["steps"] == 20
+    assert steps[-1]["foreground_accuracy"] == pytest.approx(numbers["foreground_accuracy"], abs=1e-6)
+    assert [row["confidence"] for row in numbers["over_time"]["early"]] == [0.8, 0.9, 0.95, 0.98, 0.99]
+    assert 0 <= numbers["confidence"]["softmax"]["objects"]["calibration_error"] <= 1
+    for name in ("over-time.png", "confidence.png"):
+        assert (tmp_path / name).stat().st_size > 10_000
+    dh.save(dh.build("tetrominoes/unet-2"), tmp_path / "u.safetensors", task="tetrominoes")
+    assert call(*["evaluate", str(tmp_path / "u.safetensors"), "--limit", "2", "--over-time"]) == 2
+    assert "has no time course" in capsys.readouterr().err
+    assert call(*["evaluate", str(tmp_path / "u.safetensors"), "--limit", "2", "--confidence"]) == 0

@@ -3,11 +3,14 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from drumhead.errors import DrumheadError, at_least
+
+if TYPE_CHECKING:
+    from drumhead.show.pages import Grid
 
 
 def evaluate(
@@ -20,6 +23,8 @@ def evaluate(
     limit: int = 0,
     batch: int = 0,
     cut: bool = False,
+    over_time: bool = False,
+    confidence: bool = False,
     json_out: Path | None = None,
 ) -> None:
     """Measure a trained network on a task.
@@ -32,6 +37,10 @@ def evaluate(
         limit: use only the first so many images; 0 uses all.
         batch: images at a time; 0 takes as many as make a million pixels, but no more than a run was trained with.
         cut: set the coupling to zero first, to see what the waves contribute.
+        over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time
+            (of one thread where torch has one) and over-time.png.
+        confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels and
+            confidence.png.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
     at_least(0, batch, "--batch ")
@@ -41,10 +50,13 @@ def evaluate(
 
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
+    from drumhead.learn import over_time as time_courses
     from drumhead.learn.data import Split
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.timed import Timed
+    from drumhead.show.anytime import save_confidence, save_over_time
     from drumhead.show.pages import Grid
     from drumhead.show.terminal import print_table
 
@@ -74,13 +86,32 @@ def evaluate(
         json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
         if json_out.exists() and not _is_own(json_out):
             raise DrumheadError(f"{json_out} is there already and no evaluation; choose another file with --json-out")
+    if over_time and not isinstance(model, Timed):
+        raise DrumheadError(
+            f"--over-time: a {model.config.family} has no time course; networks with waves or cells have"
+        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = Split(*chosen.arrays(split), device, limit)
-    scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most))
+    batch = batch or images.at_a_time(most)
+    scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch)
 
     title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
     rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]
     print_table(Grid(("metric", "value"), rows, title))
+
+    more: dict[str, Any] = {}
+    pictures = (json_out or path).parent
+    if over_time and isinstance(model, Timed):
+        more["over_time"] = found = time_courses.over_time(model, images, model.config.classes, min(batch, 16))
+        for grid in _over_time(**found):
+            print_table(grid)
+        save_over_time(pictures / "over-time.png", **found)
+        print(f"written: {pictures / 'over-time.png'}")
+    if confidence:
+        more["confidence"] = trusted = time_courses.confidence(model, images, batch)
+        print_table(_confidence(trusted), left=2)
+        save_confidence(pictures / "confidence.png", trusted)
+        print(f"written: {pictures / 'confidence.png'}")
 
     out = json_out or (
         path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"
@@ -96,9 +127,40 @@ def evaluate(
             "cut": cut,
             "parameters": sum(p.numel() for p in model.parameters()),
             **without_nan(scores),
+            **more,
         }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
         print(f"written: {out}")
+
+
+def _over_time(steps: list[dict[str, Any]], early: list[dict[str, Any]]) -> list["Grid"]:
+    """Return the scores after fewer steps, and those of stopping when sure, as tables."""
+    from drumhead.show.pages import Grid
+
+    shown = ("foreground_accuracy", "dice", "cost")
+    words = tuple(name.replace("_", " ") for name in shown)
+    rows = [(str(row["steps"]), *(f"{row[name]:.3f}" for name in shown)) for row in steps]
+    stopped = [
+        (f"{row['confidence']:g}", f"{row['mean_steps']:.1f}", *(f"{row[name]:.3f}" for name in shown)) for row in early
+    ]
+    return [
+        Grid(("steps", *words), rows, "answers before the end; cost is processor time over the whole answer's"),
+        Grid(("confidence", "mean steps", *words), stopped, "each image stops as soon as the network is so sure"),
+    ]
+
+
+def _confidence(found: dict[str, dict[str, dict[str, Any]]]) -> "Grid":
+    """Return how far each kind of confidence can be trusted, as a table."""
+    from drumhead.show.pages import Grid
+
+    shares = ("0.5", "0.9", "0.99", "1")
+    rows = [
+        (kind, where, *(f"{scores[name]:.3f}" for name in ("calibration_error", "auroc")),
+         *(f"{scores['selective'][share]:.3f}" for share in shares))
+        for kind, each in found.items() for where, scores in each.items()
+    ]  # fmt: skip
+    columns = ("confidence", "of", "error", "AUROC", *(f"{float(share):.0%}" for share in shares))
+    return Grid(columns, rows, "calibration error, AUROC of right against wrong, accuracy of the surest pixels")
 
 
 def _is_own(path: Path) -> bool:

@@ -68,6 +68,11 @@ class Split:
         within = _stream(train.seed, 2, epoch, batch).random((images, runs))
         return torch.from_numpy(((np.arange(runs) + within) * count / runs).astype(np.int64)).to(self.masks.device)
 
+    def steps(self, train: TrainConfig, epoch: int, batch: int, most: int) -> int | None:
+        """Return after how many steps a batch is answered, 1 to `most`; None for all of them."""
+        random = _stream(train.seed, 3, epoch, batch)
+        return int(random.integers(1, most + 1)) if random.random() < train.early else None
+
     def _order(self, seed: int, start: int, count: int) -> np.ndarray:
         """Return entries start .. start + count of an endless order: one permutation of all images after another."""
         first, last = start // len(self), (start + count - 1) // len(self)

@@ -32,6 +32,7 @@ from drumhead.learn.run import Run
 from drumhead.networks.model import build, save
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
+from drumhead.networks.timed import Timed
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.show.terminal import Progress
 
@@ -130,6 +131,7 @@ class Training:
         )
         torch.manual_seed(self.settings.seed)
         self.module = build(config.model).to(self.fabric.device)
+        self._check_early()
         kind = torch.optim.AdamW if self.settings.optimizer == "adamw" else torch.optim.Adam
         self.optimizer = kind(self.module.parameters(), lr=self.settings.lr, weight_decay=self.settings.weight_decay)
         self.at = Position()
@@ -139,6 +141,14 @@ class Training:
         self.looks = self.validation.at_a_time(self.settings.batch)
         self._check_normalisation()
         self.total = self.settings.epochs * self.batches
+
+    def _check_early(self) -> None:
+        """Refuse to answer early with a network that cannot."""
+        if self.settings.early and not (isinstance(self.module, Timed) and self.module.answers(1)):
+            raise DrumheadError(
+                f"train.early={self.settings.early}: {self.config.preset or self.config.model.family} answers at its "
+                "end alone; networks with waves or cells and no spectrum, and stacks whose last layer is stepped, can"
+            )
 
     def _check_normalisation(self) -> None:
         """Refuse an image that alone leaves a batch normalisation one value, on whatever level: ask a copy."""
@@ -195,7 +205,7 @@ class Training:
         """
         model = self.module
         stored = isinstance(model, NeuralWaveMachine) and model.steps > 2 * SEGMENT and self.batch > 16
-        if self.fabric.device.type != "cuda" or self.settings.precision != "32-true" or stored:
+        if self.fabric.device.type != "cuda" or self.settings.precision != "32-true" or stored or self.settings.early:
             return
         images, _ = next(self.train.shuffled(self.settings, 0))
         self.module.train()
@@ -220,7 +230,10 @@ class Training:
             group["lr"] = learning_rate(self.settings, step, self.total)
         self.fitted.zero_grad()
         at = self.train.pixels(self.settings, self.at.epoch, self.at.batch, len(images))
-        logits = self.model(*_inputs(images, at)).float()
+        steps = None
+        if self.settings.early and isinstance(self.module, Timed):
+            steps = self.train.steps(self.settings, self.at.epoch, self.at.batch, self.module.steps)
+        logits = self.model(*_inputs(images, at), **({"steps": steps} if steps else {})).float()
         masks = at_pixels(masks[:, None], at)[:, 0]
         loss = F.cross_entropy(logits, masks)
         self.fabric.backward(loss)

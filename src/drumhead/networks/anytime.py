@@ -81,10 +81,10 @@ def sureness(logits: Tensor) -> Tensor:
 
     Background is most of an image and easy; where nothing else is seen, the mean over all pixels counts.
     """
-    best, labels = logits.softmax(1).max(1)
-    objects = (labels > 0).flatten(1)
+    best = logits.amax(1)
+    objects = (best > logits[:, 0]).flatten(1)
     objects = objects | ~objects.any(1, keepdim=True)
-    return (best.flatten(1) * objects).sum(1) / objects.sum(1)
+    return ((best - logits.logsumexp(1)).exp().flatten(1) * objects).sum(1) / objects.sum(1)
 
 
 def each(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:

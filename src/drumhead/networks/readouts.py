@@ -31,7 +31,8 @@ class TimeReadout(nn.Module):
     def record(self, begin: int = 0, end: int | None = None) -> Record:
         """Return what `propagate` has to keep of steps begin + 1 .. end; of all by default."""
         if self.kind == "linear":
-            return Project(self.time_map if end is None else self.time_map[:, begin:end])
+            whole = (begin, end or self.steps) == (0, self.steps)
+            return Project(self.time_map if whole else self.time_map[:, begin:end])
         if self.kind == "fft":
             return Fourier(self.bins or None)
         return {"last": Last, "mean": Mean, "max": Max}[self.kind]()

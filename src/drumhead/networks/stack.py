@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.errors import DrumheadError, at_least
+from drumhead.networks.anytime import checked
 from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
@@ -133,14 +134,19 @@ class WaveStack(Timed, Frame):
         """Return what a record keeps of the waves of the last layer."""
         return self.at_layer(-1).run(start, record, steps)
 
-    def heard(self, images: Tensor, *records: Record, at: Tensor | None = None) -> tuple[Tensor, ...]:
+    def heard(
+        self, images: Tensor, *records: Record, at: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the last layer's series."""
         self.check(images)
         last, (start, (fine, x)) = self.at_layer(-1), self.encode(images)
-        if records and isinstance(last, Stepped):
-            kept, *others = last.run(start, Several((last.readout.record(), *records)), last.steps)
+        steps = self.steps if steps is None else checked(self, (steps,))[0]
+        if isinstance(last, Stepped):
+            record = last.readout.record(0, steps)
+            kept = last.run(start, Several((record, *records)) if records else record, steps)
+            kept, *others = kept if records else (kept,)
         else:
-            kept, others = last.heard(start), [last.run(start, record, last.steps) for record in records]
+            kept, others = last.heard(start), [last.run(start, record, steps) for record in records]
         return self.finish(kept, (fine, x), images.shape[-2:], at), *others
 
     def finish(self, kept: Tensor, features: Any, size: torch.Size, at: Tensor | None = None) -> Tensor:

@@ -50,12 +50,20 @@ class Timed(Segmenter):
         """Return the rows of the image that the start and the medium of these rows of cells depend on."""
         raise NotImplementedError
 
-    def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, at: Tensor | None = None, steps: int | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        return self.heard(images, at=at)[0]
+        return self.heard(images, at=at, steps=steps)[0]
 
-    def heard(self, images: Tensor, *records: Record, at: Tensor | None = None) -> tuple[Tensor, ...]:
+    def heard(
+        self, images: Tensor, *records: Record, at: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the same series.
+
+        Args:
+            images: (b, k, y, x) in [0, 1].
+            records: what else to keep of the series.
+            at: answer only at these flat pixels (b, n).
+            steps: answer after so many; the network's own T by default.
 
         Example:
             >>> model = dh.load("tetrominoes")
@@ -65,11 +73,12 @@ class Timed(Segmenter):
         """
         self.check(images)
         start, features = self.encode(images)
-        one = composed(self.readout, self.head) if features is None else None
-        record = one or self.readout.record()
+        steps = self.steps if steps is None else anytime.checked(self, (steps,))[0]
+        one = composed(self.readout, self.head) if features is None and steps == self.steps else None
+        record = one or self.readout.record(0, steps)
         if at is not None and features is None and alone(self.readout, self.head):  # features are of all pixels
             record, at = At(record, at), None
-        kept = self.run(start, Several((record, *records)) if records else record, self.steps)
+        kept = self.run(start, Several((record, *records)) if records else record, steps)
         kept, *others = kept if records else (kept,)
         size = images.shape[-2:]
         if one:

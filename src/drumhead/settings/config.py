@@ -526,6 +526,9 @@ class TrainConfig(Settings):
     thin: int = 1
     """Take the loss at one random pixel of each run of so many, row by row; 1 takes it at all pixels. The gradient
     stays the same on average, and a pointwise head, most of the paper's arithmetic, costs as much less."""
+    early: float = 0.0
+    """Share of the batches that are answered after a random number of steps (of a stack, of its last layer), so that
+    the network learns to answer before its end."""
     augment: Augment = "none"
     """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
     with wrap-around."""
@@ -550,6 +553,8 @@ class TrainConfig(Settings):
                 raise DrumheadError(f"train.{name}={getattr(self, name)}: 0 or a positive number is needed")
         if self.seed >= 2**63:
             raise DrumheadError(f"train.seed={self.seed}: a seed below 2^63 is needed")
+        if not 0 <= self.early < 1:
+            raise DrumheadError(f"train.early={self.early}: a share of the batches, 0 to below 1, is needed")
         if not 0 <= self.warmup < 1:
             raise DrumheadError(f"train.warmup={self.warmup}: a share of the steps, 0 to below 1, is needed")
 
