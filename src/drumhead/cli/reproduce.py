@@ -19,6 +19,7 @@ from drumhead.reproduce.plan import Cell, cells
 from drumhead.reproduce.tables import TABLES, abbreviate
 
 FIGURE = "receptive-field"  # measures networks that exist; tables train theirs
+FRONT = "front"  # trains under two recipes, and measures costs too
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Flags:
     """Where the report goes; by default reports/TABLE-BUDGET."""
     jobs: int = 1
     """Trainings at a time, each on one thread when there are several."""
+    task: str = "tetrominoes"
+    """Of the front: the task whose networks it trains; the report shows all that have runs."""
     data: str = ""
     """Directory of MNIST's IDX files."""
     train: bool = True
@@ -60,7 +63,7 @@ def run(arguments: list[str]) -> None:
 
     at_least(1, flags.jobs, "--jobs ")
     at_least(0, flags.seeds, "--seeds ")
-    given, say = options(arguments), partial(print, flush=True)
+    given = options(arguments)
     if not flags.table:
         none_ignored(given - {"--seeds", "--runs"}, "the list of tables")
         _list(flags)
@@ -71,9 +74,9 @@ def run(arguments: list[str]) -> None:
         check_place(out)
         from drumhead.probe.figure import receptive_field
 
-        receptive_field(flags.models, out, runs=flags.runs, say=say)
+        receptive_field(flags.models, out, runs=flags.runs, say=partial(print, flush=True))
         return
-    choose("table", flags.table, [*TABLES, FIGURE])
+    choose("table", flags.table, [*TABLES, FIGURE, FRONT])
     if not (flags.train or flags.report):
         raise DrumheadError(
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
@@ -82,6 +85,10 @@ def run(arguments: list[str]) -> None:
     none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
+    if flags.table == FRONT:
+        _front(flags, arguments)
+        return
+    none_ignored({"--task"} & given, f"the table {flags.table}, which has its own task")
     table, budget = TABLES[flags.table], BUDGETS[flags.budget]
     tasks.get(table.task, flags.data or None)  # a directory that it does not take is refused
     todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
@@ -89,18 +96,55 @@ def run(arguments: list[str]) -> None:
     if flags.report:
         check_place(out)
     if flags.train:
-        try:
-            if flags.jobs > 1:
-                _share(arguments, flags.jobs)
-            else:
-                from drumhead.reproduce.work import fill
-                from drumhead.show.terminal import Bar
-
-                fill(todo, flags.runs, Bar(), say)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on") from None
+        _fill(todo, flags, arguments)
     if flags.report:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
+
+
+def _fill(todo: list[Cell], flags: Flags, arguments: list[str]) -> None:
+    """Train what is missing, alone or in several processes."""
+    try:
+        if flags.jobs > 1:
+            _share(arguments, flags.jobs)
+        else:
+            from drumhead.reproduce.work import fill
+            from drumhead.show.terminal import Bar
+
+            fill(todo, flags.runs, Bar(), partial(print, flush=True))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on") from None
+
+
+def _front(flags: Flags, arguments: list[str]) -> None:
+    """Train a task's networks under both recipes, measure what all cost, and report on every task that has runs."""
+    from drumhead.reproduce import front
+    from drumhead.show.pages import Grid
+    from drumhead.show.place import check_place
+    from drumhead.show.terminal import print_table
+
+    todo = front.plan(flags.task, flags.budget, flags.seeds, flags.models, flags.data)
+    tasks.get(flags.task, flags.data or None)
+    out = flags.out or Path("reports") / f"front-{flags.budget}"
+    if flags.report:
+        check_place(out)
+    if flags.train:
+        _fill(todo, flags, arguments)
+    if not flags.report:
+        return
+    plans = {task: front.plan(task, flags.budget, flags.seeds, (), flags.data) for task in front.TASKS}
+    entries = {task: found for task, plan in plans.items() if (found := front.better(plan, flags.runs))}
+    from drumhead.reproduce.prices import prices
+
+    costs = {}
+    for task, found in entries.items():
+        print(f"measuring what {len(found)} networks cost on {task}", flush=True)
+        costs[task] = prices([entry.line.row for entry in found], task, 3 if flags.budget == "smoke" else 15)
+    command = shlex.join(["drumhead", "reproduce", *arguments])
+    for task, table in front.write(entries, costs, out, command).items():
+        shown = [i for i, name in enumerate(table.columns) if name not in ("min", "recipe", "other recipe")]
+        columns = [table.columns[i].replace("foreground", "fg") for i in shown]
+        print_table(Grid(columns, [[row[i] for i in shown] for row in table.rows], f"{task}, budget {flags.budget}"))
+    print(f"written: {out / 'front.html'}, front.md, front.json and front.png")
 
 
 def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:
@@ -149,6 +193,10 @@ def _list(flags: Flags) -> None:
     print(
         f"{FIGURE}, a figure: How far from a pixel the image still matters: effective receptive fields over time, and "
         "light cones; half a minute a model on one core"
+    )
+    print(
+        f"{FRONT}: accuracy against measured cost of stacks, of the frame without waves and of the U-Net, each under "
+        "its better recipe; --task TASK --budget smoke, cpu (80,000 passes) or paper (320,000)"
     )
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")

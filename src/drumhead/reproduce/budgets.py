@@ -50,4 +50,23 @@ _PAPER = Budget(
     seeds=10,
 )
 
+_STEADY = TrainConfig(
+    epoch_images=10_000, validation_images=1_000, optimizer="adamw", weight_decay=0.01, schedule="cosine", warmup=0.05,
+    clip=1.0,
+)  # fmt: skip
+_RECIPE = "AdamW, weight decay 0.01, loss at all pixels, warm-up, cosine to 0, clipped at 1"
+
+
+def _recipe(name: str, epochs: int, batch: int, lr: float) -> Budget:
+    text = f"{10_000 * epochs:,} image passes, {batch} a step, largest rate {lr}, {_RECIPE}"
+    return Budget(name, text, replace(_STEADY, epochs=epochs, batch=batch, lr=lr), seeds=3)
+
+
+RECIPES = {
+    "smoke": (_SMOKE,),
+    "cpu": (_recipe("batch-4", 8, 4, 1e-3), _recipe("batch-16", 8, 16, 3e-3)),
+    "paper": (_recipe("long-4", 32, 4, 1e-3), _recipe("long-16", 32, 16, 3e-3)),
+}
+"""What `drumhead reproduce front` trains under a budget: each network counts under its own better recipe."""
+
 BUDGETS = {budget.name: budget for budget in (_SMOKE, _HOUR, _CPU, _PAPER)}

@@ -46,6 +46,7 @@ _FAST_TRAIN = TrainConfig(epochs=25, batch=32, lr=3e-3, optimizer="adamw", sched
 
 _STACKS = {
     "nwm-stack": Stack(),
+    "nwm-stack-l": Stack(width=48).changed(channels=24),
     "nwm-modes": Stack(waves=(Modes(),) * 3),
     "frame-3x3": Stack(waves=(Bottleneck(maps=128, kernel_size=3),) * 3),
     "frame-7x7": Stack(waves=(Bottleneck(),) * 3),
@@ -90,6 +91,7 @@ _FAMILIES = {
     "nwm": "Neural Wave Machine of the paper, by its readout",
     "nwm-fast": "the same idea, one layer on half the grid",
     "nwm-stack": "layers of waves, each in the medium that the one below heard",
+    "nwm-stack-l": "the same with 24 sheets and 48 maps, twice the parameters",
     "nwm-modes": "the same in closed form, without a loop over time",
     "frame": "what nwm-stack is without waves: kernels, pooling or attention in their place",
     "lstm": "convolutional LSTM of the paper",

@@ -1,0 +1,176 @@
+"""The deciding experiment: accuracy against cost of stacks of waves, of the frame without them, and of the U-Net.
+
+Every network is trained under two recipes and counts under its own better one, so that nobody wins by the recipe.
+Costs are measured by turns in one process (`prices`). Imports no torch.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drumhead.errors import DrumheadError, choose
+from drumhead.files import write_atomic
+from drumhead.reproduce.budgets import RECIPES, Budget
+from drumhead.reproduce.plan import Cell, cells
+from drumhead.reproduce.results import Line, collect, summarise
+from drumhead.reproduce.tables import Row, Table
+from drumhead.settings.config import Layer, Modes
+from drumhead.show.front import Point, save_front
+from drumhead.show.pages import Block, Grid, Heading, Picture, Text, markdown, webpage
+
+TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "wires")
+BASE = "unet-4"  # whose cost is 1
+NONE = "-"
+_SAME = ("unet-5", "unet-4", "unet-3", "unet-2", "resnet-8", "nwm-fast", "nwm-stack", "nwm-stack-l", "nwm-modes",
+         "frame-3x3", "frame-7x7", "frame-pool", "frame-attention")  # fmt: skip
+ROWS = (
+    *(Row(name, name) for name in _SAME),
+    *(Row(f"nwm-stack-layers-{n}", "nwm-stack", {"waves": (Layer(),) * n}) for n in (1, 2, 4)),
+    *(Row(f"nwm-stack-steps-{t}", "nwm-stack", {"steps": t}) for t in (6, 20)),
+    *(Row(f"nwm-stack-bins-{k}", "nwm-stack", {"bins": k}) for k in (4, 12)),
+    Row("nwm-stack-pyramid", "nwm-stack", {"waves": (Layer(), Layer(stride=8), Layer())}),
+    Row("nwm-stack-stride-8", "nwm-stack", {"stride": 8}),
+    Row("nwm-stack-identity", "nwm-stack", {"nonlinearity": "linear"}),
+    Row("nwm-stack-alike", "nwm-stack", {"spread": False}),
+    Row("nwm-stack-cut", "nwm-stack", {"coupling": "none"}),
+    Row("nwm-stack-mixed", "nwm-stack", {"waves": (Modes(), Layer(), Layer())}),
+    Row("nwm-modes-layers-2", "nwm-modes", {"waves": (Modes(),) * 2}),
+    Row("nwm-modes-sheets-32", "nwm-modes", {"channels": 32, "bins": 4}),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network on a task under its better recipe.
+
+    Attributes:
+        line: its finished seeds.
+        recipe: the budget that they had.
+        others: mean foreground IoU under the other recipes that are finished, by their names.
+    """
+
+    line: Line
+    recipe: Budget
+    others: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean foreground IoU."""
+        found = self.line.summary("foreground_iou")
+        return found.mean if found else 0.0
+
+
+def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str) -> list[Cell]:
+    """Return what there is to train on a task, under one recipe after the other."""
+    choose("--task", task, TASKS)
+    if budget not in RECIPES:
+        raise DrumheadError(f"--budget {budget}: the front has the budgets {', '.join(RECIPES)}")
+    table, patterns = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS), tuple(models)
+    return [cell for recipe in RECIPES[budget] for cell in cells(table, recipe, seeds or recipe.seeds, patterns, data)]
+
+
+def better(todo: Sequence[Cell], runs: Path) -> list[Entry]:
+    """Return each network with a finished seed, under the recipe with the higher mean."""
+    lines: dict[str, dict[str, Line]] = {}
+    recipes = {cell.budget.name: cell.budget for cell in todo}
+    for name in recipes:
+        wanted = [cell for cell in todo if cell.budget.name == name]
+        for line in collect(wanted, runs, further=False).lines:
+            lines.setdefault(line.row.name, {})[name] = line
+    entries = []
+    for found in lines.values():
+        means = {name: s.mean for name, line in found.items() if (s := line.summary("foreground_iou"))}
+        best = max(means, key=lambda name: means[name])
+        others = {name: mean for name, mean in means.items() if name != best}
+        entries.append(Entry(found[best], recipes[best], others))
+    return sorted(entries, key=lambda entry: -entry.mean)
+
+
+def write(
+    entries: Mapping[str, Sequence[Entry]], prices: Mapping[str, Any], out: Path, command: str
+) -> dict[str, Grid]:
+    """Write front.md, front.html, front.json and front.png.
+
+    Args:
+        entries: by task, from `better`.
+        prices: from `reproduce.prices`, by task and network; may lack some.
+        out: directory; it is made if it does not exist.
+        command: what the user typed.
+
+    Returns:
+        A table for each task.
+    """
+    grids = {task: _grid(found, prices.get(task, {})) for task, found in entries.items() if found}
+    if not grids:
+        raise DrumheadError("no run of the front is finished, so there is nothing to report; train first")
+    save_front(out / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
+    blocks: list[Block] = [
+        Heading("Accuracy against cost", 1),
+        Text(f"Made by `{command}`. Foreground IoU on the test split, mean and sample standard deviation over seeds, "
+             "of the weights with the lowest validation loss; each network under its own better recipe."),
+        Text("Costs are processor time over the U-Net's with c = 4, medians over rounds in which all networks take "
+             "turns in one process: a training step of 16 images, and inference of 8, on one thread."),
+        Picture("front.png", "Foreground IoU against the cost of a training step and of inference; whiskers: std."),
+    ]  # fmt: skip
+    for task, grid in grids.items():
+        recipes = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
+        blocks += [Heading(task), grid, Text("; ".join(f"`{name}`: {text}" for name, text in recipes.items()) + ".")]
+    write_atomic(out / "front.json", json.dumps({"command": command, "prices": prices, **_plain(entries)}, indent=1))
+    write_atomic(out / "front.md", markdown(blocks))
+    write_atomic(out / "front.html", webpage(blocks, out))
+    return grids
+
+
+def _grid(entries: Sequence[Entry], prices: Mapping[str, Any]) -> Grid:
+    rows = []
+    for entry in entries:
+        found, parameters = entry.line.summary("foreground_iou"), entry.line.results[0].score("parameters")
+        assert found is not None
+        other = ", ".join(f"{name} {mean:.3f}" for name, mean in entry.others.items())
+        price = prices.get(entry.line.row.name, {})
+        rows.append((
+            entry.line.row.name,
+            f"{found.mean:.3f}" + ("" if found.std is None else f" ± {found.std:.3f}"),
+            f"{found.low:.3f}",
+            str(found.n),
+            str(entry.line.collapsed),
+            entry.recipe.name,
+            other or NONE,
+            f"{parameters:,.0f}",
+            *(f"{price[mode]['ratio']:.2f}" if mode in price else NONE for mode in ("train", "infer")),
+        ))  # fmt: skip
+    columns = ("network", "foreground IoU", "min", "seeds", "collapsed", "recipe", "other recipe", "parameters",
+               "training", "inference")  # fmt: skip
+    return Grid(columns, rows)
+
+
+def _points(entries: Sequence[Entry], prices: Mapping[str, Any]) -> list[Point]:
+    points = []
+    for entry in entries:
+        found, price = entry.line.summary("foreground_iou"), prices.get(entry.line.row.name)
+        if found and price:
+            costs = {mode: price[mode]["ratio"] for mode in ("train", "infer")}
+            points.append(Point(entry.line.row.name, found.mean, found.std or 0.0, costs["train"], costs["infer"]))
+    return points
+
+
+def _plain(entries: Mapping[str, Sequence[Entry]]) -> dict[str, Any]:
+    """Return every number as plain values."""
+    out: dict[str, Any] = {}
+    for task, found in entries.items():
+        for entry in found:
+            results = entry.line.results
+            out.setdefault("tasks", {}).setdefault(task, {})[entry.line.row.name] = {
+                "recipe": entry.recipe.name,
+                "other_recipes": dict(entry.others),
+                "foreground_iou": [result.score("foreground_iou") for result in results],
+                "dice": [result.score("dice") for result in results],
+                "seeds": [result.cell.seed for result in results],
+                "collapsed": entry.line.collapsed,
+                "parameters": results[0].score("parameters"),
+                "cpu_seconds": summarise(result.spent("cpu_seconds") for result in results).mean,  # type: ignore[union-attr]
+                "commits": sorted({str(result.environment.get("commit")) for result in results}),
+            }
+    return out

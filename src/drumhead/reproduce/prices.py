@@ -1,0 +1,91 @@
+"""What networks cost beside each other: a training step and inference, by turns in one process."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from drumhead.learn.memory import keep_freed_memory
+from drumhead.learn.run import environment
+from drumhead.networks.model import build
+from drumhead.reproduce.front import BASE
+from drumhead.reproduce.tables import Row
+from drumhead.settings.presets import get_preset
+from drumhead.tasks import get
+
+TRAIN, INFER = 16, 8  # images
+
+
+def prices(
+    rows: Sequence[Row], task: str, rounds: int, threads: int = 1, tick: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return for each network milliseconds of processor time an image, and the ratio to the U-Net's, with quartiles.
+
+    Args:
+        rows: networks; the U-Net with c = 4 is among them in any case.
+        task: whose images it is measured on: their size matters, not what they show.
+        rounds: timings of each, one a round; a ratio compares two of the same round.
+        threads: of torch while it measures.
+        tick: is told the name of each network after each of its timings.
+    """
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        named = {BASE: Row(BASE, BASE), **{row.name: row for row in rows}}
+        calls = {name: _calls(row, task) for name, row in named.items()}
+        found: dict[str, Any] = {
+            name: dict(zip(("train", "infer"), by_mode, strict=True))
+            for name, by_mode in zip(
+                calls, zip(*(_by_turns(calls, mode, rounds, tick) for mode in (0, 1)), strict=True), strict=True
+            )
+        }
+    finally:
+        torch.set_num_threads(before)
+    return {**found, "about": {"rounds": rounds, "threads": threads, "environment": environment()}}
+
+
+def _calls(row: Row, task: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return a training step of 16 images and inference of 8."""
+    config, (height, width) = row.model(task), get(task).size
+    torch.manual_seed(0)
+    model, settings = build(config), get_preset(f"{task}/nwm-stack").train
+    optimizer = torch.optim.AdamW(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    images = torch.rand(TRAIN, config.image_channels, height, width)
+    masks = torch.randint(config.classes, (TRAIN, height, width))
+
+    def train() -> None:
+        model.train()
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), masks).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        optimizer.step()
+
+    def infer() -> None:
+        model.eval()
+        with torch.no_grad():
+            model(images[:INFER])
+
+    return train, infer
+
+
+def _by_turns(
+    calls: dict[str, tuple[Callable[[], Any], ...]], mode: int, rounds: int, tick: Callable[[str], None]
+) -> Iterable[dict[str, Any]]:
+    """Return each network's times in one mode, in the order of `calls`."""
+    images = (TRAIN, INFER)[mode]
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(-2, rounds):  # two turns that do not count
+        for name, call in calls.items():
+            began = time.process_time()
+            call[mode]()
+            if turn >= 0:
+                times[name].append(1000 * (time.process_time() - began) / images)
+            tick(name)
+    for own in times.values():
+        ratios = [mine / base for mine, base in zip(own, times[BASE], strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
+        yield {"milliseconds": statistics.median(own), "ratio": middle, "low": low, "high": high}

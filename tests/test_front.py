@@ -1,0 +1,92 @@
+"""Accuracy against cost: what is planned, which recipe counts, what is written, and prices by turns."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import drumhead as dh
+from drumhead.reproduce import front
+from drumhead.reproduce.budgets import RECIPES
+from drumhead.reproduce.prices import prices
+from drumhead.show.front import _front
+from test_reproduce import call, make
+
+
+def test_every_network_of_the_front_can_be_built_on_every_task():
+    assert len({row.name for row in front.ROWS}) == len(front.ROWS)
+    for task in front.TASKS:
+        todo = front.plan(task, "cpu", 1, (), "")
+        assert len(todo) == 2 * len(front.ROWS)
+        places = {cell.place(Path("runs")) for cell in todo}
+        assert len(places) == len(todo)
+    assert len({row.model("wires") for row in front.ROWS}) == len(front.ROWS)
+    for row in front.ROWS:
+        assert dh.build(row.model("mnist"))(torch.rand(1, 1, 20, 20)).shape == (1, 11, 20, 20)
+    for budget in ("cpu", "paper"):
+        four, sixteen = RECIPES[budget]
+        assert (four.train.batch, four.train.lr, sixteen.train.batch, sixteen.train.lr) == (4, 1e-3, 16, 3e-3)
+        assert four.passes(10_000) == sixteen.passes(10_000) == {"cpu": 80_000, "paper": 320_000}[budget]
+
+
+def test_each_network_counts_under_its_better_recipe(tmp_path):
+    todo = front.plan("mnist", "cpu", 2, ("unet-4", "nwm-stack"), "")
+    scores = {
+        ("unet-4", "batch-4"): (0.9, 0.7),
+        ("unet-4", "batch-16"): (0.75, 0.0),
+        ("nwm-stack", "batch-16"): (0.95,),
+    }
+    for cell in todo:
+        known = scores.get((cell.row.name, cell.budget.name), ())
+        if cell.seed < len(known):
+            make(cell, tmp_path / "runs", known[cell.seed], epochs=8)
+    stack, unet = front.better(todo, tmp_path / "runs")
+    assert (stack.line.row.name, stack.recipe.name, stack.others) == ("nwm-stack", "batch-16", {})
+    assert (unet.line.row.name, unet.recipe.name) == ("unet-4", "batch-4")
+    assert unet.mean == pytest.approx((0.9 / 1.1 + 0.7 / 1.3) / 2)
+    assert unet.others == {"batch-16": pytest.approx(0.75 / 1.25 / 2)}
+    costs = {"mnist": {"unet-4": {"train": {"ratio": 1.0}, "infer": {"ratio": 1.0}}}}
+    grid = front.write({"mnist": [stack, unet]}, costs, tmp_path / "out", "a command")["mnist"]
+    assert [row[0] for row in grid.rows] == ["nwm-stack", "unet-4"]
+    assert grid.rows[1][-2:] == ("1.00", "1.00")
+    assert grid.rows[0][-2:] == ("-", "-")
+    numbers = json.loads((tmp_path / "out" / "front.json").read_text())
+    assert numbers["tasks"]["mnist"]["unet-4"]["foreground_iou"] == [0.9 / 1.1, 0.7 / 1.3]
+    assert (tmp_path / "out" / "front.png").stat().st_size > 10_000
+    with pytest.raises(dh.DrumheadError, match="no run of the front is finished"):
+        front.write({"mnist": []}, {}, tmp_path / "none", "a command")
+    with pytest.raises(dh.DrumheadError, match="the front has the budgets smoke, cpu, paper"):
+        front.plan("mnist", "hour", 1, (), "")
+
+
+def test_prices_are_beside_the_unet():
+    found = prices([row for row in front.ROWS if row.name in ("unet-2", "frame-3x3")], "wires", 2)
+    assert {*found} == {"unet-4", "unet-2", "frame-3x3", "about"}
+    assert found["unet-4"]["train"]["ratio"] == found["unet-4"]["infer"]["ratio"] == 1
+    assert found["unet-2"]["train"]["milliseconds"] > 0
+
+
+def test_the_front_is_what_nothing_cheaper_reaches():
+    assert _front([(2, 0.9), (1, 0.8), (3, 0.85), (1, 0.7), (4, 0.95)]) == [(1, 0.8), (2, 0.9), (4, 0.95)]
+
+
+def test_one_command_trains_measures_and_reports(tmp_path, capsys):
+    words = (
+        "reproduce",
+        "front",
+        "--models",
+        "frame-3x3",
+        "--seeds",
+        1,
+        "--runs",
+        tmp_path / "runs",
+        "--out",
+        tmp_path / "out",
+    )
+    assert call(*words) == 0
+    assert "frame-3x3" in capsys.readouterr().out
+    assert (tmp_path / "out" / "front.html").exists()
+    assert call(*words, "--no-train") == 0
+    assert call("reproduce", "tetrominoes", "--task", "mnist") == 2
+    assert call("reproduce", "front", "--task", "stars") == 2
