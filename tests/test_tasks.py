@@ -14,8 +14,8 @@ from PIL import Image
 
 from conftest import needs_mnist
 from drumhead import DrumheadError, tasks
-from drumhead.read.classes import IGNORE, ClassList, parse, read_classes
-from drumhead.read.images import look, read_image, to_bytes
+from drumhead.read.classes import ClassList
+from drumhead.read.images import look, read_image
 from drumhead.read.masks import read_mask
 from drumhead.tasks import idx, mnist, multi_mnist, polygons
 

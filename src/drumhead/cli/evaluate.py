@@ -19,6 +19,7 @@ def evaluate(
     data: str = "",
     limit: int = 0,
     batch: int = 0,
+    tile: int = 0,
     cut: bool = False,
     json_out: Path | None = None,
 ) -> None:
@@ -31,6 +32,8 @@ def evaluate(
         data: directory of the folder task, or of MNIST's IDX files.
         limit: use only the first so many images; 0 uses all.
         batch: images at a time; 0 takes as many as make a million pixels, but no more than a run was trained with.
+        tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
+            takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
@@ -41,13 +44,15 @@ def evaluate(
 
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
-    from drumhead.learn.data import Split
+    from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.tiles import tiles_of
     from drumhead.show.pages import Grid
-    from drumhead.show.terminal import print_table
+    from drumhead.show.terminal import Bar, print_table
 
+    tiles = tiles_of(tile)
     path = find_weights(source)
     model = load(path)
     metadata = read_safetensors(path)[0]
@@ -75,8 +80,9 @@ def evaluate(
         if json_out.exists() and not _is_own(json_out):
             raise DrumheadError(f"{json_out} is there already and no evaluation; choose another file with --json-out")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images = Split(*chosen.arrays(split), device, limit)
-    scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most))
+    check_files(chosen, Bar(), [split])
+    images = open_split(chosen, split, device, limit)
+    scores = measure(model.to(device), images, model.config.classes, batch or images.at_a_time(most), tiles=tiles)
 
     title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
     rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]

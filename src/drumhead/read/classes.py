@@ -1,8 +1,8 @@
 """The class list: which number or colour of a mask means what.
 
-    background            one class a line, the first is the background      background #000000
-    cell                  masks hold 0, 1, 2: the line of the class       or  cell       #ff0000
-    ignore 255            pixels of this value count nowhere                  ignore     #808080
+A line is a class, the first the background. Masks hold the numbers 0, 1, 2, ... of the lines; or every line ends in the
+colour that shows the class, as in `cell #ff0000`. A line `ignore 255`, or `ignore #rrggbb`, says which pixels count
+nowhere.
 """
 
 import re
@@ -54,7 +54,7 @@ def read_classes(path: Path) -> ClassList:
 
 
 def parse(text: str, where: str) -> ClassList:
-    """Return the class list of a text.
+    r"""Return the class list of a text.
 
     Args:
         text: one class a line, `NAME` or `NAME #rrggbb`, and at most one line `ignore VALUE` or `ignore #rrggbb`.
@@ -64,7 +64,7 @@ def parse(text: str, where: str) -> ClassList:
         DrumheadError: a line that is blank, says something again or mixes numbers and colours.
 
     Example:
-        >>> parse("background #000000\\ncell #ff0000\\nignore #ffffff", "classes.txt")
+        >>> parse("background #000000\ncell #ff0000\nignore #ffffff", "classes.txt")
         ClassList(names=('background', 'cell'), colours=(0, 16711680), ignored=16777215)
     """
     names: list[str] = []
@@ -72,9 +72,11 @@ def parse(text: str, where: str) -> ClassList:
     ignored = None
     for number, line in enumerate(map(str.strip, text.rstrip().splitlines()), 1):  # blank lines at the end name nothing
         if found := _IGNORE.fullmatch(line):
-            if ignored or not found[1] and not found[2]:
+            if ignored or not (found[1] or found[2]):
                 what = "ignores a second value" if ignored else "is 'ignore' alone"
-                raise DrumheadError(f"{where}: line {number} {what}; one line 'ignore 255' or 'ignore #rrggbb' is meant")
+                raise DrumheadError(
+                    f"{where}: line {number} {what}; one line 'ignore 255' or 'ignore #rrggbb' is meant"
+                )
             ignored = found
             continue
         if found := _COLOUR.fullmatch(line):
@@ -87,9 +89,7 @@ def parse(text: str, where: str) -> ClassList:
             )
         names.append(line)
     if not 2 <= len(names) <= IGNORE:
-        raise DrumheadError(
-            f"{where} names {len(names)} classes; 2 to {IGNORE} are possible, the background first"
-        )
+        raise DrumheadError(f"{where} names {len(names)} classes; 2 to {IGNORE} are possible, the background first")
     if colours and len(colours) < len(names):
         raise DrumheadError(
             f"{where} gives {len(colours)} of {len(names)} classes a colour; give each one, as in 'cell #ff0000', or "

@@ -26,8 +26,8 @@ def look(path: Path) -> tuple[tuple[int, int], bool]:
     What a PNG says of its orientation behind its pixels is not seen.
     """
     picture = open_image(path, decode=False)
-    size = picture.size if picture.info["turned"] else picture.size[::-1]
-    return size, picture.mode.partition(";")[0] in GREY
+    width, height = picture.size
+    return (width, height) if picture.info["turned"] else (height, width), picture.mode.partition(";")[0] in GREY
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
@@ -103,6 +103,6 @@ def open_image(path: Path, decode: bool = True) -> Image.Image:
 
 def _is_turned(picture: Image.Image) -> bool:
     """Say whether height and width change places when an image is turned upright."""
-    if picture.format == "TIFF" or picture.format == "PNG" and "exif" not in picture.info:
+    if picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info):
         return False  # a TIFF's size is upright; Pillow would decode the PNG to search behind its pixels
     return picture.getexif().get(0x0112, 1) >= 5

@@ -48,7 +48,7 @@ class Files(Sequence[Example]):
             self._bytes -= _bytes(self._kept.popitem(last=False)[1])
         return example
 
-    def count(self, index: int) -> np.ndarray:
+    def classes_in(self, index: int) -> np.ndarray:
         """Return the pixels of each class in a mask, int64 (classes,); ignored ones are of none."""
         if index not in self._counts:
             names = len(self.classes.names)
@@ -60,7 +60,7 @@ class Files(Sequence[Example]):
         found = []
         for index, pair in enumerate(self.pairs):
             try:
-                self.count(index)
+                self.classes_in(index)
             except DrumheadError as error:
                 found.append(str(error))
             tick(pair.image.name)

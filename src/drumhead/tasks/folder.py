@@ -103,7 +103,8 @@ def _splits(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
         )
     if fixed:
         found = {split: find_pairs(root / split) for split in SPLITS}
-        return {split: pairs for split, (pairs, _) in found.items()}, [said for _, wrong in found.values() for said in wrong]
+        wrong = [said for _, mistakes in found.values() for said in mistakes]
+        return {split: pairs for split, (pairs, _) in found.items()}, wrong
     pairs, mistakes = find_pairs(root)
     if len(pairs) < len(SPLITS):
         _refuse(root, mistakes)
