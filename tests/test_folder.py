@@ -532,7 +532,7 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert call(*arguments) == 0
     shown = capsys.readouterr().out
     assert "grey images, crops of 16 x 16 in training" in shown
-    for word in ("train", "19 x 44 to 40 x 40", "nucleus", "ignored", "data.png"):
+    for word in ("train", "23 x 23 to 40 x 40", "nucleus", "ignored", "data.png"):
         assert word in shown
     with Image.open(tmp_path / "run" / "data.png") as picture:
         assert picture.width > 600

@@ -1,9 +1,12 @@
 """Make the synthetic microscope images of the guide, and its pictures.
 
-python docs/guide/microscope.py images DIR      60 images of cells in DIR, as your-images.md describes them
-python docs/guide/microscope.py pictures        docs/images/your-images/*.png, from images of its own (an hour)
+python docs/guide/microscope.py my-data             60 images of cells, as own-images.md describes them
+python docs/guide/microscope.py my-data runs/mine   and docs/images/own-images, with what that run finds
 """
 
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
 SEED = 7
+PICTURES = Path(__file__).parents[1] / "images" / "own-images"
 CLASSES = "background\ncell\nnucleus\nignore 255\n"
 
 
@@ -64,3 +68,27 @@ def write(root: Path, count: int = 60, scale: float = 1.0) -> Path:
             Image.fromarray(light).save(root / "images" / f"field-{i:02d}.tif")
         Image.fromarray(labels).save(root / "masks" / f"field-{i:02d}.png")
     return root
+
+
+def draw(root: Path, run: Path) -> None:
+    """Draw what is understood of the data, and what a run finds in a test image."""
+    from drumhead.cli import main
+
+    with tempfile.TemporaryDirectory() as directory:
+        here = Path(directory)
+        main(["train", "folder/nwm-stack", "--data", str(root), "--show-data", "--out", str(here)])
+        shutil.copy(root / "images" / "field-29.png", here / "field-29.png")
+        shutil.copy(root / "masks" / "field-29.png", here / "field-29.mask.png")
+        main(["segment", str(here / "field-29.png"), "--model", str(run), "--out", str(here / "found")])
+        for source, name in ((here / "data.png", "data.png"), (here / "found" / "field-29-mask.png", "found.png")):
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            with Image.open(source) as picture:
+                picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
+
+
+if __name__ == "__main__":
+    data, *runs = map(Path, sys.argv[1:])
+    if not data.exists():
+        write(data)
+    for run in runs:
+        draw(data, run)

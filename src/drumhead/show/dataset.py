@@ -87,7 +87,8 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
         if crop:
             _outline(above, mask.shape, crop)
     _table(lower.subplots(), names, parts, ignores)
-    note = f"dashed: a crop of {crop} x {crop} pixels, one a image, at a random place each time" if crop else ""
+    note = f"Images of {sizes([size for part in parts for size in part.sizes])} pixels, "
+    note += f"trained on in crops of {crop} x {crop} at random places: one is dashed." if crop else "trained on whole."
     save_figure(figure, path, note=note)
 
 
@@ -131,9 +132,7 @@ def _table(axis: "Axes", names: Sequence[str], parts: Sequence[Part], ignores: b
     places = [0.36 + 0.09 * i for i in range(len(parts))]
     for part, x in zip(parts, places, strict=True):
         axis.text(x, -1, f"{part.name}, {len(part.sizes)}", ha="right", color="0.35", **text)
-    axis.text(
-        0.6, -1, f"images of {sizes([size for part in parts for size in part.sizes])} pixels", color="0.35", **text
-    )
+    axis.text(0.6, -1, f"of the pixels of {parts[0].name}", color="0.35", **text)
     for row, (name, colour, pixels) in enumerate(lines):
         axis.add_patch(Rectangle((0, row - 0.3), 0.02, 0.6, facecolor=colour, edgecolor="0.6", linewidth=0.6))
         axis.text(0.032, row, caption(name, 32), **text)
