@@ -83,7 +83,9 @@ def draw(root: Path, run: Path) -> None:
         for source, name in ((here / "data.png", "data.png"), (here / "found" / "field-29-mask.png", "found.png")):
             PICTURES.mkdir(parents=True, exist_ok=True)
             with Image.open(source) as picture:
-                picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
+                picture = picture.convert("RGB")
+                picture.thumbnail((1000, 1000), Image.Resampling.LANCZOS)
+                picture.quantize(64, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
 
 
 if __name__ == "__main__":

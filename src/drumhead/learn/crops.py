@@ -127,7 +127,7 @@ def cut(image: np.ndarray, mask: np.ndarray, side: int, random: np.random.Genera
 
     Example:
         >>> image, mask = cut(np.ones((5, 9, 1), np.uint8), np.zeros((5, 9), np.uint8), 6, np.random.default_rng(0))
-        >>> image.shape, (mask == IGNORE).sum()  # a row of six was added
+        >>> image.shape, int((mask == IGNORE).sum())  # a row of six was added
         ((6, 6, 1), 6)
     """
     (rows, above), (columns, left) = (_span(size, side, random) for size in mask.shape)
