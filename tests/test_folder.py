@@ -543,6 +543,15 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert "--show-data shows your own images" in capsys.readouterr().err
 
 
+def test_the_images_of_the_guide_are_a_folder(tmp_path):
+    from test_docs import ROOT, script
+
+    task = tasks.get("folder", script(ROOT / "docs" / "guide" / "microscope.py").write(tmp_path, 6, scale=0.3))
+    task.check()
+    assert task.class_list == ClassList(("background", "cell", "nucleus"), ignored=255)
+    assert (sum(task.images("train").classes_in(i) for i in range(4)) > 0).all()
+
+
 def test_own_images_from_training_to_masks(mixed, tmp_path, capsys):
     run, settings = tmp_path / "run", ["--epochs", 1, "--train.epoch-images", 8, "--train.batch", 4, "--model.steps", 4]
     weights = ["--train.class-weights", 1, 2.5, 3, "--train.crop", 24, "--train.augment", "dihedral"]

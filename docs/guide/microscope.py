@@ -85,7 +85,9 @@ def draw(root: Path, run: Path) -> None:
             with Image.open(source) as picture:
                 picture = picture.convert("RGB")
                 picture.thumbnail((1000, 1000), Image.Resampling.LANCZOS)
-                picture.quantize(64, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
+                picture.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                    PICTURES / name, optimize=True
+                )
 
 
 if __name__ == "__main__":
