@@ -18,6 +18,8 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     if task != "folder":
         raise DrumheadError(f"--show-data shows your own images; {task} makes or reads its own, as 'folder' does not")
 
+    import numpy as np
+
     from drumhead import tasks
     from drumhead.learn.crops import check_files, crop_side
     from drumhead.show.dataset import Part, save_dataset, share, sizes
@@ -35,7 +37,7 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     parts = []
     for name in tasks.SPLITS:
         files = folder.images(name)
-        pixels = sum(files.classes_in(i) for i in range(len(files)))
+        pixels = np.sum([files.classes_in(i) for i in range(len(files))], axis=0)
         parts.append(Part(name, files.sizes, pixels, sum(y * x for y, x in files.sizes)))
     files = folder.images("train")
     chosen = sorted({round(i * (len(files) - 1) / 4) for i in range(5)})

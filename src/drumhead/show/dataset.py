@@ -78,7 +78,7 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
     ignores = any(part.ignored for part in parts)
     lines = len(names) + ignores + 1
     figure = new_figure(max(6.5, height * sum(aspects) + GAP * len(aspects)), 2 * height + 0.5 + LINE * lines)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2 * height + 0.5, LINE * lines))
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=(2 * height + 0.5, LINE * lines)))  # type: ignore[arg-type]
     axes = upper.subplots(2, len(examples), squeeze=False, width_ratios=aspects)
     for (name, image, mask), (above, below) in zip(examples, axes.T, strict=True):
         _draw(above, in_colours(image))
