@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import struct
 import threading
+import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,7 +14,9 @@ from PIL import Image
 
 from conftest import needs_mnist
 from drumhead import DrumheadError, tasks
-from drumhead.read import read_image, read_labels
+from drumhead.read.classes import ClassList
+from drumhead.read.images import look, read_image
+from drumhead.read.masks import read_mask
 from drumhead.tasks import idx, mnist, multi_mnist, polygons
 
 
@@ -248,6 +251,17 @@ def test_a_folder_may_fix_its_splits(tmp_path):
     assert [len(task.arrays(split)[0]) for split in tasks.SPLITS] == [4, 2, 1]
 
 
+def deepen(path):
+    """Make of an 8-bit PNG in colour one of 16 bits: each byte twice."""
+    pixels = np.repeat(np.asarray(Image.open(path)), 2, axis=-1)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+              for kind, data in parts)  # fmt: skip
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
 def _break(how):
     def apply(root):
         if how == "no mask":
@@ -257,9 +271,10 @@ def _break(how):
         elif how == "label":
             Image.new("L", (8, 10), 255).save(root / "masks" / "003.png")
         elif how == "colour mask":
-            Image.new("RGB", (8, 10)).save(root / "masks" / "003.png")
+            Image.new("RGB", (8, 10), "red").save(root / "masks" / "003.png")
         elif how == "16 bits":
-            Image.fromarray(np.zeros((10, 8), np.uint16)).save(root / "images" / "003.png")
+            Image.new("RGB", (8, 10)).save(root / "images" / "003.png")
+            deepen(root / "images" / "003.png")
         elif how == "not an image":
             (root / "images" / "003.png").write_bytes(b"text")
         elif how == "truncated":
@@ -292,7 +307,7 @@ def _break(how):
     ("how", "message"),
     [
         ("no mask", "003.png has no mask"),
-        ("size", "9 x 9 pixels, the first image 10 x 8"),
+        ("size", "003.png is 9 x 9 pixels, its mask 10 x 8"),
         ("label", "has the label 255; there are 3 classes"),
         ("colour mask", "has the mode RGB"),
         ("not an image", "not a readable image"),
@@ -302,7 +317,7 @@ def _break(how):
         ("two of one name", "003.JPG and .*003.png would have the same mask"),
         ("no image", "masks/003.png has no image in"),
         ("splits and images", "holds test; either all of train, val, test are needed"),
-        ("16 bits", "more than 8 bits a pixel"),
+        ("16 bits", "more than 8 bits a colour"),
         ("classes", "classes.txt is missing"),
         ("one class", "names 1 classes"),
         ("empty", "holds no images"),
@@ -334,7 +349,8 @@ def test_images_are_turned_upright(tmp_path):
     for name in ("a.png", "a.tif"):
         picture.save(tmp_path / name, exif=turned)
         np.testing.assert_array_equal(read_image(tmp_path / name, 1)[..., 0], expected)
-        np.testing.assert_array_equal(read_labels(tmp_path / name, 48), expected)
+        np.testing.assert_array_equal(read_mask(tmp_path / name, ClassList(tuple(map(str, range(48))))), expected)
+        assert look(tmp_path / name) == (expected.shape, True)
 
 
 def palette(labels, *colours):

@@ -22,6 +22,7 @@ def evaluate(
     data: str = "",
     limit: int = 0,
     batch: int = 0,
+    tile: int = 0,
     cut: bool = False,
     over_time: bool = False,
     confidence: bool = False,
@@ -36,6 +37,8 @@ def evaluate(
         data: directory of the folder task, or of MNIST's IDX files.
         limit: use only the first so many images; 0 uses all.
         batch: images at a time; 0 takes as many as make a million pixels, but no more than a run was trained with.
+        tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
+            takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
         over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time
             (of one thread where torch has one) and over-time.png.
@@ -51,15 +54,17 @@ def evaluate(
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
     from drumhead.learn import over_time as time_courses
-    from drumhead.learn.data import Split
+    from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.tiles import tiles_of
     from drumhead.networks.timed import Timed
     from drumhead.show.anytime import save_confidence, save_over_time
     from drumhead.show.pages import Grid
-    from drumhead.show.terminal import print_table
+    from drumhead.show.terminal import Bar, print_table
 
+    tiles = tiles_of(tile)
     path = find_weights(source)
     model = load(path)
     metadata = read_safetensors(path)[0]
@@ -91,9 +96,10 @@ def evaluate(
             f"--over-time: a {model.config.family} has no time course; networks with waves or cells have"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images = Split(*chosen.arrays(split), device, limit)
+    check_files(chosen, Bar(), [split])
+    images = open_split(chosen, split, device, limit)
     batch = batch or images.at_a_time(most)
-    scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch)
+    scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch, tiles=tiles)
 
     title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
     rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]

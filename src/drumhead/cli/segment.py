@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from drumhead.networks.segmenter import Segmenter
+    from drumhead.networks.tiles import Tiles
+    from drumhead.read.classes import ClassList
 
 TRUTH = ".mask.png"
 LONGEST = 160  # bytes of an image's name: with what is added a file's name has at most 255
@@ -27,6 +29,7 @@ def segment(
     model: str = "tetrominoes",
     out: Path = Path("demo-out"),
     pictures: bool = True,
+    tile: int = 0,
 ) -> None:
     """Find objects in images and show how they were heard.
 
@@ -39,6 +42,9 @@ def segment(
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
+        tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
+            takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no movie and
+            no sound.
     """
     files = _files(images)
 
@@ -46,30 +52,35 @@ def segment(
 
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.read import read_image
+    from drumhead.networks.tiles import tiles_of
+    from drumhead.read.classes import IGNORE, ClassList, parse
+    from drumhead.read.images import read_image
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
 
+    tiles = tiles_of(tile)
     network = load(model)
     config = network.config
     if pictures:
         check_place(out, files)
-    names = read_safetensors(find_weights(model))[0].get("classes", "").split("\n")
+    metadata = read_safetensors(find_weights(model))[0]
+    names = metadata.get("classes", "").split("\n")
     if len(names) != config.classes:
         names = ["background", *(f"class {i}" for i in range(1, config.classes))]
+    shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
     names = [caption(name) for name in names]
     network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        labels, waves, milliseconds = _hear(network, to_images(image), path, pictures)
-        truth = _truth(path, labels.shape, config.classes)
+        labels, waves, milliseconds = _hear(network, to_images(image), path, pictures, tiles)
+        truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
-        if truth is not None and (truth > 0).any():
-            accuracy = f"{(labels == truth)[truth > 0].mean():.3f}"
+        if truth is not None and (counts := (truth > 0) & (truth != IGNORE)).any():
+            accuracy = f"{(labels == truth)[counts].mean():.3f}"
         rows.append((caption(path.stem), found or "nothing", accuracy, f"{milliseconds:.1f}"))
         if pictures:
             _show(out / path.stem, image, labels, waves, truth, names, network)
@@ -79,19 +90,20 @@ def segment(
         print(f"masks, wave movies, spectra and sounds are in {out}/")
 
 
-def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool) -> tuple[Any, Any, float]:
-    """Return labels (y, x), waves (t, c, y, x) where wanted, and the ms of that one pass."""
+def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles") -> tuple[Any, Any, float]:
+    """Return labels (y, x), waves (t, c, y, x) where wanted and the image is whole, and the ms of that one pass."""
     import torch
 
+    from drumhead.networks.tiles import answer
     from drumhead.networks.timed import Timed
     from drumhead.physics.records import All
 
     began = time.perf_counter()
     with torch.no_grad():
-        if listens and isinstance(network, Timed):
+        if listens and isinstance(network, Timed) and not tiles.apart(*tensor.shape[-2:]):
             logits, waves = network.heard(tensor, All())
         else:
-            logits, waves = network(tensor), None
+            logits, waves = answer(network, tensor, tiles), None
     labels = logits[0].argmax(0).numpy()
     milliseconds = 1000 * (time.perf_counter() - began)
     if waves is None:
@@ -130,7 +142,7 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
 
 def _files(images: tuple[Path, ...]) -> list[Path]:
     """Expand directories; refuse what is missing before anything is computed."""
-    from drumhead.read import SUFFIXES, find_images
+    from drumhead.read.images import SUFFIXES, find_images
 
     files: list[Path] = []
     for path in images or (Path(__file__).parent.parent / "samples",):
@@ -155,14 +167,14 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def _truth(path: Path, shape: tuple[int, ...], classes: int) -> "np.ndarray | None":
+def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndarray | None":
     """Return the true labels of an image if a file beside it has them."""
-    from drumhead.read import read_labels
+    from drumhead.read.masks import read_mask
 
     mask = path.with_name(path.stem + TRUTH)
     if not mask.is_file():
         return None
-    labels = read_labels(mask, classes)
+    labels = read_mask(mask, classes)
     if labels.shape != shape:
         raise DrumheadError(
             f"{mask} is {labels.shape[0]} x {labels.shape[1]} pixels, its image {shape[0]} x {shape[1]}"

@@ -33,6 +33,8 @@ class Flags:
     """Seeds weights, order and augmentation."""
     data: str = ""
     """Directory of the folder task, or of MNIST's IDX files."""
+    show_data: bool = False
+    """Show what is understood of the data and stop: a table, and a picture, data.png, in the run directory."""
     list: bool = False
     """Say which presets there are and stop."""
     model: ModelConfig = field(default_factory=NWM)
@@ -74,6 +76,14 @@ def run(arguments: list[str]) -> None:
         none_ignored({f"--train.{name}"} & words if f"--{name}" in words else (), f"--{name}")
     if flags.train.schedule == "constant" and flags.train.warmup:
         none_ignored({"--train.warmup"} & words, "--train.schedule constant")
+
+    if flags.show_data:
+        from drumhead.cli.show_data import show_data
+
+        none_ignored(words - {"--show-data", "--data", "--out", "--train.crop"}, "--show-data")
+        training = replace(base.train, crop=flags.train.crop)
+        show_data(base.task, flags.data, training, flags.out or Path("runs") / named.replace("/", "-"))
+        return
 
     from drumhead.learn import train
     from drumhead.show.terminal import Bar

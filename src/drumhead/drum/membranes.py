@@ -68,7 +68,7 @@ def read(path: Path | str) -> Membrane:
     Raises:
         DrumheadError: the file is missing or no image, or no pixel of it is opaque or bright.
     """
-    from drumhead.read import read_image, read_opacity
+    from drumhead.read.images import read_image, read_opacity
 
     path = Path(path)
     if not path.is_file():

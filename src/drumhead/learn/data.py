@@ -1,9 +1,10 @@
-"""Batches for training: the whole data set in memory, an order that depends on seed and epoch alone.
+"""Batches for training, in an order that depends on seed and epoch alone.
 
 Because nothing but (seed, epoch, index of the batch) decides what a batch holds, a run can stop anywhere and
 resume on the very same batches.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,8 +16,74 @@ from drumhead.settings.config import TrainConfig
 PIXELS = 2**20  # that are looked at together without learning: 256 images of 64 x 64, 5 of 384 x 512
 
 
-class Split:
-    """Images and masks of one split on one device, as uint8 until a batch is made.
+class Batches(ABC):
+    """Images and masks of one split.
+
+    Attributes:
+        device: where the batches are wanted.
+        shape: height and width of what is trained on.
+        largest: pixels of the largest image.
+    """
+
+    device: torch.device
+    shape: tuple[int, int]
+    largest: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def in_order(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images once, whole and in order, at most `batch` of one size together."""
+
+    @abstractmethod
+    def counts(self, classes: int) -> np.ndarray:
+        """Return the pixels of each class, int64 (classes,)."""
+
+    @abstractmethod
+    def _take(self, index: np.ndarray, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return images float32 (b, k, y, x) in [0, 1] and masks int64 (b, y, x) to train on, all of one shape."""
+
+    def epoch_size(self, train: TrainConfig) -> int:
+        """Return the images of an epoch: all, or as many as the config says."""
+        return train.epoch_images or len(self)
+
+    def at_a_time(self, most: int = 0) -> int:
+        """Return how many images to look at together: what makes a million pixels, and at most `most` (0: any)."""
+        fit = max(1, PIXELS // self.largest)
+        return min(fit, most) if most else fit
+
+    def shuffled(self, train: TrainConfig, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the full batches of an epoch from batch `start` on, augmented as the config says."""
+        size = self.epoch_size(train)
+        batch, order = min(train.batch, size), self._order(train.seed, epoch * size, size)
+        for i in range(start, size // batch):
+            index, place = order[i * batch : (i + 1) * batch], _stream(train.seed, 3, epoch, i)
+            yield augment(*self._take(index, place), train.augment, _stream(train.seed, 1, epoch, i))
+
+    def pixels(self, train: TrainConfig, epoch: int, batch: int, images: int) -> Tensor | None:
+        """Return flat pixel indices (images, n) to learn from, one of each run of `thin`; None for all pixels."""
+        if train.thin == 1:
+            return None
+        count = self.shape[0] * self.shape[1]
+        runs = -(-count // train.thin)
+        within = _stream(train.seed, 2, epoch, batch).random((images, runs))
+        return torch.from_numpy(((np.arange(runs) + within) * count / runs).astype(np.int64)).to(self.device)
+
+    def steps(self, train: TrainConfig, epoch: int, batch: int, most: int) -> int | None:
+        """Return after how many steps a batch is answered, 1 to `most`; None for all of them."""
+        random = _stream(train.seed, 4, epoch, batch)
+        return int(random.integers(1, most + 1)) if random.random() < train.early else None
+
+    def _order(self, seed: int, start: int, count: int) -> np.ndarray:
+        """Return entries start .. start + count of an endless order: one permutation of all images after another."""
+        first, last = start // len(self), (start + count - 1) // len(self)
+        rounds = [_stream(seed, 0, i).permutation(len(self)) for i in range(first, last + 1)]
+        return np.concatenate(rounds)[start - first * len(self) :][:count]
+
+
+class Split(Batches):
+    """A split in memory, all images of one size, as uint8 until a batch is made.
 
     Args:
         images: uint8 (n, y, x, k).
@@ -29,55 +96,25 @@ class Split:
         count = min(limit, len(images)) if limit else len(images)
         self.images = torch.from_numpy(images[:count].transpose(0, 3, 1, 2).copy()).to(device)
         self.masks = torch.from_numpy(masks[:count].copy()).to(device)
+        self.device, self.shape, self.largest = self.masks.device, masks.shape[1:3], self.masks[0].numel()
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def epoch_size(self, train: TrainConfig) -> int:
-        """Return the images of an epoch: all, or as many as the config says."""
-        return train.epoch_images or len(self)
-
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return images float32 in [0, 1] and masks int64."""
-        return self.images[index].float() / 255, self.masks[index].long()
-
-    def at_a_time(self, most: int = 0) -> int:
-        """Return how many images to look at together: what makes a million pixels, and at most `most` (0: any)."""
-        fit = max(1, PIXELS // self.masks[0].numel())
-        return min(fit, most) if most else fit
+    def counts(self, classes: int) -> np.ndarray:
+        """Return the pixels of each class, int64 (classes,)."""
+        return torch.bincount(self.masks.flatten(), minlength=classes)[:classes].cpu().numpy()
 
     def in_order(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images once, in order; the last batch may be smaller."""
-        for index in torch.arange(len(self), device=self.images.device).split(batch):
-            yield self.take(index)
+        for index in torch.arange(len(self), device=self.device).split(batch):
+            yield self._at(index)
 
-    def shuffled(self, train: TrainConfig, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the full batches of an epoch from batch `start` on, augmented as the config says."""
-        size = self.epoch_size(train)
-        batch, order = min(train.batch, size), self._order(train.seed, epoch * size, size)
-        for i in range(start, size // batch):
-            index = torch.from_numpy(order[i * batch : (i + 1) * batch]).to(self.images.device)
-            yield augment(*self.take(index), train.augment, _stream(train.seed, 1, epoch, i))
+    def _take(self, index: np.ndarray, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self._at(torch.from_numpy(index).to(self.device))
 
-    def pixels(self, train: TrainConfig, epoch: int, batch: int, images: int) -> Tensor | None:
-        """Return flat pixel indices (images, n) to learn from, one of each run of `thin`; None for all pixels."""
-        if train.thin == 1:
-            return None
-        count = self.masks[0].numel()
-        runs = -(-count // train.thin)
-        within = _stream(train.seed, 2, epoch, batch).random((images, runs))
-        return torch.from_numpy(((np.arange(runs) + within) * count / runs).astype(np.int64)).to(self.masks.device)
-
-    def steps(self, train: TrainConfig, epoch: int, batch: int, most: int) -> int | None:
-        """Return after how many steps a batch is answered, 1 to `most`; None for all of them."""
-        random = _stream(train.seed, 3, epoch, batch)
-        return int(random.integers(1, most + 1)) if random.random() < train.early else None
-
-    def _order(self, seed: int, start: int, count: int) -> np.ndarray:
-        """Return entries start .. start + count of an endless order: one permutation of all images after another."""
-        first, last = start // len(self), (start + count - 1) // len(self)
-        rounds = [_stream(seed, 0, i).permutation(len(self)) for i in range(first, last + 1)]
-        return np.concatenate(rounds)[start - first * len(self) :][:count]
+    def _at(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        return self.images[index].float() / 255, self.masks[index].long()
 
 
 def _stream(seed: int, *purpose: int) -> np.random.Generator:

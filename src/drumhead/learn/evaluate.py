@@ -4,30 +4,37 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from drumhead.learn.data import Split
+from drumhead.learn.data import Batches
+from drumhead.learn.loss import Loss
 from drumhead.learn.metrics import Segmentation
+from drumhead.networks.tiles import WHOLE, Tiles, answer
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Split, classes: int, batch: int = 0) -> dict[str, Any]:
-    """Return cross-entropy over all pixels and the scores of `Segmentation`, in evaluation mode.
+def evaluate(
+    model: nn.Module, split: Batches, classes: int, batch: int = 0, loss: Loss | None = None, tiles: Tiles = WHOLE
+) -> dict[str, Any]:
+    """Return cross-entropy over all pixels that count and the scores of `Segmentation`, in evaluation mode.
 
     Args:
         model: images -> logits.
         split: what to measure on.
         classes: number of labels, the background included.
         batch: images at a time; 0 takes `split.at_a_time()`.
+        loss: what training lowers, if its classes have weights.
+        tiles: how an image that is too large is taken apart.
     """
     training = model.training
     model.eval()
-    metric, loss = Segmentation(classes).to(split.images.device), 0.0
+    measure, metric, total, weights = loss or Loss(), Segmentation(classes).to(split.device), 0.0, 0.0
     for images, masks in split.in_order(batch or split.at_a_time()):
-        logits = model(images).float()
-        loss += float(F.cross_entropy(logits, masks)) * len(images)
+        logits = answer(model, images, tiles).float()
+        mean, weight = map(float, measure(logits, masks))
+        total += mean * weight
+        weights += weight
         metric.update(logits.argmax(1), masks)
     model.train(training)
-    loss /= len(split)
-    return {"loss": loss if math.isfinite(loss) else math.nan, **metric.compute()}
+    mean = total / weights if weights else math.nan
+    return {"loss": mean if math.isfinite(mean) else math.nan, **metric.compute()}

@@ -5,12 +5,15 @@ Per image, averaged over images, as the paper does:
     the paper's foreground IoU = a / (2 - a).
 The second is a function of the first and never sees background painted as an object, so it is always shown
 beside metrics that do: class-mean IoU and Dice over the foreground classes, pooled over all pixels, and boundary F.
+Pixels whose true label is `IGNORE` count nowhere; an image of nothing else is no image.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
+
+from drumhead.read.classes import IGNORE
 
 
 class Segmentation(Metric):
@@ -44,15 +47,19 @@ class Segmentation(Metric):
 
     def update(self, labels: Tensor, masks: Tensor) -> None:
         """Add a batch of predicted labels and true masks, each integer (b, y, x)."""
-        self._add_edges(labels, masks)
-        labels, masks = labels.long().flatten(1), masks.long().flatten(1)
+        known = masks != IGNORE
+        labels, masks = labels.long(), masks.long()
+        self._add_edges(torch.where(known, labels, IGNORE), masks)
+        labels, masks, known = labels.flatten(1), masks.flatten(1), known.flatten(1)
         pairs = masks * self.classes + labels
-        self.confusion += torch.bincount(pairs.flatten(), minlength=self.classes**2).view(self.classes, -1)
-        self.sums[0] += (labels == masks).double().mean(1).sum()
+        self.confusion += torch.bincount(pairs[known], minlength=self.classes**2).view(self.classes, -1)
+        seen = known.sum(1)
+        right = ((labels == masks) & known).sum(1)
+        self.sums[0] += (right[seen > 0].double() / seen[seen > 0]).sum()
         a = foreground_accuracy(labels, masks)
         self.sums[1] += a.sum()
         self.sums[2] += (a / (2 - a)).sum()
-        self.counts += torch.tensor([len(masks), len(a)], device=masks.device)
+        self.counts += torch.tensor([int((seen > 0).sum()), len(a)], device=masks.device)
 
     def _add_edges(self, labels: Tensor, masks: Tensor) -> None:
         """Count boundary pixels by class: predicted, those near a true one, true, those near a predicted one."""
@@ -86,7 +93,7 @@ class Segmentation(Metric):
 
 def foreground_accuracy(labels: Tensor, masks: Tensor) -> Tensor:
     """Return a of each image that has foreground, float64, from labels and masks (b, pixels)."""
-    foreground = masks > 0
+    foreground = (masks > 0) & (masks != IGNORE)
     size = foreground.sum(1)
     known = size > 0
     return ((labels == masks) & foreground).sum(1)[known].double() / size[known]
@@ -95,10 +102,10 @@ def foreground_accuracy(labels: Tensor, masks: Tensor) -> Tensor:
 def _boundary(maps: Tensor, classes: int) -> Tensor:
     """Return, for each foreground class, its pixels with another label right, left, above or below: float (b, c, y, x).
 
-    Beyond the image everything continues, so the image's own edge is no boundary.
+    Beyond the image and where a pixel is ignored everything continues, so neither edge is a boundary.
     """
     inside = (maps[:, None] == torch.arange(1, classes, device=maps.device)[:, None, None]).float()
-    padded = F.pad(inside, (1, 1, 1, 1), mode="replicate")
+    padded = F.pad(torch.maximum(inside, (maps[:, None] == IGNORE).float()), (1, 1, 1, 1), mode="replicate")
     rows, columns = padded[..., 1:-1], padded[..., 1:-1, :]
     around = rows[..., :-2, :] * rows[..., 2:, :] * columns[..., :-2] * columns[..., 2:]
     return inside * (1 - around)

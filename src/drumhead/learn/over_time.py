@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from drumhead.learn.confidence import Confidence
-from drumhead.learn.data import Split
+from drumhead.learn.data import Batches
 from drumhead.learn.metrics import Segmentation
 from drumhead.networks.timed import Timed
+from drumhead.read.classes import IGNORE
 
 SURE = (0.8, 0.9, 0.95, 0.98, 0.99)
 TURNS = 5  # timings of each, of which the least counts
@@ -23,7 +24,7 @@ def looks(model: Timed, most: int = 12) -> list[int]:
 
 
 @torch.no_grad()
-def over_time(model: Timed, split: Split, classes: int, batch: int) -> dict[str, Any]:
+def over_time(model: Timed, split: Batches, classes: int, batch: int) -> dict[str, Any]:
     """Return the scores of a network after fewer steps, and when it stops as soon as it is sure.
 
     Returns:
@@ -33,7 +34,7 @@ def over_time(model: Timed, split: Split, classes: int, batch: int) -> dict[str,
     """
     model.eval()
     asked, few = looks(model), looks(model, 4)
-    sample = split.take(torch.arange(min(batch, len(split)), device=split.images.device))[0]
+    sample = next(split.in_order(batch))[0]
     whole = _least(lambda: model.segment(sample))
     found = {step: Segmentation(classes).to(sample.device) for step in asked}
     for images, masks in split.in_order(batch):
@@ -47,15 +48,15 @@ def over_time(model: Timed, split: Split, classes: int, batch: int) -> dict[str,
 
 
 def _early(
-    model: Timed, split: Split, classes: int, batch: int, asked: Sequence[int], sure: float, whole: float
+    model: Timed, split: Batches, classes: int, batch: int, asked: Sequence[int], sure: float, whole: float
 ) -> dict[str, Any]:
     """Return the scores of stopping at this confidence, and what it costs image by image."""
-    metric, took = Segmentation(classes).to(split.images.device), []
+    metric, took = Segmentation(classes).to(split.device), []
     for images, masks in split.in_order(batch):
         labels, steps, _ = model.early(images, sure, asked)
         metric.update(labels, masks)
         took.append(steps)
-    sample = split.take(torch.arange(min(batch, len(split)), device=split.images.device))[0]
+    sample = next(split.in_order(batch))[0]
     steps = torch.cat(took)
     return {
         "confidence": sure,
@@ -79,7 +80,7 @@ def _least(call: Callable[[], Any]) -> float:
 
 
 @torch.no_grad()
-def confidence(model: torch.nn.Module, split: Split, batch: int) -> dict[str, Any]:
+def confidence(model: torch.nn.Module, split: Batches, batch: int) -> dict[str, Any]:
     """Return how far confidence can be trusted, of all pixels and of those that are given no background.
 
     softmax: the largest probability at the end. settled: of a network that answers at any time, the probability that
@@ -88,12 +89,11 @@ def confidence(model: torch.nn.Module, split: Split, batch: int) -> dict[str, An
     model.eval()
     early = looks(model) if isinstance(model, Timed) else []
     kinds = ["softmax"] + ["settled"] * (len(early) > 1)
-    found = {(kind, where): Confidence().to(split.images.device) for kind in kinds for where in ("pixels", "objects")}
+    found = {(kind, where): Confidence().to(split.device) for kind in kinds for where in ("pixels", "objects")}
     for images, masks in split.in_order(batch):
         for kind, (p, labels) in _confidences(model, images, early).items():
-            right = labels == masks
-            found[kind, "pixels"].update(p, right)
-            found[kind, "objects"].update(p[labels > 0], right[labels > 0])
+            for where, seen in (("pixels", masks != IGNORE), ("objects", (masks != IGNORE) & (labels > 0))):
+                found[kind, where].update(p[seen], (labels == masks)[seen])
     return {kind: {where: found[kind, where].compute() for where in ("pixels", "objects")} for kind in kinds}
 
 

@@ -15,26 +15,29 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead import tasks
 from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.engine.plan import SEGMENT
 from drumhead.errors import DrumheadError
-from drumhead.learn.data import Split
+from drumhead.learn.crops import check_files, crop_side, open_split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.graphs import capture, release
+from drumhead.learn.loss import Loss, class_weights
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
 from drumhead.learn.run import Run
 from drumhead.networks.model import build, save
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
+from drumhead.networks.tiles import largest_courant
 from drumhead.networks.timed import Timed
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.show.terminal import Progress
+from drumhead.tasks.folder import Folder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,7 +62,7 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
-        config = replace(config, model=model)
+        config = replace(config, model=model, train=replace(config.train, crop=crop_side(task, config.train)))
     training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
     with run.held():
         run.create(config)  # ... before there is a run
@@ -123,12 +126,15 @@ class Training:
         _check(config, task)
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.fabric = _fabric(config.train)
+        check_files(task, progress)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
         progress.note(f"preparing the images of {task.name}")  # it can take half a minute
         self.train, self.validation = (
-            Split(*task.arrays(name), self.fabric.device, limit)
+            open_split(task, name, self.fabric.device, limit, crop_side(task, self.settings))
             for name, limit in (("train", self.settings.limit), ("val", min(few, default=0)))
         )
+        counts = self.train.counts(len(task.classes)) if self.settings.class_weights != "none" else np.array([])
+        self.loss = Loss(class_weights(self.settings, counts, self.fabric.device))
         torch.manual_seed(self.settings.seed)
         self.module = build(config.model).to(self.fabric.device)
         self._check_early()
@@ -154,13 +160,14 @@ class Training:
         """Refuse an image that alone leaves a batch normalisation one value, on whatever level: ask a copy."""
         if self.batch > 1:
             return
-        images = torch.zeros(1, self.task.image_channels, *self.task.size, device=self.fabric.device)
+        height, width = self.train.shape
+        images = torch.zeros(1, self.task.image_channels, height, width, device=self.fabric.device)
         try:
             with torch.no_grad():
                 copy.deepcopy(self.module).train()(images)
         except ValueError as error:
             raise DrumheadError(
-                f"images of {self.task.size[0]} x {self.task.size[1]} pixels in batches of {self.batch} are too few "
+                f"images of {height} x {width} pixels in batches of {self.batch} are too few "
                 f"for batch normalisation ({error}); use a larger --train.batch"
             ) from None
 
@@ -235,7 +242,7 @@ class Training:
             steps = self.train.steps(self.settings, self.at.epoch, self.at.batch, self.module.steps)
         logits = self.model(*_inputs(images, at), **({"steps": steps} if steps else {})).float()
         masks = at_pixels(masks[:, None], at)[:, 0]
-        loss = F.cross_entropy(logits, masks)
+        loss, _ = self.loss(logits, masks)
         self.fabric.backward(loss)
         if self.settings.clip:
             self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip, error_if_nonfinite=False)
@@ -257,7 +264,7 @@ class Training:
 
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
-        measured = evaluate(self.model, self.validation, len(self.task.classes), self.looks)
+        measured = evaluate(self.model, self.validation, len(self.task.classes), self.looks, self.loss)
         self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
@@ -269,10 +276,12 @@ class Training:
             "courant": self._courant(),
         }
         self.run.add_row(row)
-        self._check_finite(measured["loss"], self.validation.take(torch.arange(1))[0])
+        self._check_finite(measured["loss"], next(self.validation.in_order(1))[0])
         if self.at.best is None or measured["loss"] < self.at.best:
             self.at.best = measured["loss"]
             about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
+            if isinstance(self.task, Folder):
+                about["class_list"] = self.task.class_list.text()  # how a mask beside an image is to be read
             save(self.module, self.run.weights, **about)
         self.progress.note(_line(row))
         self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
@@ -284,7 +293,7 @@ class Training:
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
-        found = [self.module.courant(images) for images, _ in self.validation.in_order(self.looks)]
+        found = [largest_courant(self.module, images) for images, _ in self.validation.in_order(self.looks)]
         known = [value for value in found if value is not None]
         return max(known, key=lambda value: (math.isnan(value), value), default=None)
 
@@ -295,9 +304,10 @@ class Training:
     def _check_finite(self, loss: float, images: Tensor) -> None:
         if math.isfinite(loss):
             return
+        courant = largest_courant(self.module, images)
         raise DrumheadError(
             f"the loss is not a number any more (epoch {self.at.epoch + 1}, batch {self.at.batch}, courant "
-            f"{self.module.courant(images)}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
+            f"{courant}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
             f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps what it has"
         )
 
@@ -337,6 +347,8 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
         )
     if config.train.augment != "none" and not task.symmetric:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")
+    if config.train.augment == "wrap" and crop_side(task, config.train):
+        raise DrumheadError("train.augment='wrap': random crops are shifted without a seam already; use 'dihedral'")
 
 
 def device(settings: TrainConfig) -> torch.device:

@@ -50,12 +50,13 @@ def prices(
 
 def _calls(row: Row, task: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Return a training step of 16 images and inference of 8."""
-    config, (height, width) = row.model(task), get(task).size
+    config, size = row.model(task), get(task).size
+    assert size  # a folder's images have many, and it is not on the front
     torch.manual_seed(0)
     model, settings = build(config), get_preset(f"{task}/nwm-stack").train
     optimizer = torch.optim.AdamW(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    images = torch.rand(TRAIN, config.image_channels, height, width)
-    masks = torch.randint(config.classes, (TRAIN, height, width))
+    images = torch.rand(TRAIN, config.image_channels, *size)
+    masks = torch.randint(config.classes, (TRAIN, *size))
 
     def train() -> None:
         model.train()

@@ -9,7 +9,7 @@ from drumhead import tasks
 from drumhead.errors import DrumheadError
 from drumhead.files import hold, without_nan, write_atomic
 from drumhead.learn import train
-from drumhead.learn.data import Split
+from drumhead.learn.crops import open_split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import Run, environment
 from drumhead.networks.model import load
@@ -59,7 +59,7 @@ def _measure(cell: Cell, path: Path) -> None:
     """Measure the weights with the lowest validation loss on the test split."""
     model, device = load(Run(path).weights), train.device(cell.config.train)
     task = tasks.get(cell.config.task, cell.config.data or None)
-    split = Split(*task.arrays("test"), device, cell.budget.test_images)
+    split = open_split(task, "test", device, cell.budget.test_images)
     scores = evaluate(model.to(device), split, len(task.classes))
     result = {
         "task": task.name,

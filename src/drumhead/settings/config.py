@@ -26,6 +26,7 @@ Start = Literal["torch", "he"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Augment = Literal["none", "dihedral", "wrap"]
+ClassWeights = Literal["none", "balanced"] | tuple[float, ...]
 Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
 
@@ -33,7 +34,7 @@ LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
     **dict.fromkeys(("maps", "heads"), 1),
     **dict.fromkeys(("classes", "depth"), 2),
-    **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images"), 0),
+    **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
 }
 """The smallest value of each whole number."""
 
@@ -532,6 +533,13 @@ class TrainConfig(Settings):
     augment: Augment = "none"
     """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
     with wrap-around."""
+    crop: int = 0
+    """Folder only: side of the squares in pixels, one cut at random from each image that is taken; smaller images are
+    mirrored at their edges. 0 takes images of one size of up to 256 x 256 pixels whole and of others squares of up
+    to 256, by the median of their shorter sides. Measured on are always whole images."""
+    class_weights: ClassWeights = "none"
+    """Weight of each class in the loss: balanced, so that rare classes count as much as frequent ones, or a number for
+    each, the background first."""
     seed: int = 0
     """Seeds the initial weights, the order of the images and the augmentation."""
     limit: int = 0
@@ -555,6 +563,11 @@ class TrainConfig(Settings):
             raise DrumheadError(f"train.seed={self.seed}: a seed below 2^63 is needed")
         if not 0 <= self.early < 1:
             raise DrumheadError(f"train.early={self.early}: a share of the batches, 0 to below 1, is needed")
+        weights = self.class_weights
+        if isinstance(weights, str) and weights not in ("none", "balanced"):
+            raise DrumheadError(f"train.class_weights={weights!r}: none, balanced or a number for each class is needed")
+        if not isinstance(weights, str) and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
+            raise DrumheadError(f"train.class_weights={weights}: numbers from 0 are needed, not all of them 0")
         if not 0 <= self.warmup < 1:
             raise DrumheadError(f"train.warmup={self.warmup}: a share of the steps, 0 to below 1, is needed")
 

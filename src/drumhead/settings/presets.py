@@ -1,5 +1,6 @@
 """Named configs. `presets()` lists them; each is a `RunConfig` that `drumhead train NAME` runs as it is."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
@@ -57,6 +58,7 @@ _STACK_TRAIN = TrainConfig(
     epochs=40, epoch_images=10_000, batch=16, lr=3e-3, optimizer="adamw", weight_decay=0.01, schedule="cosine",
     warmup=0.05, clip=1.0,
 )  # fmt: skip
+_FOLDER_TRAIN = {"epochs": 40, "epoch_images": 1_000, "batch": 16}  # however few images there are, 40,000 crops
 
 
 def _all() -> dict[str, RunConfig]:
@@ -82,6 +84,9 @@ def _all() -> dict[str, RunConfig]:
         for name, stack in _STACKS.items():
             preset = f"{task}/{name}"
             out[preset] = RunConfig(preset=preset, task=task, model=stack.changed(**images), train=_STACK_TRAIN)
+    for name, config in out.items():
+        if config.task == "folder":
+            out[name] = replace(config, train=replace(config.train, **_FOLDER_TRAIN))
     return out
 
 

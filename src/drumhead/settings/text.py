@@ -8,7 +8,15 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.settings import legacy
-from drumhead.settings.config import FAMILIES, LAYERS, ModelConfig, Recurrent, RunConfig, refuse_unknown
+from drumhead.settings.config import (
+    FAMILIES,
+    LAYERS,
+    ClassWeights,
+    ModelConfig,
+    Recurrent,
+    RunConfig,
+    refuse_unknown,
+)
 
 T = TypeVar("T")
 
@@ -58,6 +66,8 @@ def _value(name: str, value: Any, hint: Any, where: str) -> Any:
         choose(f"{where}.{name}.kind", value.get("kind", "layer"), LAYERS)
         kind = LAYERS[value.get("kind", "layer")]
         return from_dict(kind, {key: item for key, item in value.items() if key != "kind"}, f"{where}.{name}")
+    if hint == ClassWeights:
+        hint = str if isinstance(value, str) else tuple[float, ...]
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_value(name, item, get_args(hint)[0], where) for item in value)
     kind = str if get_origin(hint) is Literal else (int, float) if hint is float else hint

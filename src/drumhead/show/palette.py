@@ -2,10 +2,15 @@
 
 import numpy as np
 
+from drumhead.read.classes import IGNORE
+
 # Okabe and Ito's palette, told apart by colour-blind eyes, then variations for more classes; 0 is the background.
 _CLASSES = (
     "f4f4f4", "0072b2", "e69f00", "009e73", "d55e00", "cc79a7", "56b4e9", "f0e442", "7f3c8d", "80ba5a", "a5402d",
 )  # fmt: skip
+
+IGNORED = 60
+"""The grey of pixels that count nowhere."""
 
 LINES = ("-", "--", ":", "-.")  # where a colour is not enough
 
@@ -20,6 +25,13 @@ def class_colours(count: int) -> np.ndarray:
     base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _CLASSES])
     rounds, place = divmod(np.arange(count - 1), len(base) - 1)
     return np.concatenate([base[:1], base[1 + place] * 0.7 ** rounds[:, None]]).astype(np.uint8)
+
+
+def mask_colours(mask: np.ndarray, count: int) -> np.ndarray:
+    """Return labels (y, x) of `count` classes as colours (y, x, 3); what is ignored is grey."""
+    table = np.full((IGNORE + 1, 3), IGNORED, np.uint8)
+    table[:count] = class_colours(count)
+    return table[mask]
 
 
 def in_colours(image: np.ndarray) -> np.ndarray:

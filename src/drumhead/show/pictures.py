@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from drumhead.read.classes import IGNORE
 from drumhead.show.figures import legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.listen import Heard, spectrum
-from drumhead.show.palette import LINES, class_colours, in_colours
+from drumhead.show.palette import IGNORED, LINES, class_colours, in_colours, mask_colours
 
 
 def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],
@@ -28,7 +29,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     colours = class_colours(len(names))
     panels = {"image": in_colours(image), "heard": colours[labels]}
     if truth is not None:
-        panels["truth"] = colours[truth]
+        panels["truth"] = mask_colours(truth, len(names))
     figure = new_figure(3 * len(panels), 3.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
@@ -38,7 +39,9 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     for spot in heard:
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
-    patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found]
+    patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found if i != IGNORE]
+    if IGNORE in found:
+        patches.append(Patch(facecolor=str(IGNORED / 255), edgecolor="0.6", label="ignored"))
     cross = Line2D([], [], color="black", marker="+", linestyle="none", label="listens here")
     legend_below(figure, [*patches, cross] if heard else patches)
     save_figure(figure, path)

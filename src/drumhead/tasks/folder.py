@@ -1,58 +1,100 @@
 """Your own images: a directory of images and masks with a class list.
 
     DIR/classes.txt        one class a line; the first is the background, label 0
-    DIR/images/NAME.png    the images, all of one size, grey or colour
-    DIR/masks/NAME.png     for each image its labels, one byte a pixel (grey or palette PNG)
+    DIR/images/NAME.jpg    the images, of any sizes, grey or colour
+    DIR/masks/NAME.png     for each image its labels, as numbers or as the colours that classes.txt names
 
 With DIR/train, DIR/val and DIR/test, each with images/ and masks/, the splits are those; otherwise every tenth
 image by name goes to test, the one before it to val and the rest to train.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from drumhead.errors import DrumheadError
-from drumhead.read import SUFFIXES, Colours, find_images, is_grey, read_image, read_labels
+from drumhead.errors import DrumheadError, choose
+from drumhead.read.classes import ClassList, read_classes
+from drumhead.read.masks import Colours
+from drumhead.tasks.files import Files, headers
+from drumhead.tasks.pairs import Pair, find_pairs
 from drumhead.tasks.task import SPLITS, Arrays, Task
 
+MOST = 20  # mistakes that are told
 
-def task(root: Path) -> Task:
-    """Return the task of a directory; every file is checked when its split is read."""
+
+@dataclass(frozen=True, kw_only=True)
+class Folder(Task):
+    """The task of a directory; its files are read when they are asked for.
+
+    Attributes:
+        root: the directory.
+        class_list: the classes with their colours.
+        splits: the files of each split.
+        mistakes: what is wrong with the directory, without looking into its files.
+    """
+
+    root: Path
+    class_list: ClassList
+    splits: dict[str, Files]
+    mistakes: list[str] = field(default_factory=list)
+
+    def images(self, split: str) -> Files:
+        """Return the images of a split with their masks, read one by one."""
+        choose("split", split, SPLITS)
+        return self.splits[split]
+
+    def check(self, splits: Iterable[str] = SPLITS, tick: Callable[[str], None] = lambda _: None) -> None:
+        """Read every file of some splits once.
+
+        Args:
+            splits: which.
+            tick: hears the name of each image that was read.
+
+        Raises:
+            DrumheadError: one or more files are wrong; all of them are named, of more than 20 the first.
+        """
+        _refuse(self.root, [*self.mistakes, *(said for split in splits for said in self.splits[split].mistakes(tick))])
+
+    def stacked(self, split: str) -> Arrays:
+        """Return a split whose images are all of one size as two arrays."""
+        self.check([split])
+        files = self.splits[split]
+        if least := next((size for size in files.sizes if size != files.sizes[0]), None):
+            raise DrumheadError(
+                f"{self.root} has images of {files.sizes[0]} and of {least} pixels, which no array holds; "
+                f"task.images({split!r}) gives one after another"
+            )
+        images, masks = zip(*files, strict=True)
+        return np.stack(images), np.stack(masks)
+
+
+def task(root: Path) -> Folder:
+    """Return the task of a directory; the content of its files is checked by `Folder.check`, or when it is read."""
     if not root.is_dir():
         raise DrumheadError(
             f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/"
         )
-    classes = _classes(root / "classes.txt")
-    splits = _splits(root)
-    images = [image for pairs in splits.values() for image, _ in pairs]
-    channels = 1 if all(map(is_grey, images)) else 3
-    height, width = read_image(images[0], channels).shape[:2]
-    size, seen = (height, width), {}
-    return Task(
-        "folder", classes, channels, size, False, lambda split: _read(splits[split], classes, channels, size, seen)
-    )
+    classes = read_classes(root / "classes.txt")
+    pairs, mistakes = _splits(root)
+    opened = {split: headers(found) for split, found in pairs.items()}
+    mistakes += [said for *_, wrong in opened.values() for said in wrong]
+    if not all(good for good, *_ in opened.values()):
+        _refuse(root, mistakes)
+    channels = 1 if all(grey for _, _, grey, _ in opened.values()) else 3
+    seen: Colours = {}
+    files = {split: Files(good, classes, channels, sizes, seen) for split, (good, sizes, *_) in opened.items()}
+    every = {size for split in files.values() for size in split.sizes}
+    made = Folder(
+        "folder", classes.names, channels, every.pop() if len(every) == 1 else None, True,
+        lambda split: made.stacked(split), root=root, class_list=classes, splits=files, mistakes=mistakes,
+    )  # fmt: skip
+    return made
 
 
-def _classes(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text("utf-8-sig").rstrip().splitlines()  # blank lines at the end name nothing
-    except (OSError, UnicodeDecodeError):
-        raise DrumheadError(f"{path} is missing or not text; it names one class a line, the background first") from None
-    classes = tuple(line.strip() for line in lines)
-    if not 2 <= len(classes) <= 256:
-        raise DrumheadError(f"{path} names {len(classes)} classes; 2 to 256 are possible, the background first")
-    for label, name in enumerate(classes):
-        if not name or name in classes[:label]:
-            what = f"names {name!r} again" if name else "is blank"
-            raise DrumheadError(
-                f"{path}: line {label + 1} {what}; each line names the class of one label, {label} here"
-            )
-    return classes
-
-
-def _splits(root: Path) -> dict[str, list[tuple[Path, Path]]]:
-    """Return the image and mask files of each split, sorted by name."""
+def _splits(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
+    """Return the image and mask files of each split, sorted by name, and what is wrong with them."""
     fixed = [name for name in SPLITS if (root / name).is_dir()]
     if fixed and (len(fixed) < len(SPLITS) or (root / "images").is_dir()):
         raise DrumheadError(
@@ -60,45 +102,24 @@ def _splits(root: Path) -> dict[str, list[tuple[Path, Path]]]:
             "or none of them"
         )
     if fixed:
-        return {split: _pairs(root / split) for split in SPLITS}
-    pairs = _pairs(root)
-    if len(pairs) < 3:
+        found = {split: find_pairs(root / split) for split in SPLITS}
+        wrong = [said for _, mistakes in found.values() for said in mistakes]
+        return {split: pairs for split, (pairs, _) in found.items()}, wrong
+    pairs, mistakes = find_pairs(root)
+    if len(pairs) < len(SPLITS):
+        _refuse(root, mistakes)
         raise DrumheadError(f"{root / 'images'} holds {len(pairs)} images; at least 3 are needed for three splits")
     period = min(10, len(pairs))
     kept = {period - 2: "val", period - 1: "test"}
-    return {split: [pair for i, pair in enumerate(pairs) if kept.get(i % period, "train") == split] for split in SPLITS}
+    splits = {name: [pair for i, pair in enumerate(pairs) if kept.get(i % period, "train") == name] for name in SPLITS}
+    return splits, mistakes
 
 
-def _pairs(base: Path) -> list[tuple[Path, Path]]:
-    """Return the images of a directory by name, each with its mask."""
-    images: dict[Path, Path] = {}
-    for image in find_images(base / "images"):
-        mask = base / "masks" / f"{image.stem}.png"
-        if not mask.is_file():
-            raise DrumheadError(f"{image} has no mask: {mask} is missing")
-        if mask in images:
-            raise DrumheadError(f"{images[mask]} and {image} would have the same mask, {mask}; keep one of them")
-        images[mask] = image
-    for mask in sorted((base / "masks").glob("[!.]*.png")):
-        if mask not in images:
-            raise DrumheadError(
-                f"{mask} has no image in {base / 'images'} ({', '.join(SUFFIXES)}); add the image or remove the mask"
-            )
-    return [(image, mask) for mask, image in images.items()]
-
-
-def _read(
-    pairs: list[tuple[Path, Path]], classes: tuple[str, ...], channels: int, size: tuple[int, int], seen: Colours
-) -> Arrays:
-    images, masks = [], []
-    for image_path, mask_path in pairs:
-        image, mask = read_image(image_path, channels), read_labels(mask_path, len(classes), seen)
-        for path, array in ((image_path, image), (mask_path, mask)):
-            if array.shape[:2] != size:
-                raise DrumheadError(
-                    f"{path} is {array.shape[0]} x {array.shape[1]} pixels, the first image {size[0]} x {size[1]}; "
-                    "all need one size: crop or resize them"
-                )
-        images.append(image)
-        masks.append(mask)
-    return np.stack(images), np.stack(masks)
+def _refuse(root: Path, mistakes: list[str]) -> None:
+    """Raise what is wrong, a line for each of several mistakes."""
+    if len(mistakes) == 1:
+        raise DrumheadError(mistakes[0])
+    if mistakes:
+        more = f"\n  and {len(mistakes) - MOST} more" if len(mistakes) > MOST else ""
+        lines = "".join(f"\n  {said}" for said in mistakes[:MOST])
+        raise DrumheadError(f"{root} has {len(mistakes)} mistakes:{lines}{more}")

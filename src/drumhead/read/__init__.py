@@ -1,0 +1,1 @@
+"""Image and mask files as uint8 arrays, each mistake named. No torch."""
