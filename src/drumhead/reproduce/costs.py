@@ -20,6 +20,8 @@ _TASKS = {  # training images, and pixels of a side
     "multi-mnist-unseen": (10_000, 128),
     "polygons": (10_000, 75),
     "polygons-turned": (10_000, 75),
+    "wires": (10_000, 64),
+    "pathfinder": (10_000, 64),
 }
 
 
