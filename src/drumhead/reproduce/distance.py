@@ -1,8 +1,8 @@
 """`drumhead reproduce distance`: networks that learned curves of one length, measured on shorter and longer ones.
 
 Each is measured as it is, and beyond the length that it knows, if it can listen for longer, also with as many times as
-many steps (`networks/listening.py`). Every number is kept as soon as it is there, under a hash of the weights and of the
-settings, and not measured again.
+many steps (`networks/listening.py`). Every number is kept as soon as it is there, under a hash of the weights and of
+the settings, and not measured again.
 """
 
 import contextlib
@@ -80,9 +80,7 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
     settings, cells = settings or Settings(), list(cells)
     subjects = [_of_cell(cell, runs) for cell in cells if cell.done(runs)] + [_of_path(path) for path in paths]
     if not subjects:
-        raise DrumheadError(
-            "nothing to measure: no network is trained yet; leave out --no-train, or name run directories"
-        )
+        raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
     networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
     missing = [str(cell) for cell in cells if not cell.done(runs)]
     whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
@@ -105,7 +103,7 @@ def _of_path(source: str) -> Subject:
     task = about.get("task", "")
     if task.partition("-")[0] not in KINDS:
         raise DrumheadError(
-            f"{path} learned {task or 'nothing that it names'}; networks of wires or pathfinder are needed"
+            f"{path} was trained on {task or 'a task without a name'}; networks of wires or pathfinder are needed"
         )
     seed = 0
     with contextlib.suppress(OSError, ValueError):

@@ -44,14 +44,12 @@ def report(whole: dict[str, Any]) -> str:
         Text(
             "Foreground accuracy of networks that learned curves of one length, on curves of other lengths: "
             f"{settings['images']} images a number, in {side}. Several seeds: the mean and, in brackets, the least and "
-            "the largest. *Sees*: how many pixels of the image to each side an answer can depend on, the light cone of a "
-            "network with waves; a curve winds, so along it that is more. *last* and *stretch* are the same weights with "
-            "as many times as many steps as the distance is longer: the readout hears the last of them, or all in slow "
-            "motion."
+            "the largest. *Sees*: how many pixels of the image to each side an answer can depend on, the light cone of "
+            "a network with waves; along a curve, which winds, that is more. *last* and *stretch* are the same weights "
+            "with as many times as many steps as the distance is longer: the readout hears the last of them, or all in "
+            "slow motion."
         ),
-        Picture(
-            "distance.png", "Accuracy against distance. Dotted: how far a network sees, where that is on the axis."
-        ),
+        Picture("distance.png", "Accuracy against distance. Dotted: how far a network sees, if the axis goes so far."),
     ]
     for task, networks in _by_task(whole):
         columns = ("network", "seeds", "parameters", "sees", *(str(far) for far in settings["distances"]))
