@@ -2,18 +2,15 @@
 
 import tomllib
 
-import numpy as np
 import pytest
 import torch
 
 import drumhead as dh
-from drumhead import tasks
 from drumhead.networks import media
 from drumhead.networks.layers import Closed, Stepped
 from drumhead.settings.config import RunConfig
 from drumhead.settings.presets import get_preset
 from drumhead.settings.text import from_dict, to_toml
-from drumhead.tasks import wires
 
 MIXED = dh.Stack(
     image_channels=1, classes=3,
@@ -174,33 +171,6 @@ def test_a_setting_counts_for_every_layer_that_has_it():
     assert [getattr(layer, "steps", None) for layer in changed.waves] == [9, None, 9]
     assert {layer.bins for layer in changed.waves} == {2}
     assert changed.width == 16
-
-
-@pytest.mark.parametrize("name", ["wires", "wires-16", "wires-32"])
-def test_wires_do_not_touch_and_one_has_the_dot(name):
-    from scipy import ndimage
-
-    task = tasks.get(name)
-    images, masks = task.arrays("val")
-    assert images.shape[1:3] == masks.shape[1:] == task.size
-    assert np.array_equal(images[..., 0] > 0, masks > 0)
-    for image, mask in zip(images[:200, ..., 0], masks[:200], strict=True):
-        pieces, count = ndimage.label(image > 0, np.ones((3, 3)))
-        assert 2 <= count <= 4
-        kinds = [set(mask[pieces == i].tolist()) for i in range(1, count + 1)]
-        assert sorted(map(tuple, kinds)) == [(1,)] + [(2,)] * (count - 1)
-        thick = ndimage.binary_opening(image > 0, np.ones((4, 4)))
-        assert mask[thick].size
-        assert (mask[ndimage.binary_opening(image > 0, np.ones((5, 5)))] != 2).all()
-
-
-def test_wires_are_as_long_as_asked_and_the_same_to_the_bit():
-    _, masks = wires.arrays("test", 32)
-    length = (masks == 1).sum((1, 2)) / 2
-    assert 26 < length.mean() < 50
-    assert wires._arrays.__wrapped__("test", 32)[1].tobytes() == masks.tobytes()
-    with pytest.raises(dh.DrumheadError, match="at least 12 pixels"):
-        wires.arrays("test", 5)
 
 
 # Layers without waves

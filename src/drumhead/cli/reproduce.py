@@ -16,10 +16,11 @@ from drumhead.errors import DrumheadError, at_least, choose, none_ignored, optio
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.plan import Cell, cells
-from drumhead.reproduce.tables import TABLES, abbreviate
+from drumhead.reproduce.tables import DISTANCES, TABLES, abbreviate
 
 FIGURE = "receptive-field"  # measures networks that exist; tables train theirs
 FRONT = "front"  # trains under two recipes, and measures costs too
+DISTANCE = "distance"  # trains those of two tables, and measures them on longer and shorter curves
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Flags:
     every finished seed."""
     models: tuple[str, ...] = ()
     """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
-    instead: presets at their initial weights, shipped names, run directories or files."""
+    instead: presets at their initial weights, shipped names, run directories or files. distance measures run
+    directories beside those it trains."""
     runs: Path = Path("runs/reproduce")
     """Where the run directories are kept."""
     out: Path | None = None
@@ -76,7 +78,7 @@ def run(arguments: list[str]) -> None:
 
         receptive_field(flags.models, out, runs=flags.runs, say=partial(print, flush=True))
         return
-    choose("table", flags.table, [*TABLES, FIGURE, FRONT])
+    choose("table", flags.table, [*TABLES, FIGURE, FRONT, DISTANCE])
     if not (flags.train or flags.report):
         raise DrumheadError(
             "--no-train and --no-report together leave nothing to do; drop --no-report to report on what there is, or "
@@ -88,21 +90,36 @@ def run(arguments: list[str]) -> None:
     if flags.table == FRONT:
         _front(flags, arguments)
         return
-    none_ignored({"--task"} & given, f"the table {flags.table}, which has its own task")
-    table, budget = TABLES[flags.table], BUDGETS[flags.budget]
-    tasks.get(table.task, flags.data or None)  # a directory that it does not take is refused
-    todo = cells(table, budget, flags.seeds or budget.seeds, flags.models, flags.data)
-    out = flags.out or Path("reports") / f"{table.name}-{budget.name}"
+    none_ignored({"--task"} & given, f"{flags.table}, which has its own task")
+    budget, given_runs = BUDGETS[flags.budget], ()
+    names = (flags.table,)
+    models = flags.models
+    if flags.table == DISTANCE:
+        names = DISTANCES
+        given_runs = tuple(model for model in models if Path(model).exists())
+        models = tuple(model for model in models if model not in given_runs)
+    todo = []
+    if models or not given_runs:
+        for name in names:
+            tasks.get(TABLES[name].task, flags.data or None)  # a directory that it does not take is refused
+            todo += cells(TABLES[name], budget, flags.seeds or budget.seeds, models, flags.data)
+    out = flags.out or Path("reports") / f"{flags.table}-{budget.name}"
     if flags.report:
         check_place(out)
-    if flags.train:
+    if flags.train and todo:
         _fill(todo, flags, arguments)
-    if flags.report:
+    if not flags.report:
+        return
+    if flags.table == DISTANCE:
+        from drumhead.reproduce.distance import distance
+
+        distance(todo, flags.runs, given_runs, out, say=partial(print, flush=True))
+    else:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
 
 
 def _fill(todo: list[Cell], flags: Flags, arguments: list[str]) -> None:
-    """Train what is missing, alone or in several processes."""
+    """Train what is missing, by one process or several."""
     try:
         if flags.jobs > 1:
             _share(arguments, flags.jobs)

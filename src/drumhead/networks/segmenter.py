@@ -80,6 +80,26 @@ class Segmenter(nn.Module):
         """
         raise DrumheadError("this network has no coupling to cut; a nwm with coupling does")
 
+    def listening(self, times: float, how: str = "last") -> Self:
+        """Return a copy that listens for longer, so that its waves come farther: the same weights, a longer time map.
+
+        Args:
+            times: how many times as many steps each layer of waves takes, 1 or more.
+            how: what a linear readout hears of them: "last", as many as it knows, or "stretch", all in slow motion
+                (`networks/listening.py` has the equations). The readouts last, mean and max need no choice.
+
+        Raises:
+            DrumheadError: it has no waves or state, or hears a spectrum.
+
+        Example:
+            >>> model = dh.build("wires/nwm-stack")
+            >>> [layer.steps for layer in model.listening(2).layers], model.reach(32), model.listening(2).reach(32)
+            ([24, 24, 24], (-116, 180), (-260, 324))
+        """
+        raise DrumheadError(
+            f"a {self.config.family} has no waves to listen to; the families nwm, stack, lstm, gru and rnn do"
+        )
+
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the first and last row of the image that the answer at row `pixel` can depend on.
 

@@ -8,7 +8,7 @@ from typing import Any
 from drumhead.errors import DrumheadError
 from drumhead.reproduce.budgets import Budget
 from drumhead.settings.config import ModelConfig
-from drumhead.settings.presets import get_preset
+from drumhead.settings.presets import PRESETS, get_preset
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,14 @@ _STEPS = (
     Row("lstm-linear-steps-100", "lstm-linear", {"steps": 100}),
 )
 
+_FAR = tuple(
+    row
+    for row in _presets(
+        "nwm-stack", "nwm-modes", "nwm-fast", "unet-4", "cnn-32", "frame-7x7", "frame-pool", "frame-attention"
+    )
+    if f"wires/{row.preset}" in PRESETS
+)  # fmt: skip
+
 TABLES = {
     table.name: table
     for table in (
@@ -135,6 +143,8 @@ TABLES = {
             _ALL,
             ("nwm-fast", "unet-4", "cnn-8", "nwm-linear"),
         ),
+        Table("wires", "Wires: label the one with the dot, 60 pixels along it", "wires", _FAR),
+        Table("pathfinder", "Pathfinder: the same of dashed paths among short ones", "pathfinder", _FAR),
         Table("ablations", "Ablations: what of the wave is needed, one change at a time", "tetrominoes", _ABLATIONS),
         Table(
             "starts",
@@ -147,3 +157,4 @@ TABLES = {
         ),
     )
 }
+DISTANCES = ("wires", "pathfinder")  # the tables whose networks `drumhead reproduce distance` measures

@@ -34,7 +34,11 @@ _TASKS: dict[str, dict[str, Any]] = {
     "folder": {"image_channels": 3, "classes": 2},  # channels and classes come from the data
 }
 
-_TASKS |= {"multi-mnist-unseen": _TASKS["multi-mnist"], "polygons-turned": _TASKS["polygons"]}
+_TASKS |= {
+    "multi-mnist-unseen": _TASKS["multi-mnist"],
+    "polygons-turned": _TASKS["polygons"],
+    "pathfinder": _TASKS["wires"],
+}
 
 _FAST = NWM(
     waves=(

@@ -42,22 +42,28 @@ class Curve:
         name: of the network.
         colour: its number, the same in all panels; see `colour_numbers`.
         seeds: x and y of every seed.
+        style: of the line; by default that of the colour.
+        mark: an x of the network's own, which gets a thin upright line.
     """
 
     name: str
     colour: int
     seeds: tuple[tuple[np.ndarray, np.ndarray], ...]
+    style: str = ""
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel of curves."""
+    """A panel of curves; `ticks` are the only x with a number, if there are any."""
 
     xlabel: str
     ylabel: str
     curves: tuple[Curve, ...]
     log_x: bool = False
     log_y: bool = False
+    title: str = ""
+    ticks: tuple[float, ...] = ()
 
 
 # The networks that most tables have; each keeps its colour in all of them.
@@ -158,7 +164,9 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
                 axis.plot(*seed, color=colour, linewidth=0.7, alpha=0.6)
         marker = "o" if length < 3 else None
         style = {"color": colour, "linewidth": 2, "marker": marker, "markersize": 3, "label": curve.name}
-        axis.plot(x, y, line_style(curve.colour), **style)
+        axis.plot(x, y, curve.style or line_style(curve.colour), **style)
+        if curve.mark is not None:
+            axis.axvline(curve.mark, color=colour, linestyle=":", linewidth=1.2)
     if panel.log_x:
         axis.set_xscale("log")
     else:
@@ -166,6 +174,10 @@ def _curves(axis: "Axes", panel: Panel, colours: np.ndarray) -> None:
         axis.xaxis.set_major_formatter("{x:,.0f}")
     if panel.log_y:
         axis.set_yscale("log")
+    if panel.ticks:
+        axis.set_xticks(panel.ticks, [f"{tick:g}" for tick in panel.ticks])
+        axis.minorticks_off()
+    axis.set_title(panel.title, fontsize=10)
     axis.set_xlabel(panel.xlabel, fontsize=9)
     axis.set_ylabel(panel.ylabel, fontsize=9)
     axis.grid(alpha=0.2)

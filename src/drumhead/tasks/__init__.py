@@ -9,12 +9,21 @@ A new task is one more entry in `_TASKS`, and its channels and classes in `setti
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from drumhead.errors import DrumheadError, choose
-from drumhead.tasks import folder, mnist, multi_mnist, polygons, tetrominoes, wires
+from drumhead.tasks import folder, mnist, multi_mnist, pathfinder, polygons, tetrominoes, walks, wires
 from drumhead.tasks.task import SPLITS, Arrays, Task
 
 __all__ = ["SPLITS", "Arrays", "Task", "get", "names"]
+
+
+def _at_a_distance(kind: ModuleType, far: int) -> Task:
+    """Return wires or pathfinder with curves of so many pixels; 0 is their own length, without a number in the name."""
+    name, side = kind.__name__.rpartition(".")[2], walks.side(far or kind.LENGTH)
+    make = partial(kind.arrays, length=far) if far else kind.arrays
+    return Task(f"{name}-{far}" if far else name, kind.CLASSES, 1, (side, side), True, make)
+
 
 _TASKS = {
     task.name: task
@@ -25,21 +34,10 @@ _TASKS = {
         Task("multi-mnist-unseen", mnist.CLASSES, 1, (128, 128), False, partial(multi_mnist.arrays, unseen=True)),
         Task("polygons", polygons.CLASSES, 1, (75, 75), False, polygons.arrays),
         Task("polygons-turned", polygons.CLASSES, 1, (75, 75), True, partial(polygons.arrays, rotate=True, most=3)),
-        Task("wires", wires.CLASSES, 1, (64, 64), True, wires.arrays),
-        *(
-            Task(
-                f"wires-{far}",
-                wires.CLASSES,
-                1,
-                (wires.side(far), wires.side(far)),
-                True,
-                partial(wires.arrays, length=far),
-            )
-            for far in (16, 32, 120, 240, 480)  # pixels along a wire; "wires" has 60
-        ),
+        *(_at_a_distance(kind, far) for kind in (wires, pathfinder) for far in (0, 16, 32, 120, 240, 480)),
     )
 }
-_MADE = ("tetrominoes", "polygons", "wires")
+_MADE = ("tetrominoes", "polygons", "wires", "pathfinder")
 
 
 def get(name: str, data: str | Path | None = None) -> Task:

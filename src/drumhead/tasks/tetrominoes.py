@@ -5,10 +5,9 @@ then val, then test. Two of its quirks are kept because they are in the bits: no
 row or column, and the bright rim of a cell is an 8-bit sum that wraps around.
 """
 
-import functools
-
 import numpy as np
 
+from drumhead.tasks.cache import kept
 from drumhead.tasks.task import COUNTS, Arrays
 
 SIZE, CELL, SEED = 64, 7, 42
@@ -25,21 +24,21 @@ _PIECES = {
 
 def arrays(split: str) -> Arrays:
     """Return images uint8 (n, 64, 64, 3) and masks uint8 (n, 64, 64)."""
-    return _generate()[split]
+    names = [f"tetrominoes-{name}-{what}" for name in COUNTS for what in ("images", "masks")]
+    found = dict(zip(names, kept(names, _generate, __file__), strict=True))
+    return found[f"tetrominoes-{split}-images"], found[f"tetrominoes-{split}-masks"]
 
 
-@functools.cache
-def _generate() -> dict[str, Arrays]:
+def _generate() -> list[np.ndarray]:
+    """Return images and masks of train, then of val, then of test."""
     random = np.random.RandomState(SEED)
-    out = {}
-    for split, count in COUNTS.items():
+    out = []
+    for count in COUNTS.values():
         images = np.zeros((count, SIZE, SIZE, 3), np.uint8)
         masks = np.zeros((count, SIZE, SIZE), np.uint8)
         for image, mask in zip(images, masks, strict=True):
             _draw(random, image, mask)
-        for array in (images, masks):
-            array.setflags(write=False)  # kept and shared
-        out[split] = images, masks
+        out += [images, masks]
     return out
 
 

@@ -1,0 +1,84 @@
+"""Listening for longer than a network was trained to, so that its waves come farther: the same weights, a longer time.
+
+A linear readout hears K combinations of T states, M (k, t). Of T' = r T states it can hear
+
+    last      M'(k, t) = M(k, t - (T' - T)), 0 before    as if the waves had had a head start: each learned filter keeps
+                                                         its frequency, and what rang before is not heard
+    stretch   M'(k, t) = M(k, t / r) / r                 all, in slow motion: what arrives at a share of T is heard as
+                                                         before at that share of T', and filters fall to 1 / r of their
+                                                         frequency; a constant is as loud as it was
+
+With a closed form the learned times t become t + (r - 1) max t, or r t. Neither is what the network was trained for, so
+which one serves it better has to be measured.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drumhead.errors import DrumheadError, at_least, choose
+from drumhead.settings.config import ModelConfig, Stack
+
+HOW = ("last", "stretch")
+
+
+def longer(model: Any, times: float, how: str) -> Any:
+    """Return a copy of a network that runs `times` as many steps in every layer of waves; see `Segmenter.listening`."""
+    at_least(1, times, "times=")
+    choose("how", how, HOW)
+    config = _config(model, times)
+    if config == model.config and times != 1:
+        raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
+    out: nn.Module = type(model)(config).to(next(model.parameters()))
+    state = {name: _fitted(name, value, own.shape, times, how) for (name, value), own in
+             zip(model.state_dict().items(), out.state_dict().values(), strict=True)}  # fmt: skip
+    out.load_state_dict(state)
+    return out.train(model.training)
+
+
+def extended(time_map: Tensor, steps: int, how: str) -> Tensor:
+    """Return a time map (k, t) for at least as many steps.
+
+    Example:
+        >>> from drumhead.networks.listening import extended
+        >>> extended(torch.tensor([[1.0, 2.0]]), 4, "last").tolist()
+        [[0.0, 0.0, 1.0, 2.0]]
+        >>> extended(torch.tensor([[1.0, 2.0]]), 4, "stretch").tolist()
+        [[0.5, 0.625, 0.875, 1.0]]
+    """
+    own = time_map.shape[-1]
+    if how == "last":
+        return F.pad(time_map, (steps - own, 0))
+    return F.interpolate(time_map[None], size=steps, mode="linear")[0] * (own / steps)
+
+
+def _config(model: Any, times: float) -> ModelConfig:
+    config = model.config
+    if isinstance(config, Stack):
+        return replace(config, waves=tuple(_layer(layer, times) for layer in config.waves))
+    if config.readout == "fft":
+        raise DrumheadError(
+            "a spectrum of more steps has other frequencies than the network knows; the readouts linear, last, mean "
+            "and max can listen for longer"
+        )
+    kept = {"bins": model.readout.features} if config.readout == "linear" else {}
+    return config.changed(steps=round(times * model.steps), **kept)
+
+
+def _layer(layer: Any, times: float) -> Any:
+    settings = vars(layer)
+    if "steps" in settings:
+        return replace(layer, steps=round(times * layer.steps))
+    return replace(layer, reach=times * layer.reach) if "reach" in settings else layer
+
+
+def _fitted(name: str, value: Tensor, shape: Any, times: float, how: str) -> Tensor:
+    """Return a tensor of the state as the longer network has it."""
+    if name.endswith("time_map"):
+        return extended(value, shape[-1], how)
+    if name.endswith(".times"):  # logarithms, of a closed form
+        late = value.exp()
+        return (late * times if how == "stretch" else late + (times - 1) * late.max()).log()
+    return value

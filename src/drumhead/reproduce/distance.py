@@ -1,0 +1,156 @@
+"""`drumhead reproduce distance`: networks that learned curves of one length, measured on shorter and longer ones.
+
+Each is measured as it is, and beyond the length that it knows, if it can listen for longer, also with as many times as
+many steps (`networks/listening.py`). Every number is kept as soon as it is there, under a hash of the weights and of
+the settings, and not measured again.
+"""
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drumhead.errors import DrumheadError
+from drumhead.files import without_nan, write_atomic
+from drumhead.learn.data import Split
+from drumhead.learn.evaluate import evaluate
+from drumhead.learn.run import environment
+from drumhead.networks.listening import HOW
+from drumhead.networks.model import find_weights, load, read_safetensors
+from drumhead.networks.segmenter import Segmenter
+from drumhead.reproduce.distance_page import picture, report
+from drumhead.reproduce.plan import Cell
+from drumhead.tasks import pathfinder, wires
+
+KINDS = {"wires": wires, "pathfinder": pathfinder}
+VERSION = 1  # of what is measured: what an older version kept is measured again
+TOGETHER = 8  # images at a time
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured."""
+
+    distances: tuple[int, ...] = (16, 32, 60, 120, 240, 512)  # pixels along the curve
+    images: int = 200  # at each distance
+    side: int = 0  # of the images; 0 lets it grow with the distance
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained network: which it is, what it learned and where it lies."""
+
+    name: str
+    seed: int
+    task: str  # "wires", or "wires-120" for another length than its own
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        """The word of the task without its length."""
+        return self.task.partition("-")[0]
+
+    @property
+    def length(self) -> int:
+        """The length of the curves that it learned, in pixels."""
+        return int(self.task.partition("-")[2] or KINDS[self.kind].LENGTH)
+
+
+def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path, *,
+             say: Callable[[str], None] = print, settings: Settings | None = None) -> dict[str, Any]:  # fmt: skip
+    """Measure what is trained and write distance.json, distance.md and distance.png; return what is in the first.
+
+    Args:
+        cells: trained ones among these are measured.
+        runs: directory of their runs.
+        paths: further run directories or .safetensors files, of networks trained on wires or pathfinder.
+        out: directory to write.
+        say: gets a line for each number.
+        settings: what to measure; `Settings()` by default.
+
+    Raises:
+        DrumheadError: nothing is trained yet, or a network has learned another task.
+    """
+    settings, cells = settings or Settings(), list(cells)
+    subjects = [_of_cell(cell, runs) for cell in cells if cell.done(runs)] + [_of_path(path) for path in paths]
+    if not subjects:
+        raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
+    networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
+    missing = [str(cell) for cell in cells if not cell.done(runs)]
+    whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
+    whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
+    whole = without_nan(whole)
+    write_atomic(out / "distance.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+    picture(whole, out / "distance.png")
+    write_atomic(out / "distance.md", report(whole))
+    say(f"written: {out}/distance.md, distance.json and distance.png")
+    return whole
+
+
+def _of_cell(cell: Cell, runs: Path) -> Subject:
+    return Subject(cell.row.name, cell.seed, cell.table.task, cell.place(runs) / "weights.safetensors")
+
+
+def _of_path(source: str) -> Subject:
+    path = find_weights(source)
+    about = read_safetensors(path)[0]
+    task = about.get("task", "")
+    if task.partition("-")[0] not in KINDS:
+        raise DrumheadError(
+            f"{path} was trained on {task or 'a task without a name'}; networks of wires or pathfinder are needed"
+        )
+    seed = 0
+    with contextlib.suppress(OSError, ValueError):
+        seed = json.loads((path.parent / "environment.json").read_text()).get("seed", 0)
+    return Subject(about.get("preset", path.stem).rpartition("/")[2], seed, task, path)
+
+
+def _measured(subject: Subject, settings: Settings, place: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return all numbers of one network; those that are new are kept one by one."""
+    mark = hashlib.sha256(json.dumps([VERSION, settings.images, settings.side]).encode() + subject.path.read_bytes())
+    kept = place / f"{subject.name}-{mark.hexdigest()[:16]}.json"
+    known: dict[str, dict[str, Any]] = {}
+    with contextlib.suppress(OSError, ValueError):  # not there, or damaged: measure
+        known = json.loads(kept.read_text())
+    model, rows = load(subject.path), []
+    for far, how in _plan(model, subject.length, settings):
+        key = f"{far} {how}".strip()
+        if key not in known:
+            say(f"{subject.task}/{subject.name}, seed {subject.seed}: {far} pixels{how and f', listening {how}'}")
+            known[key] = _score(model, subject, far, how, settings)
+            write_atomic(kept, json.dumps(known, indent=1) + "\n")
+        rows.append(known[key])
+    return {
+        **asdict(subject), "path": str(subject.path), "kind": subject.kind, "length": subject.length,
+        "family": model.config.family, "parameters": sum(p.numel() for p in model.parameters()), "rows": rows,
+    }  # fmt: skip
+
+
+def _plan(model: Segmenter, length: int, settings: Settings) -> Iterator[tuple[int, str]]:
+    """Yield what to measure: a distance, and how to listen for longer, "" for as long as was learned."""
+    ways = ()
+    with contextlib.suppress(DrumheadError):  # it has nothing that could last longer
+        model.listening(2)
+        ways = HOW
+    for far in settings.distances:
+        for how in ("", *(ways if far > length else ())):
+            yield far, how
+
+
+def _score(model: Segmenter, subject: Subject, far: int, how: str, settings: Settings) -> dict[str, Any]:
+    """Return the scores at a distance, and how far the network can see then, in pixels of the image."""
+    times = far / subject.length if how else 1.0
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = (model.listening(times, how) if how else model).to(device)
+    images, masks = KINDS[subject.kind].arrays("test", far, settings.side, settings.images)
+    split = Split(images, masks, device)
+    scores = evaluate(network, split, model.config.classes, split.at_a_time(TOGETHER))
+    steps, reach = getattr(network, "steps", None), network.reach(0)
+    return {"distance": far, "how": how, "times": times, "steps": steps, "reach": min(-reach[0], reach[1]),
+            "side": images.shape[1], "images": len(images), **without_nan(scores)}  # fmt: skip

@@ -1,0 +1,52 @@
+"""Arrays that are drawn once and then read: memory-mapped files in the user's cache, which may be deleted at any time.
+
+A file is named after the data and after a hash of the code that draws it, so what other code drew is never taken. It
+gets its name when it is whole; processes that draw the same at once each put it in place.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drumhead.files import cache_dir, write_atomic
+
+_unwritten: dict[tuple[str, ...], list[np.ndarray]] = {}  # where there is no cache, for the rest of the process
+
+
+def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *sources: str) -> list[np.ndarray]:
+    """Return arrays as they were drawn the first time; changes to them stay with the caller.
+
+    Args:
+        names: of the arrays, with all settings that define them.
+        draw: makes them all.
+        sources: the files of the code that `draw` runs.
+    """
+    paths = [cache_dir() / "tasks" / f"{name}-{_digest(sources)}.npy" for name in names]
+    key = tuple(map(str, paths))
+    if key in _unwritten:
+        return _unwritten[key]
+    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged
+        return [np.asarray(np.load(path, mmap_mode="c")) for path in paths]  # pages are read when they are looked at
+    drawn = list(draw())
+    try:
+        for path, array in zip(paths, drawn, strict=True):
+            content = io.BytesIO()
+            np.save(content, array)
+            write_atomic(path, content.getbuffer())
+    except OSError:  # a place that cannot be written, or is full
+        for array in drawn:
+            array.setflags(write=False)  # shared from now on
+        _unwritten[key] = drawn
+    return drawn
+
+
+@functools.cache
+def _digest(sources: tuple[str, ...]) -> str:
+    """Return a hash of files and of NumPy's version, whose random streams may change."""
+    hashes = [hashlib.sha256(Path(source).read_bytes()).hexdigest() for source in sources]
+    return hashlib.sha256("".join([np.__version__, *hashes]).encode()).hexdigest()[:16]
