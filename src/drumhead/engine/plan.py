@@ -98,6 +98,8 @@ class Rollout:
     """Channels from which half the multiplications pay for the additions around them: four rows at once."""
     block: int = 20
     """States per matrix product of a projection."""
+    sheet: int = 4096
+    """Cells of a plane, at most, whose sheets the C engine lets ring one after another."""
 
     def numbers(self) -> tuple[list[Any], ...]:
         """Return all of it in one list a type, which an operator's schema takes sooner than many arguments."""
@@ -117,6 +119,14 @@ class Rollout:
         """Return how many cells of an image of (b, c, y, x) forget, at most."""
         return int(_forgetful(decay, self.forgets()).sum((1, 2, 3)).max())
 
+    def by_sheets(self, fields: Fields) -> bool:
+        """Say whether sheets ring apart and are small enough to be run one after another, states and all in cache.
+
+        Their adjoint makes the states of a segment once more and walks none back.
+        """
+        y0, apart = fields.y0, fields.kernel.shape[1:] == (1, 3, 3)
+        return y0.is_cpu and apart and self.boundary == "fixed" and y0.shape[2] * y0.shape[3] <= self.sheet
+
     def remembering(self, decay: Tensor) -> "Rollout":
         """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
         cells = self.count(decay)
@@ -132,9 +142,9 @@ class Rollout:
         """Say whether a segment can be walked back."""
         return self.forgetful > 0 or not _forgetful(decay, self.forgets()).any()
 
-    def segments(self) -> int:
-        """Return how many checkpoints are kept."""
-        return -(-self.steps // self.segment) if self.segment else 0
+    def segments(self, fields: Fields) -> int:
+        """Return how many checkpoints are kept: the last state is one only for those who walk back from it."""
+        return -(-self.steps // self.segment) - self.by_sheets(fields) if self.segment else 0
 
     def shapes(self, fields: Fields) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of the results; of some pixels (.., n, 1) is kept."""
@@ -152,7 +162,7 @@ class Rollout:
                 kept = (b, c, y, x)
         state = (b, c, *grid)
         end, argmax = (2, *state) if self.ends else (0,), state if self.keep == "max" else (0,)
-        return kept, end, (self.segments(), 2, *state), argmax, (self.steps, b, self.forgetful)
+        return kept, end, (self.segments(fields), 2, *state), argmax, (self.steps, b, self.forgetful)
 
     def results(self, fields: Fields) -> Results:
         """Return memory for the results."""
