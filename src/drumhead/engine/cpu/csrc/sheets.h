@@ -119,16 +119,25 @@ INLINE void step_cells(const sheets *f, const int TANH, const int KEEP, int64_t 
         const column at = f->columns[x / LANES];
         underway sums = {0};
         couple(w, &sums, load_three(y + x, &at));
-        for (int64_t i = x; i < f->whole; i += stride) {
-            vector s = couple(w, &sums, load_three(y + i + stride, &at));
-            if (TANH) s = tanh_of(s);
-            const vector now = load(y + i), was = load(z + i), d = load(decay + i), force = s - load(omega + i) * now;
-            const vector then = masked(d * was + (offset + slope * d) * force, at.inside);
-            if (KEEP && TANH) store(phi + i, s);
-            if (KEEP) store(h + i, was + slope * force);
-            store(z + i, then);
-            store(y_out + i, now + dt * then);
-        }
+        int64_t i = x;
+#define STEP(ROWS)                                                                                         \
+    do {                                                                                                   \
+        vector s[ROWS];                                                                                    \
+        for (int r = 0; r < ROWS; r++) s[r] = couple(w, &sums, load_three(y + i + (r + 1) * stride, &at)); \
+        if (TANH) tanh_of_each(s, ROWS);                                                                   \
+        for (int r = 0; r < ROWS; r++, i += stride) {                                                      \
+            const vector now = load(y + i), was = load(z + i), d = load(decay + i);                        \
+            const vector force = s[r] - load(omega + i) * now;                                             \
+            const vector then = masked(d * was + (offset + slope * d) * force, at.inside);                 \
+            if (KEEP && TANH) store(phi + i, s[r]);                                                        \
+            if (KEEP) store(h + i, was + slope * force);                                                   \
+            store(z + i, then);                                                                            \
+            store(y_out + i, now + dt * then);                                                             \
+        }                                                                                                  \
+    } while (0)
+        while (i + stride < f->whole) STEP(SIDE_BY_SIDE);
+        if (i < f->whole) STEP(1);
+#undef STEP
     }
 }
 
