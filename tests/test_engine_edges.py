@@ -118,7 +118,7 @@ def test_bfloat16_whatever_the_bits_of_the_basis():
     assert relative(found, gradients("eager", y0, kernel, basis, steps=11)) < 0.02
 
 
-@pytest.mark.parametrize("channels", [4, 8])
+@pytest.mark.parametrize("channels", [1, 4, 8])
 @pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monkeypatch):

@@ -120,9 +120,10 @@ class Rollout:
         return int(_forgetful(decay, self.forgets()).sum((1, 2, 3)).max())
 
     def by_sheets(self, fields: Fields) -> bool:
-        """Say whether sheets ring apart and are small enough to be run one after another, states and all in cache.
+        """Say whether the C engine lets sheets ring one after another, as those can that are small and ring apart.
 
-        Their adjoint makes the states of a segment once more and walks none back.
+        Their adjoint makes the states of a segment once more and walks none back, so that no cell has to remember
+        anything; the last checkpoint, which only walking back would begin with, stays empty.
         """
         y0, apart = fields.y0, fields.kernel.shape[1:] == (1, 3, 3)
         return y0.is_cpu and apart and self.boundary == "fixed" and y0.shape[2] * y0.shape[3] <= self.sheet
@@ -142,9 +143,9 @@ class Rollout:
         """Say whether a segment can be walked back."""
         return self.forgetful > 0 or not _forgetful(decay, self.forgets()).any()
 
-    def segments(self, fields: Fields) -> int:
-        """Return how many checkpoints are kept: the last state is one only for those who walk back from it."""
-        return -(-self.steps // self.segment) - self.by_sheets(fields) if self.segment else 0
+    def segments(self) -> int:
+        """Return how many checkpoints are kept."""
+        return -(-self.steps // self.segment) if self.segment else 0
 
     def shapes(self, fields: Fields) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of the results; of some pixels (.., n, 1) is kept."""
@@ -162,7 +163,7 @@ class Rollout:
                 kept = (b, c, y, x)
         state = (b, c, *grid)
         end, argmax = (2, *state) if self.ends else (0,), state if self.keep == "max" else (0,)
-        return kept, end, (self.segments(fields), 2, *state), argmax, (self.steps, b, self.forgetful)
+        return kept, end, (self.segments(), 2, *state), argmax, (self.steps, b, self.forgetful)
 
     def results(self, fields: Fields) -> Results:
         """Return memory for the results."""

@@ -49,8 +49,11 @@ INLINE vector clamp(vector x, REAL limit) {
  * itself, so they go through it side by side. Double precision takes the library's tanh: it serves gradient checks. */
 INLINE void tanh_of_each(vector *x, const int n) {
 #if REAL_IS_DOUBLE
-    for (int k = 0; k < n; k++)
-        for (int64_t i = 0; i < LANES; i++) x[k][i] = tanh(x[k][i]);
+    for (int k = 0; k < n; k++) {
+        vector v = x[k];
+        for (int64_t i = 0; i < LANES; i++) v[i] = tanh(v[i]);
+        x[k] = v;
+    }
 #else
     static const REAL of_p[] = {1.33545448e-08f, 2.06089952e-05f, 0.00349558276f, 0.133810211f, 0.999999979f};
     static const REAL of_q[] = {7.7765096e-07f, 0.000328562608f, 0.0258769618f, 0.467143367f, 1.0f};
