@@ -18,7 +18,7 @@ import drumhead as dh
 from drumhead.engine.cpu import library
 from drumhead.engine.plan import planning
 
-ROUNDS, BATCH, STEPS = 15, 16, 12
+ROUNDS, BATCH, STEPS = 9, 16, 12
 CASES = [
     (channels, side, features, nonlinearity)
     for channels, side, features in ((16, 14, 8), (16, 16, 8), (16, 32, 8), (16, 32, 4), (24, 32, 8), (16, 64, 8))

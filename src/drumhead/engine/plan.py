@@ -98,7 +98,7 @@ class Rollout:
     """Channels from which half the multiplications pay for the additions around them: four rows at once."""
     block: int = 20
     """States per matrix product of a projection."""
-    sheet: int = 4096
+    sheet: int = 2**14
     """Cells of a plane, at most, whose sheets the C engine lets ring one after another."""
 
     def numbers(self) -> tuple[list[Any], ...]:
