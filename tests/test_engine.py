@@ -114,6 +114,57 @@ def test_single_precision_to_1e_5(name, depthwise, c, h, w):
     compare(name, case(3, c=c, h=h, w=w, depthwise=depthwise, dtype=torch.float32, damping=0.3), 1e-5)
 
 
+@pytest.fixture(params=[10**9, 0], ids=["by_sheets", "together"])
+def sheets(request):
+    """Let sheets ring one after another, or all channels a step."""
+    with planning(sheet=request.param):
+        yield
+
+
+@pytest.mark.usefixtures("sheets")
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 10**6), b=st.integers(1, 3), c=st.integers(1, 5), h=st.integers(1, 9), w=st.integers(1, 40),
+    steps=st.integers(8, 27), moving=st.booleans(), damping=st.sampled_from([0.3, 2.0, 9.0]),
+    name=st.sampled_from(RECORDS), some=st.booleans(),
+    nonlinearity=st.sampled_from(["tanh", "linear"]), integrator=st.sampled_from(["euler", "verlet"]),
+)  # fmt: skip
+def test_sheets_that_ring_apart(name, some, nonlinearity, integrator, b, h, w, **sizes):
+    given = case(depthwise=True, b=b, h=h, w=w, **sizes)
+    pixels = torch.randint(0, h * w, (b, 4)).sort(1).values if some else None
+    options = {"boundary": "fixed", "nonlinearity": nonlinearity, "integrator": integrator}
+    compare(name, given, 1e-9, pixels=pixels, **options)
+
+
+@pytest.mark.usefixtures("sheets")
+@pytest.mark.parametrize("name", ["project", "mix"])
+@pytest.mark.parametrize(("c", "h", "w"), [(16, 14, 14), (16, 16, 16), (3, 32, 32)])
+def test_sheets_in_single_precision(name, c, h, w):
+    given = case(3, c=c, h=h, w=w, depthwise=True, dtype=torch.float32, damping=0.3)
+    compare(name, given, 1e-5, boundary="fixed")
+
+
+def test_sheets_walk_nothing_back(monkeypatch):
+    """However much cells forget: none is counted, and no velocities are kept."""
+    monkeypatch.setattr(Rollout, "count", None)
+    monkeypatch.setattr(Rollout, "reversible", None)
+    with dh.engine.checking(1e-30):
+        compare("project", case(5, depthwise=True, damping=9.0), 1e-9, boundary="fixed")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e30])
+def test_sheets_spread_odd_values_as_the_loop_does(value):
+    for where in ((0, 0), (0, 15), (7, 0), (7, 15), (3, 8)):
+        y0 = torch.zeros(1, 2, 8, 16)
+        y0[(0, 1, *where)] = value
+        found, wanted = (
+            dh.propagate(y0, 0.1, 0.1, dh.laplacian(2), steps=3, dt=0.1, boundary="fixed", backend=backend,
+                         check_stability=False)
+            for backend in ("native", "eager")
+        )  # fmt: skip
+        assert torch.equal(found.isfinite(), wanted.isfinite())
+
+
 @pytest.mark.parametrize("boundary", ["periodic", "fixed", "reflecting"])
 @pytest.mark.parametrize(("h", "kx"), [(1, 3), (16, 5), (17, 3), (37, 3), (38, 1)])
 @pytest.mark.parametrize("damping", [0.3, 5.0])
@@ -315,14 +366,15 @@ def test_the_operator_keeps_torchs_rules(name, keep, some, ends):
         torch.library.opcheck(ops.rollout, (*strong, *replace(rollout, forgetful=40).numbers()))
 
 
-@pytest.mark.parametrize("c", [2, 8])
-def test_threads_change_no_number(c):
-    given, threads = case(17, b=5, c=c, dtype=torch.float32), torch.get_num_threads()
+@pytest.mark.parametrize(("c", "depthwise"), [(2, False), (8, False), (3, True)])
+def test_threads_change_no_number(c, depthwise):
+    given, threads = case(17, b=5, c=c, depthwise=depthwise, dtype=torch.float32), torch.get_num_threads()
+    boundary = "fixed" if depthwise else "periodic"
     try:
         torch.set_num_threads(1)
-        one, first = outcome("native", "project", given)
+        one, first = outcome("native", "project", given, boundary=boundary)
         torch.set_num_threads(3)
-        three, second = outcome("native", "project", given)
+        three, second = outcome("native", "project", given, boundary=boundary)
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(one, three)
@@ -343,6 +395,8 @@ for name in RECORDS:
         compare(name, case(c, c=c, h=5, w=21), 1e-9, boundary="reflecting")
         if name != "max":
             compare(name, case(c, c=c, h=5, w=21, dtype=torch.float32, damping=0.3), 1e-5)
+            sheets = case(c, c=c, h=5, w=21, depthwise=True, dtype=torch.float32, damping=0.3)
+            compare(name, sheets, 1e-5, boundary="fixed")
 """
     done = subprocess.run(
         [sys.executable, "-c", code, isa], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},

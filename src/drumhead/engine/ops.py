@@ -91,7 +91,8 @@ def rollout_backward(*inputs: Any) -> tuple[Tensor, ...]:
             )
     # A CUDA graph cannot ask for a value; storing segments is right whatever it is.
     capturing = y0.is_cuda and torch.cuda.is_current_stream_capturing()
-    plan = replace(plan, stored=capturing or not plan.reversible(fields.decay))
+    stored = plan.by_sheets(fields) or capturing or not plan.reversible(fields.decay)
+    plan = replace(plan, stored=stored)
     *grads, error = _module(y0).backward(plan, _contiguous(fields), Results._make(map(Tensor.contiguous, given)))
     if not capturing:
         watch.report(error, plan, y0)

@@ -98,6 +98,8 @@ class Rollout:
     """Channels from which half the multiplications pay for the additions around them: four rows at once."""
     block: int = 20
     """States per matrix product of a projection."""
+    sheet: int = 2**14
+    """Cells of a plane, at most, whose sheets the C engine lets ring one after another."""
 
     def numbers(self) -> tuple[list[Any], ...]:
         """Return all of it in one list a type, which an operator's schema takes sooner than many arguments."""
@@ -116,6 +118,15 @@ class Rollout:
     def count(self, decay: Tensor) -> int:
         """Return how many cells of an image of (b, c, y, x) forget, at most."""
         return int(_forgetful(decay, self.forgets()).sum((1, 2, 3)).max())
+
+    def by_sheets(self, fields: Fields) -> bool:
+        """Say whether the C engine lets sheets ring one after another, as those can that are small and ring apart.
+
+        Their adjoint makes the states of a segment once more and walks none back, so that no cell has to remember
+        anything; the last checkpoint, which only walking back would begin with, stays empty.
+        """
+        y0, apart = fields.y0, fields.kernel.shape[1:] == (1, 3, 3)
+        return y0.is_cpu and apart and self.boundary == "fixed" and y0.shape[2] * y0.shape[3] <= self.sheet
 
     def remembering(self, decay: Tensor) -> "Rollout":
         """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""

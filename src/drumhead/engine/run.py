@@ -35,7 +35,8 @@ def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
     y0 = fields.y0
     wide = (None if field is None else field.expand(y0.shape) for field in fields[1:5])
     fields = Fields._make((y0, *wide, *fields[5:]))
-    if plan.segment and y0.is_cpu and not _tracing(fields.decay):  # a GPU would wait, a graph cannot ask
+    asks = plan.segment and y0.is_cpu and not _tracing(fields.decay)  # a GPU would wait, a graph cannot ask
+    if asks and not plan.by_sheets(fields):
         plan = plan.remembering(fields.decay)
     return ops.rollout(*fields, *plan.numbers())[:2]
 

@@ -15,7 +15,7 @@ KEEPS = ("series", "project", "mix", "max")
 _INTEGERS = (
     "bytes", "next", "is_double", "isa", "batch", "channels", "height", "width", "kernel_height", "kernel_width",
     "depthwise", "steps", "boundary", "tanh", "keep", "every", "features", "some", "segment", "forgetful",
-    "stored", "begun", "block", "quads", "reduced",
+    "stored", "begun", "block", "quads", "reduced", "sheets",
 )  # fmt: skip
 _NUMBERS = ("dt", "offset", "slope", "first_offset", "forgets")
 _POINTERS = (
@@ -71,7 +71,7 @@ def _struct(plan: Rollout, fields: Fields, **others: Tensor | None) -> _Struct:
         depthwise=kernel.shape[1] == 1,
         boundary=BOUNDARIES.index(plan.boundary), keep=KEEPS.index(plan.keep),
         features=0 if basis is None else basis.shape[0], some=0 if at is None else at.shape[1],
-        quads=quads, forgets=plan.forgets(),
+        quads=quads, sheets=plan.by_sheets(fields), forgets=plan.forgets(),
     )  # fmt: skip
     for name in _PLANNED:
         setattr(struct, name, getattr(plan, name))

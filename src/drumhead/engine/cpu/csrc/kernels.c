@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -41,6 +41,8 @@
 #include "adjoint.h"
 #include "gradients.h"
 #include "walk.h"
+#include "sheets.h"
+#include "sheets_back.h"
 #include "network.h"
 
 #define JOIN_(a, b) a##_##b
@@ -49,7 +51,9 @@
 /* Bytes of scratch memory that one worker needs. */
 int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
     arena memory = {0};
-    if (back) make_backward(a, &memory);
+    if (a->sheets && back) make_backward_sheets(a, &memory);
+    else if (a->sheets) make_forward_sheets(a, &memory);
+    else if (back) make_backward(a, &memory);
     else make_forward(a, &memory);
     return (int64_t)memory.used;
 }
@@ -62,8 +66,13 @@ void JOIN(NAME, forward)(rollout *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();
-    forward f = make_forward(a, &memory);
-    for (int64_t image; (image = TAKE(a)) < a->batch;) forward_image(&f, image);
+    if (a->sheets) {
+        sheets f = make_forward_sheets(a, &memory);
+        for (int64_t image; (image = TAKE(a)) < a->batch;) forward_sheets(&f, image);
+    } else {
+        forward f = make_forward(a, &memory);
+        for (int64_t image; (image = TAKE(a)) < a->batch;) forward_image(&f, image);
+    }
     restore_denormals(mode);
 }
 
@@ -71,8 +80,13 @@ void JOIN(NAME, backward)(rollout *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();
-    backward f = make_backward(a, &memory);
-    for (int64_t image; (image = TAKE(a)) < a->batch;) backward_image(&f, image);
+    if (a->sheets) {
+        sheets_back f = make_backward_sheets(a, &memory);
+        for (int64_t image; (image = TAKE(a)) < a->batch;) backward_sheets(&f, image);
+    } else {
+        backward f = make_backward(a, &memory);
+        for (int64_t image; (image = TAKE(a)) < a->batch;) backward_image(&f, image);
+    }
     restore_denormals(mode);
 }
 

@@ -26,6 +26,7 @@ typedef struct {
     int64_t block;    /* PROJECT: steps per matrix product, >= 1 */
     int64_t quads;    /* couple four rows at once with half the multiplications, if the kernel is dense with three rows */
     int64_t reduced;  /* products of PROJECT and MIX in bfloat16 */
+    int64_t sheets;   /* one sheet after another, see sheets.h: edges are fixed and the kernel is depthwise, 3 x 3 */
     double dt, offset, slope, first_offset, forgets;
     const void *y0, *z0, *omega, *decay, *first_decay, *kernel, *basis; /* z0, first_decay, basis may be NULL */
     const int64_t *at; /* (b, some): flat indices, none smaller than the one before; or NULL */

@@ -1,6 +1,7 @@
 /* Vectors of REAL, and the two nonlinearities. Written with the vector extensions of GCC and Clang, so that one source
  * serves every instruction set; VECTOR_BYTES is 16, 32 or 64. */
 
+#define SIDE_BY_SIDE 2 /* vectors, at most, of `tanh_of_each` */
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES)));
@@ -32,28 +33,42 @@ INLINE REAL sum_lanes(vector v) {
     return s;
 }
 
-/* tanh as x P(x^2) / Q(x^2), relative error 3e-7 in float (diagnostics/fit_tanh.py). Comparisons, not min and max, so
- * that NaN stays NaN. Double precision takes the library's tanh: it serves gradient checks. */
-INLINE vector tanh_of(vector x) {
-#if REAL_IS_DOUBLE
-    for (int64_t i = 0; i < LANES; i++) x[i] = tanh(x[i]);
-    return x;
+/* x between -limit and limit; NaN stays NaN: where one of the two is NaN, x86's min and max give the second. */
+INLINE vector clamp(vector x, REAL limit) {
+#if VECTOR_BYTES == 32 && defined(__AVX__) && !REAL_IS_DOUBLE
+    return (vector)_mm256_max_ps((__m256)splat(-limit), _mm256_min_ps((__m256)splat(limit), (__m256)x));
+#elif VECTOR_BYTES == 64 && !REAL_IS_DOUBLE
+    return (vector)_mm512_max_ps((__m512)splat(-limit), _mm512_min_ps((__m512)splat(limit), (__m512)x));
 #else
-    x = choose(x > splat(9.0f), splat(9.0f), x);
-    x = choose(x < splat(-9.0f), splat(-9.0f), x);
-    vector u = x * x;
-    vector p = splat(1.33545448e-08f);
-    p = p * u + 2.06089952e-05f;
-    p = p * u + 0.00349558276f;
-    p = p * u + 0.133810211f;
-    p = p * u + 0.999999979f;
-    vector q = splat(7.7765096e-07f);
-    q = q * u + 0.000328562608f;
-    q = q * u + 0.0258769618f;
-    q = q * u + 0.467143367f;
-    q = q * u + 1.0f;
-    return x * p / q;
+    x = choose(x > splat(limit), splat(limit), x);
+    return choose(x < splat(-limit), splat(-limit), x);
 #endif
+}
+
+/* tanh as x P(x^2) / Q(x^2), relative error 3e-7 in float (diagnostics/fit_tanh.py), of n vectors: each waits long for
+ * itself, so they go through it side by side. Double precision takes the library's tanh: it serves gradient checks. */
+INLINE void tanh_of_each(vector *x, const int n) {
+#if REAL_IS_DOUBLE
+    for (int k = 0; k < n; k++) {
+        vector v = x[k];
+        for (int64_t i = 0; i < LANES; i++) v[i] = tanh(v[i]);
+        x[k] = v;
+    }
+#else
+    static const REAL of_p[] = {1.33545448e-08f, 2.06089952e-05f, 0.00349558276f, 0.133810211f, 0.999999979f};
+    static const REAL of_q[] = {7.7765096e-07f, 0.000328562608f, 0.0258769618f, 0.467143367f, 1.0f};
+    vector u[SIDE_BY_SIDE], p[SIDE_BY_SIDE], q[SIDE_BY_SIDE];
+    for (int k = 0; k < n; k++) x[k] = clamp(x[k], 9), u[k] = x[k] * x[k], p[k] = splat(of_p[0]), q[k] = splat(of_q[0]);
+    UNROLL(4)
+    for (int i = 1; i < 5; i++)
+        for (int k = 0; k < n; k++) p[k] = p[k] * u[k] + of_p[i], q[k] = q[k] * u[k] + of_q[i];
+    for (int k = 0; k < n; k++) x[k] = x[k] * p[k] / q[k];
+#endif
+}
+
+INLINE vector tanh_of(vector x) {
+    tanh_of_each(&x, 1);
+    return x;
 }
 
 /* A square block of LANES x LANES numbers, in place. */
