@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.engine.run import convolutions, lifted
 from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.segmenter import answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import Record, Several
+from drumhead.physics.records import Record, Several, at_pixels
 from drumhead.settings import config as settings
 
 
@@ -86,7 +87,12 @@ class WaveStack(Timed):
             kept, *others = last.run(start, Several((last.readout.record(), *records)), last.steps)
         else:
             kept, others = last.heard(start), [last.run(start, record, last.steps) for record in records]
-        x = F.pixel_shuffle(self.up(last.add(x, kept)), self.grid)[..., : images.shape[-2], : images.shape[-1]]
+        x = last.add(x, kept)
+        if at is None:
+            return lifted(fine, x, self.up, self.grid, self.head), *others
+        x = F.pixel_shuffle(self.up(x), self.grid)[..., : images.shape[-2], : images.shape[-1]]
+        if convolutions(self.head):
+            fine, x, at = at_pixels(fine, at), at_pixels(x, at), None
         return answer(self.head, torch.cat([fine, x], dim=1), at), *others
 
     def answers(self, steps: int) -> bool:

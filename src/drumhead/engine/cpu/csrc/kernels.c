@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -83,12 +83,12 @@ int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
 }
 
 void JOIN(NAME, network_forward)(pointwise *a, void *scratch) {
-    const int64_t tiles = (a->pixels + TILE - 1) / TILE;
-    if (a->next >= a->batch * tiles) return;
+    const int64_t tiles = a->batch * tiles_across(a) * tiles_down(a);
+    if (a->next >= tiles) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();
     network n = make_network(a, 0, &memory);
-    for (int64_t i; (i = TAKE(a)) < a->batch * tiles;) network_forward(&n, i / tiles, i % tiles * TILE);
+    for (int64_t i; (i = TAKE(a)) < tiles;) network_forward(&n, i);
     restore_denormals(mode);
 }
 
