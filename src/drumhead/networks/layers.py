@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.chain import RELU, chained
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega
 from drumhead.networks.readouts import TimeReadout
@@ -70,10 +71,10 @@ class WaveLayer(nn.Module):
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
-        told = self.mixed(self.mix(self.norm(heard.flatten(1, 2)).relu()))
+        told = chained((self.norm, RELU, self.mix, self.mixed), heard.flatten(1, 2))
         if self.coarser > 1:
             told = F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False)
-        return (x + told).relu()
+        return (x + told).relu_()
 
     def seen_by(self, x: Tensor) -> Tensor:
         """Return features as the grid of the waves sees them."""

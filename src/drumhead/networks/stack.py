@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, lifted
 from drumhead.errors import DrumheadError, at_least
+from drumhead.networks.chain import Chain
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.segmenter import answer, normalised, pixelwise
@@ -161,5 +162,5 @@ def _spread(rows: Interval, coarser: int) -> Interval:
     return rows[0] * coarser, rows[1] * coarser + coarser - 1
 
 
-def _normal(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(*normalised(inner, outer, stride), nn.ReLU())
+def _normal(inner: int, outer: int, stride: int = 1) -> Chain:
+    return Chain(*normalised(inner, outer, stride), nn.ReLU())
