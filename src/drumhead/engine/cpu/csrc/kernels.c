@@ -42,6 +42,8 @@
 #include "gradients.h"
 #include "walk.h"
 #include "network.h"
+#include "tiles.h"
+#include "passes.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
