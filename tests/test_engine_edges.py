@@ -144,7 +144,8 @@ def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monk
     )
     results = []
     for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
-        hidden = pointwise.pointwise_backward(y0[:, :1].expand(-1, 3, -1, -1), y0, weights, biases, reduced)
+        grad = y0[:, :1].expand(-1, 3, -1, -1)
+        hidden = pointwise.pointwise_backward(grad, y0, weights, biases, reduced, None)
         results.append([*gradients("native", y0, kernel, basis, **options), *hidden])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
     whole = waves(y0, kernel=kernel, **options)
@@ -238,7 +239,7 @@ def test_autocast_composes_the_readout_too(monkeypatch):
 
 def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
     x, weight, bias = (torch.randn(s, requires_grad=True) for s in ((1, 3, 4, 4), (5, 3), (5,)))
-    out = pointwise.pointwise(x, [weight], [bias], False)
+    out = pointwise.pointwise(x, [weight], [bias], False, None)
     (gradient,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
     with pytest.raises(dh.DrumheadError, match="eager"):
         gradient.sum().backward()

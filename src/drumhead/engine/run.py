@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode, is_traceable_wrapper_subclass
 
@@ -98,14 +99,54 @@ def pointwise(x: Tensor, network: nn.Module) -> Tensor:
     Returns:
         (b, n, y, x) in float32 or float64 from the engine, in the network's own type otherwise.
     """
+    found = _compiled(convolutions(network), x)
+    return network(x) if found is None else found
+
+
+def lifted(fine: Tensor, coarse: Tensor, lift: nn.Module, grid: int, network: nn.Module) -> Tensor:
+    """Apply a network to maps of two grids: network([fine, pixel_shuffle(lift(coarse), grid)]).
+
+    In the C engine neither the lifted maps nor the whole of them is ever in memory.
+
+    Args:
+        fine: features (b, k, y, x).
+        coarse: features (b, c, ceil(y / grid), ceil(x / grid)).
+        lift: a 1x1 convolution from c maps to m grid^2, m maps at the pixels; those beyond y and x are cut off.
+        grid: pixels of a cell in each direction.
+        network: what makes logits of the k + m maps. Under torch.autocast in bfloat16, its products are rounded.
+
+    Returns:
+        (b, n, y, x) as `pointwise`.
+
+    Example:
+        >>> lift, network = torch.nn.Conv2d(5, 3 * 4**2, 1), torch.nn.Conv2d(2 + 3, 7, 1)
+        >>> lifted(torch.rand(1, 2, 6, 9), torch.rand(1, 5, 2, 3), lift, 4, network).shape
+        torch.Size([1, 7, 6, 9])
+    """
+    from drumhead.engine.cpu.pointwise import COARSEST
+
+    lifts, layers = convolutions(lift), convolutions(network)
+    if len(lifts) == 1 and layers and grid <= COARSEST:
+        found = _compiled([*lifts, *layers], fine, coarse)
+        if found is not None:
+            return found
+    raised = F.pixel_shuffle(lift(coarse), grid)[..., : fine.shape[-2], : fine.shape[-1]]
+    return pointwise(torch.cat([fine, raised], dim=1), network)
+
+
+def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None) -> Tensor | None:
+    """Return what the C engine makes of features through layers that are all `convolutions`; None where it cannot."""
     from drumhead.engine.cpu import pointwise as compiled
 
-    layers = convolutions(network)
-    if 0 < len(layers) <= compiled.MOST_LAYERS and x.is_cpu:
-        like = x.to(layers[0].weight.dtype)
-        weights = [layer.weight.flatten(1) for layer in layers]
-        biases = [layer.bias for layer in layers if layer.bias is not None]  # none is, in `convolutions`
-        fits = x.dtype == like.dtype or torch.is_autocast_enabled("cpu")
-        if fits and pick("auto", like, (x, *weights, *biases), True) == "native":
-            return compiled.pointwise(like, weights, biases, reduced(x.device))
-    return network(x)
+    if not 0 < len(layers) - (coarse is not None) <= compiled.MOST_LAYERS or not x.is_cpu:
+        return None
+    dtype = layers[-1].weight.dtype
+    inputs = [tensor for tensor in (x, coarse) if tensor is not None]
+    if any(tensor.dtype != dtype for tensor in inputs) and not torch.is_autocast_enabled("cpu"):
+        return None
+    like = [tensor.to(dtype) for tensor in inputs]
+    weights = [layer.weight.flatten(1) for layer in layers]
+    biases = [layer.bias for layer in layers if layer.bias is not None]  # none is, in `convolutions`
+    if pick("auto", like[0], (*inputs, *weights, *biases), True) != "native":
+        return None
+    return compiled.pointwise(like[0], weights, biases, reduced(x.device), *(like[1:] or [None]))

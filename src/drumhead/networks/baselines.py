@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.engine.run import convolutions, pointwise, untouched
+from drumhead.networks.chain import Chain
 from drumhead.networks.reach import Interval, convolved, unet
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.physics.records import at_pixels
@@ -79,7 +80,7 @@ class ResNet(Segmenter):
         self.check(images)
         x = self.first(images).relu()
         for block in self.blocks:
-            x = (x + block(x)).relu()
+            x = (x + block(x)).relu_()
         return answer(self.head, self.last(x).relu(), at)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
@@ -87,8 +88,8 @@ class ResNet(Segmenter):
         return convolved((pixel, pixel), self.config.depth)
 
 
-def _normal(inner: int, outer: int) -> nn.Sequential:
-    return nn.Sequential(*normalised(inner, outer))
+def _normal(inner: int, outer: int) -> Chain:
+    return Chain(*normalised(inner, outer))
 
 
 class UNet(Segmenter):
@@ -131,8 +132,8 @@ class UNet(Segmenter):
         return unet((pixel, pixel))
 
 
-def _double(inner: int, outer: int) -> nn.Sequential:
+def _double(inner: int, outer: int) -> Chain:
     layers: list[nn.Module] = []
     for first in (inner, outer):
         layers += [*normalised(first, outer), nn.ReLU()]
-    return nn.Sequential(*layers)
+    return Chain(*layers)

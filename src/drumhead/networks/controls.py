@@ -9,6 +9,7 @@ self-attention between all cells. All three see, as the waves do, a grid as fine
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.chain import Chain, chained
 from drumhead.networks.layers import grown, shrunk
 from drumhead.settings.config import Attention, Bottleneck, Context
 
@@ -34,7 +35,7 @@ class Control(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features with what the layer found added to them."""
-        return (x + grown(self.told(shrunk(x, self.coarser)), x, self.coarser)).relu()
+        return (x + grown(self.told(shrunk(x, self.coarser)), x, self.coarser)).relu_()
 
 
 class Bottlenecked(Control):
@@ -46,20 +47,20 @@ class Bottlenecked(Control):
     def __init__(self, layer: Bottleneck | Context, width: int, coarser: int):
         super().__init__(coarser)
         maps, size = layer.maps, layer.kernel_size if isinstance(layer, Bottleneck) else 3
-        self.wide = nn.Sequential(nn.Conv2d(width, maps, 1, bias=False), nn.BatchNorm2d(maps), nn.ReLU())
+        self.wide = Chain(nn.Conv2d(width, maps, 1, bias=False), nn.BatchNorm2d(maps), nn.ReLU())
         self.near = nn.Conv2d(maps, maps, size, padding=size // 2, groups=maps, bias=False)
         self.norm = nn.BatchNorm2d(maps)
         self.mean = nn.Conv2d(maps, maps, 1) if isinstance(layer, Context) else None
-        self.back = nn.Sequential(nn.Conv2d(maps, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.back = Chain(nn.Conv2d(maps, width, 1, bias=False), nn.BatchNorm2d(width))
         self.sees = EVERYWHERE if self.mean else size // 2
 
     def told(self, x: Tensor) -> Tensor:
         """Return the features, convolved."""
         wide = self.wide(x)
-        near = self.norm(self.near(wide))
+        near = chained((self.near, self.norm), wide)
         if self.mean:
             near = near + self.mean(wide.mean((2, 3), keepdim=True))
-        return self.back(near.relu())
+        return self.back(near.relu_())
 
 
 class Attending(Control):
@@ -76,8 +77,8 @@ class Attending(Control):
         self.place = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.norm = nn.BatchNorm2d(width)
         self.asked = nn.Conv2d(width, 3 * width, 1)  # queries, keys and values
-        self.found = nn.Sequential(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width))
-        self.thought = nn.Sequential(
+        self.found = Chain(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.thought = Chain(
             nn.Conv2d(width, 2 * width, 1), nn.ReLU(), nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width)
         )
 

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.chain import Chain
 from drumhead.networks.reach import Interval, convolved
 from drumhead.physics.medium import Medium
 from drumhead.settings.config import NWM
@@ -66,7 +67,7 @@ class Stem(nn.Module):
         for inner, stride in ((config.image_channels, 1), (width, self.stride), (width, 1)):
             layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
             layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
-        self.features = nn.Sequential(*layers)
+        self.features = Chain(*layers)
         from_image = (layer.omega == "image", layer.alpha == "image", True)
         self.medium = nn.Conv2d(width, sum(from_image) * layer.channels, 1)
         self.constants = nn.ModuleList(Constant(layer.channels, 0.0) for known in from_image if not known)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks.chain import RELU, chained
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega
 from drumhead.networks.readouts import TimeReadout
@@ -80,8 +81,8 @@ class WaveLayer(nn.Module):
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
-        told = self.mixed(self.mix(self.norm(heard.flatten(1, 2)).relu()))
-        return (x + grown(told, x, self.coarser)).relu()
+        told = chained((self.norm, RELU, self.mix, self.mixed), heard.flatten(1, 2))
+        return (x + grown(told, x, self.coarser)).relu_()
 
 
 class Stepped(WaveLayer):

@@ -14,15 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.engine.run import convolutions, lifted
 from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.anytime import checked
+from drumhead.networks.chain import Chain
 from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import Record, Several
+from drumhead.physics.records import Record, Several, at_pixels
 from drumhead.settings import config as settings
 
 
@@ -67,7 +69,11 @@ class Frame(Segmenter):
 
     def logits(self, fine: Tensor, x: Tensor, at: Tensor | None) -> Tensor:
         """Return what the head makes of both features, at all pixels or these."""
+        if at is None:
+            return lifted(fine, x, self.up, self.grid, self.head)
         x = F.pixel_shuffle(self.up(x), self.grid)[..., : fine.shape[-2], : fine.shape[-1]]
+        if convolutions(self.head):
+            fine, x, at = at_pixels(fine, at), at_pixels(x, at), None
         return answer(self.head, torch.cat([fine, x], dim=1), at)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
@@ -227,8 +233,8 @@ def _spread(rows: Interval, coarser: int) -> Interval:
     return rows[0] * coarser, rows[1] * coarser + coarser - 1
 
 
-def _normal(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(*normalised(inner, outer, stride), nn.ReLU())
+def _normal(inner: int, outer: int, stride: int = 1) -> Chain:
+    return Chain(*normalised(inner, outer, stride), nn.ReLU())
 
 
 def make_stack(config: settings.Stack) -> Frame:

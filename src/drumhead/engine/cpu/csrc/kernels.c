@@ -44,6 +44,8 @@
 #include "sheets.h"
 #include "sheets_back.h"
 #include "network.h"
+#include "tiles.h"
+#include "passes.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -97,12 +99,12 @@ int64_t JOIN(NAME, network_workspace)(const pointwise *a, int64_t back) {
 }
 
 void JOIN(NAME, network_forward)(pointwise *a, void *scratch) {
-    const int64_t tiles = (a->pixels + TILE - 1) / TILE;
-    if (a->next >= a->batch * tiles) return;
+    const int64_t tiles = a->batch * tiles_across(a) * tiles_down(a);
+    if (a->next >= tiles) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();
     network n = make_network(a, 0, &memory);
-    for (int64_t i; (i = TAKE(a)) < a->batch * tiles;) network_forward(&n, i / tiles, i % tiles * TILE);
+    for (int64_t i; (i = TAKE(a)) < tiles;) network_forward(&n, i);
     restore_denormals(mode);
 }
 

@@ -3,14 +3,14 @@
 typedef struct { REAL *data; int64_t pitch; } maps;             /* count maps of pixels, `pitch` apart */
 typedef struct { const REAL *data; int64_t pitch; } const_maps;
 
-/* out[o][p] (+)= sum_i weight[o * wo + i * wi] in[i][p] */
+/* out[o][p] (+)= sum_i weight[o * wo + i * wi] in[i][p]; with a bias, that of output o is added. */
 INLINE void combine_block(const int OUT, const int WIDE, maps out, const_maps in, int64_t inputs, const REAL *weight,
-                          int64_t wo, int64_t wi, int64_t p, int64_t some, int add) {
+                          int64_t wo, int64_t wi, int64_t p, int64_t some, int add, const REAL *bias, const int RELU) {
     vector acc[DEEPEST][WIDEST];
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) {
             const REAL *at = out.data + j * out.pitch + p + b * LANES;
-            acc[j][b] = !add ? (vector){0} : some ? load_some(at, some) : load(at);
+            acc[j][b] = bias ? splat(bias[j]) : !add ? (vector){0} : some ? load_some(at, some) : load(at);
         }
     for (int64_t i = 0; i < inputs; i++) {
         vector v[WIDEST];
@@ -24,28 +24,37 @@ INLINE void combine_block(const int OUT, const int WIDE, maps out, const_maps in
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) {
             REAL *at = out.data + j * out.pitch + p + b * LANES;
-            if (some) store_some(at, acc[j][b], some);
-            else store(at, acc[j][b]);
+            vector v = RELU ? choose(acc[j][b] < splat(0), splat(0), acc[j][b]) : acc[j][b]; /* NaN stays NaN */
+            if (some) store_some(at, v, some);
+            else store(at, v);
         }
 }
 
-static void combine(maps out, int64_t outputs, const_maps in, int64_t inputs, const REAL *weight, int64_t wo,
-                    int64_t wi, int64_t pixels, int add) {
+/* Blocks of 4 outputs, then one of what is left: a single output would wait for each of its own sums. */
+INLINE void combine_all(maps out, int64_t outputs, const_maps in, int64_t inputs, const REAL *weight, int64_t wo,
+                        int64_t wi, int64_t pixels, int add, const REAL *bias, const int RELU) {
     int64_t p = 0;
-#define COMBINE(WIDE, SOME)                                                                             \
-    do {                                                                                                \
-        int64_t o = 0;                                                                                  \
-        for (; o + 4 <= outputs; o += 4)                                                                \
-            combine_block(4, WIDE, (maps){out.data + o * out.pitch, out.pitch}, in, inputs, weight + o * wo, wo, wi, \
-                          p, SOME, add);                                                                \
-        for (; o < outputs; o++)                                                                        \
-            combine_block(1, WIDE, (maps){out.data + o * out.pitch, out.pitch}, in, inputs, weight + o * wo, wo, wi, \
-                          p, SOME, add);                                                                \
+#define BLOCK(OUT, WIDE, SOME)                                                                                    \
+    combine_block(OUT, WIDE, (maps){out.data + o * out.pitch, out.pitch}, in, inputs, weight + o * wo, wo, wi, p, \
+                  SOME, add, bias ? bias + o : NULL, RELU)
+#define COMBINE(WIDE, SOME)                                       \
+    do {                                                          \
+        int64_t o = 0;                                            \
+        for (; o + 4 <= outputs; o += 4) BLOCK(4, WIDE, SOME);    \
+        if (outputs - o == 3) BLOCK(3, WIDE, SOME);               \
+        else if (outputs - o == 2) BLOCK(2, WIDE, SOME);          \
+        else if (outputs - o == 1) BLOCK(1, WIDE, SOME);          \
     } while (0)
     for (; p + WIDEST * LANES <= pixels; p += WIDEST * LANES) COMBINE(WIDEST, 0);
     for (; p + LANES <= pixels; p += LANES) COMBINE(1, 0);
     if (p < pixels) COMBINE(1, pixels - p);
 #undef COMBINE
+#undef BLOCK
+}
+
+static void combine(maps out, int64_t outputs, const_maps in, int64_t inputs, const REAL *weight, int64_t wo,
+                    int64_t wi, int64_t pixels, int add) {
+    combine_all(out, outputs, in, inputs, weight, wo, wi, pixels, add, NULL, 0);
 }
 
 /* acc[i][j] += sum_p a[i][p] b[j][p], lane by lane: acc holds vectors, reduced once at the end by `reduce`. */

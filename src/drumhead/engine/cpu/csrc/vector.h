@@ -91,6 +91,22 @@ INLINE void transpose(vector v[16]) {
     }
     for (int i = 0; i < 16; i++) v[i] = (vector)b[i];
 }
+#elif VECTOR_BYTES == 32 && !REAL_IS_DOUBLE
+INLINE void transpose(vector v[8]) {
+    __m256 a[8], b[8];
+    for (int i = 0; i < 8; i += 2) { /* 2 x 2 within the halves */
+        a[i] = _mm256_unpacklo_ps((__m256)v[i], (__m256)v[i + 1]);
+        a[i + 1] = _mm256_unpackhi_ps((__m256)v[i], (__m256)v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) { /* then 4 x 4 */
+        b[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44), b[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xee);
+        b[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44), b[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) { /* then the halves themselves */
+        v[i] = (vector)_mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+        v[i + 4] = (vector)_mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+    }
+}
 #else
 INLINE void transpose(vector *v) {
     for (int64_t i = 0; i < LANES; i++)

@@ -1,0 +1,65 @@
+"""Convolutions, normalisations and ReLUs one after another, as cheap as they can be with the same result.
+
+    norm(W * x) = (g W) * x + (b - g m),   g = weight / sqrt(var + eps)
+
+In evaluation mode without gradients a batch normalisation thus folds into the convolution before it. Its few numbers
+are computed again in each call, so weights may change between two. ReLUs overwrite what a layer before them made. A
+layer that its user hooked, replaced or changed runs as torch runs it, and so do its neighbours.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.engine.run import untouched
+
+RELU = nn.ReLU()
+
+
+class Chain(nn.Sequential):
+    """Layers that `chained` runs; everything else of it is a Sequential's.
+
+    Example:
+        >>> layers = Chain(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU()).eval()
+        >>> x = torch.rand(1, 3, 9, 9)
+        >>> with torch.no_grad():
+        ...     torch.allclose(layers(x), torch.nn.Sequential(*layers)(x), atol=1e-6)
+        True
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return what the layers make of maps (b, k, y, x)."""
+        return chained(list(self), input)
+
+
+def chained(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
+    """Return what layers, one after another, make of maps (b, k, y, x)."""
+    own, i = False, 0  # whether x was made by a layer that does without it in its gradient
+    while i < len(layers):
+        layer, after = layers[i], layers[i + 1] if i + 1 < len(layers) else None
+        if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and _fold(layer, after):
+            x, own, i = folded(layer, after, x), True, i + 2
+        elif own and untouched(layer, nn.ReLU):
+            x, own, i = x.relu_(), False, i + 1
+        else:
+            x, own, i = layer(x), untouched(layer, nn.BatchNorm2d), i + 1
+    return x
+
+
+def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Return norm(conv(x)) by one convolution, the normalisation being in evaluation mode."""
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    mean = norm.running_mean if conv.bias is None else norm.running_mean - conv.bias
+    return conv._conv_forward(
+        x, conv.weight * gain[:, None, None, None], torch.addcmul(norm.bias, gain, mean, value=-1)
+    )
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
+    """Say whether two layers are as built and nothing is learned from them now."""
+    if torch.is_grad_enabled() or norm.training or norm.running_var is None or not norm.affine:
+        return False
+    return untouched(conv, nn.Conv2d) and untouched(norm, nn.BatchNorm2d) and conv.weight.dtype == norm.weight.dtype

@@ -1,0 +1,189 @@
+"""The head of a stack on two grids at once, and chains with their normalisations folded: torch's numbers, cheaper."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import drumhead as dh
+from drumhead.engine.cpu import library, pointwise
+from drumhead.engine.run import lifted
+from drumhead.networks.chain import Chain
+
+compiled = pytest.mark.skipif(library.load() is None, reason="no C compiler")
+
+
+def problem(grid, size, dtype=torch.float64, fine=3, below=5, lift=2, batch=2):
+    """Return features on both grids, the lift and a head."""
+    coarse = [-(-side // grid) for side in size]
+    maps = [torch.randn(batch, fine, *size), torch.randn(batch, below, *coarse)]
+    head = nn.Sequential(nn.Conv2d(fine + lift, 6, 1), nn.ReLU(), nn.Conv2d(6, 3, 1)).to(dtype)
+    return [x.to(dtype).requires_grad_() for x in maps], nn.Conv2d(below, lift * grid**2, 1).to(dtype), head
+
+
+def as_written(fine, coarse, up, grid, head):
+    raised = F.pixel_shuffle(up(coarse), grid)[..., : fine.shape[-2], : fine.shape[-1]]
+    return head(torch.cat([fine, raised], 1))
+
+
+def both(maps, up, grid, head):
+    """Return logits and all gradients from the engine and from torch."""
+    leaves, found = [*maps, *up.parameters(), *head.parameters()], []
+    for answer in (lifted, as_written):
+        with dh.engine.using("native" if answer is lifted else "eager"):
+            logits = answer(*maps, up, grid, head)
+        torch.manual_seed(1)
+        gradients = torch.autograd.grad((logits * torch.randn_like(logits)).sum(), leaves)
+        found.append([logits.detach(), *gradients])
+    return found
+
+
+@compiled
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([1, 2, 4, 8, 16]), st.integers(1, 37), st.integers(1, 70), st.booleans())
+def test_two_grids_at_once_are_what_torch_makes_of_them(grid, height, width, double):
+    dtype, far = (torch.float64, 1e-12) if double else (torch.float32, 1e-5)
+    maps, up, head = problem(grid, (height, width), dtype)
+    for got, want in zip(*both(maps, up, grid, head), strict=True):
+        assert got.shape == want.shape
+        assert float((got - want).abs().max()) <= far * max(1.0, float(want.abs().max()))
+
+
+@compiled
+def test_gradients_of_two_grids_are_derivatives():
+    maps, up, head = problem(2, (3, 5), batch=1)
+    layers = (up, head[0], head[2])
+    weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
+
+    def logits(fine, coarse, *parameters):
+        matrices = [p.flatten(1) for p in parameters[: len(weights)]]
+        return pointwise.pointwise(fine, matrices, list(parameters[len(weights) :]), False, coarse)
+
+    assert torch.autograd.gradcheck(logits, (*maps, *weights, *biases))
+
+
+@compiled
+def test_threads_change_no_bit():
+    maps, up, head = problem(4, (61, 130), torch.float32)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        try:
+            found.append(both(maps, up, 4, head)[0])
+        finally:
+            torch.set_num_threads(1)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@compiled
+def test_nothing_outside_a_tile_is_read(monkeypatch):
+    """Scratch memory full of NaN instead of zeros: the same bits."""
+    maps, up, head = problem(4, (7, 9), torch.float32)
+    found, blocks = [], []
+
+    def scratch(size):
+        blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
+        return blocks[-1]
+
+    monkeypatch.setattr(library, "_scratch", scratch)
+    for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
+        found.append(both(maps, up, 4, head)[0])
+    assert blocks
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@compiled
+@pytest.mark.parametrize("shape", [(2, 5, 2, 2), (2, 5, 3, 2), (1, 5, 2, 3), (2, 5, 2)])
+def test_features_that_do_not_fit_are_refused(shape):
+    (fine, _), up, head = problem(4, (7, 9), torch.float32)
+    weights, biases = ([layer.weight.flatten(1) for layer in (up, head[0])], [up.bias, head[0].bias])
+    with pytest.raises(dh.DrumheadError, match="coarse: got"):
+        pointwise.pointwise(fine, weights, biases, False, torch.randn(shape))
+
+
+HOOKED = {
+    "up": lambda model, hook: model.up.register_forward_hook(hook),
+    "head": lambda model, hook: model.head.register_forward_hook(hook),
+    "a layer of the head": lambda model, hook: model.head[0].register_forward_hook(hook),
+    "a convolution": lambda model, hook: model.fine[0].register_forward_hook(hook),
+    "a normalisation": lambda model, hook: model.stem[0][1].register_forward_hook(hook),
+    "a ReLU": lambda model, hook: model.stem[0][2].register_forward_hook(hook),
+    "a layer's mixing": lambda model, hook: model.layers[0].mix.register_forward_hook(hook),
+}
+
+
+@pytest.mark.parametrize("name", HOOKED)
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_hook_anywhere_counts(name, learning):
+    model, calls = dh.build(dh.Stack(image_channels=1, classes=3)).eval(), []
+    images = torch.rand(1, 1, 21, 34)
+    hook = HOOKED[name](model, lambda module, given, out: calls.append(1) or 2 * out)
+    found = []
+    with hook, torch.set_grad_enabled(learning):
+        for backend in ("auto", "eager"):
+            with dh.engine.using(backend):
+                found.append(model(images).detach())
+    assert len(calls) == 2
+    torch.testing.assert_close(*found, rtol=0, atol=1e-5 * float(found[1].abs().max()))
+    assert not torch.allclose(found[0], model(images))
+
+
+NETWORKS = (
+    "multi-mnist/nwm-stack", "multi-mnist/nwm-modes", "tetrominoes/nwm-fast", "tetrominoes/unet-2", "mnist/resnet-4"
+)  # fmt: skip
+
+
+def stirred(name):
+    """A network whose normalisations are not those it began with."""
+    model = dh.build(name)
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.3)
+            part.running_var.uniform_(0.5, 2)
+            part.weight.data.uniform_(0.5, 2)
+            part.bias.data.normal_(0, 0.3)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_folded_normalisations_change_no_answer_and_are_never_stale(name):
+    model, other = stirred(name), stirred(name)
+    images = torch.rand(2, model.config.image_channels, 24, 20)
+    for change in (lambda: None, lambda: model.load_state_dict(other.state_dict()), lambda: model.train()(images)):
+        change()
+        model.eval()
+        with torch.no_grad():
+            folded = model(images)
+        plain = model(images)
+        assert plain.requires_grad
+        torch.testing.assert_close(folded, plain.detach(), rtol=0, atol=1e-5 * float(plain.detach().abs().max()))
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_chain_is_a_sequential(learning):
+    layers = [nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4, affine=False)]
+    layers += [nn.ReLU(), nn.ReLU(), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1, bias=False), nn.ReLU(), nn.BatchNorm2d(2)]
+    chain, plain = Chain(*layers).double(), nn.Sequential(*layers)
+    for part in (chain, plain):
+        x = torch.randn(2, 2, 9, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        before = x.clone()
+        with torch.set_grad_enabled(learning):
+            part.train()(x)
+            out = part.eval()(x)
+        assert torch.equal(x, before)
+        if part is chain:
+            found = out
+            with torch.set_grad_enabled(learning):
+                chain(x)
+    assert chain.state_dict().keys() == plain.state_dict().keys()
+    with torch.set_grad_enabled(learning):
+        torch.testing.assert_close(chain(x), plain(x), rtol=1e-12, atol=1e-12)
+    assert found.shape == out.shape
+
+
+def test_gradients_of_a_chain_are_derivatives():
+    chain = Chain(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 1), nn.BatchNorm2d(1)).double()
+    x = torch.randn(2, 1, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(chain, x)
