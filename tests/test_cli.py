@@ -328,7 +328,7 @@ def test_many_objects_are_measured_together_and_the_largest_listened_to(tmp_path
     logits = torch.nn.functional.one_hot(labels, 6).movedim(3, 1)
     usual = Timed.heard
     monkeypatch.setattr(
-        Timed, "heard", lambda self, images, *records, at=None: (logits, *usual(self, images, *records)[1:])
+        Timed, "heard", lambda self, images, *records, **_: (logits, *usual(self, images, *records)[1:])
     )
     heard = []
     monkeypatch.setattr("drumhead.show.pictures.save_spectrum", lambda path, spots, dt: heard.append(spots))

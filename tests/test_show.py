@@ -42,7 +42,7 @@ def test_a_tone_sounds_at_the_frequency_of_the_wave():
 def test_movies_have_a_frame_a_step_and_end_with_the_mask(tmp_path):
     waves = np.random.default_rng(0).normal(size=(7, 1, 6, 9))
     image, labels = np.zeros((6, 9, 1), np.uint8), np.ones((6, 9), np.int64)
-    save_waves(tmp_path / "a.gif", image, waves, labels, 2, dt=0.1)
+    save_waves(tmp_path / "a.gif", image, [waves], labels, 2, dt=0.1)
     with Image.open(tmp_path / "a.gif") as movie:
         assert movie.n_frames == 7
         movie.seek(6)

@@ -38,7 +38,8 @@ def segment(
     file NAME.mask.png beside an image, with its true labels, is used to measure accuracy.
 
     Args:
-        images: image files or directories of them; by default the sample images that come with drumhead.
+        images: image files or directories of them; by default the sample images of the model's task that come with
+            drumhead: pieces, digits or wires.
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
@@ -46,7 +47,7 @@ def segment(
             takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no movie and
             no sound.
     """
-    files = _files(images)
+    files = _files(images)  # what is missing is said before torch comes
 
     import torch
 
@@ -63,9 +64,10 @@ def segment(
     tiles = tiles_of(tile)
     network = load(model)
     config = network.config
+    metadata = read_safetensors(find_weights(model))[0]
+    files = files or _files((_samples(metadata.get("task", "")),))
     if pictures:
         check_place(out, files)
-    metadata = read_safetensors(find_weights(model))[0]
     names = metadata.get("classes", "").split("\n")
     if len(names) != config.classes:
         names = ["background", *(f"class {i}" for i in range(1, config.classes))]
@@ -119,7 +121,9 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
           truth: "np.ndarray | None", names: list[str], network: "Segmenter") -> None:  # fmt: skip
     """Write all files of one image, whose paths begin with `base`."""
     import numpy as np
+    import torch
 
+    from drumhead.networks.images import to_images
     from drumhead.networks.timed import Timed
     from drumhead.show import movies, sound
     from drumhead.show import pictures as draw
@@ -134,10 +138,19 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
     if waves is None or not isinstance(network, Timed):  # nothing to hear
         return
     draw.save_spectrum(base.with_name(f"{base.name}-spectrum.png"), heard, network.dt)
-    movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, waves, labels, len(names), network.dt)
+    with torch.no_grad():
+        lower = [network.waves(to_images(image), layer=k)[0].numpy() for k in network.sounding[:-1]]
+    movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, [*lower, waves], labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
         word = "".join(c for c in spot.name if c.isalnum())[:20] or "object"
         sound.save_tone(base.with_name(f"{base.name}-{number}-{word}.wav"), spot.series, network.dt)
+
+
+def _samples(task: str) -> Path:
+    """Return the directory of the sample images of a task: pieces where it has none of its own."""
+    samples = Path(__file__).parent.parent / "samples"
+    own = samples / task
+    return own if task and own.is_dir() else samples
 
 
 def _files(images: tuple[Path, ...]) -> list[Path]:
@@ -145,7 +158,7 @@ def _files(images: tuple[Path, ...]) -> list[Path]:
     from drumhead.read.images import SUFFIXES, find_images
 
     files: list[Path] = []
-    for path in images or (Path(__file__).parent.parent / "samples",):
+    for path in images:
         if path.is_dir():
             inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
             if not inside:

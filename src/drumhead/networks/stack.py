@@ -117,6 +117,11 @@ class WaveStack(Timed, Frame):
     def _waves(self) -> list[Stepped | Closed]:
         return [layer for layer in self.layers if isinstance(layer, Stepped | Closed)]
 
+    @property
+    def sounding(self) -> list[int]:
+        """The layers that have waves, the first one nearest to the image."""
+        return [number for number, layer in enumerate(self.layers) if isinstance(layer, Stepped | Closed)]
+
     def at_layer(self, layer: int) -> Stepped | Closed:
         """Return a layer of waves, 0 nearest to the image."""
         if not -len(self.layers) <= layer < len(self.layers):

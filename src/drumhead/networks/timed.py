@@ -154,6 +154,11 @@ class Timed(Segmenter):
         with self.evaluating():  # looking does not move the statistics of a normalisation
             return one.run(self.encode(images, layer)[0], All(), length)
 
+    @property
+    def sounding(self) -> list[int]:
+        """The layers that have waves, the first one nearest to the image."""
+        return [0]
+
     def at_layer(self, layer: int) -> Any:
         """Return what runs a layer, with its `steps` and `run`: the network itself where there is one."""
         if layer not in (-1, 0):

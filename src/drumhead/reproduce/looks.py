@@ -52,7 +52,7 @@ def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
         model, every, file = models[name], -(-len(series) // FRAMES), f"waves-{name}.gif"
         dt = model.dt * every if isinstance(model, NeuralWaveMachine) else 0.0
         shown = series[every - 1 :: every]
-        movies.save_waves(out / file, images[0], shown, labels[name][0], model.config.classes, dt, every=every)
+        movies.save_waves(out / file, images[0], [shown], labels[name][0], model.config.classes, dt, every=every)
         pictures.append(Picture(file, f"Waves of `{name}`."))
     return pictures, notes
 

@@ -1,6 +1,7 @@
 """Movies: GIFs written frame by frame with Pillow (37 times as fast as matplotlib's writer)."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,20 @@ from drumhead.show.palette import class_colours, in_colours, wave_colours
 PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room for the caption
 
 
-def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndarray, classes: int, dt: float,
+def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labels: np.ndarray, classes: int, dt: float,
                every: int = 1) -> None:  # fmt: skip
     """Write a looping GIF: the image, two channels of its wave step by step, and at the end, for two seconds, the mask.
 
     Args:
         path: GIF to write.
         image: uint8 (y, x, k).
-        waves: (t, c, y, x); the two channels that move most are shown, each on its own fixed scale.
+        layers: of each layer (t, c, y, x), the first one nearest to the image; they are shown one after another, as
+            they run, each the two channels that move most, on fixed scales of their own.
         labels: the mask found (y, x).
         classes: number of classes, for the colours.
         dt: model time between two states; 0 where there is none, as in a recurrent network.
         every: steps between two states.
     """
-    moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
-    scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
     left = _panel(in_colours(image))
     mask = _panel(class_colours(classes)[labels])
     waiting = Image.new("RGB", mask.size, (235, 235, 235))
@@ -34,13 +34,17 @@ def save_waves(path: Path, image: np.ndarray, waves: np.ndarray, labels: np.ndar
         (mask.width / 2, mask.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
     )
     frames = []
-    for t, wave in enumerate(waves, 1):
-        fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
-        final = t == len(waves)
-        channels = [f"channel {c}" for c in moving]
-        channels[0] += ",  " + (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
-        frame = _compose([left, *fields, mask if final else waiting], ["image", *channels, "what was heard"])
-        frames.append(frame.quantize(128, dither=Image.Dither.NONE))
+    for number, waves in enumerate(layers, 1):
+        moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
+        scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
+        of = f"layer {number}, " if len(layers) > 1 else ""
+        for t, wave in enumerate(waves, 1):
+            fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
+            final = number == len(layers) and t == len(waves)
+            channels = [f"channel {c}" for c in moving]
+            channels[0] = f"{of}{channels[0]},  " + (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
+            frame = _compose([left, *fields, mask if final else waiting], ["image", *channels, "what was heard"])
+            frames.append(frame.quantize(128, dither=Image.Dither.NONE))
     _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
 

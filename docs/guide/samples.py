@@ -1,0 +1,48 @@
+"""Draw the sample images of digits and wires that come with drumhead: `python docs/guide/samples.py`.
+
+The digits are print (STIX General, which comes with matplotlib), drawn as MNIST's are: 20 of 28 pixels, then enlarged.
+No image of a data set is copied. The wires are the first of the test images.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+import drumhead as dh
+from drumhead.tasks import mnist
+
+OUT = Path(dh.__file__).parent / "samples"
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf"
+
+
+def digit(number: int) -> np.ndarray:
+    """Return a digit, uint8 (28, 28), as large and in the same place as MNIST's."""
+    large = Image.new("L", (280, 280))
+    ImageDraw.Draw(large).text(
+        (140, 140), str(number), 255, ImageFont.truetype(str(FONT), 270), anchor="mm", stroke_width=4, stroke_fill=255
+    )
+    cut = large.crop(large.getbbox())
+    factor = 20 / max(cut.size)
+    small = cut.resize((round(cut.width * factor), round(cut.height * factor)), Image.Resampling.LANCZOS)
+    out = Image.new("L", (28, 28))
+    out.paste(small, ((28 - small.width) // 2, (28 - small.height) // 2))
+    return np.asarray(out)
+
+
+def save(task: str, name: str, image: np.ndarray, mask: np.ndarray) -> None:
+    """Write an image and its true labels."""
+    (OUT / task).mkdir(exist_ok=True)
+    Image.fromarray(image).save(OUT / task / f"{name}.png", optimize=True)
+    Image.fromarray(mask).save(OUT / task / f"{name}.mask.png", optimize=True)
+
+
+if __name__ == "__main__":
+    for number in (2, 3, 5, 8):
+        enlarged = mnist.enlarge(digit(number)[None] / np.float32(255))[0]
+        mask = (enlarged > 0.5) * np.uint8(number + 1)
+        save("mnist", f"digit-{number}", np.rint(enlarged * 255).astype(np.uint8), mask)
+    images, masks = dh.tasks.get("wires").arrays("test")
+    for number in range(3):
+        save("wires", f"wires-{number + 1}", images[number, ..., 0], masks[number])
