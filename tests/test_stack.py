@@ -235,3 +235,47 @@ def test_waves_may_stand_on_layers_without():
         dh.Stack(waves=(dh.Layer(), dh.Bottleneck()))
     with pytest.raises(dh.DrumheadError, match="kernel_size=4: an odd size"):
         dh.Bottleneck(kernel_size=4)
+
+
+def test_modes_are_stored_at_inference_and_never_stale():
+    model, images = dh.build(STACKS["modes"]).eval(), torch.rand(1, 1, 24, 20)
+    (layer,) = model.layers
+
+    def both():
+        with torch.no_grad():
+            found = model(images)
+            torch.testing.assert_close(model(images), found, atol=0, rtol=0)
+        torch.testing.assert_close(found, model(images), atol=1e-5, rtol=1e-5)
+        return found
+
+    first = both()
+    with torch.no_grad():
+        kept = layer.stored[2][0]
+        model(images)
+        assert layer.stored[2][0] is kept
+    for name in ("omega", "alpha", "speed", "times"):
+        getattr(layer, name).data += 0.3  # which no version counter notices
+        assert not torch.equal(both(), first), name
+    assert both().shape == first.shape
+    with torch.no_grad():
+        assert model(torch.rand(1, 1, 32, 32)).shape == (1, 3, 32, 32)
+    assert not [key for key in model.state_dict() if "stored" in key]
+    before = first.clone()
+    model.train()
+    torch.nn.functional.cross_entropy(model(images), torch.randint(3, (1, 24, 20))).backward()
+    assert torch.equal(before, first)
+
+
+def test_mixed_coupling_is_depthwise_and_then_a_matrix():
+    torch.manual_seed(0)
+    layer = Stepped(dh.Layer(channels=5, coupling="mixed", courant=0), 32, 1)
+    y = torch.randn(2, 5, 9, 8)
+    apart = torch.nn.functional.conv2d(y, layer.kernel, padding=1, groups=5)
+    mixed = torch.einsum("ij,bjyx->biyx", layer.sheets, apart)
+    torch.testing.assert_close(torch.nn.functional.conv2d(y, layer.coupling(), padding=1), mixed)
+    model = dh.build(dh.Stack(image_channels=1, classes=3, waves=(dh.Layer(coupling="mixed"),)))
+    assert model.courant(torch.rand(1, 1, 32, 32)) <= 0.9
+    torch.nn.functional.cross_entropy(model(torch.rand(2, 1, 24, 24)), torch.randint(3, (2, 24, 24))).backward()
+    assert model.layers[0].sheets.grad.any()
+    with pytest.raises(dh.DrumheadError, match="coupling"):
+        dh.Waves(coupling="mixed")

@@ -112,12 +112,16 @@ class Stepped(WaveLayer):
             self.alpha = Constant(c, 0.0)
         if layer.coupling != "none":
             self.kernel = laplacian(layer)
+        if layer.coupling == "mixed":
+            self.sheets = nn.Parameter(torch.eye(c) + torch.randn(c, c) * 0.1 / c**0.5)
         self.readout = TimeReadout("linear", layer.bins, layer.steps)
 
     def coupling(self) -> Tensor:
         """Return the coupling kernel as the waves see it: bounded if the settings say so."""
         if self.layer.coupling == "none":
             return self.medium.weight.new_zeros(self.layer.channels, 1, 1, 1)
+        if self.layer.coupling == "mixed":
+            return bounded(self.layer, self.sheets[:, :, None, None] * self.kernel[:, 0])
         return bounded(self.layer, self.kernel)
 
     def start(self, x: Tensor) -> Start:
@@ -176,19 +180,33 @@ class Closed(WaveLayer):
         self.speed = nn.Parameter(torch.full((c,), 0.5))
         times = torch.arange(1, layer.bins + 1) * (layer.reach / layer.bins)
         self.times = nn.Parameter(times.log()[:, None].repeat(1, c))
+        self.stored: tuple[torch.Size, Tensor, tuple[Tensor, Tensor]] | None = None
 
     def start(self, x: Tensor) -> Start:
         """Return displacement and velocity."""
         y0, z0 = self.medium(shrunk(x, self.coarser)).tanh().chunk(2, dim=1)
         return Start(y0, z0, None)
 
+    def _modes(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what becomes of y0 and z0 in each mode at times (t, c): two factors (t, c, modes in y, modes in x)."""
+        omega, alpha = (F.softplus(value)[:, None, None] for value in (self.omega, self.alpha))
+        kernel = stability.laplacian(1).to(times) * F.softplus(self.speed).square()[:, None, None, None]
+        stiff = spectral.stiffness(kernel, omega, size, self.layer.boundary, mirrored=True)
+        return spectral.exact(stiff, alpha, times[:, :, None, None])
+
+    def _stored(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same from the last call, if nothing that it depends on has another value now."""
+        numbers = torch.cat([self.omega, self.alpha, self.speed, times.flatten()])
+        if self.stored is None or self.stored[0] != size or not torch.equal(self.stored[1], numbers):
+            self.stored = (size, numbers, self._modes(size, times))
+        return self.stored[2]
+
     def _at(self, start: Start, times: Tensor) -> Tensor:
         """Return the waves at times (t, c), one list a sheet: (b, t, c, y, x)."""
         boundary, size = self.layer.boundary, start.y0.shape[-2:]
-        omega, alpha = (F.softplus(value)[:, None, None] for value in (self.omega, self.alpha))
-        kernel = stability.laplacian(1).to(times) * F.softplus(self.speed).square()[:, None, None, None]
-        stiff = spectral.stiffness(kernel, omega, size, boundary)
-        of_y, of_z = spectral.exact(stiff, alpha, times[:, :, None, None])
+        plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor
+        asks = plain and not torch.compiler.is_compiling()  # values, which a GPU and a graph are not asked for
+        of_y, of_z = (self._stored if asks else self._modes)(size, times)
         assert start.z0 is not None
         y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
         return spectral.back(of_y * y + of_z * z, size, boundary)

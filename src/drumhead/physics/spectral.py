@@ -89,8 +89,8 @@ def propagate_exact(
     return back(modes, y0.shape[-2:], boundary)
 
 
-def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str) -> Tensor:
-    """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not symmetric."""
+def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False) -> Tensor:
+    """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not `mirrored`."""
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
         waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(width // 2 + 1)]
@@ -102,7 +102,7 @@ def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str)
     turns = [turn.to(kernel.device, torch.promote_types(kernel.dtype, torch.complex64)) for turn in turns]
     symbol = torch.einsum("ki,cij,lj->ckl", turns[0], kernel[:, 0].to(turns[0].dtype), turns[1])
     # Of a kernel that is its own image in the centre A is real, but not what it becomes when the kernel moves.
-    real = boundary != "periodic" or not (kernel.requires_grad or _differ(kernel, kernel.flip(-2, -1)))
+    real = mirrored or boundary != "periodic" or not (kernel.requires_grad or _differ(kernel, kernel.flip(-2, -1)))
     return omega - (symbol.real if real else symbol)
 
 
@@ -125,12 +125,9 @@ def exact(stiff: Tensor, alpha: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
     t, half = times, alpha / 2
     square = stiff - half**2
     near = (square.abs() * t**2) < 1
-    turn = torch.sqrt(torch.where(near, 1.0, square * t**2).to(torch.promote_types(square.dtype, torch.complex64)))
     fall = -half * t
-    ahead, behind = torch.exp(fall + 1j * turn), torch.exp(fall - 1j * turn)
-    cosine, sine = (ahead + behind) / 2, (ahead - behind) / (2j * turn) * t
-    if not square.is_complex():
-        cosine, sine = cosine.real, sine.real
+    cosine, sine = (_turned if square.is_complex() else _turned_or_faded)(torch.where(near, 1.0, square * t**2), fall)
+    sine = sine * t
     small = torch.where(near, -square * t**2, 0.0)
     even, odd = torch.zeros_like(small), torch.zeros_like(small)
     for k in reversed(range(TERMS)):
@@ -138,6 +135,23 @@ def exact(stiff: Tensor, alpha: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
     cosine = torch.where(near, torch.exp(fall) * even, cosine)
     sine = torch.where(near, torch.exp(fall) * odd * t, sine)
     return cosine + half * sine, sine
+
+
+def _turned(square: Tensor, fall: Tensor) -> tuple[Tensor, Tensor]:
+    """Return exp(fall) cos(w) and exp(fall) sin(w) / w for complex w^2 = square."""
+    turn = torch.sqrt(square)
+    ahead, behind = torch.exp(fall + 1j * turn), torch.exp(fall - 1j * turn)
+    return (ahead + behind) / 2, (ahead - behind) / (2j * turn)
+
+
+def _turned_or_faded(square: Tensor, fall: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the same for real w^2, in real numbers: cosh and sinh where it is negative, which must not overflow."""
+    over, root = square < 0, square.abs().sqrt()
+    slow = torch.where(over, root, 0.0)
+    ahead, behind = torch.exp(fall + slow), torch.exp(fall - slow)
+    still = torch.exp(fall)
+    cosine = torch.where(over, (ahead + behind) / 2, still * root.cos())
+    return cosine, torch.where(over, (ahead - behind) / 2, still * root.sin()) / root
 
 
 def stepped(stiff: Tensor, alpha: Tensor, steps: Tensor, dt: float, integrator: str) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ Edge = Literal["periodic", "fixed", "reflecting"]  # without a medium that could
 Nonlinearity = Literal["tanh", "linear"]
 Integrator = Literal["euler", "verlet"]
 Coupling = Literal["dense", "depthwise", "none"]
+LayerCoupling = Literal["dense", "depthwise", "mixed", "none"]
 Encoder = Literal["separate", "stem"]
 Medium = Literal["image", "constant"]
 Cell = Literal["lstm", "gru", "rnn"]
@@ -163,7 +164,9 @@ class Layer(Waves):
     dt: float = 0.5
     """Length of one step in model time."""
     integrator: Integrator = "verlet"
-    coupling: Coupling = "depthwise"
+    coupling: LayerCoupling = "depthwise"  # type: ignore[assignment]
+    """dense mixes sheets with a kernel for each pair, depthwise does not, mixed is depthwise and then one matrix
+    between sheets (it costs what dense does), none cuts the waves (the local control)."""
     boundary: Boundary = "fixed"
     """What a wave meets at the edge of the image."""
     courant: float = 0.9
