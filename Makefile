@@ -1,4 +1,4 @@
-# make demo    set up, then segment the sample images with the shipped weights into demo-out/
+# make demo    set up, then segment sample images (pieces, digits, wires) with the shipped weights into demo-out/
 # make test    set up, then run the whole test suite
 # make check   lint and types
 # make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set (or ISA=avx2)
@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-inp
 .PHONY: demo test check sanitize bench wheel clean
 
 demo: .venv/installed
-	$(BIN)/drumhead segment --out demo-out
+	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto

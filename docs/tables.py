@@ -25,7 +25,7 @@ RESULTS = ROOT / "docs" / "results"
 BENCH = ROOT / "benchmarks" / "results" / "2026-11-24-amd-epyc" / "bench.json"
 DOCUMENTS = tuple(ROOT / name for name in (
     "README.md", "docs/results/cpu.md", "docs/results/hour.md", "docs/results/tetrominoes.md", "docs/results/costs.md",
-    "docs/results/runs.md",
+    "docs/results/runs.md", "docs/results/stacks.md",
 ))  # fmt: skip
 TASKS = ("tetrominoes", "mnist", "multi-mnist")
 NETWORKS = {
@@ -88,6 +88,34 @@ def thousands(counts: Sequence[int]) -> str:
     return rounded[0] if len(set(rounded)) == 1 else " / ".join(rounded)
 
 
+def stacks() -> Grid:
+    """Results of stacks: every run, and the variants on MNIST."""
+    rows = []
+    places = [*sorted((RESULTS / "stack").glob("*-seed-*")), *sorted(
+        path.parent for recipe in ("batch-4", "batch-16", "long-4", "long-16")
+        for path in (RESULTS / "reproduce" / recipe).glob("**/evaluation-test.json"))]  # fmt: skip
+    for place in places:
+        test, where = read(place / "evaluation-test.json"), place.relative_to(RESULTS)
+        history = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
+        network = "nwm-stack" if where.parts[0] == "stack" else where.parts[-2]
+        rows.append((test["task"], f"[{network}](<{where}>)", f"{test['parameters']:,}", f"{history[-1]['images']:,}",
+                     *(f"{test[key]:.3f}" for key in ("foreground_accuracy", "foreground_iou", "dice", "boundary_f")),
+                     f"{1000 * history[-1]['cpu_seconds'] / history[-1]['images']:.1f}"))  # fmt: skip
+    columns = ("task", "network", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice", "boundary F",
+               "CPU ms an image")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
+def variants() -> Grid:
+    """Variants of a stack on MNIST after 40,000 passes."""
+    rows = []
+    for found in read(RESULTS / "stack" / "variants.json").values():
+        last = found["history"][-1]
+        rows.append((f"`{found['environment']['command'].partition('--epochs 4')[2].strip() or 'as it is'}`",
+                     f"{last['val_foreground_iou']:.3f}", f"{last['val_loss']:.4f}"))  # fmt: skip
+    return Grid(("`nwm-stack` with", "foreground IoU", "loss"), tuple(rows))
+
+
 def milliseconds(task: str, network: str) -> float | None:
     """Return what a training image costs one core, the loss at one pixel in eight."""
     later = read(RESULTS / "optimisation" / "costs-multi-mnist.json")["milliseconds"]
@@ -105,6 +133,9 @@ def results() -> Grid:
         sizes = [tests[0]["parameters"] for tests in seeds if tests]
         rows.append((label, thousands(sizes), "80,000", *(spread(tests, "foreground_accuracy") for tests in seeds),
                      " / ".join(f"{cost:.0f}" for cost in costs if cost)))  # fmt: skip
+    stacks = [read(RESULTS / "stack" / f"{task}-seed-0" / "evaluation-test.json") for task in TASKS[:2]]
+    rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", thousands([test["parameters"] for test in stacks]),
+                 "80,000", *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
     shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
                for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
     cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]
@@ -417,6 +448,7 @@ TABLES: dict[str, Callable[[], Grid]] = {
     "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
     "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
+    "stacks": stacks, "variants": variants,
 }  # fmt: skip
 
 

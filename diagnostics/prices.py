@@ -1,0 +1,24 @@
+"""Measure networks of the front beside the U-Net by turns: `python diagnostics/prices.py OUT.json TASK NAME...`.
+
+On one and on two threads; processor time, ratios of the same round (see `drumhead.reproduce.prices`).
+"""
+
+import json
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from drumhead.reproduce.front import ROWS
+from drumhead.reproduce.prices import prices
+
+ROUNDS = 15
+
+if __name__ == "__main__":
+    out, task, *names = sys.argv[1:]
+    rows = [row for row in ROWS if any(fnmatchcase(row.name, name) for name in names)]
+    found = {f"{threads} threads": prices(rows, task, ROUNDS, threads) for threads in (1, 2)}
+    Path(out).write_text(json.dumps({"task": task, **found}, indent=1) + "\n")
+    for threads, measured in found.items():
+        for name, price in measured.items():
+            if name != "about":
+                print(threads, name, *(f"{price[mode]['ratio']:.2f}" for mode in ("train", "infer")))
