@@ -134,8 +134,9 @@ def results() -> Grid:
         rows.append((label, thousands(sizes), "80,000", *(spread(tests, "foreground_accuracy") for tests in seeds),
                      " / ".join(f"{cost:.0f}" for cost in costs if cost)))  # fmt: skip
     stacks = [read(RESULTS / "stack" / f"{task}-seed-0" / "evaluation-test.json") for task in TASKS[:2]]
-    rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", thousands([test["parameters"] for test in stacks]),
-                 "80,000", *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
+    sizes = thousands([test["parameters"] for test in stacks])
+    rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", sizes, "80,000",
+                 *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
     shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
                for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
     cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]
