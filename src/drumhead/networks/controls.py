@@ -85,7 +85,7 @@ class Attending(Control):
     def told(self, x: Tensor) -> Tensor:
         """Return what the cells found at each other."""
         x = x + self.place(x)
-        parts = self.asked(self.norm(x)).unflatten(1, (3, self.heads, -1)).flatten(-2).transpose(-1, -2).unbind(1)
+        parts = self.asked(self.norm(x)).unflatten(1, (3, self.heads, -1)).flatten(-2).mT.contiguous().unbind(1)
         found = F.scaled_dot_product_attention(*parts).transpose(-1, -2).flatten(1, 2)
         x = x + self.found(found.unflatten(-1, x.shape[-2:]))
         return x + self.thought(x)
