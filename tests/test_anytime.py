@@ -77,7 +77,7 @@ def test_stopping_early_says_what_the_time_course_said_then(name):
         assert steps[i] == (2, 5, 9)[when]
         torch.testing.assert_close(confidence[i], sure[when, i])
         assert torch.equal(labels[i], course[when, i].argmax(0))
-    labels, steps, _ = model.early(images, confidence=1.1)
+    labels, steps, _ = model.early(images, confidence=1)
     assert steps.tolist() == [9] * 6
     assert torch.equal(labels, model.segment(images))
     assert model.early(images, confidence=0).steps.tolist() == [2] * 6
@@ -90,7 +90,15 @@ def test_what_answers_only_at_its_end_says_so():
     for model in (closed, spectrum):
         with pytest.raises(dh.DrumheadError, match="answers at its end alone"):
             model.time_course(images, (2,))
-    assert spectrum.early(images).steps.tolist() == [9]
+    for model in (closed, spectrum):
+        assert model.early(images).steps.tolist() == [model.steps]
+        torch.testing.assert_close(model.time_course(images, [model.steps])[0], model.eval()(images))
+    for confidence in (float("nan"), 2, -1, "a", None, True):
+        with pytest.raises(dh.DrumheadError, match="a number from 0"):
+            spectrum.early(images, confidence)
+    for steps in ([1.5], 3, None, ["a"]):
+        with pytest.raises(dh.DrumheadError, match="steps"):
+            dh.build(NETWORKS["max"]).time_course(images, steps)
     for steps in ((), (0,), (10,)):
         with pytest.raises(dh.DrumheadError, match="9 steps has no answer after"):
             dh.build(NETWORKS["max"]).time_course(images, steps)
@@ -151,6 +159,9 @@ def test_confidence_is_what_torchmetrics_says():
     for share, accuracy in found["selective"].items():
         count = round(float(share) * 20_000)
         assert accuracy == pytest.approx(float(right[order[:count]].double().mean()), abs=5e-3)
+    nothing = Confidence()
+    nothing.update(torch.zeros(0), torch.zeros(0, dtype=torch.bool))
+    assert np.isnan(nothing.compute()["calibration_error"])
     assert found["selective"]["1"] == pytest.approx(float(right.double().mean()), abs=1e-12)
 
 
@@ -164,7 +175,7 @@ def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):
     assert steps[-1]["foreground_accuracy"] == pytest.approx(numbers["foreground_accuracy"], abs=1e-6)
     assert [row["confidence"] for row in numbers["over_time"]["early"]] == [0.8, 0.9, 0.95, 0.98, 0.99]
     assert 0 <= numbers["confidence"]["softmax"]["objects"]["calibration_error"] <= 1
-    for name in ("over-time.png", "confidence.png"):
+    for name in ("over-time-numbers.png", "confidence-numbers.png"):
         assert (tmp_path / name).stat().st_size > 10_000
     dh.save(dh.build("tetrominoes/unet-2"), tmp_path / "u.safetensors", task="tetrominoes")
     assert call(*["evaluate", str(tmp_path / "u.safetensors"), "--limit", "2", "--over-time"]) == 2

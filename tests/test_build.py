@@ -211,6 +211,15 @@ def test_a_compilation_that_failed_is_remembered(fresh, monkeypatch, capsys, tro
     assert build.search().path is not None
 
 
+def test_a_compiler_that_somebody_ended_is_not_remembered(fresh, monkeypatch):
+    monkeypatch.setenv("CC", compiler(fresh, make="kill -TERM $$"))
+    assert "ended by signal 15" in build.search().note
+    assert not list((fresh / "cache" / "drumhead" / "engine").glob("*.failed"))
+    compiler(fresh)
+    forget(monkeypatch)
+    assert build.search().path is not None
+
+
 def test_nothing_is_compiled_where_nothing_can_be_kept(fresh, monkeypatch):
     monkeypatch.setenv("CC", compiler(fresh))
     monkeypatch.setattr(build, "_places", lambda: iter([fresh / "asked" / "no directory"]))

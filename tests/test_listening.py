@@ -63,9 +63,9 @@ def test_learned_times_of_a_closed_form_become_later():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: dh.build("wires/unet-4").listening(2), "a unet has no waves to listen to"),
+        (lambda: dh.build("wires/unet-4").listening(2), "this unet has no waves to listen to"),
         (lambda: dh.build("wires/nwm-fft").listening(2), "a spectrum of more steps"),
-        (lambda: dh.build("wires/nwm-stack").listening(0.5), "times=0.5: at least 1"),
+        (lambda: dh.build("wires/nwm-stack").listening(0.5), "times=0.5: a number from 1"),
         (lambda: dh.build("wires/nwm-stack").listening(2, "first"), "how='first' is not known"),
     ],
 )

@@ -244,7 +244,7 @@ def test_a_network_says_what_it_keeps_of_one_series(name):
     torch.testing.assert_close(model.waves(images, layer=0), waves)
     with pytest.raises(dh.DrumheadError, match="layer=1: this network has one layer"):
         model.waves(images, layer=1)
-    with pytest.raises(dh.DrumheadError, match="steps=0: at least 1 is needed"):
+    with pytest.raises(dh.DrumheadError, match="steps=0: a whole number of at least 1 is needed"):
         model.waves(images, steps=0)
 
 

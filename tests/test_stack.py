@@ -39,7 +39,7 @@ def test_any_size_any_layer_and_one_run_for_all_that_is_kept(name):
         assert waves.shape[-2:] == (-(-21 // layer.stride), -(-34 // layer.stride))
     with pytest.raises(dh.DrumheadError, match="this network has the layers 0 to"):
         model.waves(images, layer=9)
-    with pytest.raises(dh.DrumheadError, match="steps=0: at least 1 is needed"):
+    with pytest.raises(dh.DrumheadError, match="steps=0: a whole number of at least 1 is needed"):
         model.waves(images, steps=0)
     before = {key: value.clone() for key, value in model.train().state_dict().items()}
     model.waves(images)
@@ -152,6 +152,12 @@ def test_files_hold_every_layer(name, tmp_path):
         (lambda: dh.Stack(waves=()), "each one of Layer"),
         (lambda: dh.Stack(waves=(dh.Waves(),)), "each one of Layer"),
         (lambda: dh.Layer(stride=3), "a power of 2 is needed"),
+        (lambda: dh.Layer(bins=0), "bins=0: at least 1"),
+        (lambda: dh.Modes(bins=0), "bins=0: at least 1"),
+        (lambda: dh.Stack(fine=0), "fine=0: at least 1"),
+        (lambda: dh.Stack(fine=100), "fine=100: at most model.width=32"),
+        (lambda: dh.Stack(head=3), "head=3: a tuple of hidden widths"),
+        (lambda: dh.build(dh.Stack()).listening(float("nan")), "a number from 1 to 1000"),
         (lambda: dh.Modes(reach=0.0), "a positive time is needed"),
         (lambda: dh.Modes(boundary="absorbing"), "'absorbing' is not known"),
         (

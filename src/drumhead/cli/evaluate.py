@@ -40,10 +40,10 @@ def evaluate(
         tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
             takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
-        over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time
-            (of one thread where torch has one) and over-time.png.
-        confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels and
-            confidence.png.
+        over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time,
+            and a picture beside the numbers.
+        confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels, and
+            a picture beside the numbers.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.
     """
     at_least(0, batch, "--batch ")
@@ -91,10 +91,13 @@ def evaluate(
         json_out.parent.mkdir(parents=True, exist_ok=True)  # an impossible place is refused before the work
         if json_out.exists() and not _is_own(json_out):
             raise DrumheadError(f"{json_out} is there already and no evaluation; choose another file with --json-out")
-    if over_time and not isinstance(model, Timed):
+    if over_time and not (isinstance(model, Timed) and model.answers(1)):
         raise DrumheadError(
-            f"--over-time: a {model.config.family} has no time course; networks with waves or cells have"
+            f"--over-time: this {model.config.family} has no time course; networks with waves or cells have, but for "
+            "those that hear a spectrum or end in closed form"
         )
+    if (over_time or confidence) and not (json_out or in_run):
+        print("no picture without a place for it: give --json-out FILE, which pictures go beside")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     check_files(chosen, Bar(), [split])
     images = open_split(chosen, split, device, limit)
@@ -106,24 +109,23 @@ def evaluate(
     print_table(Grid(("metric", "value"), rows, title))
 
     more: dict[str, Any] = {}
-    pictures = (json_out or path).parent
+    about = f"{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
+    beside = json_out or (path.parent / f"{about}.json" if in_run else None)
     if over_time and isinstance(model, Timed):
         more["over_time"] = found = time_courses.over_time(model, images, model.config.classes, min(batch, 16))
         for grid in _over_time(**found):
             print_table(grid)
-        save_over_time(pictures / "over-time.png", **found)
-        print(f"written: {pictures / 'over-time.png'}")
+        if beside:
+            save_over_time(beside.with_name(f"over-time-{beside.stem}.png"), **found)
+            print(f"written: {beside.with_name(f'over-time-{beside.stem}.png')}")
     if confidence:
         more["confidence"] = trusted = time_courses.confidence(model, images, batch)
         print_table(_confidence(trusted), left=2)
-        save_confidence(pictures / "confidence.png", trusted)
-        print(f"written: {pictures / 'confidence.png'}")
+        if beside:
+            save_confidence(beside.with_name(f"confidence-{beside.stem}.png"), trusted)
+            print(f"written: {beside.with_name(f'confidence-{beside.stem}.png')}")
 
-    out = json_out or (
-        path.parent / f"evaluation-{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}.json"
-        if in_run
-        else None
-    )
+    out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
         result = {
             "weights": str(source),
@@ -133,7 +135,7 @@ def evaluate(
             "cut": cut,
             "parameters": sum(p.numel() for p in model.parameters()),
             **without_nan(scores),
-            **more,
+            **without_nan(more),
         }
         write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
         print(f"written: {out}")

@@ -5,6 +5,7 @@ with confidence p the share p is right; the expected calibration error is the me
 each by its share of pixels (Naeini et al. 2015). Selective accuracy is that of the pixels it is surest of.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -63,7 +64,9 @@ class Confidence(Metric):
         below = wrong.cumsum(0) - wrong / 2
         pairs = wrong.sum() * right.sum()
         return {
-            "calibration_error": sum(bin["share"] * abs(bin["confidence"] - bin["accuracy"]) for bin in bins),
+            "calibration_error": sum(bin["share"] * abs(bin["confidence"] - bin["accuracy"]) for bin in bins)
+            if bins
+            else math.nan,
             "auroc": float((right * below).sum() / pairs) if pairs else float("nan"),
             "calibration": bins,
             "selective": selective,

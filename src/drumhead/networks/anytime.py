@@ -6,12 +6,13 @@ answer at any time. They were trained for the whole series, so early answers are
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, whole
 from drumhead.physics.records import Several, Until
 
 
@@ -31,7 +32,9 @@ class Early(NamedTuple):
 
 def checked(model: Any, steps: Iterable[int]) -> tuple[int, ...]:
     """Return the steps to answer after, in rising order."""
-    asked = tuple(sorted({int(step) for step in steps}))
+    if not isinstance(steps, Iterable) or isinstance(steps, str):
+        raise DrumheadError(f"steps={steps!r}: several numbers of steps are needed, such as (5, 10)")
+    asked = tuple(sorted({whole("steps", step, 0) for step in steps}))
     refused = [step for step in asked if not model.answers(step)]
     if refused or not asked:
         raise DrumheadError(
@@ -46,6 +49,8 @@ def checked(model: Any, steps: Iterable[int]) -> tuple[int, ...]:
 def time_course(model: Any, images: Tensor, steps: Iterable[int]) -> Tensor:
     """Return the logits after each of these numbers of steps, (n, b, classes, y, x), from one run of the waves."""
     asked = checked(model, steps)
+    if asked == (model.steps,):  # all that a closed form and a spectrum have
+        return model(images)[None]
     start, features = model.encode(images)
     records = tuple(Until(model.readout.record(0, step), step) for step in asked)
     kept = model.run(start, Several(records), asked[-1])
@@ -55,7 +60,13 @@ def time_course(model: Any, images: Tensor, steps: Iterable[int]) -> Tensor:
 @torch.no_grad()
 def early(model: Any, images: Tensor, confidence: float, steps: Iterable[int]) -> Early:
     """Run until each image's `sureness` reaches `confidence`, looking after these numbers of steps."""
+    if isinstance(confidence, bool) or not isinstance(confidence, Real) or not 0 <= confidence <= 1:
+        raise DrumheadError(f"confidence={confidence!r}: a number from 0, which stops at once, to 1 is needed")
     asked = checked(model, {*steps, model.steps})
+    if asked == (model.steps,):
+        logits = model(images)
+        took = torch.full((len(images),), model.steps, device=images.device)
+        return Early(logits.argmax(1), took, sureness(logits))
     start, features = model.encode(images)
     left = torch.arange(len(images), device=images.device)
     labels = left.new_zeros(len(images), *images.shape[-2:])

@@ -13,12 +13,13 @@ which one serves it better has to be measured.
 """
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.errors import DrumheadError, at_least, choose
+from drumhead.errors import DrumheadError, choose
 from drumhead.settings.config import ModelConfig, Stack
 
 HOW = ("last", "stretch")
@@ -26,7 +27,8 @@ HOW = ("last", "stretch")
 
 def longer(model: Any, times: float, how: str) -> Any:
     """Return a copy of a network that runs `times` as many steps in every layer of waves; see `Segmenter.listening`."""
-    at_least(1, times, "times=")
+    if isinstance(times, bool) or not isinstance(times, Real) or not 1 <= times <= 1000:
+        raise DrumheadError(f"times={times!r}: a number from 1 to 1000 is needed")
     choose("how", how, HOW)
     config = _config(model, times)
     if config == model.config and times != 1:

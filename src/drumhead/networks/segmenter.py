@@ -97,7 +97,8 @@ class Segmenter(nn.Module):
             ([24, 24, 24], (-116, 180), (-260, 324))
         """
         raise DrumheadError(
-            f"a {self.config.family} has no waves to listen to; the families nwm, stack, lstm, gru and rnn do"
+            f"this {self.config.family} has no waves to listen to; the families nwm, lstm, gru and rnn, and stacks of "
+            "waves, do"
         )
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:

@@ -124,8 +124,8 @@ class WaveStack(Timed, Frame):
 
     def at_layer(self, layer: int) -> Stepped | Closed:
         """Return a layer of waves, 0 nearest to the image."""
-        if not -len(self.layers) <= layer < len(self.layers):
-            raise DrumheadError(f"layer={layer}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
+        if type(layer) is not int or not -len(self.layers) <= layer < len(self.layers):
+            raise DrumheadError(f"layer={layer!r}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
         found = self.layers[layer]
         if not isinstance(found, Stepped | Closed):
             raise DrumheadError(f"layer={layer}: this layer has no waves, it is a control")

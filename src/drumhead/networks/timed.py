@@ -6,7 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from drumhead.errors import DrumheadError, at_least
+from drumhead.errors import DrumheadError, at_least, whole
 from drumhead.networks import anytime
 from drumhead.networks.listening import longer
 from drumhead.networks.reach import Interval, convolved
@@ -149,8 +149,7 @@ class Timed(Segmenter):
         """
         self.check(images)
         one = self.at_layer(layer)
-        length: int = one.steps if steps is None else steps
-        at_least(1, length, "steps=")
+        length: int = one.steps if steps is None else whole("steps", steps, 1)
         with self.evaluating():  # looking does not move the statistics of a normalisation
             return one.run(self.encode(images, layer)[0], All(), length)
 

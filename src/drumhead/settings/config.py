@@ -33,7 +33,7 @@ Accelerator = Literal["auto", "cpu", "cuda"]
 
 LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
-    **dict.fromkeys(("maps", "heads"), 1),
+    **dict.fromkeys(("maps", "heads", "fine"), 1),
     **dict.fromkeys(("classes", "depth"), 2),
     **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
 }
@@ -183,6 +183,7 @@ class Layer(Waves):
     def __post_init__(self) -> None:
         super().__post_init__()
         _power_of_two(self.stride)
+        at_least(1, self.bins, "model.bins=")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +204,7 @@ class Modes(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         _power_of_two(self.stride)
+        at_least(1, self.bins, "model.bins=")
         if not 0 < self.reach < math.inf:
             raise DrumheadError(f"model.reach={self.reach}: a positive time is needed")
 
@@ -276,6 +278,8 @@ class ModelConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         head = getattr(self, "head", ())
+        if not isinstance(head, tuple) or not all(isinstance(width, int) for width in head):
+            raise DrumheadError(f"model.head={head!r}: a tuple of hidden widths is needed, such as (16,)")
         if any(width < 1 for width in head):
             raise DrumheadError(f"model.head={head}: hidden widths of at least 1 are needed")
 
@@ -412,6 +416,10 @@ class Stack(ModelConfig):
                 "Layer or Modes last, whose waves are heard"
             )
         super().__post_init__()
+        if self.fine > self.width:
+            raise DrumheadError(
+                f"model.fine={self.fine}: at most model.width={self.width}, to which the stem widens it"
+            )
         for layer in self.waves:
             if isinstance(layer, Attention) and self.width % layer.heads:
                 raise DrumheadError(

@@ -13,6 +13,7 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from drumhead import files
 SOURCES = Path(__file__).parent / "csrc"
 SHIPPED = Path(__file__).parent / "libdrumhead_waves.so"
 COMPILERS = ("cc", "gcc", "clang")
+ENDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL}  # by somebody; a compiler's own crash is another
 PATIENCE = 600.0  # seconds for one file: a compiler that takes longer hangs
 HELP = "install gcc or clang, or set CC to a C compiler that works, and start again"
 
@@ -120,9 +122,15 @@ def _make(name: str, compiler: list[str], extra: str) -> Path:
         raise OSError(f"{failed.read_text()} (remembered in {failed}: delete it to try again)")
     try:
         return _keep(name, _compile(compiler, extra))
+    except Killed:  # which says nothing about the compiler
+        raise
     except (OSError, subprocess.SubprocessError) as error:
         files.write_atomic(failed, str(error))
         raise
+
+
+class Killed(OSError):
+    """A compiler that somebody ended, as a batch system does with all processes of a job."""
 
 
 def _cached(name: str) -> Path | None:
@@ -226,6 +234,8 @@ def _compile(compiler: list[str], extra: str) -> bytes:
             done = subprocess.run(
                 [*command, *arguments], cwd=scratch, capture_output=True, text=True, errors="replace", timeout=PATIENCE
             )
+            if -done.returncode in ENDED:
+                raise Killed(f"{shlex.join(compiler)} was ended by signal {-done.returncode}")
             if done.returncode:
                 said = done.stderr.strip()[-500:] or "nothing"
                 raise OSError(f"{shlex.join(compiler)} failed with exit code {done.returncode} and said: {said}")
@@ -234,7 +244,7 @@ def _compile(compiler: list[str], extra: str) -> bytes:
             try:
                 run(*flags, "-c", str(SOURCES / source), "-o", f"{name}.o")
             except (OSError, subprocess.SubprocessError) as error:
-                if name == "engine" or name.endswith("_base"):
+                if isinstance(error, Killed) or name == "engine" or name.endswith("_base"):
                     raise
                 left_out.append(f"drumhead: the engine goes without {name}: {error}")
                 return None
