@@ -116,14 +116,16 @@ def evaluate(
         for grid in _over_time(**found):
             print_table(grid)
         if beside:
-            save_over_time(beside.with_name(f"over-time-{beside.stem}.png"), **found)
-            print(f"written: {beside.with_name(f'over-time-{beside.stem}.png')}")
+            picture = beside.with_name(f"over-time-{beside.stem}.png")
+            save_over_time(picture, **found)
+            print(f"written: {picture}")
     if confidence:
         more["confidence"] = trusted = time_courses.confidence(model, images, batch)
         print_table(_confidence(trusted), left=2)
         if beside:
-            save_confidence(beside.with_name(f"confidence-{beside.stem}.png"), trusted)
-            print(f"written: {beside.with_name(f'confidence-{beside.stem}.png')}")
+            picture = beside.with_name(f"confidence-{beside.stem}.png")
+            save_confidence(picture, trusted)
+            print(f"written: {picture}")
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:

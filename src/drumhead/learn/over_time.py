@@ -1,5 +1,6 @@
 """What a time course gives: accuracy against steps and their cost, stopping when sure, confidence from the waves."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 from drumhead.learn.confidence import Confidence
 from drumhead.learn.data import Batches
 from drumhead.learn.metrics import Segmentation
+from drumhead.networks.anytime import sureness
 from drumhead.networks.timed import Timed
 from drumhead.read.classes import IGNORE
 
@@ -36,35 +38,37 @@ def over_time(model: Timed, split: Batches, classes: int, batch: int) -> dict[st
     asked, few = looks(model), looks(model, 4)
     sample = next(split.in_order(batch))[0]
     whole = _least(lambda: model.segment(sample))
-    found = {step: Segmentation(classes).to(sample.device) for step in asked}
+    found = {key: Segmentation(classes).to(sample.device) for key in (*asked, *map(str, SURE))}
+    took: dict[float, list[Tensor]] = {sure: [] for sure in SURE}
     for images, masks in split.in_order(batch):
-        for step, logits in zip(asked, model.time_course(images, asked), strict=True):
-            found[step].update(logits.argmax(1), masks)
+        course = dict(zip(asked, model.time_course(images, asked), strict=True))
+        labels = {step: logits.argmax(1) for step, logits in course.items()}
+        for step in asked:
+            found[step].update(labels[step], masks)
+        sureness_at = torch.stack([sureness(course[step]) for step in few])
+        sureness_at[-1] = math.inf  # all stop at the end
+        for sure in SURE:
+            first = (sureness_at >= sure).int().argmax(0)  # what `model.early` would stop at
+            stopped = torch.stack([labels[step] for step in few])[
+                first, torch.arange(len(images), device=images.device)
+            ]
+            found[str(sure)].update(stopped, masks)
+            took[sure].append(torch.tensor(few)[first.cpu()])
     rows = [
         {"steps": step, **found[step].compute(), "cost": _least(lambda s=step: model.early(sample, 0, (s,))) / whole}
         for step in asked
     ]
-    return {"steps": rows, "early": [_early(model, split, classes, batch, few, sure, whole) for sure in SURE]}
-
-
-def _early(
-    model: Timed, split: Batches, classes: int, batch: int, asked: Sequence[int], sure: float, whole: float
-) -> dict[str, Any]:
-    """Return the scores of stopping at this confidence, and what it costs image by image."""
-    metric, took = Segmentation(classes).to(split.device), []
-    for images, masks in split.in_order(batch):
-        labels, steps, _ = model.early(images, sure, asked)
-        metric.update(labels, masks)
-        took.append(steps)
-    sample = next(split.in_order(batch))[0]
-    steps = torch.cat(took)
-    return {
-        "confidence": sure,
-        **metric.compute(),
-        "mean_steps": float(steps.double().mean()),
-        "before_the_end": float((steps < model.steps).double().mean()),
-        "cost": _least(lambda: model.early(sample, sure, asked)) / whole,
-    }
+    early = [
+        {
+            "confidence": sure,
+            **found[str(sure)].compute(),
+            "mean_steps": float(torch.cat(took[sure]).double().mean()),
+            "before_the_end": float((torch.cat(took[sure]) < model.steps).double().mean()),
+            "cost": _least(lambda s=sure: model.early(sample, s, few)) / whole,
+        }
+        for sure in SURE
+    ]
+    return {"steps": rows, "early": early}
 
 
 def _least(call: Callable[[], Any]) -> float:

@@ -31,7 +31,7 @@ class TimeReadout(nn.Module):
     def record(self, begin: int = 0, end: int | None = None) -> Record:
         """Return what `propagate` has to keep of steps begin + 1 .. end; of all by default."""
         if self.kind == "linear":
-            whole = (begin, end or self.steps) == (0, self.steps)
+            whole = begin == 0 and end in (None, self.steps)
             return Project(self.time_map if whole else self.time_map[:, begin:end])
         if self.kind == "fft":
             return Fourier(self.bins or None)

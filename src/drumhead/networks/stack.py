@@ -24,7 +24,7 @@ from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import Record, Several, at_pixels
+from drumhead.physics.records import Record, at_pixels
 from drumhead.settings import config as settings
 
 
@@ -149,16 +149,14 @@ class WaveStack(Timed, Frame):
         self, images: Tensor, *records: Record, at: Tensor | None = None, steps: int | None = None
     ) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the last layer's series."""
-        self.check(images)
-        last, (start, (fine, x)) = self.at_layer(-1), self.encode(images)
-        steps = self.steps if steps is None else checked(self, (steps,))[0]
+        last = self.at_layer(-1)
         if isinstance(last, Stepped):
-            record = last.readout.record(0, steps)
-            kept = last.run(start, Several((record, *records)) if records else record, steps)
-            kept, *others = kept if records else (kept,)
-        else:
-            kept, others = last.heard(start), [last.run(start, record, steps) for record in records]
-        return self.finish(kept, (fine, x), images.shape[-2:], at), *others
+            return super().heard(images, *records, at=at, steps=steps)
+        self.check(images)
+        start, features = self.encode(images)
+        steps = self.steps if steps is None else checked(self, (steps,))[0]
+        others = [last.run(start, record, steps) for record in records]
+        return self.finish(last.heard(start), features, images.shape[-2:], at), *others
 
     def finish(self, kept: Tensor, features: Any, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return the logits, given what was heard of the last layer and the features at full size and at the grid's."""

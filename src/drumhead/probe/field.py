@@ -26,7 +26,7 @@ from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
-from drumhead.physics.records import All, Project
+from drumhead.physics.records import All
 from drumhead.waves.fronts import distances
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
@@ -78,14 +78,10 @@ def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
     start, features = model.encode(images)
     cell = (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
-    record = model.readout.record()
-    if isinstance(record, Project):  # of a time map, what hears the first states
-        record = Project(record.basis[:, :steps])
     series: Tensor = model.run(start, All(), steps)  # type: ignore[arg-type]
-    heard = model.readout(record.of(series[cell]))
-    if features is not None:
-        heard = torch.cat([heard, features[cell]], 1)
-    return model.head(heard, torch.Size((s, s)))[:, :, y % s, x % s]
+    heard = model.readout.record(0, steps).of(series[cell])
+    features = None if features is None else features[cell]
+    return model.finish(heard, features, torch.Size((s, s)))[:, :, y % s, x % s]
 
 
 def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | None = None, cotangents: int = 4,

@@ -12,7 +12,6 @@ is not there, and foreground accuracy would mix the two.
 import numpy as np
 
 from drumhead.tasks import strokes, walks
-from drumhead.tasks.cache import kept
 from drumhead.tasks.task import COUNTS, Arrays
 
 SEED, LENGTH, TRIES = 20261129, 60, 40
@@ -39,9 +38,7 @@ def arrays(split: str, length: int = LENGTH, side: int = 0, count: int = 0) -> A
         >>> images.shape, masks.shape
         ((20, 128, 128, 1), (20, 128, 128))
     """
-    side, count = strokes.sizes(split, length, side, count)
-    name, sources = f"pathfinder-{length}-{side}-{split}-{count}", (__file__, strokes.__file__, walks.__file__)
-    return strokes.shown(*kept([name], lambda: [_masks(split, length, side, count)], *sources))
+    return strokes.drawn("pathfinder", __file__, _masks, split, length, side, count)
 
 
 def _masks(split: str, length: int, side: int, count: int) -> np.ndarray:

@@ -1,13 +1,15 @@
 """What the tasks of walks draw: strokes of two pixels in white on black, and a dot on one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from drumhead.errors import DrumheadError, choose, whole
 from drumhead.tasks import walks
+from drumhead.tasks.cache import kept
 from drumhead.tasks.task import COUNTS, SPLITS, Arrays
 
+Masks = Callable[[str, int, int, int], np.ndarray]  # split, length, side, count -> uint8 (n, y, x)
 _WIDE = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
 _DOT = np.array([(y, x) for y in range(-2, 4) for x in range(-2, 4) if abs(2 * y - 1) + abs(2 * x - 1) < 9])
 _NO_ROOM = "side={side}: curves of length={length} find no room; {enough} pixels, which side=0 takes, are enough"
@@ -23,6 +25,14 @@ def sizes(split: str, length: int, side: int, count: int) -> tuple[int, int]:
     if (side - 2 * walks.MARGIN) ** 2 < 8 * max(length, 32):
         raise DrumheadError(_NO_ROOM.format(side=side, length=length, enough=walks.side(length)))
     return side, whole("count", count, 0) or COUNTS[split]
+
+
+def drawn(task: str, source: str, masks: Masks, split: str, length: int, side: int, count: int) -> Arrays:
+    """Return the images of a task, 255 where there is a stroke, and their masks, which the file `source` draws once."""
+    side, count = sizes(split, length, side, count)
+    name, sources = f"{task}-{length}-{side}-{split}-{count}", (source, __file__, walks.__file__)
+    (found,) = kept([name], lambda: [masks(split, length, side, count)], *sources)
+    return np.where(found > 0, np.uint8(255), np.uint8(0))[..., None], found
 
 
 def enough(trails: walks.Trails, least: int, length: int, side: int) -> None:
@@ -49,8 +59,3 @@ def paint(masks: np.ndarray, trails: walks.Trails, marked: Sequence[int], dots: 
     y, x = np.array(dots).T
     for down, right in _DOT:
         masks[np.arange(len(masks)), y + down, x + right] = 1
-
-
-def shown(masks: np.ndarray) -> Arrays:
-    """Return images uint8 (n, y, x, 1), 255 where there is a stroke, and their masks."""
-    return np.where(masks > 0, np.uint8(255), np.uint8(0))[..., None], masks

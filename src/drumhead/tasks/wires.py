@@ -7,7 +7,6 @@ the wire. Its length is the distance that a network must bridge; the image grows
 import numpy as np
 
 from drumhead.tasks import strokes, walks
-from drumhead.tasks.cache import kept
 from drumhead.tasks.task import COUNTS, Arrays
 
 SEED, LENGTH, MOST, TRIES = 20261128, 60, 4, 40
@@ -31,9 +30,7 @@ def arrays(split: str, length: int = LENGTH, side: int = 0, count: int = 0) -> A
         >>> images.shape, masks.shape
         ((20, 32, 32, 1), (20, 32, 32))
     """
-    side, count = strokes.sizes(split, length, side, count)
-    name, sources = f"wires-{length}-{side}-{split}-{count}", (__file__, strokes.__file__, walks.__file__)
-    return strokes.shown(*kept([name], lambda: [_masks(split, length, side, count)], *sources))
+    return strokes.drawn("wires", __file__, _masks, split, length, side, count)
 
 
 def _masks(split: str, length: int, side: int, count: int) -> np.ndarray:
