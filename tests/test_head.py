@@ -110,6 +110,8 @@ HOOKED = {
     "a convolution": lambda model, hook: model.fine[0].register_forward_hook(hook),
     "a normalisation": lambda model, hook: model.stem[0][1].register_forward_hook(hook),
     "a ReLU": lambda model, hook: model.stem[0][2].register_forward_hook(hook),
+    "a layer's medium": lambda model, hook: model.layers[0].medium.register_forward_hook(hook),
+    "the normalisation of what is heard": lambda model, hook: model.layers[0].norm.register_forward_hook(hook),
     "a layer's mixing": lambda model, hook: model.layers[0].mix.register_forward_hook(hook),
 }
 
@@ -128,6 +130,68 @@ def test_a_hook_anywhere_counts(name, learning):
     assert len(calls) == 2
     torch.testing.assert_close(*found, rtol=0, atol=1e-5 * float(found[1].abs().max()))
     assert not torch.allclose(found[0], model(images))
+
+
+@compiled
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 300), st.integers(1, 40), st.booleans())
+def test_adding_what_was_heard_in_one_pass_is_what_torch_makes_of_it(inner, pixels, outer, double):
+    dtype, far = (torch.float64, 1e-12) if double else (torch.float32, 1e-5)
+    onto, x, gain, shift, weight, bias = (
+        torch.randn(shape, dtype=dtype)
+        for shape in ((2, outer, 1, pixels), (2, inner, 1, pixels), inner, inner, (outer, inner), outer)
+    )
+    got = pointwise.added(onto, x, gain, shift, weight, bias)
+    scaled = (gain[:, None, None] * x + shift[:, None, None]).relu()
+    want = (onto + torch.einsum("oi,biyx->boyx", weight, scaled) + bias[:, None, None]).relu()
+    assert float((got - want).abs().max()) <= far * max(1.0, float(want.abs().max()))
+
+
+PHI = {"straight": lambda x: x, "tanh": torch.tanh, "sigmoid": lambda x: 1.3 * x.sigmoid(), "softplus": F.softplus}
+
+
+@compiled
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from(list(PHI)), min_size=1, max_size=4), st.integers(1, 5), st.integers(1, 300), st.booleans()
+)
+def test_bent_parts_are_what_torch_makes_of_them(names, each, pixels, double):
+    dtype, far = (torch.float64, 1e-12) if double else (torch.float32, 2e-6)
+    x, weight = torch.randn(2, 3, 1, pixels, dtype=dtype), torch.randn(each * len(names), 3, dtype=dtype)
+    bias, offsets = torch.randn(len(weight), dtype=dtype), [float(i) - 2 for i in range(len(names))]
+    got = pointwise.bent(x, weight, bias, [pointwise.BENDS.index(name) for name in names], offsets, 1.3)
+    flat = torch.einsum("oi,biyx->boyx", weight, x) + bias[:, None, None]
+    for name, part, offset, found in zip(names, flat.chunk(len(names), 1), offsets, got, strict=True):
+        torch.testing.assert_close(found, PHI[name](part + offset), rtol=far, atol=far)
+
+
+@compiled
+@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+def test_bends_keep_their_relative_precision_far_out_and_pass_nan_on(name):
+    x = torch.cat([torch.linspace(-80, 80, 4001), torch.tensor([-1e30, -torch.inf, 1e30, torch.inf, torch.nan])])
+    one = torch.ones(1, 1)
+    got = pointwise.bent(x.view(1, 1, 1, -1), one, torch.zeros(1), [pointwise.BENDS.index(name)], [0.0], 1.0).flatten()
+    want = (torch.sigmoid if name == "sigmoid" else F.softplus)(x.double())
+    assert float(((got - want) / want)[:4001].abs().max()) < 4e-7
+    torch.testing.assert_close(got[4001:].double(), want[4001:], rtol=0, atol=1e-30, equal_nan=True)
+
+
+def test_bends_that_do_not_fit_are_refused():
+    x, weight, bias = torch.randn(1, 2, 3, 3), torch.randn(4, 2), torch.randn(4)
+    for bends, offsets in (([], []), ([0] * 3, [0.0] * 3), ([0, 9], [0.0, 0.0]), ([0, 1], [0.0]), ([0] * 5, [0.0] * 5)):
+        with pytest.raises(dh.DrumheadError, match="bends="):
+            pointwise.bent(x, weight, bias, bends, offsets, 1.0)
+    with pytest.raises(dh.DrumheadError, match="gain: got"):
+        pointwise.added(torch.randn(1, 4, 3, 3), x, torch.randn(3), torch.randn(2), weight, bias)
+
+
+@compiled
+def test_the_short_way_to_an_operator_gives_its_numbers(monkeypatch):
+    model, images = stirred("multi-mnist/nwm-stack"), torch.rand(2, 1, 24, 20)
+    with torch.no_grad():
+        short = model(images)
+        monkeypatch.setattr("drumhead.engine.operator._unseen", lambda inputs: False)
+        assert torch.equal(model(images), short)
 
 
 NETWORKS = (

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from drumhead.engine import watch
+from drumhead.engine.operator import operator
 from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
 from drumhead.errors import DrumheadError, at_least, choose
 
@@ -47,9 +48,7 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
-@torch.library.custom_op(
-    "drumhead::rollout", mutates_args=(), schema=f"({_INPUTS}) -> {_tensors(len(Results._fields))}"
-)
+@operator("drumhead::rollout", f"({_INPUTS}) -> {_tensors(len(Results._fields))}")
 def rollout(*inputs: Any) -> tuple[Tensor, ...]:
     """Run a rollout on the device of its tensors."""
     plan, fields = _parts(inputs)
@@ -68,11 +67,7 @@ def _(*inputs):  # type: ignore[no-untyped-def]
     return tuple(plan.results(fields))
 
 
-@torch.library.custom_op(
-    "drumhead::rollout_backward",
-    mutates_args=(),
-    schema=f"({_GIVEN}, {_INPUTS}) -> {_tensors(len(Fields._fields))}",
-)
+@operator("drumhead::rollout_backward", f"({_GIVEN}, {_INPUTS}) -> {_tensors(len(Fields._fields))}")
 def rollout_backward(*inputs: Any) -> tuple[Tensor, ...]:
     """Run the adjoint of a rollout; gradients of absent inputs are empty."""
     given, (plan, fields) = Results(*inputs[: len(GIVEN)]), _parts(inputs[len(GIVEN) :])

@@ -1,6 +1,7 @@
 """One call of an engine."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode, is_traceable_wrapper_subclass
 
 from drumhead.engine.choose import pick
+from drumhead.engine.operator import call, traced
 from drumhead.engine.plan import Fields, Rollout, planned, planning
 
 
@@ -39,12 +41,12 @@ def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
     asks = plan.segment and y0.is_cpu and not _tracing(fields.decay)  # a GPU would wait, a graph cannot ask
     if asks and not plan.by_sheets(fields):
         plan = plan.remembering(fields.decay)
-    return ops.rollout(*fields, *plan.numbers())[:2]
+    return call(ops.rollout, *fields, *plan.numbers())[:2]
 
 
 def _tracing(tensor: Tensor) -> bool:
     """Say whether values may be unknown or other ones later; under torch's other modes it is merely not needed."""
-    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+    if traced():
         return True
     from torch._subclasses.fake_tensor import is_fake
 
@@ -82,11 +84,16 @@ def convolutions(network: nn.Module) -> list[nn.Conv2d]:
 
 def _mixes(layer: nn.Conv2d) -> bool:
     """Say whether a layer is W x + b at each pixel, with plain tensors of one type."""
-    if not untouched(layer, nn.Conv2d) or layer.bias is None or layer.weight.shape[2:] != (1, 1):
+    return local(layer) and layer.bias is not None and layer.weight.dtype == layer.bias.dtype
+
+
+def local(layer: nn.Conv2d) -> bool:
+    """Say whether a convolution is as built and looks at one pixel at a time, with plain tensors."""
+    if not untouched(layer, nn.Conv2d) or layer.weight.shape[2:] != (1, 1):
         return False
-    wrapped = any(map(is_traceable_wrapper_subclass, (layer.weight, layer.bias)))  # quantised or sharded
-    alone = (layer.groups, layer.stride, layer.padding) == (1, (1, 1), (0, 0))
-    return alone and layer.weight.dtype == layer.bias.dtype and not wrapped
+    given = (tensor for tensor in (layer.weight, layer.bias) if tensor is not None)
+    wrapped = any(map(is_traceable_wrapper_subclass, given))  # quantised or sharded
+    return (layer.groups, layer.stride, layer.padding) == (1, (1, 1), (0, 0)) and not wrapped
 
 
 def pointwise(x: Tensor, network: nn.Module) -> Tensor:
@@ -134,6 +141,52 @@ def lifted(fine: Tensor, coarse: Tensor, lift: nn.Module, grid: int, network: nn
     return pointwise(torch.cat([fine, raised], dim=1), network)
 
 
+def added(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
+    """Return relu(onto + W relu(gain x + shift) + b) by the C engine, without a gradient; None where it cannot.
+
+    Args:
+        onto: features (b, out, y, x).
+        x: features (b, in, y, x).
+        gain: (in,).
+        shift: (in,).
+        weight: (out, in).
+        bias: (out,).
+    """
+    from drumhead.engine.cpu import pointwise as compiled
+
+    tensors = (onto, x, gain, shift, weight, bias)
+    return call(compiled.added, *tensors) if _forwards(*tensors) else None
+
+
+def bent(x: Tensor, layer: nn.Conv2d, bends: Sequence[str], offsets: Sequence[float], largest: float) -> Tensor | None:
+    """Return parts phi(W x + b + offset) of the same size by the C engine, without a gradient; None where it cannot.
+
+    Args:
+        x: features (b, in, y, x).
+        layer: a 1x1 convolution.
+        bends: phi of each part: "straight", "tanh", "sigmoid", which is scaled, or "softplus".
+        offsets: of each part.
+        largest: of a sigmoid.
+
+    Returns:
+        (parts, b, out / parts, y, x).
+    """
+    from drumhead.engine.cpu import pointwise as compiled
+
+    if layer.bias is None or not local(layer) or not _forwards(x, layer.weight, layer.bias):
+        return None
+    codes = [compiled.BENDS.index(bend) for bend in bends]
+    return call(compiled.bent, x, layer.weight.flatten(1), layer.bias, codes, list(offsets), largest)
+
+
+def _forwards(x: Tensor, *tensors: Tensor) -> bool:
+    """Say whether the C engine takes an operation without a gradient on these tensors."""
+    alike = all(tensor.dtype == x.dtype and tensor.is_cpu for tensor in (x, *tensors))
+    if torch.is_grad_enabled() or not alike or torch.is_autocast_enabled("cpu"):
+        return False
+    return pick("auto", x, (x, *tensors), True) == "native"
+
+
 def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None) -> Tensor | None:
     """Return what the C engine makes of features through layers that are all `convolutions`; None where it cannot."""
     from drumhead.engine.cpu import pointwise as compiled
@@ -149,4 +202,4 @@ def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None) 
     biases = [layer.bias for layer in layers if layer.bias is not None]  # none is, in `convolutions`
     if pick("auto", like[0], (*inputs, *weights, *biases), True) != "native":
         return None
-    return compiled.pointwise(like[0], weights, biases, reduced(x.device), *(like[1:] or [None]))
+    return call(compiled.pointwise, like[0], weights, biases, reduced(x.device), *(like[1:] or [None]))

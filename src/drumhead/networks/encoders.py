@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.networks.chain import Chain
+from drumhead.networks.media import medium_of
 from drumhead.networks.reach import Interval, convolved
 from drumhead.physics.medium import Medium
 from drumhead.settings.config import NWM
@@ -68,19 +69,18 @@ class Stem(nn.Module):
             layers.append(nn.Conv2d(inner, width, 3, stride, padding=1, bias=not config.norm))
             layers += [nn.BatchNorm2d(width), nn.ReLU()] if config.norm else [nn.ReLU()]
         self.features = Chain(*layers)
-        from_image = (layer.omega == "image", layer.alpha == "image", True)
-        self.medium = nn.Conv2d(width, sum(from_image) * layer.channels, 1)
-        self.constants = nn.ModuleList(Constant(layer.channels, 0.0) for known in from_image if not known)
-        self.from_image, self.omega_largest = from_image, omega_largest
+        known = {"omega": layer.omega, "alpha": layer.alpha, "y0": "image"}
+        self.parts = [part for part, source in known.items() if source == "image"]
+        self.others = [part for part in known if part not in self.parts]
+        self.medium = nn.Conv2d(width, len(self.parts) * layer.channels, 1)
+        self.constants = nn.ModuleList(Constant(layer.channels, 0.0) for _ in self.others)
+        self.omega_largest = omega_largest
 
     def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
         """Return the medium and the features, both at the stem's resolution."""
         features = self.features(images)
-        maps = iter(self.medium(features).chunk(sum(self.from_image), dim=1))
-        constants = (constant(features) for constant in self.constants)
-        omega, alpha, y0 = (next(maps if known else constants) for known in self.from_image)
-        omega = F.softplus(omega) if self.omega_largest is None else self.omega_largest * omega.sigmoid()
-        return Medium(omega, F.softplus(alpha - 2), y0.tanh()), features
+        constants = dict(zip(self.others, self.constants, strict=True))
+        return medium_of(self.medium, features, self.parts, self.omega_largest, constants)[0], features
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the medium of these rows depends on."""

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.networks.chain import RELU, chained
+from drumhead.networks.chain import RELU, added, chained
 from drumhead.networks.encoders import Constant
-from drumhead.networks.media import bounded, carry, laplacian, largest_omega
+from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
 from drumhead.networks.readouts import TimeReadout
 from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
@@ -81,7 +81,10 @@ class WaveLayer(nn.Module):
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
-        told = chained((self.norm, RELU, self.mix, self.mixed), heard.flatten(1, 2))
+        heard = heard.flatten(1, 2)
+        if self.coarser == 1:
+            return added(x, heard, self.norm, self.mix, self.mixed)
+        told = chained((self.norm, RELU, self.mix, self.mixed), heard)
         return (x + grown(told, x, self.coarser)).relu_()
 
 
@@ -100,15 +103,16 @@ class Stepped(WaveLayer):
         self.per_step = 0 if layer.coupling == "none" else layer.kernel_size // 2
         self.largest = largest_omega(layer)
         c = layer.channels
-        self.maps = (layer.omega == "image", layer.alpha == "image", True, layer.velocity == "image")
-        self.medium = nn.Conv2d(width, sum(self.maps) * c, 1)
+        known = {"omega": layer.omega, "alpha": layer.alpha, "y0": "image", "z0": layer.velocity}
+        self.parts = [part for part, source in known.items() if source == "image"]
+        self.medium = nn.Conv2d(width, len(self.parts) * c, 1)
         start = torch.linspace(-5, 0, c) if layer.spread else torch.zeros(c)  # of omega, before a sigmoid
-        if self.maps[0]:
+        if "omega" in self.parts:
             assert self.medium.bias is not None
             self.medium.bias.data[:c] = start
         else:
             self.omega = Constant(c, start)
-        if not self.maps[1]:
+        if "alpha" not in self.parts:
             self.alpha = Constant(c, 0.0)
         if layer.coupling != "none":
             self.kernel = laplacian(layer)
@@ -127,13 +131,9 @@ class Stepped(WaveLayer):
     def start(self, x: Tensor) -> Start:
         """Return the medium, displacement and velocity."""
         x = shrunk(x, self.coarser)
-        parts = iter(self.medium(x).chunk(sum(self.maps), dim=1))
-        omega = next(parts) if self.maps[0] else self.omega(x)
-        alpha = next(parts) if self.maps[1] else self.alpha(x)
-        y0 = next(parts).tanh()
-        omega = F.softplus(omega) if self.largest is None else self.largest * omega.sigmoid()
-        z0 = next(parts).tanh() if self.maps[3] else None
-        return Start(y0, z0, Medium(omega, F.softplus(alpha - 2), y0))
+        constants = {part: getattr(self, part) for part in ("omega", "alpha") if part not in self.parts}
+        medium, z0 = medium_of(self.medium, x, self.parts, self.largest, constants)
+        return Start(medium.y0, z0, medium)
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves."""

@@ -1,17 +1,20 @@
 """How one layer of waves is coupled, bounded and carried on, wherever its medium comes from."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import reduced
+from drumhead.engine.run import bent, reduced
 from drumhead.physics import stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.propagate import propagate
 from drumhead.physics.records import Record
 from drumhead.settings.config import Waves
 
+DAMPING = -2.0  # added to what the features say of alpha, so that waves begin with little damping
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
 
 
@@ -40,6 +43,40 @@ def bounded(layer: Waves, kernel: Tensor) -> Tensor:
     size, budget = kernel.abs().sum((2, 3)), KERNEL_SHARE * allowed(layer)
     size = size if layer.coupling == "depthwise" else ((size.sum(0) + size.sum(1)) / 2).max().view(1, 1)
     return kernel * (budget / size.clamp(min=budget))[:, :, None, None]
+
+
+def medium_of(
+    layer: nn.Conv2d, x: Tensor, parts: Sequence[str], largest: float | None, constants: Mapping[str, nn.Module]
+) -> tuple[Medium, Tensor | None]:
+    """Return the medium and the initial velocity that a 1x1 convolution of features sets.
+
+    omega = largest sigmoid(.), or softplus(.) if it is free;  alpha = softplus(. - 2);  y0, z0 = tanh(.)
+
+    Args:
+        layer: the convolution; its maps are those of the parts, one after another.
+        x: features (b, k, y, x).
+        parts: "y0", and some of "omega", "alpha" and "z0".
+        largest: omega; None if it is free.
+        constants: what is learned in the place of omega or alpha that are not among the parts.
+
+    Returns:
+        The medium, and z0 or None, each (b, c, y, x).
+    """
+    bends = {"omega": "softplus" if largest is None else "sigmoid", "alpha": "softplus"}
+    phis, offsets = [bends.get(part, "tanh") for part in parts], [DAMPING * (part == "alpha") for part in parts]
+    maps = bent(x, layer, phis, offsets, largest or 0.0)
+    if maps is None:
+        told = zip(parts, layer(x).chunk(len(parts), dim=1), strict=True)
+        maps = [_bend(part, value, largest) for part, value in told]
+    found = dict(zip(parts, maps, strict=True))
+    found |= {part: _bend(part, constant(x), largest) for part, constant in constants.items()}
+    return Medium(found["omega"], found["alpha"], found["y0"]), found.get("z0")
+
+
+def _bend(part: str, value: Tensor, largest: float | None) -> Tensor:
+    if part == "omega":
+        return F.softplus(value) if largest is None else largest * value.sigmoid()
+    return F.softplus(value + DAMPING) if part == "alpha" else value.tanh()
 
 
 def carry(

@@ -94,6 +94,8 @@ def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None
     def work() -> None:
         call(ctypes.byref(struct), _scratch(size).data_ptr())
 
+    if workers == 1:
+        return work()
     others: list[Future[None]] = []
     try:
         for _ in range(workers - 1):

@@ -19,11 +19,14 @@ import torch
 from torch import Tensor
 
 from drumhead.engine.cpu import library
+from drumhead.engine.operator import operator
 from drumhead.errors import DrumheadError
 
 MOST_LAYERS = 16
 COARSEST = 16  # pixels of a cell in each direction: a tile holds a whole cell
 TILE = 256  # pixels, as in csrc/kernels.c: parts that threads can take
+MOST_PARTS = 4
+BENDS = ("straight", "tanh", "sigmoid", "softplus")  # as in csrc/pointwise.h
 GROUPS = 8  # partial sums of the weights' gradients: as many threads can work, and their number changes no result
 
 
@@ -35,19 +38,24 @@ class _Struct(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in (
                 "bytes", "next", "is_double", "isa", "batch", "height", "width", "layers", "groups", "reduced",
-                "grid", "below", "lifted",
+                "grid", "below", "lifted", "parts",
             )
         ]
         + [("widths", ctypes.c_int64 * (MOST_LAYERS + 1))]
         + [("weights", ctypes.c_void_p * MOST_LAYERS), ("biases", ctypes.c_void_p * MOST_LAYERS)]
-        + [(name, ctypes.c_void_p) for name in ("lift", "lift_bias", "input", "coarse", "output", "grad_output")]
-        + [(name, ctypes.c_void_p) for name in ("grad_input", "grad_coarse")]
+        + [("lift", ctypes.c_void_p), ("lift_bias", ctypes.c_void_p)]
+        + [("bends", ctypes.c_int64 * MOST_PARTS), ("offsets", ctypes.c_double * MOST_PARTS)]
+        + [("largest", ctypes.c_double)]
+        + [(name, ctypes.c_void_p) for name in (
+            "input", "coarse", "gain", "shift", "onto", "output", "grad_output", "grad_input",
+            "grad_coarse",
+        )]
         + [("grad_weights", ctypes.c_void_p * MOST_LAYERS), ("grad_biases", ctypes.c_void_p * MOST_LAYERS)]
         + [(name, ctypes.c_void_p) for name in ("grad_lift", "grad_lift_bias")]
     )  # fmt: skip
 
 
-@torch.library.custom_op("drumhead::pointwise", mutates_args=())
+@operator("drumhead::pointwise")
 def pointwise(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: bool, coarse: Tensor | None) -> Tensor:
     """Return the network's output (b, out, y, x) for features (b, in, y, x); weights (out, in), biases (out).
 
@@ -66,7 +74,62 @@ def _(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: bool, coa
     return x.new_empty((x.shape[0], weights[-1].shape[0], *x.shape[2:]))
 
 
-@torch.library.custom_op("drumhead::pointwise_backward", mutates_args=())
+@operator("drumhead::added")
+def added(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return relu(onto + W relu(gain x + shift) + b), in one pass over the features x and without a gradient.
+
+    onto (b, out, y, x), x (b, in, y, x), gain and shift (in), weight (out, in), bias (out).
+    """
+    _check(x, [weight], [bias], None)
+    maps = (x.shape[0], weight.shape[0], *x.shape[2:])
+    for name, tensor, shape in (("onto", onto, maps), ("gain", gain, x.shape[1:2]), ("shift", shift, x.shape[1:2])):
+        if tensor.shape != shape or tensor.dtype != x.dtype or tensor.device != x.device:
+            raise DrumheadError(
+                f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; {x.dtype} of shape "
+                f"{tuple(shape)} on {x.device} is needed"
+            )
+    out = torch.empty_like(onto, memory_format=torch.contiguous_format)
+    tensors = {"onto": onto, "gain": gain, "shift": shift, "output": out}
+    struct = _struct(
+        x.contiguous(), [weight], [bias], False, None, **{name: t.contiguous() for name, t in tensors.items()}
+    )
+    library.run("network_", "forward", struct, _tiles(struct))
+    return out
+
+
+@added.register_fake
+def _(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.empty_like(onto, memory_format=torch.contiguous_format)
+
+
+@operator("drumhead::bent")
+def bent(x: Tensor, weight: Tensor, bias: Tensor, bends: list[int], offsets: list[float], largest: float) -> Tensor:
+    """Return equal parts phi(W x + b + offset), without a gradient: (parts, b, out / parts, y, x).
+
+    x (b, in, y, x), weight (out, in), bias (out); of each part, bends has a place in `BENDS` and offsets a number. A
+    sigmoid is scaled to `largest`.
+    """
+    _check(x, [weight], [bias], None)
+    parts = len(bends)
+    each, rest = divmod(weight.shape[0], parts or 1)
+    if not 1 <= parts <= MOST_PARTS or rest or len(offsets) != parts or not set(bends) <= set(range(len(BENDS))):
+        raise DrumheadError(
+            f"bends={bends} with offsets={offsets} for {weight.shape[0]} maps: as many of both are needed, 1 to "
+            f"{MOST_PARTS} that divide the maps, bends from 0 to {len(BENDS) - 1}"
+        )
+    out = x.new_empty((parts, x.shape[0], each, *x.shape[2:]))
+    struct = _struct(x.contiguous(), [weight], [bias], False, None, output=out)
+    struct.bends[:parts], struct.offsets[:parts], struct.largest, struct.parts = bends, offsets, largest, parts
+    library.run("network_", "forward", struct, _tiles(struct))
+    return out
+
+
+@bent.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor, bends: list[int], offsets: list[float], largest: float) -> Tensor:
+    return x.new_empty((len(bends), x.shape[0], weight.shape[0] // len(bends), *x.shape[2:]))
+
+
+@operator("drumhead::pointwise_backward")
 def pointwise_backward(
     grad: Tensor,
     x: Tensor,
@@ -192,7 +255,7 @@ def _struct(
     library.check_layout("pointwise", _Struct)
     weights, biases = [w.contiguous() for w in weights], [b.contiguous() for b in biases]
     struct = _Struct(
-        bytes=ctypes.sizeof(_Struct), is_double=x.dtype == torch.float64, isa=library.isa_index(), grid=1,
+        bytes=ctypes.sizeof(_Struct), is_double=x.dtype == torch.float64, isa=library.isa_index(), grid=1, parts=1,
         batch=x.shape[0], height=1, width=x.shape[2] * x.shape[3], groups=1, reduced=reduced, input=x.data_ptr(),
     )  # fmt: skip
     layers = weights

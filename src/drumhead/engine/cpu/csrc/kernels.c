@@ -45,6 +45,7 @@
 #include "sheets_back.h"
 #include "network.h"
 #include "tiles.h"
+#include "smooth.h"
 #include "passes.h"
 
 #define JOIN_(a, b) a##_##b

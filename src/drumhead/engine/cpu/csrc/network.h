@@ -96,10 +96,7 @@ static void multiply(network *n, REAL *out, int64_t outputs, const REAL *in, int
         pair_rows(n->pairs, TILE, in, TILE, inputs, TILE);
         combine_pairs(out, TILE, outputs, n->pairs, NULL, TILE, (inputs + 1) / 2, back ? n->weight_back[l] : n->weight[l],
                       (inputs + 1) / 2, TILE, !back);
-        for (int64_t p = 0; relu && p < outputs * TILE; p += LANES) {
-            vector v = load(out + p);
-            store(out + p, choose(v < splat(0), splat(0), v)); /* NaN stays NaN */
-        }
+        for (int64_t p = 0; relu && p < outputs * TILE; p += LANES) store(out + p, rectified(load(out + p)));
         return;
     }
 #endif

@@ -5,12 +5,52 @@ static void read_input(network *n, place at) {
     if (n->a->lifted) lift(n, at);
 }
 
+/* What a normalisation and a ReLU make of the input. */
+static void scale(REAL *x, int64_t width, const REAL *gain, const REAL *shift) {
+    for (int64_t i = 0; i < width; i++, x += TILE)
+        for (int64_t p = 0; p < TILE; p += LANES) store(x + p, rectified(gain[i] * load(x + p) + shift[i]));
+}
+
+static void bend(REAL *x, int64_t kind, REAL offset, REAL largest, int64_t count) {
+#define EVERY(v, value)                          \
+    for (int64_t p = 0; p < count; p += LANES) { \
+        const vector v = load(x + p) + offset;   \
+        store(x + p, value);                     \
+    }
+    if (kind == STRAIGHT && offset != 0) EVERY(v, v)
+    if (kind == TANH) EVERY(v, tanh_of(v))
+    if (kind == SIGMOID) EVERY(v, largest * sigmoid_of(v))
+    if (kind == SOFTPLUS) EVERY(v, softplus_of(v))
+#undef EVERY
+}
+
+static void add_onto(network *n, place at) {
+    const pointwise *a = n->a;
+    const int64_t outputs = a->widths[a->layers], pixels = a->height * a->width, some = least(n->columns, a->width - at.x);
+    const REAL *onto = (const REAL *)a->onto + at.image * outputs * pixels + at.y * a->width + at.x;
+    for (int64_t r = 0; r < a->grid && at.y + r < a->height; r++)
+        for (int64_t o = 0; o < outputs; o++) {
+            REAL *x = n->x[a->layers] + o * TILE + r * n->columns;
+            for (int64_t p = 0; p < some; p++) {
+                const REAL v = onto[o * pixels + r * a->width + p] + x[p];
+                x[p] = v < 0 ? 0 : v;
+            }
+        }
+}
+
 static void network_forward(network *n, int64_t tile) {
     const pointwise *a = n->a;
     const place at = place_of(n, tile);
     read_input(n, at);
+    if (a->gain) scale(n->x[0], a->widths[0], a->gain, a->shift);
     run_tile(n);
-    write_tile(n, a->output, a->widths[a->layers], at, n->x[a->layers]);
+    if (a->onto) add_onto(n, at);
+    const int64_t each = a->widths[a->layers] / a->parts, part = a->batch * each * a->height * a->width;
+    for (int64_t i = 0; i < a->parts; i++) {
+        REAL *x = n->x[a->layers] + i * each * TILE;
+        bend(x, a->bends[i], (REAL)a->offsets[i], (REAL)a->largest, each * TILE);
+        write_tile(n, (REAL *)a->output + i * part, each, at, x);
+    }
 }
 
 static void network_backward(network *n, int64_t tile) {

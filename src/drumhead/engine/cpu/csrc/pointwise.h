@@ -7,6 +7,10 @@
  * of 2: coarse (b, below, ceil(height / grid), ceil(width / grid)) through lift (lifted grid^2, below) and lift_bias,
  * whose output o = (m grid + y) grid + x of a cell is map m at its pixel (y, x). Cells at the end may lie partly outside.
  *
+ * Forward only: with gain and shift (widths[0]) the first layer sees relu(gain x + shift). The output's maps are cut into
+ * `parts` arrays of the same size, one after another; part i is bent by a function of output + offsets[i], a sigmoid to at
+ * most `largest`. With `onto`, as the output, relu(onto + output) is written.
+ *
  * Gradients of weights and biases come in `groups` partial sums, group g over tiles g, g + groups, ..; which worker takes
  * which group changes no number. `next`: the next part that no worker has taken yet.
  */
@@ -16,13 +20,18 @@
 #include <stdint.h>
 
 #define MOST_LAYERS 16
+#define MOST_PARTS 4
+
+enum { STRAIGHT, TANH, SIGMOID, SOFTPLUS };
 
 typedef struct {
     int64_t bytes, next, is_double, isa, batch, height, width, layers, groups, reduced;
-    int64_t grid, below, lifted;
+    int64_t grid, below, lifted, parts;
     int64_t widths[MOST_LAYERS + 1];
     const void *weights[MOST_LAYERS], *biases[MOST_LAYERS], *lift, *lift_bias;
-    const void *input, *coarse;
+    int64_t bends[MOST_PARTS];
+    double offsets[MOST_PARTS], largest;
+    const void *input, *coarse, *gain, *shift, *onto;
     void *output;
     const void *grad_output;
     void *grad_input, *grad_coarse;

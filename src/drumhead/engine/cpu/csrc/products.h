@@ -24,7 +24,7 @@ INLINE void combine_block(const int OUT, const int WIDE, maps out, const_maps in
     for (int j = 0; j < OUT; j++)
         for (int b = 0; b < WIDE; b++) {
             REAL *at = out.data + j * out.pitch + p + b * LANES;
-            vector v = RELU ? choose(acc[j][b] < splat(0), splat(0), acc[j][b]) : acc[j][b]; /* NaN stays NaN */
+            const vector v = RELU ? rectified(acc[j][b]) : acc[j][b];
             if (some) store_some(at, v, some);
             else store(at, v);
         }

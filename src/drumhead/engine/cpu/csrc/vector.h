@@ -19,6 +19,8 @@ INLINE vector choose(lane_mask m, vector a, vector b) {
     return (vector)(((lane_mask)a & m) | ((lane_mask)b & ~m));
 }
 
+INLINE vector rectified(vector v) { return choose(v < splat(0), splat(0), v); } /* NaN stays NaN */
+
 /* Only the first n lanes are touched; the others read as 0. */
 INLINE vector load_some(const REAL *p, int64_t n) {
     vector v = {0};

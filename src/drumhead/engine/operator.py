@@ -1,0 +1,43 @@
+"""Operators of torch, and the short way to what they do.
+
+torch's way to an operator written in Python takes 0.1 ms, as long as a small layer of waves. It is there for gradients,
+compilers and other observers; where there are none, the function itself gives the same numbers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+_PLAIN = (Tensor, nn.Parameter)
+
+
+def operator(name: str, schema: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function of tensors an operator that changes none of them; it keeps the function as `direct`."""
+
+    def made(function: Callable[..., Any]) -> Any:
+        op: Any = torch.library.custom_op(name, function, mutates_args=(), schema=schema)
+        op.direct = function
+        return op
+
+    return made
+
+
+def call(op: Any, *inputs: Any) -> Any:
+    """Return what an operator makes of its inputs."""
+    return (op.direct if _unseen(inputs) else op)(*inputs)
+
+
+def traced() -> bool:
+    """Say whether torch compiles or traces what runs now."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+
+
+def _unseen(inputs: tuple[Any, ...]) -> bool:
+    """Say whether nobody wants more of an operation than its numbers."""
+    if torch.is_grad_enabled() or traced() or is_in_torch_dispatch_mode():
+        return False
+    flat = (part for given in inputs for part in (given if isinstance(given, list) else (given,)))
+    return all(type(part) in _PLAIN for part in flat if isinstance(part, Tensor))
