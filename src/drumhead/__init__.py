@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from drumhead import drum as drum
     from drumhead import engine as engine
     from drumhead import tasks as tasks
+    from drumhead import waves as waves
     from drumhead.errors import DrumheadError as DrumheadError
     from drumhead.networks.images import to_images as to_images
     from drumhead.networks.model import build as build
@@ -79,7 +80,7 @@ _HOME = {
     **dict.fromkeys(("laplacian", "stable_dt"), "physics.stability"),
 }
 
-_PACKAGES = ("drum", "engine", "tasks")
+_PACKAGES = ("drum", "engine", "tasks", "waves")
 
 __all__ = ["__version__", *_PACKAGES, *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -1,0 +1,225 @@
+"""Signals whose waves are known, in SI units: the ground truth of every instrument here, and of yours.
+
+    plane       A cos(2 pi f t - k . r)                          travels toward `direction`
+    target      A cos(2 pi f t - k |r - r0|)                     travels away from its source
+    spiral      A cos(2 pi f t - charge theta - k |r - r0|)      turns about its core
+    standing    A cos(2 pi f t) cos(k . r)                       does not travel
+    mixture     share of a plane wave, the rest standing
+    two_sources, modules    look like waves and are not: fixed patterns that swell one after another
+    smooth_noise            correlated in space at zero lag and nothing else
+    medium                  y'' = c^2 Lap y - (2 pi f0)^2 y - (2 / tau) y' + white noise: waves of a real medium
+
+Signs: y grows downward, directions are angles from x toward y, a phase advances with time, so phi = 2 pi f t - k . r.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.fft import next_fast_len
+
+from drumhead.errors import DrumheadError
+from drumhead.waves.fields import field
+from drumhead.waves.units import Quantity, quantity
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+
+class Array:
+    """Where and when a signal is looked at: a grid of sites and evenly spaced times.
+
+    Args:
+        shape: rows and columns.
+        pitch: distance of neighbours.
+        fs: sampling rate.
+        duration: of the recording.
+
+    Example:
+        >>> array = dh.waves.synth.Array((10, 10), pitch="0.4 mm", fs="1 kHz", duration="1 s")
+        >>> dh.waves.synth.plane(array, frequency=20, speed=0.3, direction=np.pi / 4).shape
+        (1000, 10, 10)
+    """
+
+    def __init__(self, shape: Sequence[int] = (10, 10), pitch: Quantity = "0.4 mm", fs: Quantity = "1 kHz",
+                 duration: Quantity = "1 s"):  # fmt: skip
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.pitch, self.fs = quantity("pitch", pitch, "length"), quantity("fs", fs, "frequency")
+        self.count = round(quantity("duration", duration, "time") * self.fs)
+        if self.count < 2 or min(self.shape) < 1:
+            raise DrumheadError(f"an array of {self.shape} sites and {self.count} times holds no signal")
+        self.times = np.arange(self.count)[:, None, None] / self.fs
+        self.y, self.x = (np.arange(n) * self.pitch for n in self.shape)
+
+    def around(self, centre: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return y and x of each site, from a place (y, x) in m; by default the middle."""
+        y0, x0 = (self.y[-1] / 2, self.x[-1] / 2) if centre is None else centre
+        y, x = np.broadcast_arrays(self.y[:, None] - y0, self.x[None, :] - x0)
+        return y, x
+
+    def field(self, values: np.ndarray) -> "DataArray":
+        """Return values (time, y, x) as a field."""
+        return field(values, self.fs, self.pitch)
+
+
+def plane(
+    array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0, phase: float = 0.0
+) -> "DataArray":
+    """Return a plane wave; `direction` is where it goes, in radians from x toward y."""
+    return array.field(np.cos(_plane(array, frequency, speed, direction) + phase))
+
+
+def target(
+    array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.2, source: Sequence[float] | None = None
+) -> "DataArray":
+    """Return rings that run away from a source at (y, x) in m."""
+    f, k = _numbers(frequency, speed)
+    return array.field(np.cos(2 * np.pi * f * array.times - k * np.hypot(*array.around(source))))
+
+
+def spiral(
+    array: Array, frequency: Quantity = 20.0, charge: int = 1, core: Sequence[float] | None = None,
+    speed: Quantity | None = None,
+) -> "DataArray":  # fmt: skip
+    """Return a wave that turns about a core, from x toward y if `charge` is positive; with a speed it winds outward."""
+    y, x = array.around(core)
+    f = quantity("frequency", frequency, "frequency")
+    outward = 0.0 if speed is None else _numbers(f, speed)[1] * np.hypot(y, x)
+    return array.field(np.cos(2 * np.pi * f * array.times - charge * np.arctan2(y, x) - outward))
+
+
+def standing(array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0) -> "DataArray":
+    """Return a standing wave: two plane waves of opposite directions."""
+    return mixture(array, 0.0, frequency, speed, direction)
+
+
+def mixture(
+    array: Array, share: float, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0
+) -> "DataArray":
+    """Return share times a plane wave plus 1 - share times a standing one: 1 travels, 0 stands."""
+    one, back = (_plane(array, frequency, speed, direction + turn) for turn in (0.0, np.pi))
+    return array.field(np.cos(one) * (1 + share) / 2 + np.cos(back) * (1 - share) / 2)
+
+
+def two_sources(
+    array: Array, frequency: Quantity = 10.0, lag: float = np.pi / 2, width: Quantity | None = None
+) -> "DataArray":
+    """Return two blobs that swell a lag (in radians) apart: phases lie between theirs and nothing travels."""
+    return _blobs(array, frequency, [0.0, lag], width)
+
+
+def modules(
+    array: Array, frequency: Quantity = 10.0, count: int = 3, lag: float = np.pi / 3, width: Quantity | None = None
+) -> "DataArray":
+    """Return blobs in a row that swell one after another, a lag (in radians) apart, each as a whole."""
+    return _blobs(array, frequency, [lag * i for i in range(count)], width)
+
+
+def smooth_noise(
+    array: Array, seed: int, width: float = 2.0, colour: float = 1.0, band: tuple[float, float] | None = None
+) -> "DataArray":
+    """Return noise that is smooth in space and goes nowhere, of variance 1.
+
+    Args:
+        array: sites and times.
+        seed: of the random numbers.
+        width: standard deviation of the smoothing, in sites; 0 leaves them independent.
+        colour: power falls as 1 / f^colour; 0 is white.
+        band: keep only these frequencies, in Hz.
+    """
+    random, pad = np.random.default_rng(seed), int(np.ceil(4 * width))
+    rows, columns = (n + 2 * pad for n in array.shape)
+    f = np.fft.rfftfreq(array.count, 1 / array.fs)
+    gain = np.where(f > 0, np.maximum(f, f[1]) ** (-colour / 2), 0.0)
+    if band is not None:
+        gain *= (f >= band[0]) & (f <= band[1])
+    waves = np.fft.rfft(random.normal(size=(array.count, rows, columns)), axis=0) * gain[:, None, None]
+    waves = np.fft.irfft(waves, array.count, axis=0)
+    if width:
+        waves = ndimage.gaussian_filter(waves, (0, width, width), mode="wrap")
+    waves = waves[:, pad : rows - pad, pad : columns - pad]
+    return array.field(waves / waves.std())
+
+
+def sensor_noise(x: "DataArray", snr: float, seed: int, colour: float = 0.0) -> "DataArray":
+    """Return a field with independent noise at each site, whose standard deviation is the signal's over `snr`."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=x.shape)
+    if colour:
+        f = np.fft.rfftfreq(len(noise))
+        gain = np.maximum(f, f[1]) ** (-colour / 2)
+        noise = np.fft.irfft(
+            np.fft.rfft(noise, axis=0) * gain.reshape(-1, *(1,) * (noise.ndim - 1)), len(noise), axis=0
+        )
+    noise *= float(np.nanstd(x.values)) / snr / noise.std()
+    return x + noise
+
+
+def medium(
+    array: Array, speed: Quantity = 0.2, f0: Quantity = 8.0, tau: Quantity = 0.05, seed: int = 0,
+    padding: int | None = None, substeps: int = 4,
+) -> "DataArray":  # fmt: skip
+    """Return a crop of a damped, driven medium, y'' = c^2 Lap y - (2 pi f0)^2 y - (2 / tau) y' + white noise.
+
+    Every spatial mode of a large torus is an oscillator of its own; each is carried exactly from sample to sample.
+
+    Args:
+        array: sites and times of the crop.
+        speed: c, of fronts and of short waves.
+        f0: natural frequency, of the long waves.
+        tau: decay time of the amplitude of every mode.
+        seed: of the random numbers.
+        padding: sites around the crop; by default as far as a wave comes in 3 tau, at least 16, at most 64.
+        substeps: of white noise between two samples; 4 is exact to a percent of the power at the Nyquist frequency.
+
+    Returns:
+        Variance 1. Frequencies beyond half the sampling rate fold back, as in a recording without a filter.
+    """
+    c, f, t = (quantity(*given) for given in (("speed", speed, "speed"), ("f0", f0, "frequency"), ("tau", tau, "time")))
+    if padding is None:
+        padding = int(np.clip(np.ceil(3 * c * t / array.pitch), 16, 64))
+    rows, columns = (int(next_fast_len(n + padding) or 0) for n in array.shape)
+    ky, kx = 2 * np.pi * np.fft.fftfreq(rows), 2 * np.pi * np.fft.rfftfreq(columns)
+    stiff = (c / array.pitch) ** 2 * 4 * (np.sin(ky / 2)[:, None] ** 2 + np.sin(kx / 2) ** 2) + (2 * np.pi * f) ** 2
+    step, rate = 1 / array.fs / substeps, 1 / t
+    root = np.emath.sqrt(stiff - rate**2)
+    decay, turn = np.exp(-rate * step), root * step
+    cosine = np.real(np.cos(turn))
+    sine = np.real(np.where(np.abs(turn) > 1e-9, np.sin(turn) / np.where(turn == 0, 1, root), step))
+    keep, give = decay * (cosine + rate * sine), decay * sine  # y from y and from z
+    lose, slow = -decay * stiff * sine, decay * (cosine - rate * sine)  # z from y and from z
+    random = np.random.default_rng(seed)
+    size = np.sqrt(step)
+    y, z = np.zeros((2, rows, len(kx)), complex)
+    out = np.empty((array.count, *array.shape))
+    warm = int(np.ceil(8 * t * array.fs)) if array.fs * t < 4000 else 4000
+    for i in range(-warm, array.count):
+        for _ in range(substeps):
+            z += np.fft.rfft2(random.normal(size=(rows, columns))) * size
+            y, z = keep * y + give * z, lose * y + slow * z
+        if i >= 0:
+            out[i] = np.fft.irfft2(y, (rows, columns))[: array.shape[0], : array.shape[1]]
+    return array.field(out / out.std())
+
+
+def _numbers(frequency: Quantity, speed: Quantity) -> tuple[float, float]:
+    """Return the frequency and the wave number, 2 pi f / speed, in rad/m."""
+    f = quantity("frequency", frequency, "frequency")
+    return f, 2 * np.pi * f / quantity("speed", speed, "speed")
+
+
+def _plane(array: Array, frequency: Quantity, speed: Quantity, direction: float) -> np.ndarray:
+    f, k = _numbers(frequency, speed)
+    y, x = array.around(None)
+    return 2 * np.pi * f * array.times - k * (np.cos(direction) * x + np.sin(direction) * y)
+
+
+def _blobs(array: Array, frequency: Quantity, lags: Sequence[float], width: Quantity | None) -> "DataArray":
+    f, across = quantity("frequency", frequency, "frequency"), array.x[-1] or array.pitch
+    wide = across / (2 * len(lags)) if width is None else quantity("width", width, "length")
+    waves = np.zeros((array.count, *array.shape))
+    for i, lag in enumerate(lags):
+        y, x = array.around((array.y[-1] / 2, across * (i + 0.5) / len(lags)))
+        waves += np.cos(2 * np.pi * f * array.times - lag) * np.exp(-(y**2 + x**2) / (2 * wide**2))
+    return array.field(waves)
