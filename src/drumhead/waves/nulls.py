@@ -1,0 +1,123 @@
+"""Surrogates: a recording again, without what a question asks for.
+
+    null                 takes away                                                    asks
+    zero_lag             lags between sites; spectra and zero-lag covariance stay      does it travel?
+    channel_shuffle      the order of sites                                            is there any order in space?
+    independent_phase    all relations between sites                                   are sites related at all?
+    common_phase         everything but spectra and cross-spectra                      more than a Gaussian process?
+    time_shift           the time of all sites together                                is it locked to events?
+
+Noise that is merely smooth in space, and standing waves, differ from the second and third nearly always, so only the
+first is fair to "does it travel". It draws Fourier coefficients with the real part of the smoothed cross-spectrum,
+
+    X(f) = g(f) sum_j (a_j Re W_j + b_j Im W_j),   W_j = X_j / trend_j,   a, b complex normal numbers,
+
+over as many frequencies j around f as there are sites: their covariance is Re sum_j W_j W_j^*, without any matrix
+being made. The trend (a running mean of the logarithm) keeps loud low frequencies from speaking for all, g gives each
+frequency its own power back.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drumhead.errors import choose
+from drumhead.waves.fields import good
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+NULLS = ("zero_lag", "channel_shuffle", "independent_phase", "common_phase", "time_shift")
+
+
+def surrogate(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "DataArray":
+    """Return one surrogate of a field; bad sites stay bad.
+
+    Args:
+        x: a field.
+        null: which one; the module's head says what each destroys and keeps.
+        seed: of the random numbers.
+
+    Source:
+        Prichard and Theiler, Phys. Rev. Lett. 73 (1994) 951, for common and independent phases; the zero-lag null is
+        this project's.
+
+    Example:
+        >>> x = dh.waves.synth.plane(dh.waves.synth.Array(duration="2 s"))
+        >>> dh.waves.surrogate(x, "zero_lag", seed=1).shape
+        (2000, 10, 10)
+    """
+    known = good(x)
+    values = x.values[:, known]
+    spectrum = np.fft.rfft(values, axis=0)
+    drawn = next(draws(spectrum, null, seed, np.fft.rfftfreq(len(values))))
+    drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
+    if len(values) % 2 == 0:
+        drawn[-1] = drawn[-1].real
+    out = np.full(x.shape, np.nan, x.dtype)
+    out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
+    return x.copy(data=out)
+
+
+def draws(spectrum: np.ndarray, null: str, seed: int, frequencies: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield Fourier coefficients (f, n) of surrogates without end, given those of the recording.
+
+    Args:
+        spectrum: complex (f, n), of neighbouring frequencies.
+        null: see `surrogate`.
+        seed: of the random numbers.
+        frequencies: of the coefficients, in cycles a sample.
+    """
+    choose("null", null, NULLS)
+    random = np.random.default_rng(seed)
+    count, sites = spectrum.shape
+    parts = _Halves(spectrum) if null == "zero_lag" else None
+    while True:
+        if parts is not None:
+            yield parts.draw(random)
+        elif null == "channel_shuffle":
+            yield spectrum[:, random.permutation(sites)]
+        elif null == "independent_phase":
+            yield spectrum * np.exp(2j * np.pi * random.random((count, sites)))
+        elif null == "common_phase":
+            yield spectrum * np.exp(2j * np.pi * random.random((count, 1)))
+        else:
+            yield spectrum * np.exp(2j * np.pi * frequencies[:, None] * random.integers(1, 2**20))
+
+
+class _Halves:
+    """Real and imaginary parts of coefficients without their trend, and the windows that surrogates are mixed from."""
+
+    def __init__(self, spectrum: np.ndarray):
+        count, sites = spectrum.shape
+        self.window = min(count, sites)
+        power = np.maximum((np.abs(spectrum) ** 2).mean(1), np.finfo(float).tiny)
+        trend = np.exp(_running(np.log(power), self.window))
+        level = spectrum / np.sqrt(trend)[:, None]
+        self.parts = np.stack([level.real, level.imag], 1)  # (f, 2, n)
+        starts = np.clip(np.arange(count) - self.window // 2, 0, count - self.window)
+        self.blocks = [(start, np.flatnonzero(starts == start)) for start in np.unique(starts)]
+        around = np.convolve(np.abs(level) ** 2 @ np.ones(sites), np.ones(self.window), "valid")[
+            starts
+        ]  # of the window
+        self.gain = np.sqrt(_running(power, min(5, count)) * sites / around)
+
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Return coefficients (f, n) of one surrogate."""
+        count, _, sites = self.parts.shape
+        out = np.empty((count, sites), complex)
+        for start, rows in self.blocks:
+            base = self.parts[start : start + self.window].reshape(-1, sites)
+            mix = random.normal(size=(2 * len(rows), len(base))) @ base
+            out[rows] = mix[: len(rows)] + 1j * mix[len(rows) :]
+        return out * (self.gain / np.sqrt(2))[:, None]
+
+
+def _running(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the mean of as many neighbours, of fewer at the ends."""
+    ones = np.ones(window)
+    return (
+        np.convolve(values, ones, "same")[: len(values)]
+        / np.convolve(np.ones(len(values)), ones, "same")[: len(values)]
+    )

@@ -1,0 +1,171 @@
+"""Whether it travels: one p-value that is fair to noise which is smooth in space and to waves which stand.
+
+The analytic signal a of a band carries, along the edge from site i to its neighbour j, the flow
+
+    m_ij = -Im <conj(a_i) a_j>,        positive where the phase falls from i to j: the wave goes there
+
+Three statistics are made of it, each over the largest value it could have, sum <|a_i| |a_j|>:
+
+    direction     |sum m e|                          flow that goes one way all the time (e: unit vector of the edge)
+    persistence   the same within windows, averaged  flow whose direction holds for a while, then is another
+    source        largest |sum m (e . r)| over sources   flow away from, or toward, one place (r: unit vector from it)
+
+Their sizes under the null are those of surrogates. The recording and its surrogates are ranked by the largest of the
+three in standard deviations from the mean of all, so that looking at three costs what it should.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drumhead.errors import DrumheadError, whole
+from drumhead.waves.fields import good, places, rate
+from drumhead.waves.neighbours import Edges, edges
+from drumhead.waves.nulls import draws
+from drumhead.waves.units import band as read_band
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+KINDS = ("direction", "persistence", "source")
+CYCLES = 2.0  # of the band's middle in a window of `persistence`
+FEW = 8  # independent frequencies in the band, below which a test says nothing
+
+
+@dataclass(frozen=True)
+class Travels:
+    """What a test found.
+
+    Attributes:
+        p: of the whole question; at least `resolution`.
+        resolution: 1 / (surrogates + 1).
+        statistic: of each kind, from 0 to 1.
+        p_of: of each kind, alone.
+        kind: the one that says most.
+        null: which one.
+        direction: of the mean flow, in rad from x toward y.
+        source: the place (y, x) that the flow leaves or enters most, in the field's unit of length.
+        outward: whether it leaves it.
+        null_95: of each kind, the 95th percentile of surrogates.
+    """
+
+    p: float
+    resolution: float
+    statistic: dict[str, float]
+    p_of: dict[str, float]
+    kind: str
+    null: str
+    direction: float
+    source: tuple[float, float]
+    outward: bool
+    null_95: dict[str, float]
+
+
+def travels(
+    x: "DataArray", band: str | tuple[float, float], null: str = "zero_lag", n: int = 199, seed: int = 0
+) -> Travels:
+    """Test whether a band of a field travels, against surrogates that cannot.
+
+    Args:
+        x: a field, not filtered: a filter's edges would look alike everywhere.
+        band: "10-30 Hz", or two frequencies in Hz.
+        null: see `dh.waves.nulls`; "zero_lag" answers "does it travel?".
+        n: surrogates; p is at least 1 / (n + 1).
+        seed: of the surrogates.
+
+    Raises:
+        DrumheadError: a band beyond half the sampling rate, or a recording too short for it.
+
+    Source:
+        Westfall and Young, Resampling-Based Multiple Testing (1993), for the largest of several statistics.
+
+    Example:
+        >>> array = dh.waves.synth.Array((8, 8), fs="500 Hz", duration="2 s")
+        >>> x = dh.waves.synth.sensor_noise(dh.waves.synth.plane(array, 20, 0.1), snr=1, seed=0)
+        >>> dh.waves.travels(x, "10-30 Hz", n=99).p
+        0.01
+    """
+    whole("n", n, 19)
+    net, where = edges(x), places(x)[good(x).ravel()]
+    spectrum, chosen = in_band(x, band)
+    sources, window = _sources(where), max(1, round(CYCLES * len(spectrum) / _cycles(x, band)))
+    found, flow = _statistics(spectrum, net, sources, window)
+    others = draws(spectrum, null, seed, chosen)
+    null_of = np.array([_statistics(next(others), net, sources, window)[0] for _ in range(n)])
+    together = np.vstack([found, null_of])
+    # All rows count in mean and deviation: the recording is one among its surrogates if the null is true.
+    scores = (together - together.mean(0)) / np.maximum(together.std(0), np.finfo(float).tiny)
+    p = float((scores.max(1) >= scores[0].max()).mean())
+    radial = _radial(flow, net, sources)
+    best = int(np.abs(radial).argmax())
+    heading = (flow[:, None] * _unit(net.step)).sum(0)
+    return Travels(
+        p=p,
+        resolution=1 / (n + 1),
+        statistic=_named(found),
+        p_of=_named((together >= found).mean(0)),
+        kind=KINDS[int(scores[0].argmax())],
+        null=null,
+        direction=float(np.arctan2(heading[0], heading[1])),
+        source=(float(sources[best, 0]), float(sources[best, 1])),
+        outward=bool(radial[best] > 0),
+        null_95=_named(np.percentile(null_of, 95, axis=0)),
+    )
+
+
+def _named(values: np.ndarray) -> dict[str, float]:
+    return dict(zip(KINDS, values.tolist(), strict=True))
+
+
+def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients (f, n) of the good sites within a band, and their frequencies in cycles a sample."""
+    (low, high), fs = read_band("band", band), rate(x)
+    if high >= fs / 2:
+        raise DrumheadError(f"band={low:g}-{high:g} Hz: it reaches beyond half the sampling rate, {fs / 2:g} Hz")
+    values = x.values[:, good(x)]
+    f = np.fft.rfftfreq(len(values), 1 / fs)
+    inside = (f >= low) & (f <= high)
+    if inside.sum() < FEW:
+        raise DrumheadError(
+            f"band={low:g}-{high:g} Hz: {len(values) / fs:g} s hold {int(inside.sum())} independent frequencies of it; "
+            f"at least {FEW} are needed, so a recording of {FEW / (high - low):.2g} s or a wider band"
+        )
+    return np.fft.rfft(values - values.mean(0), axis=0)[inside], (f / fs)[inside]
+
+
+def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
+    """Return how many periods of the band's middle the field is long."""
+    return float(np.sqrt(np.prod(read_band("band", band)))) * x.sizes["time"] / rate(x)
+
+
+def _statistics(spectrum: np.ndarray, net: Edges, sources: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the three statistics, and the mean flow along each edge (m,)."""
+    a = np.fft.ifft(spectrum, axis=0)  # a sample for each frequency: all that the band holds
+    first, second = a[:, net.first], a[:, net.second]
+    flow = -(first.conj() * second).imag
+    most = (np.abs(first) * np.abs(second)).sum()
+    unit, mean = _unit(net.step), flow.mean(0)
+    share = len(a) / most
+    pieces = [flow[i : i + window] for i in range(0, len(a) - window + 1, window)]
+    held = sum(np.hypot(*(piece.sum(0) @ unit)) for piece in pieces) / most
+    source = np.abs(_radial(mean, net, sources)).max() * share
+    return np.array([np.hypot(*(mean @ unit)) * share, held, source]), mean
+
+
+def _radial(flow: np.ndarray, net: Edges, sources: np.ndarray) -> np.ndarray:
+    """Return the flow away from each source (s,)."""
+    away = net.middle[None] - sources[:, None]
+    away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), np.finfo(float).tiny)
+    return np.einsum("m,smi,mi->s", flow, away, _unit(net.step), optimize=True)
+
+
+def _sources(where: np.ndarray, across: int = 7) -> np.ndarray:
+    """Return places to look for a source (s, 2): a grid over the sites."""
+    low, high = where.min(0), where.max(0)
+    lines = [np.linspace(low[i], high[i], across if high[i] > low[i] else 1) for i in range(2)]
+    return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 2)
+
+
+def _unit(step: np.ndarray) -> np.ndarray:
+    return step / np.linalg.norm(step, axis=-1, keepdims=True)
