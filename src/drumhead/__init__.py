@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drumhead import drum as drum
     from drumhead import engine as engine
+    from drumhead import neuro as neuro
     from drumhead import tasks as tasks
     from drumhead import waves as waves
     from drumhead.errors import DrumheadError as DrumheadError
@@ -80,7 +81,7 @@ _HOME = {
     **dict.fromkeys(("laplacian", "stable_dt"), "physics.stability"),
 }
 
-_PACKAGES = ("drum", "engine", "tasks", "waves")
+_PACKAGES = ("drum", "engine", "neuro", "tasks", "waves")
 
 __all__ = ["__version__", *_PACKAGES, *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 

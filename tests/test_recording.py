@@ -1,0 +1,175 @@
+"""Recordings become fields, whatever file they come from; what a file does not know has to be said."""
+
+from datetime import UTC, datetime
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import drumhead as dh
+from drumhead.neuro.lattice import lattice
+from drumhead.waves.fields import good, rate, spacing
+
+RNG = np.random.default_rng(0)
+FILM = RNG.normal(size=(60, 4, 5)).astype(np.float32)
+
+
+def grid(rows=4, columns=5, pitch=4e-4, turn=0.0):
+    where = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), -1).reshape(-1, 2) * pitch
+    c, s = np.cos(turn), np.sin(turn)
+    return where @ np.array([[c, s], [-s, c]]) + 1e-3
+
+
+def written(folder, kind):
+    path = folder / f"film.{kind}"
+    if kind == "npy":
+        np.save(path, FILM)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["deep/film"] = FILM
+    elif kind == "zarr":
+        zarr.create_array(str(path), data=FILM)
+    else:
+        tifffile.imwrite(path, FILM, metadata={"axes": "TYX"})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["npy", "h5", "zarr", "tif"])
+def test_all_files_give_the_same_field(tmp_path, kind):
+    x = dh.neuro.read(written(tmp_path, kind), fs="500 Hz", pitch="20 um")
+    assert x.dims == ("time", "y", "x")
+    np.testing.assert_array_equal(x.values, FILM)
+    assert rate(x) == pytest.approx(500)
+    assert spacing(x) == pytest.approx((2e-5, 2e-5))
+    part = dh.neuro.read(tmp_path / f"film.{kind}", fs=500, pitch="20 um", start="20 ms", stop="60 ms")
+    np.testing.assert_array_equal(part.values, FILM[10:30])
+
+
+def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conversion=1e-6, two=False):
+    pynwb = pytest.importorskip("pynwb")
+    file = pynwb.NWBFile(
+        session_description="a test", identifier="id", session_start_time=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    device = file.create_device(name="array")
+    group = file.create_electrode_group(name="group", description="a grid", location="cortex", device=device)
+    if places:
+        file.add_electrode_column(name="rel_y", description="in µm")
+        file.add_electrode_column(name="rel_x", description="in µm")
+    for y, x in grid() * 1e6:
+        extra = {"rel_y": float(y), "rel_x": float(x)} if places else {}
+        file.add_electrode(location="cortex", group=group, **extra)
+    region = file.create_electrode_table_region(region=list(range(20)), description="all")
+    when = {"rate": rate_hz} if timestamps is None else {"timestamps": timestamps}
+    counts = np.round(FILM.reshape(60, 20) * 1000).astype(np.int16)
+    for name in ("LFP", "other")[: 1 + two]:
+        file.add_acquisition(
+            pynwb.ecephys.ElectricalSeries(name=name, data=counts, electrodes=region, conversion=conversion, **when)
+        )
+    if film:
+        file.add_acquisition(pynwb.image.ImageSeries(name="film", data=FILM, unit="a.u.", rate=50.0))
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(file)
+    return path
+
+
+def test_electrodes_in_nwb_find_their_grid_and_volts(tmp_path):
+    x = dh.neuro.read(nwb(tmp_path / "a.nwb"))
+    assert x.shape == (60, 4, 5)
+    assert x.attrs["units"] == "volts"
+    assert spacing(x) == pytest.approx((4e-4, 4e-4))
+    np.testing.assert_allclose(x.values, np.round(FILM * 1000) * 1e-6, rtol=1e-5)
+    np.testing.assert_allclose(dh.neuro.read(tmp_path / "a.nwb", start="40 ms").values, x.values[20:])
+    without = dh.neuro.read(tmp_path / "a.nwb", bad=[7])
+    assert np.isnan(without.values[:, 1, 2]).all()
+
+
+def test_what_nwb_does_not_know_has_to_be_said(tmp_path):
+    with pytest.raises(dh.DrumheadError, match="no places"):
+        dh.neuro.read(nwb(tmp_path / "b.nwb", places=False))
+    assert dh.neuro.read(tmp_path / "b.nwb", at=grid()).shape == (60, 4, 5)
+    times = np.arange(60) / 500
+    assert rate(dh.neuro.read(nwb(tmp_path / "c.nwb", timestamps=times))) == pytest.approx(500)
+    times[30:] += 0.1
+    with pytest.raises(dh.DrumheadError, match="irregular"):
+        dh.neuro.read(nwb(tmp_path / "d.nwb", timestamps=times))
+    with pytest.raises(dh.DrumheadError, match=r"several arrays.*LFP.*other"):
+        dh.neuro.read(nwb(tmp_path / "e.nwb", two=True))
+    assert dh.neuro.read(tmp_path / "e.nwb", series="other").shape == (60, 4, 5)
+    with pytest.raises(dh.DrumheadError, match="size of a pixel"):
+        dh.neuro.read(nwb(tmp_path / "f.nwb", film=True), series="film")
+    turned = dh.neuro.read(tmp_path / "f.nwb", series="film", pitch="20 um", order="txy")
+    np.testing.assert_array_equal(turned.values, FILM.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.3, -0.2])
+def test_a_lattice_is_found_with_holes_and_turned(turn):
+    where = grid(6, 7, turn=turn)
+    kept = RNG.random(42) > 0.2
+    index, pitch = lattice(where[kept] + RNG.normal(size=(kept.sum(), 2)) * 1e-5)
+    assert pitch == pytest.approx(4e-4, rel=0.05)
+    steps = np.linalg.norm(where[kept][:, None] - where[kept][None], axis=-1) / 4e-4
+    np.testing.assert_allclose(np.linalg.norm(index[:, None] - index[None], axis=-1), steps, atol=1e-6)
+
+
+def test_scattered_sites_stay_scattered(tmp_path):
+    where = RNG.random((20, 2)) * 3e-3
+    assert lattice(where) is None
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    x = dh.neuro.read(tmp_path / "a.npy", fs=500, at=where)
+    assert x.dims == ("time", "site")
+    np.testing.assert_allclose(np.stack([x.y, x.x], 1), where)
+
+
+def test_bad_sites_are_left_out(tmp_path):
+    x = dh.neuro.read(written(tmp_path, "npy"), fs=500, bad=[(1, 2), (0, 0)])
+    assert (~good(x)).sum() == 2
+    with pytest.raises(dh.DrumheadError, match="no such site"):
+        dh.neuro.read(tmp_path / "film.npy", fs=500, bad=[(4, 0)])
+
+
+def test_attributes_of_hdf5_are_known(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["film"] = FILM
+        file["film"].attrs.update(fs_hz=250.0, pitch="0.1 mm")
+        file["other"] = FILM
+    x = dh.neuro.read(tmp_path / "a.h5", series="film")
+    assert rate(x) == pytest.approx(250)
+    assert spacing(x) == pytest.approx((1e-4, 1e-4))
+    with pytest.raises(dh.DrumheadError, match=r"film.*other"):
+        dh.neuro.read(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "sampling rate is missing"),
+        ({"fs": "5 mm"}, "fs="),
+        ({"fs": 500, "start": "1 s"}, "leave 0 of 60"),
+        ({"fs": 500, "series": "a"}, "holds one array"),
+        ({"fs": 500, "order": "xyt"}, "order="),
+        ({"fs": 500, "bad": [99]}, "no such site"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, given, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        dh.neuro.read(written(tmp_path, "npy"), **given)
+
+
+def test_files_that_are_no_recordings_are_refused(tmp_path):
+    for name in ("a.npy", "a.h5", "a.tif", "a.nwb", "a.txt", "a.zarr"):
+        (tmp_path / name).write_bytes(b"nothing")
+        with pytest.raises(dh.DrumheadError, match=name.replace(".", r"\.")):
+            dh.neuro.read(tmp_path / name, fs=500)
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(dh.DrumheadError, match="no array"):
+        dh.neuro.read(tmp_path / "objects.npy", fs=500)
+    with pytest.raises(dh.DrumheadError, match="does not exist"):
+        dh.neuro.read(tmp_path / "missing.npy")
+    np.save(tmp_path / "flat.npy", FILM.reshape(60, 20))
+    with pytest.raises(dh.DrumheadError, match="without places"):
+        dh.neuro.read(tmp_path / "flat.npy", fs=500)
+    line = np.stack([np.arange(20) * 1e-4, np.zeros(20)], 1)
+    with pytest.raises(dh.DrumheadError, match="one line"):
+        dh.neuro.read(tmp_path / "flat.npy", fs=500, at=line)
