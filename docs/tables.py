@@ -98,10 +98,12 @@ def stacks() -> Grid:
         test, where = read(place / "evaluation-test.json"), place.relative_to(RESULTS)
         history = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
         network = "nwm-stack" if where.parts[0] == "stack" else where.parts[-2]
-        rows.append((test["task"], f"[{network}]({where})", f"{test['parameters']:,}", f"{history[-1]['images']:,}",
+        recipe = "batch-16" if where.parts[0] == "stack" else where.parts[1]  # a preset's own is that
+        rows.append((test["task"], f"[{network}]({where})", recipe, f"{test['parameters']:,}",
+                     f"{history[-1]['images']:,}",
                      *(f"{test[key]:.3f}" for key in ("foreground_accuracy", "foreground_iou", "dice", "boundary_f")),
                      f"{1000 * history[-1]['cpu_seconds'] / history[-1]['images']:.1f}"))  # fmt: skip
-    columns = ("task", "network", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice", "boundary F",
+    columns = ("task", "network", "recipe", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice", "boundary F",
                "CPU ms an image")  # fmt: skip
     return Grid(columns, tuple(rows))
 
