@@ -103,8 +103,8 @@ def stacks() -> Grid:
                      f"{history[-1]['images']:,}",
                      *(f"{test[key]:.3f}" for key in ("foreground_accuracy", "foreground_iou", "dice", "boundary_f")),
                      f"{1000 * history[-1]['cpu_seconds'] / history[-1]['images']:.1f}"))  # fmt: skip
-    columns = ("task", "network", "recipe", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice", "boundary F",
-               "CPU ms an image")  # fmt: skip
+    columns = ("task", "network", "recipe", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice",
+               "boundary F", "CPU ms an image")  # fmt: skip
     return Grid(columns, tuple(rows))
 
 
