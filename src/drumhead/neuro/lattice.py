@@ -22,9 +22,10 @@ def lattice(places: np.ndarray) -> tuple[np.ndarray, float] | None:
         DrumheadError: all sites lie on one line, or two in one place.
 
     Example:
+        >>> from drumhead.neuro.lattice import lattice
         >>> rows = np.array([[0.0, 0.0], [0.0, 0.4e-3], [0.4e-3, 0.0], [0.4e-3, 0.4e-3]])
         >>> index, pitch = lattice(rows)
-        >>> index.tolist(), pitch
+        >>> index.tolist(), round(pitch, 9)
         ([[0, 0], [0, 1], [1, 0], [1, 1]], 0.0004)
     """
     places = np.asarray(places, np.float64)
