@@ -35,6 +35,11 @@ def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
     return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
 
 
+def precise(numbers: Tensor) -> Tensor:
+    """Return numbers in float32 or finer: torch has no transforms in half precision, and late phases would be lost."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
+
+
 class Start(NamedTuple):
     """What features set before the first step; each (b, c, y, x). A closed form has no medium of its own here."""
 
@@ -189,8 +194,9 @@ class Closed(WaveLayer):
 
     def _modes(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
         """Return what becomes of y0 and z0 in each mode at times (t, c): two factors (t, c, modes in y, modes in x)."""
-        omega, alpha = (F.softplus(value)[:, None, None] for value in (self.omega, self.alpha))
-        kernel = stability.laplacian(1).to(times) * F.softplus(self.speed).square()[:, None, None, None]
+        learned = (self.omega, self.alpha, self.speed)
+        omega, alpha, speed = (F.softplus(precise(value))[:, None, None] for value in learned)
+        kernel = stability.laplacian(1).to(times) * speed.square()[..., None]
         stiff = spectral.stiffness(kernel, omega, size, self.layer.boundary, mirrored=True)
         return spectral.exact(stiff, alpha, times[:, :, None, None])
 
@@ -202,25 +208,25 @@ class Closed(WaveLayer):
         return self.stored[2]
 
     def _at(self, start: Start, times: Tensor) -> Tensor:
-        """Return the waves at times (t, c), one list a sheet: (b, t, c, y, x)."""
+        """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights."""
         boundary, size = self.layer.boundary, start.y0.shape[-2:]
         plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor
         asks = plain and not torch.compiler.is_compiling()  # values, which a GPU and a graph are not asked for
-        of_y, of_z = (self._stored if asks else self._modes)(size, times)
-        assert start.z0 is not None
-        y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
-        return spectral.back(of_y * y + of_z * z, size, boundary)
+        with torch.autocast(start.y0.device.type, enabled=False):
+            of_y, of_z = (self._stored if asks else self._modes)(size, times)
+            assert start.z0 is not None
+            y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
+            return spectral.back(of_y * y + of_z * z, size, boundary).to(self.times.dtype)
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves at whole multiples of dt."""
         record.check(steps, self.layer.channels)
-        times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=self.times.dtype)
+        times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=precise(self.times).dtype)
         return record.of(self._at(start, times[:, None].expand(-1, self.layer.channels)))
 
     def heard(self, start: Start) -> Tensor:
         """Return the waves at the learned times."""
-        with torch.autocast(start.y0.device.type, enabled=False):
-            return self._at(start, self.times.exp())
+        return self._at(start, precise(self.times).exp())
 
 
 def make_layer(layer: Layer | Modes, width: int, coarser: int) -> Stepped | Closed:
