@@ -203,9 +203,12 @@ class Closed(WaveLayer):
     def _stored(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
         """Return the same from the last call, if nothing that it depends on has another value now."""
         numbers = torch.cat([self.omega, self.alpha, self.speed, times.flatten()])
-        if self.stored is None or self.stored[0] != size or not torch.equal(self.stored[1], numbers):
-            self.stored = (size, numbers, self._modes(size, times))
-        return self.stored[2]
+        kept = self.stored
+        # Numbers of two types may be equal, what was computed of them is not.
+        same = kept and kept[0] == size and kept[1].dtype == numbers.dtype and torch.equal(kept[1], numbers)
+        if kept is None or not same:
+            self.stored = kept = (size, numbers, self._modes(size, times))
+        return kept[2]
 
     def _at(self, start: Start, times: Tensor) -> Tensor:
         """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights."""
