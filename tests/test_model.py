@@ -362,6 +362,32 @@ def test_labels_need_images_that_mean_something(images):
         dh.build("tetrominoes/nwm-fast").segment(images)
 
 
+MIXED = dh.Stack(image_channels=1, classes=3, waves=(dh.Attention(stride=2, heads=2), dh.Layer(stride=8)))
+COARSEST = {"cnn-2": 0, "lstm-last": 0, "nwm-last": 0, "resnet-4": 1, "nwm-fast": 2, "nwm-modes": 4, "frame-pool": 4,
+            "mixed": 8, "unet-2": 16}  # pixels that lie on one cell when a network normalises; 0 without  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COARSEST)
+def test_images_too_small_to_normalise_are_refused_in_training_alone(name, monkeypatch):
+    model = dh.build(MIXED if name == "mixed" else f"wires/{name}")
+    for size in ((1, 1), (1, 2), (3, 1), (2, 2), (4, 4), (1, 8), (16, 16), (17, 1)):
+        images = torch.rand(1, 1, *size)
+        assert model.segment(images).shape == (1, *size)
+        if max(size) > COARSEST[name]:
+            assert model(images).shape == (1, 3, *size)
+            continue
+        with pytest.raises(dh.DrumheadError, match=r"got \(1, 1, .*one value a map .*model\.eval\(\) first"):
+            model(images)
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "starved", lambda _: False)
+            with pytest.raises(ValueError, match="more than 1 value per channel"):
+                model(images)
+        assert model(torch.cat([images, images])).shape == (2, 3, *size)
+    for part in model.modules():
+        part.train(not isinstance(part, nn.BatchNorm2d))
+    assert model(torch.rand(1, 1, 1, 1)).shape == (1, 3, 1, 1)  # statistics that are kept
+
+
 @pytest.mark.parametrize("name", ["tetrominoes/nwm-last", "tetrominoes/nwm-fast"])
 def test_a_constant_medium_is_the_same_everywhere_and_learned(name):
     config = get_preset(name).model.changed(omega="constant", steps=6)

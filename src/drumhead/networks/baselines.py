@@ -101,6 +101,8 @@ class UNet(Segmenter):
         config: `width` is the paper's c, 2 to 5.
     """
 
+    coarsest = 2**4
+
     def __init__(self, config: settings.UNet):
         super().__init__(config)
         widths = [config.width * 2**level for level in range(5)]

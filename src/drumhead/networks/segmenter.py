@@ -1,11 +1,12 @@
 """What all networks share: images in, logits out, labels on request."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from drumhead.engine.run import convolutions, pointwise
 from drumhead.errors import DrumheadError
@@ -46,9 +47,11 @@ class Segmenter(nn.Module):
 
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
+        coarsest: pixels per cell in each direction of the coarsest maps that are normalised.
     """
 
     stride = 1
+    coarsest = 1
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -57,13 +60,13 @@ class Segmenter(nn.Module):
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
-        self.check(images)
-        if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond [0, 1] may be an augmentation
-            raise DrumheadError(
-                "images: got values that are not finite or far beyond [0, 1], on which the answer would mean nothing "
-                "(dh.to_images divides uint8 by 255)"
-            )
         with self.evaluating():
+            self.check(images)
+            if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond may be an augmentation
+                raise DrumheadError(
+                    "images: got values that are not finite or far beyond [0, 1], on which the answer would mean "
+                    "nothing (dh.to_images divides uint8 by 255)"
+                )
             return self(images).argmax(dim=1)
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
@@ -150,3 +153,15 @@ class Segmenter(nn.Module):
             raise DrumheadError(
                 f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
             )
+        if self.starved(images.shape):
+            raise DrumheadError(
+                f"images: got {tuple(images.shape)}, which leave batch normalisation one value a map to learn from; "
+                "more or larger images are needed in training mode, or model.eval() first"
+            )
+
+    def starved(self, shape: Sequence[int]) -> bool:
+        """Say whether images (b, k, y, x) leave a normalisation that learns one value a map, on whatever level."""
+        rows, columns = (-(-side // self.coarsest) for side in shape[-2:])
+        if not self.training or shape[0] * rows * columns > 1:
+            return False
+        return any(part.training for part in self.modules() if isinstance(part, _BatchNorm))

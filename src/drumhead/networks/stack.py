@@ -45,7 +45,7 @@ class Frame(Segmenter):
         super().__init__(config)
         grid = min(layer.stride for layer in config.waves)
         halvings = int(math.log2(grid))
-        self.grid, self.halvings = grid, halvings
+        self.grid, self.halvings, self.coarsest = grid, halvings, max(layer.stride for layer in config.waves)
         self.fine = _normal(config.image_channels, config.fine)
         widths = [*(min(config.fine * 2**i, config.width) for i in range(halvings or 1)), config.width]
         self.stem = nn.Sequential(*(_normal(inner, outer, min(grid, 2)) for inner, outer in pairwise(widths)))
