@@ -362,6 +362,37 @@ def test_labels_need_images_that_mean_something(images):
         dh.build("tetrominoes/nwm-fast").segment(images)
 
 
+PIXELS = {
+    "too high": (torch.tensor([[0, 380]]), "got 0 to 380; flat indices 0 to 379 are needed"),
+    "negative": (torch.tensor([[-1, 3]]), "got -1 to 3; flat indices 0 to 379"),
+    "of two images": (torch.tensor([[0], [1]]), r"got \(2, 1\) on cpu; \(b=1, n\)"),
+    "floating": (torch.tensor([[0.0, 3.0]]), r"got torch.float32 \(1, 2\); flat indices \(b, n\), int64"),
+    "of one axis": (torch.tensor([0, 3]), r"got torch.int64 \(2,\)"),
+    "none": (torch.zeros(1, 0, dtype=torch.int64), r"got torch.int64 \(1, 0\)"),
+    "a list": ([[0, 3]], "got list"),
+}
+LOOKS = ["nwm-linear", "nwm-fft", "nwm-fast", "nwm-modes", "nwm-stack", "lstm-max", "unet-2", "cnn-2", "resnet-2"]
+
+
+@pytest.mark.parametrize("wrong", PIXELS)
+@pytest.mark.parametrize("name", LOOKS)
+def test_pixels_that_an_image_does_not_have_are_refused(name, wrong):
+    pixels, message = PIXELS[wrong]
+    with pytest.raises(dh.DrumheadError, match=f"at: {message}"):
+        dh.build(f"wires/{name}").eval()(torch.rand(1, 1, 20, 19), pixels)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_pixels_are_not_asked_for_values_where_there_are_none(name):
+    model, images, at = dh.build(f"wires/{name}").eval(), torch.rand(2, 1, 20, 19), torch.tensor([[0, 379], [5, 1]])
+    logits = model(images, at)
+    each = torch.func.vmap(lambda image, pixels: model(image[None], pixels[None])[0])(images, at)
+    torch.testing.assert_close(each, logits)
+    if name in ("unet-2", "nwm-fast"):
+        torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(images, at), logits)
+    model.check(images.to("meta"), at.to("meta"))  # a tensor without values, as that of a GPU which is not waited for
+
+
 MIXED = dh.Stack(image_channels=1, classes=3, waves=(dh.Attention(stride=2, heads=2), dh.Layer(stride=8)))
 COARSEST = {"cnn-2": 0, "lstm-last": 0, "nwm-last": 0, "resnet-4": 1, "nwm-fast": 2, "nwm-modes": 4, "frame-pool": 4,
             "mixed": 8, "unet-2": 16}  # pixels that lie on one cell when a network normalises; 0 without  # fmt: skip

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from drumhead.engine.run import convolutions, pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
+from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
 
@@ -137,8 +138,8 @@ class Segmenter(nn.Module):
         finally:
             self.train(training)
 
-    def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of images for this network."""
+    def check(self, images: Tensor, at: Tensor | None = None) -> None:
+        """Refuse what is not a batch of images for this network, and pixels that they do not have."""
         k = self.config.image_channels
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
             got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
@@ -158,6 +159,9 @@ class Segmenter(nn.Module):
                 f"images: got {tuple(images.shape)}, which leave batch normalisation one value a map to learn from; "
                 "more or larger images are needed in training mode, or model.eval() first"
             )
+
+        if at is not None:
+            check_pixels("at", at, images)
 
     def starved(self, shape: Sequence[int]) -> bool:
         """Say whether images (b, k, y, x) leave a normalisation that learns one value a map, on whatever level."""

@@ -55,7 +55,7 @@ class Frame(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        self.check(images)
+        self.check(images, at)
         fine, x = self.below(images, len(self.layers))
         return self.logits(fine, x, at)
 
@@ -152,7 +152,7 @@ class WaveStack(Timed, Frame):
         last = self.at_layer(-1)
         if isinstance(last, Stepped):
             return super().heard(images, *records, at=at, steps=steps)
-        self.check(images)
+        self.check(images, at)
         start, features = self.encode(images)
         steps = self.steps if steps is None else checked(self, (steps,))[0]
         others = [last.run(start, record, steps) for record in records]

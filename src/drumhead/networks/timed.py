@@ -72,7 +72,7 @@ class Timed(Segmenter):
             >>> waves.shape
             torch.Size([1, 20, 8, 32, 32])
         """
-        self.check(images)
+        self.check(images, at)
         start, features = self.encode(images)
         steps = self.steps if steps is None else anytime.checked(self, (steps,))[0]
         one = composed(self.readout, self.head) if features is None and steps == self.steps else None
