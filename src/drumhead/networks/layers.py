@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from drumhead.networks.chain import RELU, added, chained
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
+from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.readouts import TimeReadout
 from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
@@ -174,7 +175,7 @@ class Closed(WaveLayer):
     """
 
     dt = 0.5  # of movies: the waves themselves have no step
-    per_step = 2**40  # and no light cone: every mode spans the grid
+    per_step = EVERYWHERE  # and no light cone: every mode spans the grid
 
     def __init__(self, layer: Modes, width: int, coarser: int):
         super().__init__(layer.channels, layer.bins, width, coarser)

@@ -113,7 +113,8 @@ class Segmenter(nn.Module):
             steps: time steps T >= 0 of a network with waves or a state; its own number by default.
 
         Returns:
-            (low, high), both included; they may lie beyond the image.
+            (low, high), both included; they may lie beyond the image. `networks.reach.EVERYWHERE` pixels away or more
+            they mean the whole image, however large: attention, a mean and waves in closed form have no bound.
 
         Raises:
             DrumheadError: a number of steps below 0.
