@@ -362,6 +362,63 @@ def test_labels_need_images_that_mean_something(images):
         dh.build("tetrominoes/nwm-fast").segment(images)
 
 
+PIXELS = {
+    "too high": (torch.tensor([[0, 380]]), "got 0 to 380; flat indices 0 to 379 are needed"),
+    "negative": (torch.tensor([[-1, 3]]), "got -1 to 3; flat indices 0 to 379"),
+    "of two images": (torch.tensor([[0], [1]]), r"got \(2, 1\) on cpu; \(b=1, n\)"),
+    "floating": (torch.tensor([[0.0, 3.0]]), r"got torch.float32 \(1, 2\); flat indices \(b, n\), int64"),
+    "of one axis": (torch.tensor([0, 3]), r"got torch.int64 \(2,\)"),
+    "none": (torch.zeros(1, 0, dtype=torch.int64), r"got torch.int64 \(1, 0\)"),
+    "a list": ([[0, 3]], "got list"),
+}
+LOOKS = ["nwm-linear", "nwm-fft", "nwm-fast", "nwm-modes", "nwm-stack", "lstm-max", "unet-2", "cnn-2", "resnet-2"]
+
+
+@pytest.mark.parametrize("wrong", PIXELS)
+@pytest.mark.parametrize("name", LOOKS)
+def test_pixels_that_an_image_does_not_have_are_refused(name, wrong):
+    pixels, message = PIXELS[wrong]
+    with pytest.raises(dh.DrumheadError, match=f"at: {message}"):
+        dh.build(f"wires/{name}").eval()(torch.rand(1, 1, 20, 19), pixels)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_pixels_are_not_asked_for_values_where_there_are_none(name):
+    model, images, at = dh.build(f"wires/{name}").eval(), torch.rand(2, 1, 20, 19), torch.tensor([[0, 379], [5, 1]])
+    logits = model(images, at)
+    each = torch.func.vmap(lambda image, pixels: model(image[None], pixels[None])[0])(images, at)
+    torch.testing.assert_close(each, logits)
+    if name in ("unet-2", "nwm-fast"):
+        torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(images, at), logits)
+    model.check(images.to("meta"), at.to("meta"))  # a tensor without values, as that of a GPU which is not waited for
+
+
+MIXED = dh.Stack(image_channels=1, classes=3, waves=(dh.Attention(stride=2, heads=2), dh.Layer(stride=8)))
+COARSEST = {"cnn-2": 0, "lstm-last": 0, "nwm-last": 0, "resnet-4": 1, "nwm-fast": 2, "nwm-modes": 4, "frame-pool": 4,
+            "mixed": 8, "unet-2": 16}  # pixels that lie on one cell when a network normalises; 0 without  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COARSEST)
+def test_images_too_small_to_normalise_are_refused_in_training_alone(name, monkeypatch):
+    model = dh.build(MIXED if name == "mixed" else f"wires/{name}")
+    for size in ((1, 1), (1, 2), (3, 1), (2, 2), (4, 4), (1, 8), (16, 16), (17, 1)):
+        images = torch.rand(1, 1, *size)
+        assert model.segment(images).shape == (1, *size)
+        if max(size) > COARSEST[name]:
+            assert model(images).shape == (1, 3, *size)
+            continue
+        with pytest.raises(dh.DrumheadError, match=r"got \(1, 1, .*one value a map .*model\.eval\(\) first"):
+            model(images)
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "starved", lambda _: False)
+            with pytest.raises(ValueError, match="more than 1 value per channel"):
+                model(images)
+        assert model(torch.cat([images, images])).shape == (2, 3, *size)
+    for part in model.modules():
+        part.train(not isinstance(part, nn.BatchNorm2d))
+    assert model(torch.rand(1, 1, 1, 1)).shape == (1, 3, 1, 1)  # statistics that are kept
+
+
 @pytest.mark.parametrize("name", ["tetrominoes/nwm-last", "tetrominoes/nwm-fast"])
 def test_a_constant_medium_is_the_same_everywhere_and_learned(name):
     config = get_preset(name).model.changed(omega="constant", steps=6)

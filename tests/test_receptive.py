@@ -252,6 +252,19 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     assert len(said) == 10
 
 
+def test_what_sees_the_whole_image_is_said_to(tmp_path, monkeypatch, rng):
+    few = rng.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8), rng.integers(0, 6, (2, 32, 32), dtype=np.uint8)
+    task = replace(dh.tasks.get("tetrominoes"), make=lambda split: few)
+    monkeypatch.setattr(dh.tasks, "get", lambda name: task)
+    settings = replace(TINY, images=1, steps=(0, 1))
+    receptive_field(["nwm-modes", "frame-pool", "cnn-2"], tmp_path, runs=tmp_path, settings=settings, say=str)
+    rows = list(csv.DictReader((tmp_path / "receptive-field.csv").read_text().splitlines()))
+    assert [row["bound"] for row in rows] == ["all"] * 4 + ["2"]
+    lines = (tmp_path / "receptive-field.md").read_text().splitlines()
+    bounds = {line.split(" | ")[0]: line.split(" | ")[4] for line in lines if "(initial)" in line}
+    assert bounds == {"| nwm-modes (initial)": "all", "| frame-pool (initial)": "all", "| cnn-2 (initial)": "2"}
+
+
 def test_default_models_are_presets_the_shipped_network_and_runs(tmp_path):
     run = tmp_path / "cpu" / "tetrominoes" / "unet-2" / "seed-0"
     dh.save(dh.build("tetrominoes/unet-2"), run / "weights.safetensors")

@@ -7,7 +7,7 @@ import torch
 
 import drumhead as dh
 from drumhead.networks import media
-from drumhead.networks.layers import Closed, Stepped
+from drumhead.networks.layers import Closed, Start, Stepped
 from drumhead.settings.config import RunConfig
 from drumhead.settings.presets import get_preset
 from drumhead.settings.text import from_dict, to_toml
@@ -91,6 +91,30 @@ def test_the_closed_form_is_that_of_its_numbers():
                 times=layer.times[k, c].exp()[None], z0=start.z0[:, c : c + 1], boundary="fixed",
             )  # fmt: skip
             torch.testing.assert_close(heard[:, k, c], one[:, 0, 0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["small", "mixed", "modes"])
+def test_half_precision_answers_in_its_own_type(name, dtype):
+    torch.manual_seed(0)
+    model, images = dh.build(STACKS[name]).eval(), torch.rand(2, 1, 24, 20)
+    logits, waves = model(images), model.waves(images)
+    model, images = model.to(dtype), images.to(dtype)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            found = model.heard(images, dh.All())
+        assert [kept.dtype for kept in found] == [dtype, dtype]
+        for kept, wanted in zip(found, (logits, waves), strict=True):
+            assert (kept - wanted).abs().max() <= 0.03 * wanted.abs().max()
+    model.train()(images).float().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_autocast_leaves_the_waves_of_a_closed_form_in_full_precision():
+    layer, start = dh.build(STACKS["modes"]).layers[0], Start(*torch.rand(2, 1, 16, 7, 6), None)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = layer.run(start, dh.All(), 4)
+    assert torch.equal(found, layer.run(start, dh.All(), 4))
 
 
 @pytest.mark.parametrize("name", ["small", "mixed", "full size"])
@@ -267,7 +291,12 @@ def test_modes_are_stored_at_inference_and_never_stale():
         assert model(torch.rand(1, 1, 32, 32)).shape == (1, 3, 32, 32)
     assert not [key for key in model.state_dict() if "stored" in key]
     before = first.clone()
-    model.train()
+    with torch.no_grad():
+        model.waves(images)
+        waves = model.double().waves(images.double())  # at times that are the same numbers in both types
+        layer.stored = None
+        assert torch.equal(model.waves(images.double()), waves)
+    model.float().train()
     torch.nn.functional.cross_entropy(model(images), torch.randint(3, (1, 24, 20))).backward()
     assert torch.equal(before, first)
 

@@ -35,6 +35,16 @@ def traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
+def readable(tensor: Tensor) -> bool:
+    """Say whether values may be asked: a GPU would wait, a graph and a transform of torch.func cannot answer."""
+    if not tensor.is_cpu or traced() or is_in_torch_dispatch_mode():  # in torch's other modes it is merely not needed
+        return False
+    from torch._subclasses.fake_tensor import is_fake
+
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
+    return not is_fake(tensor) and not wrapped(tensor)
+
+
 def _unseen(inputs: tuple[Any, ...]) -> bool:
     """Say whether nobody wants more of an operation than its numbers."""
     if torch.is_grad_enabled() or traced() or is_in_torch_dispatch_mode():

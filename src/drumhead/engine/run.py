@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode, is_traceable_wrapper_subclass
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from drumhead.engine.choose import pick
-from drumhead.engine.operator import call, traced
+from drumhead.engine.operator import call, readable
 from drumhead.engine.plan import Fields, Rollout, planned, planning
 
 
@@ -38,19 +38,9 @@ def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
     y0 = fields.y0
     wide = (None if field is None else field.expand(y0.shape) for field in fields[1:5])
     fields = Fields._make((y0, *wide, *fields[5:]))
-    asks = plan.segment and y0.is_cpu and not _tracing(fields.decay)  # a GPU would wait, a graph cannot ask
-    if asks and not plan.by_sheets(fields):
+    if plan.segment and readable(fields.decay) and not plan.by_sheets(fields):
         plan = plan.remembering(fields.decay)
     return call(ops.rollout, *fields, *plan.numbers())[:2]
-
-
-def _tracing(tensor: Tensor) -> bool:
-    """Say whether values may be unknown or other ones later; under torch's other modes it is merely not needed."""
-    if traced():
-        return True
-    from torch._subclasses.fake_tensor import is_fake
-
-    return is_in_torch_dispatch_mode() or is_fake(tensor)
 
 
 def reduced(device: torch.device) -> bool:

@@ -4,7 +4,6 @@ Everything random in a step follows from the config's seed and the step's positi
 rest, so on a processor a run that was killed and resumed ends with the same bits as one that was not.
 """
 
-import copy
 import math
 import signal
 import time
@@ -157,19 +156,13 @@ class Training:
             )
 
     def _check_normalisation(self) -> None:
-        """Refuse an image that alone leaves a batch normalisation one value, on whatever level: ask a copy."""
-        if self.batch > 1:
-            return
+        """Refuse an image that alone leaves a batch normalisation one value, on whatever level."""
         height, width = self.train.shape
-        images = torch.zeros(1, self.task.image_channels, height, width, device=self.fabric.device)
-        try:
-            with torch.no_grad():
-                copy.deepcopy(self.module).train()(images)
-        except ValueError as error:
+        if self.module.starved((self.batch, self.task.image_channels, height, width)):
             raise DrumheadError(
                 f"images of {height} x {width} pixels in batches of {self.batch} are too few "
-                f"for batch normalisation ({error}); use a larger --train.batch"
-            ) from None
+                "for batch normalisation to learn from; use a larger --train.batch"
+            )
 
     def restore(self) -> None:
         """Take up the run's last checkpoint; without one, start from the beginning."""

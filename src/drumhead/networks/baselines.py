@@ -40,7 +40,7 @@ class CNN(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
-        self.check(images)
+        self.check(images, at)
         if untouched(self.layers, nn.Sequential):
             cut = 2 * self.config.depth
             body, spread, head = self.layers[:cut], self.layers[cut : cut + 1], self.layers[cut + 1 :]
@@ -77,7 +77,7 @@ class ResNet(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]."""
-        self.check(images)
+        self.check(images, at)
         x = self.first(images).relu()
         for block in self.blocks:
             x = (x + block(x)).relu_()
@@ -101,6 +101,8 @@ class UNet(Segmenter):
         config: `width` is the paper's c, 2 to 5.
     """
 
+    coarsest = 2**4
+
     def __init__(self, config: settings.UNet):
         super().__init__(config)
         widths = [config.width * 2**level for level in range(5)]
@@ -113,7 +115,7 @@ class UNet(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        self.check(images)
+        self.check(images, at)
         x, skips = images, []
         for level, layers in enumerate(self.down):
             x = layers(F.max_pool2d(x, 2, ceil_mode=True) if level else x)

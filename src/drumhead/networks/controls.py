@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from drumhead.networks.chain import Chain, chained
 from drumhead.networks.layers import grown, shrunk
+from drumhead.networks.reach import EVERYWHERE
 from drumhead.settings.config import Attention, Bottleneck, Context
-
-EVERYWHERE = 2**40  # cells that a layer sees to each side if it sees all
 
 
 class Control(nn.Module):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from drumhead.networks.chain import RELU, added, chained
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
+from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.readouts import TimeReadout
 from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
@@ -33,6 +34,11 @@ def shrunk(x: Tensor, coarser: int) -> Tensor:
 def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
     """Return what a grid so much coarser found, on the grid of the features x."""
     return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
+
+
+def precise(numbers: Tensor) -> Tensor:
+    """Return numbers in float32 or finer: torch has no transforms in half precision, and late phases would be lost."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 class Start(NamedTuple):
@@ -169,7 +175,7 @@ class Closed(WaveLayer):
     """
 
     dt = 0.5  # of movies: the waves themselves have no step
-    per_step = 2**40  # and no light cone: every mode spans the grid
+    per_step = EVERYWHERE  # and no light cone: every mode spans the grid
 
     def __init__(self, layer: Modes, width: int, coarser: int):
         super().__init__(layer.channels, layer.bins, width, coarser)
@@ -189,38 +195,42 @@ class Closed(WaveLayer):
 
     def _modes(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
         """Return what becomes of y0 and z0 in each mode at times (t, c): two factors (t, c, modes in y, modes in x)."""
-        omega, alpha = (F.softplus(value)[:, None, None] for value in (self.omega, self.alpha))
-        kernel = stability.laplacian(1).to(times) * F.softplus(self.speed).square()[:, None, None, None]
+        learned = (self.omega, self.alpha, self.speed)
+        omega, alpha, speed = (F.softplus(precise(value))[:, None, None] for value in learned)
+        kernel = stability.laplacian(1).to(times) * speed.square()[..., None]
         stiff = spectral.stiffness(kernel, omega, size, self.layer.boundary, mirrored=True)
         return spectral.exact(stiff, alpha, times[:, :, None, None])
 
     def _stored(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
         """Return the same from the last call, if nothing that it depends on has another value now."""
         numbers = torch.cat([self.omega, self.alpha, self.speed, times.flatten()])
-        if self.stored is None or self.stored[0] != size or not torch.equal(self.stored[1], numbers):
-            self.stored = (size, numbers, self._modes(size, times))
-        return self.stored[2]
+        kept = self.stored
+        # Numbers of two types may be equal, what was computed of them is not.
+        same = kept and kept[0] == size and kept[1].dtype == numbers.dtype and torch.equal(kept[1], numbers)
+        if kept is None or not same:
+            self.stored = kept = (size, numbers, self._modes(size, times))
+        return kept[2]
 
     def _at(self, start: Start, times: Tensor) -> Tensor:
-        """Return the waves at times (t, c), one list a sheet: (b, t, c, y, x)."""
+        """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights."""
         boundary, size = self.layer.boundary, start.y0.shape[-2:]
         plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor
         asks = plain and not torch.compiler.is_compiling()  # values, which a GPU and a graph are not asked for
-        of_y, of_z = (self._stored if asks else self._modes)(size, times)
-        assert start.z0 is not None
-        y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
-        return spectral.back(of_y * y + of_z * z, size, boundary)
+        with torch.autocast(start.y0.device.type, enabled=False):
+            of_y, of_z = (self._stored if asks else self._modes)(size, times)
+            assert start.z0 is not None
+            y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
+            return spectral.back(of_y * y + of_z * z, size, boundary).to(self.times.dtype)
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves at whole multiples of dt."""
         record.check(steps, self.layer.channels)
-        times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=self.times.dtype)
+        times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=precise(self.times).dtype)
         return record.of(self._at(start, times[:, None].expand(-1, self.layer.channels)))
 
     def heard(self, start: Start) -> Tensor:
         """Return the waves at the learned times."""
-        with torch.autocast(start.y0.device.type, enabled=False):
-            return self._at(start, self.times.exp())
+        return self._at(start, precise(self.times).exp())
 
 
 def make_layer(layer: Layer | Modes, width: int, coarser: int) -> Stepped | Closed:

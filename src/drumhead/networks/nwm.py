@@ -38,6 +38,7 @@ class NeuralWaveMachine(Timed):
         self.layer, self.steps, self.dt, self.channels, self.stride = (
             layer, layer.steps, layer.dt, layer.channels, layer.stride,
         )  # fmt: skip
+        self.coarsest = layer.stride
         self.per_step = 0 if layer.coupling == "none" else layer.kernel_size // 2
         if config.encoder == "separate":
             self.encoder: SeparateEncoders | Stem = SeparateEncoders(config)
@@ -51,8 +52,8 @@ class NeuralWaveMachine(Timed):
 
     def medium(self, images: Tensor) -> Medium:
         """Return omega, alpha and y0, each (b, c, y, x), that the images set."""
-        self.check(images)
         with self.evaluating():
+            self.check(images)
             return self.encoder(images)[0]
 
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Medium, Tensor | None]:

@@ -14,6 +14,18 @@ of an endless canvas: an edge cuts it, a torus wraps what is left of the wave. E
 """
 
 Interval = tuple[int, int]
+EVERYWHERE = 2**40  # cells to each side that a layer sees if it sees all, and more than an image has
+
+
+def told(radius: int) -> str:
+    """Say in a report how many pixels to each side can be seen.
+
+    Example:
+        >>> from drumhead.networks.reach import told
+        >>> told(1234), told(4 * EVERYWHERE + 5)
+        ('1,234', 'all')
+    """
+    return f"{radius:,}" if radius < EVERYWHERE else "all"
 
 
 def convolved(rows: Interval, radius: int, stride: int = 1) -> Interval:

@@ -1,15 +1,17 @@
 """What all networks share: images in, logits out, labels on request."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from drumhead.engine.run import convolutions, pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
+from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
 
@@ -46,9 +48,11 @@ class Segmenter(nn.Module):
 
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
+        coarsest: pixels per cell in each direction of the coarsest maps that are normalised.
     """
 
     stride = 1
+    coarsest = 1
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -57,13 +61,13 @@ class Segmenter(nn.Module):
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
-        self.check(images)
-        if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond [0, 1] may be an augmentation
-            raise DrumheadError(
-                "images: got values that are not finite or far beyond [0, 1], on which the answer would mean nothing "
-                "(dh.to_images divides uint8 by 255)"
-            )
         with self.evaluating():
+            self.check(images)
+            if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond may be an augmentation
+                raise DrumheadError(
+                    "images: got values that are not finite or far beyond [0, 1], on which the answer would mean "
+                    "nothing (dh.to_images divides uint8 by 255)"
+                )
             return self(images).argmax(dim=1)
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
@@ -109,7 +113,8 @@ class Segmenter(nn.Module):
             steps: time steps T >= 0 of a network with waves or a state; its own number by default.
 
         Returns:
-            (low, high), both included; they may lie beyond the image.
+            (low, high), both included; they may lie beyond the image. `networks.reach.EVERYWHERE` pixels away or more
+            they mean the whole image, however large: attention, a mean and waves in closed form have no bound.
 
         Raises:
             DrumheadError: a number of steps below 0.
@@ -134,8 +139,8 @@ class Segmenter(nn.Module):
         finally:
             self.train(training)
 
-    def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of images for this network."""
+    def check(self, images: Tensor, at: Tensor | None = None) -> None:
+        """Refuse what is not a batch of images for this network, and pixels that they do not have."""
         k = self.config.image_channels
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
             got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
@@ -150,3 +155,18 @@ class Segmenter(nn.Module):
             raise DrumheadError(
                 f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
             )
+        if self.starved(images.shape):
+            raise DrumheadError(
+                f"images: got {tuple(images.shape)}, which leave batch normalisation one value a map to learn from; "
+                "more or larger images are needed in training mode, or model.eval() first"
+            )
+
+        if at is not None:
+            check_pixels("at", at, images)
+
+    def starved(self, shape: Sequence[int]) -> bool:
+        """Say whether images (b, k, y, x) leave a normalisation that learns one value a map, on whatever level."""
+        rows, columns = (-(-side // self.coarsest) for side in shape[-2:])
+        if not self.training or shape[0] * rows * columns > 1:
+            return False
+        return any(part.training for part in self.modules() if isinstance(part, _BatchNorm))

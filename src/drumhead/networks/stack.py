@@ -45,7 +45,7 @@ class Frame(Segmenter):
         super().__init__(config)
         grid = min(layer.stride for layer in config.waves)
         halvings = int(math.log2(grid))
-        self.grid, self.halvings = grid, halvings
+        self.grid, self.halvings, self.coarsest = grid, halvings, max(layer.stride for layer in config.waves)
         self.fine = _normal(config.image_channels, config.fine)
         widths = [*(min(config.fine * 2**i, config.width) for i in range(halvings or 1)), config.width]
         self.stem = nn.Sequential(*(_normal(inner, outer, min(grid, 2)) for inner, outer in pairwise(widths)))
@@ -55,7 +55,7 @@ class Frame(Segmenter):
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
-        self.check(images)
+        self.check(images, at)
         fine, x = self.below(images, len(self.layers))
         return self.logits(fine, x, at)
 
@@ -152,7 +152,7 @@ class WaveStack(Timed, Frame):
         last = self.at_layer(-1)
         if isinstance(last, Stepped):
             return super().heard(images, *records, at=at, steps=steps)
-        self.check(images)
+        self.check(images, at)
         start, features = self.encode(images)
         steps = self.steps if steps is None else checked(self, (steps,))[0]
         others = [last.run(start, record, steps) for record in records]

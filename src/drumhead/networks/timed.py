@@ -72,7 +72,7 @@ class Timed(Segmenter):
             >>> waves.shape
             torch.Size([1, 20, 8, 32, 32])
         """
-        self.check(images)
+        self.check(images, at)
         start, features = self.encode(images)
         steps = self.steps if steps is None else anytime.checked(self, (steps,))[0]
         one = composed(self.readout, self.head) if features is None and steps == self.steps else None
@@ -112,8 +112,8 @@ class Timed(Segmenter):
             >>> model.time_course(torch.rand(1, 3, 64, 64), steps=(5, 10, 20)).shape
             torch.Size([3, 1, 6, 64, 64])
         """
-        self.check(images)
         with self.evaluating():
+            self.check(images)
             return anytime.time_course(self, images, steps)
 
     def early(self, images: Tensor, confidence: float = 0.95, steps: Iterable[int] = ()) -> anytime.Early:
@@ -133,10 +133,10 @@ class Timed(Segmenter):
             >>> labels.shape, steps.shape
             (torch.Size([2, 64, 64]), torch.Size([2]))
         """
-        self.check(images)
         quarters = {max(1, self.steps * part // 4) for part in (1, 2, 3)}
         looks = list(steps) or [step for step in quarters if self.answers(step)]
         with self.evaluating():
+            self.check(images)
             return anytime.early(self, images, confidence, looks)
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
@@ -147,10 +147,10 @@ class Timed(Segmenter):
             steps: how long to listen; the network's own T by default. More steps show the same medium for longer.
             layer: of a stack, 0 nearest to the image; the last by default. The others have one.
         """
-        self.check(images)
         one = self.at_layer(layer)
         length: int = one.steps if steps is None else whole("steps", steps, 1)
         with self.evaluating():  # looking does not move the statistics of a normalisation
+            self.check(images)
             return one.run(self.encode(images, layer)[0], All(), length)
 
     @property

@@ -6,8 +6,9 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
+from drumhead.engine.operator import readable
 from drumhead.errors import DrumheadError
-from drumhead.physics.records import At, Record, Several
+from drumhead.physics.records import At, Record, Several, check_indices
 from drumhead.physics.state import State
 
 
@@ -32,7 +33,7 @@ def check(
             )
         one.check(int(steps), channels)
         if isinstance(one, At):
-            _check_pixels(one.pixels, y0)
+            check_pixels("At(pixels)", one.pixels, y0)
         if (basis := getattr(one, "basis", None)) is not None:
             check_kind("basis", basis, y0)
     mixing = ((channels, channels), (channels, 1))
@@ -57,17 +58,18 @@ def check(
     return fields["omega"], fields["alpha"], fields.get("z0")
 
 
-def _check_pixels(pixels: Tensor, y0: Tensor) -> None:
-    if pixels.shape[0] != y0.shape[0] or pixels.device != y0.device:
+def check_pixels(name: str, pixels: Tensor, maps: Tensor) -> None:
+    """Refuse what are no flat indices (b, n) of pixels of maps (b, c, y, x), as far as their values may be asked."""
+    check_indices(name, pixels)
+    if pixels.shape[0] != maps.shape[0] or pixels.device != maps.device:
         raise DrumheadError(
-            f"At(pixels): got {tuple(pixels.shape)} on {pixels.device}; (b={y0.shape[0]}, n) on {y0.device} is needed"
+            f"{name}: got {tuple(pixels.shape)} on {pixels.device}; (b={maps.shape[0]}, n) on {maps.device} is needed"
         )
-    if pixels.is_cpu and not torch.compiler.is_compiling():
-        count = y0.shape[2] * y0.shape[3]
-        if pixels.min() < 0 or pixels.max() >= count:
-            raise DrumheadError(
-                f"At(pixels): got {int(pixels.min())} to {int(pixels.max())}; flat indices 0 to {count - 1} are needed"
-            )
+    if readable(pixels):
+        count = maps.shape[2] * maps.shape[3]
+        least, most = map(int, pixels.aminmax())
+        if least < 0 or most >= count:
+            raise DrumheadError(f"{name}: got {least} to {most}; flat indices 0 to {count - 1} are needed")
 
 
 def check_odd(kernel: Tensor) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from drumhead.engine.operator import readable
 from drumhead.errors import DrumheadError
 
 BLOCK = 16  # states per matrix product: enough for BLAS to pay, few enough not to matter in memory
@@ -38,7 +39,7 @@ class Stream(NamedTuple):
     def rising(self) -> Tensor | None:
         """Return these pixels if the C engine can keep them alone: in a projection, and if they are in order."""
         at = self.at
-        if at is None or not at.is_cpu or self.keep not in ("project", "mix") or torch.compiler.is_compiling():
+        if at is None or self.keep not in ("project", "mix") or not readable(at):
             return None
         return None if (at.diff() < 0).any() else at
 
@@ -50,6 +51,13 @@ def at_pixels(maps: Tensor, at: Tensor | None) -> Tensor:
     flat = maps.flatten(-2)
     places = at.view(len(at), *(1 for _ in flat.shape[1:-1]), at.shape[1])
     return flat.gather(-1, places.expand(*flat.shape[:-1], -1))[..., None]
+
+
+def check_indices(name: str, pixels: object) -> None:
+    """Refuse what is no list of flat pixel indices for each image."""
+    if not isinstance(pixels, Tensor) or pixels.ndim != 2 or not pixels.numel() or pixels.dtype != torch.int64:
+        got = f"{pixels.dtype} {tuple(pixels.shape)}" if isinstance(pixels, Tensor) else type(pixels).__name__
+        raise DrumheadError(f"{name}: got {got}; flat indices (b, n), int64, are needed")
 
 
 class Record(ABC):
@@ -296,10 +304,7 @@ class At(Record):
         """Refuse pixels that are not a list of indices for each image."""
         if not isinstance(self.record, Record) or isinstance(self.record, At):
             raise DrumheadError(f"At(record): got {self.record!r}; another record such as dh.Last() is needed")
-        pixels = self.pixels
-        if not isinstance(pixels, Tensor) or pixels.ndim != 2 or not pixels.numel() or pixels.dtype != torch.int64:
-            got = f"{pixels.dtype} {tuple(pixels.shape)}" if isinstance(pixels, Tensor) else type(pixels).__name__
-            raise DrumheadError(f"At(pixels): got {got}; flat indices (b, n), int64, are needed")
+        check_indices("At(pixels)", self.pixels)
         self.record.check(steps, channels)
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:

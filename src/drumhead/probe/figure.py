@@ -20,6 +20,7 @@ from drumhead.files import write_atomic
 from drumhead.learn.run import environment
 from drumhead.networks.model import build, find_weights, load, shipped
 from drumhead.networks.nwm import NeuralWaveMachine
+from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
 from drumhead.physics import dispersion
@@ -308,8 +309,12 @@ def _table(results: list[dict[str, Any]]) -> str:
     columns = ("model", "trained", "read", "steps", "r50", "r95", *keys[2:])
     rows = [
         (result["name"], result["trained"], row["read"], row["steps"],
-         *("" if row[key] is None else f"{row[key]:.6g}" for key in keys))
+         *(_cell(key, row[key]) for key in keys))
         for result in results
         for row in result["rows"]
     ]  # fmt: skip
     return csv_text(columns, rows)
+
+
+def _cell(key: str, value: float | None) -> str:
+    return "" if value is None else "all" if key == "bound" and value >= EVERYWHERE else f"{value:.6g}"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drumhead.networks.reach import told
 from drumhead.show import pages
 
 FIELD = (
@@ -26,10 +27,10 @@ def report(whole: dict[str, Any]) -> str:
             f"Gradients of a reading at one pixel with respect to the image: {settings['images']} test images of "
             f"{settings['task']}, repeated to {settings['side']} x {settings['side']} around a random pixel of an "
             f"object, {settings['cotangents']} random weights of the channels each. Radii in pixels; r50 and r95 hold "
-            "50 and 95 % of the summed |gradient|; *beyond* is the share that lies outside what the encoder sees by "
-            "itself; *gain* is the gradient's sum over the one at T = 0. Growth: exponents p of T^p of the spread, "
-            "sqrt(rms(T)^2 - rms(0)^2), and of the edge, r95(T) - r95(0), over the last "
-            "ten-fold of the network's own time; 1 is ballistic, 1/2 diffusive."
+            "50 and 95 % of the summed |gradient|; *bound* is how far can be seen at all, *all* the whole image; "
+            "*beyond* is the share that lies outside what the encoder sees by itself; *gain* is the gradient's sum "
+            "over the one at T = 0. Growth: exponents p of T^p of the spread, sqrt(rms(T)^2 - rms(0)^2), and of the "
+            "edge, r95(T) - r95(0), over the last ten-fold of the network's own time; 1 is ballistic, 1/2 diffusive."
         ),
         pages.Text("![maps](receptive-field.png)"),
         pages.Text("![radii](radius.png)"),
@@ -71,11 +72,11 @@ def _speeds(model: dict[str, Any]) -> list[str]:
 def _state(model: dict[str, Any], rows: dict[tuple[str, int | None], dict[str, Any]]) -> list[str]:
     known = [t for read, t in rows if read == "state" and t is not None and t <= (model["steps"] or 0)]
     if not known:
-        return [model["name"], "-", "-", "-", str(rows["logits", None]["bound"]), "-", "-", "-"]
+        return [model["name"], "-", "-", "-", told(rows["logits", None]["bound"]), "-", "-", "-"]
     t = max(known)
     row, start = rows["state", t], rows["state", 0]
     gain = row["mass"] / start["mass"] if start["mass"] else None
-    return [model["name"], str(t), _n(row["half"], 1), _n(row["most"], 1), str(row["bound"]), _n(row["cone"], 1),
+    return [model["name"], str(t), _n(row["half"], 1), _n(row["most"], 1), told(row["bound"]), _n(row["cone"], 1),
             _share(row["beyond"]), "-" if gain is None else f"{gain:.2g}"]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from drumhead.networks.reach import told
 from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
 from drumhead.show.pages import Grid, Heading, Items, Picture, Text, markdown
 
@@ -45,9 +46,9 @@ def report(whole: dict[str, Any]) -> str:
             "Foreground accuracy of networks that learned curves of one length, on curves of other lengths: "
             f"{settings['images']} images a number, in {side}. Several seeds: the mean and, in brackets, the least and "
             "the largest. *Sees*: how many pixels of the image to each side an answer can depend on, the light cone of "
-            "a network with waves; along a curve, which winds, that is more. *last* and *stretch* are the same weights "
-            "with as many times as many steps as the distance is longer: the readout hears the last of them, or all in "
-            "slow motion."
+            "a network with waves; along a curve, which winds, that is more; *all* is the whole image. *last* and "
+            "*stretch* are the same weights with as many times as many steps as the distance is longer: the readout "
+            "hears the last of them, or all in slow motion."
         ),
         Picture("distance.png", "Accuracy against distance. Dotted: how far a network sees, if the axis goes so far."),
     ]
@@ -93,13 +94,9 @@ def _row(name: str, how: str, seeds: Seeds, settings: dict[str, Any]) -> list[st
     for far in settings["distances"]:
         found = [row for network in seeds for row in network["rows"] if (row["distance"], row["how"]) == (far, how)]
         cells.append(_spread([row[SCORE] for row in found]))
-    reaches = {_sees(row["reach"]) for network in seeds for row in network["rows"] if row["how"] == how}
+    reaches = {told(row["reach"]) for network in seeds for row in network["rows"] if row["how"] == how}
     sees = reaches.pop() if len(reaches) == 1 else ""  # it grows with the steps
     return [_called(name, how), str(len(seeds)), f"{seeds[0]['parameters']:,}", sees, *cells]
-
-
-def _sees(reach: float) -> str:
-    return f"{reach:,}" if reach < 1e6 else "all"
 
 
 def _spread(values: list[float | None]) -> str:
