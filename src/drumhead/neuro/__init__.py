@@ -1,3 +1,8 @@
 """From electrodes and films to fields, and from a network's medium to cortex."""
 
+from drumhead.neuro.continuum import Continuum
+from drumhead.neuro.cortex import Cortex, damping, quality
+from drumhead.neuro.dispersion import Lattice
+from drumhead.neuro.effective import Effective, bands, effective
 from drumhead.neuro.recording import read
+from drumhead.neuro.slowing import gain_of, tanh_gain
