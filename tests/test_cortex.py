@@ -1,7 +1,10 @@
 """Model and cortex: calibration, dispersion of both integrators, what a trained kernel is as a medium, and the verb."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from drumhead.neuro import Continuum, Cortex, Lattice, bands, damping, effective, gain_of, quality, tanh_gain
+from drumhead import cli
+from drumhead.files import without_nan
+from drumhead.networks.inside import material
+from drumhead.neuro import (
+    RANGES,
+    Continuum,
+    Cortex,
+    Lattice,
+    Portrait,
+    bands,
+    damping,
+    effective,
+    gain_of,
+    quality,
+    spread,
+    tanh_gain,
+    typical,
+)
+from drumhead.neuro.measured import SOURCES
+from drumhead.physics.medium import Medium
 
 SCHEMES = ("euler", "verlet")
 SIZES = st.floats(1e-5, 1e-1)
@@ -360,3 +382,163 @@ def test_what_is_no_kernel_is_refused(kernel, omega, message):
 def test_the_room_does_without_torch():
     code = "import sys, drumhead.neuro; assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- trained networks ---
+
+
+def looked_at(model, images, layer=-1):
+    return material(model, [images], layer)
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return looked_at(dh.load("tetrominoes"), dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4]))
+
+
+def test_what_is_inside_a_network_is_what_it_was_built_of(pieces):
+    model = dh.load("tetrominoes")
+    images = dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4])
+    omega, alpha, _ = model.medium(images)
+    assert np.allclose(pieces.omega, omega.detach().numpy().transpose(1, 0, 2, 3).reshape(8, -1), rtol=1e-4)
+    assert pieces.alpha.shape == pieces.force.shape == pieces.gain.shape == (8, 4 * 32 * 32)
+    assert pieces.alpha.mean() == pytest.approx(float(alpha.mean()), rel=1e-5)
+    assert pieces.kernel == pytest.approx(model.coupling().detach().numpy())
+    assert pieces.courant == pytest.approx(model.courant(images), rel=1e-6)
+    assert (pieces.size, pieces.stride, pieces.steps, pieces.dt) == ((32, 32), 2, 20, 0.5)
+    assert pieces.gain.max() <= 1
+    halves = material(model, [images[:1], images[1:]])
+    assert np.allclose(halves.omega, pieces.omega, rtol=1e-4)
+    assert halves.pace == pytest.approx(pieces.pace, rel=1e-4)
+
+
+def test_pace_and_gain_of_a_wave_that_is_known():
+    """A network whose medium is one number: what it hears is a wave whose frequency and strength are known."""
+    config = dh.NWM(image_channels=1, classes=2, waves=(dh.Waves(channels=1, steps=200, dt=0.05, coupling="depthwise",
+                    integrator="verlet"),))  # fmt: skip
+    model = dh.build(config)
+    n, k = 24, 2 * np.pi * 2 / 24
+    x = torch.arange(n).reshape(1, 1, 1, n).expand(1, 1, n, n)
+    force, weak = 1.0, 4 * np.sin(k / 2) ** 2
+    start = force / weak * torch.cos(k * x)
+    model.encode = lambda images, layer=-1: (
+        Medium(torch.full((1, 1, n, n), 0.5), torch.zeros(1, 1, n, n), start), None
+    )  # fmt: skip
+    found = looked_at(model, torch.zeros(1, 1, n, n))
+    angular = np.sqrt(0.5 + tanh_gain(force) * weak)
+    at = np.abs(np.cos(k * np.arange(n))) > 0.9  # a standing wave: strongest here
+    assert found.pace[0] == pytest.approx(angular, rel=0.1)
+    assert found.force.reshape(n, n)[0, at].max() == pytest.approx(force, rel=0.1)
+    assert found.gain.reshape(n, n)[0, at].min() == pytest.approx(tanh_gain(force), rel=0.05)
+
+
+def test_a_portrait_says_the_same_as_the_formulas(pieces):
+    cortex = Cortex("0.4 mm", speed="0.3 m/s", kappa=typical([pieces])[0])
+    found = Portrait(pieces, cortex)
+    kernel = pieces.kernel[3, 0]
+    omega = pieces.omega[3, 7] - kernel.sum()
+    assert found.rings[3, 7]
+    assert found.quantities["frequency"][3, 7] == pytest.approx(np.sqrt(omega) / (2 * np.pi * cortex.t0))
+    assert found.quantities["tau"][3, 7] == pytest.approx(2 * cortex.t0 / pieces.alpha[3, 7])
+    assert found.quantities["quality"][3, 7] == pytest.approx(np.sqrt(omega) / pieces.alpha[3, 7])
+    assert spread(found.quantities["speed"])["median"] == pytest.approx(0.3, rel=1e-3)
+    waves = Continuum(omega, pieces.alpha[3, 7], found.medium.kappa[3])
+    assert found.quantities["phases"][3, 7] == pytest.approx(
+        waves.driven_speed(pieces.pace[3]) * cortex.pitch / cortex.t0
+    )
+    assert sum(found.shares[name] for name in ("ring", "overdamped", "leave rest")) == pytest.approx(1)
+    report = json.loads(json.dumps(without_nan(found.report()), allow_nan=False))
+    assert len(report["of_each_sheet"]["frequency"]) == len(report["of_each_sheet"]["axis_deg"]) == 8
+    assert report["rollout_s"] == pytest.approx(20 * 0.5 * cortex.t0)
+    assert spread([1.0, np.inf, np.inf]) == {"median": np.inf, "lower": 1.0, "upper": np.inf}
+
+
+def test_other_layers_and_networks(tmp_path):
+    torch.manual_seed(0)
+    images = torch.rand(2, 1, 32, 40)
+    stack = dh.build(dh.Stack(waves=(dh.Layer(steps=4), dh.Modes(reach=4.0, stride=8)), image_channels=1, classes=3))
+    closed = looked_at(stack, images, 1)
+    assert (closed.layer, closed.stride, closed.size, closed.integrator) == (1, 8, (4, 5), "")
+    assert np.isnan(closed.courant)
+    assert (closed.gain == 1).all()
+    assert effective(closed.kernel).kappa == pytest.approx(np.log1p(np.exp(0.5)) ** 2, rel=1e-5)
+    assert looked_at(stack, images, 0).stride == 4
+    large = looked_at(stack, torch.rand(1, 1, 300, 140), 0)
+    assert large.size == (32, 32)
+    dense = looked_at(dh.build("tetrominoes/nwm-linear"), torch.rand(1, 3, 16, 16))
+    found = Portrait(dense, Cortex("0.4 mm", speed="0.3 m/s"))
+    assert found.quantities["speed"] == pytest.approx(0.3, rel=1e-3)
+    alone = dh.build(dh.NWM(image_channels=1, classes=2, waves=(dh.Waves(coupling="none"),)))
+    for model, layer, message in (
+        (dh.build("tetrominoes/lstm-linear"), -1, "this lstm is no wave equation"),
+        (dh.build("tetrominoes/unet-4"), -1, "this unet is no wave equation"),
+        (stack, 5, "layer=5: this network has the layers 0 to 1"),
+        (alone, -1, "not coupled"),
+    ):
+        with pytest.raises(dh.DrumheadError, match=message):
+            looked_at(model, images, layer)
+    with pytest.raises(dh.DrumheadError, match="no images"):
+        material(stack, [])
+    with pytest.raises(dh.DrumheadError, match="no sheet of this network carries waves"):
+        typical([replace(dense, kernel=0 * dense.kernel)])
+
+
+def call(*arguments):
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
+    return 0
+
+
+def test_the_verb_on_shipped_weights(tmp_path, capsys):
+    assert call("waves", "tetrominoes", "--limit", 2, "--out", tmp_path / "of") == 0
+    shown = capsys.readouterr().out
+    assert "0.4 mm, 2 px" in shown
+    assert "the whole rollout" in shown
+    assert "evanescent at 20 Hz" in shown
+    assert "Muller 2018" in shown
+    assert "what would bring f0" in shown
+    report = json.loads((tmp_path / "of" / "report.json").read_text())
+    assert report["calibration"]["speed_m_per_s"] == pytest.approx(0.3)
+    assert report["layers"][0]["of_all"]["frequency"]["median"] > 60  # far above alpha and beta at this pitch
+    assert {one["source"] for one in report["measured"]} <= {*report["sources"], "convention"}
+    f0 = report["layers"][0]["of_all"]["frequency"]["median"]
+    pitch = f"{0.4 * f0 / 20:.6f}mm"  # what the last table says would bring f0 to 20 Hz does
+    assert call("waves", "tetrominoes", "--limit", 2, "--pitch", pitch, "--speed=0.3m/s", "--out", tmp_path / "of") == 0
+    again = json.loads((tmp_path / "of" / "report.json").read_text())
+    assert again["layers"][0]["of_all"]["frequency"]["median"] == pytest.approx(20, rel=1e-4)
+
+
+def test_the_verb_on_a_layer_and_files(capsys):
+    samples = Path(dh.__file__).parent / "samples" / "mnist"
+    assert call("waves", "mnist", "--images", samples, "--layer", 1, "--f0", "20 Hz", "--pitch", "0.4mm") == 0
+    shown = capsys.readouterr().out
+    assert "mnist over 4 images given; pitch 0.4mm, f0 20 Hz" in shown
+    assert "layer 1, sheet by sheet" in shown
+    assert "20 (" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no weights at 'nowhere'"),
+        (["tetrominoes", "--pitch", "0.4 mm"], "only pitch is given"),
+        (["tetrominoes", "--pitch=1mm", "--speed=1m/s", "--t0=1ms"], "pitch, speed, t0 are given, one too many"),
+        (["tetrominoes", "--pitch=1", "--f0=9", "--t0=1ms"], "both set the clock"),
+        (["tetrominoes", "--pitch", "0.4 Hz", "--speed", "1"], "pitch='0.4 Hz': a length"),
+        (["tetrominoes", "--layer", "3"], "layer=3: this network has one layer"),
+        (["tetrominoes", "--limit", "0"], "--limit 0: at least 1"),
+        (["tetrominoes", "--task", "wires"], "task wires has 1 image channels, the model 3"),
+        (["tetrominoes", "--task", "wires", "--images", "x.png"], "--images would ignore --task"),
+        (["tetrominoes", "--images", "x.png"], "x.png is not a readable image"),
+    ],
+)
+def test_the_verb_refuses(arguments, message, capsys):
+    assert call("waves", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_measured_ranges_say_where_a_value_is():
+    assert [RANGES[0].says(v) for v in (0.3, 1.6, 0.05, float("nan"))] == ["inside", "2 x above", "2 x below", "-"]
+    assert {one.source for one in RANGES} - {"convention"} == set(SOURCES)

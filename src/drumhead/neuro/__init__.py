@@ -4,5 +4,7 @@ from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
 from drumhead.neuro.dispersion import Lattice
 from drumhead.neuro.effective import Effective, bands, effective
+from drumhead.neuro.measured import RANGES, Measured
+from drumhead.neuro.portrait import Portrait, pooled, spread, typical
 from drumhead.neuro.recording import read
 from drumhead.neuro.slowing import gain_of, tanh_gain

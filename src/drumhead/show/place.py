@@ -15,7 +15,7 @@ OF_AN_IMAGE = re.compile(r"(.+)-(mask\.png|spectrum\.png|waves\.gif|\d+-[^-]+\.w
 OURS = re.compile(
     r"(drum|bench)\.json|(bench|compare)\.md|(speed|growth)\.png"
     r"|(membrane|wave|spectrum|modes|weyl|area|pair)\.png|wave\.gif|(sound|gww-[12])\.wav"
-    r"|report\.(md|html)|(results|summary)\.csv|(bars|curves|gallery|states|spectra|time-maps|media)\.png|waves-.+\.gif"
+    r"|report\.(md|html|json)|(results|summary)\.csv|(bars|curves|gallery|states|spectra|time-maps|media)\.png|waves-.+\.gif"
     r"|distance\.(png|json|md)"
     r"|front\.(md|html|json|png)|receptive-field\.(png|json|csv|md)|(radius|greens)\.png|kept"
 )

@@ -80,8 +80,19 @@ def said(value: float, unit: str, digits: int = 3) -> str:
     """
     if not math.isfinite(value):
         return f"{value} {unit}"
-    factor, prefix = 1.0, ""
-    if unit in ("m", "s", "Hz") and value:
-        fits = [(f, p) for f, p in _PREFIXES if abs(value) >= f * (0.1 if p == "m" else 1)] or [_PREFIXES[0]]
-        factor, prefix = fits[-1] if unit != "s" or abs(value) < 1e3 else (1.0, "")
-    return f"{value / factor:.{digits}g} {prefix}{unit}"
+    factor, scaled = scale(value, unit)
+    return f"{value / factor:.{digits}g} {scaled}"
+
+
+def scale(value: float, unit: str) -> tuple[float, str]:
+    """Return by what to divide numbers of the size of `value`, and the unit that they then have.
+
+    Example:
+        >>> scale(0.0133, "s"), scale(0.31, "m/s")
+        ((0.001, 'ms'), (1.0, 'm/s'))
+    """
+    if unit not in ("m", "s", "Hz") or not value:
+        return 1.0, unit
+    fits = [(f, p) for f, p in _PREFIXES if abs(value) >= f * (0.1 if p == "m" else 1)] or [_PREFIXES[0]]
+    factor, prefix = fits[-1] if unit != "s" or abs(value) < 1e3 else (1.0, "")
+    return factor, prefix + unit
