@@ -25,14 +25,16 @@ class Measured:
         quantity: "speed", "frequency" or "wavelength".
         low: in SI units.
         high: in SI units.
-        what: where and in what.
+        where: in which cortex, or which band.
+        how: in which signal, or how it was computed.
         source: a key of `SOURCES`, or "convention".
     """
 
     quantity: str
     low: float
     high: float
-    what: str
+    where: str
+    how: str
     source: str
 
     @property
@@ -54,18 +56,17 @@ class Measured:
         return f"{value / self.high:.2g} x above" if value > self.high else f"{self.low / value:.2g} x below"
 
 
-MESOSCOPIC = Measured("speed", 0.1, 0.8, "mesoscopic: within one area, about", MULLER)
-MACROSCOPIC = Measured("speed", 1.0, 10.0, "macroscopic: across cortex, about", MULLER)
+MESOSCOPIC = Measured("speed", 0.1, 0.8, "within one area", "review, about; mesoscopic waves", MULLER)
 RANGES = (
     MESOSCOPIC,
-    Measured("speed", 0.1, 0.35, "motor cortex of monkey and human, 15-30 Hz", TAKAHASHI),
-    Measured("speed", 0.1, 0.6, "area MT of the marmoset, 5-40 Hz, about", DAVIS),
-    Measured("speed", 0.25, 0.75, "human neocortex, ECoG, 2-15 Hz", ZHANG),
-    MACROSCOPIC,
-    Measured("speed", 0.06, 4.0, "human MEG, delta to beta", ALEXANDER),
-    Measured("frequency", 8.0, 12.0, "alpha band", CONVENTION),
-    Measured("frequency", 13.0, 30.0, "beta band", CONVENTION),
-    Measured("wavelength", 0.1 / 30, 0.35 / 15, "motor cortex, computed", TAKAHASHI),
-    Measured("wavelength", 0.25 / 15, 0.75 / 2, "human neocortex, ECoG, computed", ZHANG),
+    Measured("speed", 0.1, 0.35, "motor cortex", "local field potentials of monkeys and a human, 15-30 Hz", TAKAHASHI),
+    Measured("speed", 0.1, 0.6, "marmoset area MT", "local field potentials, 5-40 Hz, about", DAVIS),
+    Measured("speed", 0.25, 0.75, "human neocortex", "electrocorticography, 2-15 Hz", ZHANG),
+    Measured("speed", 1.0, 10.0, "across cortex", "review, about; macroscopic waves", MULLER),
+    Measured("speed", 0.06, 4.0, "human, outside", "magnetoencephalography, rising from delta to beta", ALEXANDER),
+    Measured("frequency", 8.0, 12.0, "alpha band", "", CONVENTION),
+    Measured("frequency", 13.0, 30.0, "beta band", "", CONVENTION),
+    Measured("wavelength", 0.1 / 30, 0.35 / 15, "motor cortex", "computed: speed over frequency", TAKAHASHI),
+    Measured("wavelength", 0.25 / 15, 0.75 / 2, "human neocortex", "computed: speed over frequency", ZHANG),
 )
 BANDS_HZ = {"alpha, 10 Hz": 10.0, "beta, 20 Hz": 20.0}  # the frequencies that a network is asked to carry

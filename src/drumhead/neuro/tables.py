@@ -97,10 +97,10 @@ def beside(layers: Sequence[Portrait]) -> Grid:
     for one in RANGES:
         found = pooled(layers, OF_RANGES[one.quantity])
         rows.append(
-            (f"{one.quantity}, {one.what}", one.source, _range(one),
+            (f"{one.quantity}, {one.where}", one.source, _range(one),
              _said(found["median"], one.unit), one.says(found["median"]))
         )  # fmt: skip
-    title = "beside what was measured: phase speed at the mean frequency, f0 and c / f0, medians of all layers"
+    title = "beside what was measured: phase speed, f0 and c / f0, medians of all layers"
     return Grid(("measured", "source", "range", "here", "which is"), rows, title)
 
 
@@ -120,12 +120,12 @@ def changes(layers: Sequence[Portrait], cortex: Cortex) -> Grid | None:
     title = (
         f"what would bring f0 from {said(f0, 'Hz')} there: a pitch, still at {here[0]}, or a speed, still at {here[1]}"
     )
-    return Grid(("f0", "pitch", "or speed", "which is, of mesoscopic waves"), rows, title)
+    return Grid(("f0", "pitch", "or speed", "which is, within one area"), rows, title)
 
 
 def _range(one: Measured) -> str:
     factor, unit = scale(one.high, one.unit)
-    return f"{one.low / factor:.3g} to {one.high / factor:.3g} {unit}"
+    return f"{one.low / factor:.3g}-{one.high / factor:.3g} {unit}"
 
 
 def _said(value: float, unit: str) -> str:
