@@ -20,7 +20,7 @@ from drumhead.neuro import (
     RANGES,
     Continuum,
     Cortex,
-    Lattice,
+    Discrete,
     Portrait,
     bands,
     damping,
@@ -69,7 +69,7 @@ def test_the_table_of_calibrations(pitch, speed, f0, q, t0, omega, alpha, cells,
     assert damping(found, q) == pytest.approx(alpha, rel=0.02)
     assert quality(found, damping(found, q)) == pytest.approx(q, rel=1e-12)
     assert cortex.cells(cortex.wavelength(found)) == pytest.approx(cells, rel=1e-9)
-    medium = Lattice(found, damping(found, q))
+    medium = Discrete(found, damping(found, q))
     assert cortex.time(step) == pytest.approx(medium.largest_step, rel=0.03)
 
 
@@ -148,7 +148,7 @@ def test_what_is_no_calibration_is_refused(given, message):
 @pytest.mark.parametrize(("omega", "alpha", "kappa", "dt"), [(0.3, 0.1, 1.0, 0.5), (1.0, 0.7, 0.6, 0.3)])
 def test_simulated_modes_obey_the_recursion(integrator, omega, alpha, kappa, dt):
     """AR(2) coefficients fitted to the Fourier modes of a simulation: S and D to 1e-6, and what follows from them."""
-    medium = Lattice(omega, alpha, kappa, dt, integrator)
+    medium = Discrete(omega, alpha, kappa, dt, integrator)
     y0 = torch.randn(1, 1, 12, 16, dtype=torch.float64)
     y = carried(y0, omega, alpha, kappa * dh.laplacian(1).double(), steps=40, dt=dt, integrator=integrator)
     modes = np.fft.fft2(np.concatenate([y0[0].numpy(), y[:, 0]]))
@@ -171,12 +171,12 @@ def test_simulated_modes_obey_the_recursion(integrator, omega, alpha, kappa, dt)
     ("omega", "alpha", "kappa"), [(0.0, 0.0, 1.0), (1.0, 0.0, 1.0), (0.5, 0.4, 1.5), (2, 1.5, 0.3)]
 )
 def test_the_largest_step_is_sharp(integrator, omega, alpha, kappa):
-    medium = Lattice(omega, alpha, kappa, 0.1, integrator)
+    medium = Discrete(omega, alpha, kappa, 0.1, integrator)
     kernel, y0 = kappa * dh.laplacian(1).double(), torch.randn(1, 1, 8, 8, dtype=torch.float64)
     assert dh.stable_dt(kernel, omega, alpha, integrator=integrator) == pytest.approx(medium.largest_step, rel=1e-9)
     for share, stable in ((0.99, True), (1.01, False)):
         dt = share * medium.largest_step
-        assert Lattice(omega, alpha, kappa, dt, integrator).stable is stable
+        assert Discrete(omega, alpha, kappa, dt, integrator).stable is stable
         y = carried(y0 - y0.mean(), omega, alpha, kernel, steps=700, dt=dt, integrator=integrator,
                     check_stability=False)  # fmt: skip
         assert bool(abs(y[-1]).max() > 1e8) is not stable
@@ -203,7 +203,7 @@ def test_driven_waves_travel_and_fade_as_predicted(integrator, alpha, speed, rea
     beats = round(8 * 2 * np.pi / angular)  # the last whole periods, as nearly as steps allow
     turn = np.exp(1j * angular * np.arange(beats))
     heard = np.linalg.lstsq(np.stack([turn, turn.conj()], 1), y[-beats:].astype(complex), rcond=None)[0][1]
-    medium = Lattice(0.05, alpha, dt=dt, integrator=integrator)
+    medium = Discrete(0.05, alpha, dt=dt, integrator=integrator)
     x = np.arange(20, round(20 + 2 * medium.decay_length(angular)))
     wave = np.log(abs(heard[x])), np.unwrap(np.angle(heard[x]))
     fade, turns = (np.polyfit(x, part, 1)[0] for part in wave)
@@ -218,7 +218,7 @@ def test_driven_waves_travel_and_fade_as_predicted(integrator, alpha, speed, rea
 
 
 def test_the_continuum_is_the_limit_of_small_cells_and_steps():
-    fine, coarse = Lattice(1e-4, 2e-3, dt=0.01, integrator="verlet"), Continuum(1e-4, 2e-3)
+    fine, coarse = Discrete(1e-4, 2e-3, dt=0.01, integrator="verlet"), Continuum(1e-4, 2e-3)
     k = np.array([0.01, 0.03])
     for name in ("frequency", "decay", "phase_speed", "group_speed"):
         assert getattr(fine, name)(k) == pytest.approx(getattr(coarse, name)(k), rel=1e-3)
@@ -237,7 +237,7 @@ def test_the_continuum_is_the_limit_of_small_cells_and_steps():
 
 @pytest.mark.parametrize("integrator", SCHEMES)
 def test_group_speed_is_the_slope_and_free_and_driven_waves_agree(integrator):
-    medium = Lattice(0.4, 0.0, 0.8, 0.5, integrator)
+    medium = Discrete(0.4, 0.0, 0.8, 0.5, integrator)
     kx, ky, step = 0.7, 0.4, 1e-5
     slope = [
         (medium.frequency(kx + step * a, ky + step * b) - medium.frequency(kx - step * a, ky - step * b)) / (2 * step)
@@ -256,7 +256,7 @@ def test_group_speed_is_the_slope_and_free_and_driven_waves_agree(integrator):
 )  # fmt: skip
 def test_what_is_no_medium_is_refused(given, message):
     with pytest.raises(dh.DrumheadError, match=message):
-        Lattice(**given)
+        Discrete(**given)
 
 
 # --- strong waves ---
@@ -354,7 +354,7 @@ def test_dense_kernels_have_bands():
 
 def test_bands_are_the_dispersion_of_the_laplacian():
     found = bands(dh.laplacian(1), 0.3, 0.2, 0.1, 0.4)
-    medium = Lattice(0.3, 0.2, dt=1e-4)
+    medium = Discrete(0.3, 0.2, dt=1e-4)
     assert found.real.max() == pytest.approx(medium.frequency(0.4, 0.1), rel=1e-4)
     assert found.imag == pytest.approx([-0.1, -0.1])
 

@@ -2,7 +2,7 @@
 
 from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
-from drumhead.neuro.dispersion import Lattice
+from drumhead.neuro.dispersion import Discrete
 from drumhead.neuro.effective import Effective, bands, effective
 from drumhead.neuro.measured import RANGES, Measured
 from drumhead.neuro.portrait import Portrait, pooled, spread, typical

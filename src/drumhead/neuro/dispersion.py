@@ -27,7 +27,7 @@ from drumhead.settings.config import Integrator
 
 
 @dataclass(frozen=True)
-class Lattice(Continuum):
+class Discrete(Continuum):
     """The dispersion of the medium as it is stepped on its grid; the same questions as `Continuum` answers.
 
     Args:
@@ -44,7 +44,7 @@ class Lattice(Continuum):
         Von Neumann's analysis: Strikwerda, Finite Difference Schemes and Partial Differential Equations (2004).
 
     Example:
-        >>> medium = dh.neuro.Lattice(omega=1.0, alpha=0.1, dt=0.1)  # what the paper's networks begin with
+        >>> medium = dh.neuro.Discrete(omega=1.0, alpha=0.1, dt=0.1)  # what the paper's networks begin with
         >>> round(float(medium.frequency(0.5)), 4), round(float(medium.continuum.frequency(0.5)), 4)
         (1.118, 1.1169)
         >>> round(medium.largest_step, 4), medium.stable
