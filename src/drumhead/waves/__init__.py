@@ -5,5 +5,6 @@ NumPy, SciPy and xarray only; no torch, no network. Units are SI inside; "0.4 mm
 
 from drumhead.waves import synth
 from drumhead.waves.fields import field
+from drumhead.waves.filters import bandpass, resample, trim
 from drumhead.waves.nulls import NULLS, surrogate
 from drumhead.waves.travels import Travels, travels
