@@ -7,4 +7,5 @@ from drumhead.waves import synth
 from drumhead.waves.fields import field
 from drumhead.waves.filters import bandpass, resample, trim
 from drumhead.waves.nulls import NULLS, surrogate
+from drumhead.waves.phase import phase
 from drumhead.waves.travels import Travels, travels
