@@ -6,6 +6,7 @@ NumPy, SciPy and xarray only; no torch, no network. Units are SI inside; "0.4 mm
 from drumhead.waves import synth
 from drumhead.waves.fields import field
 from drumhead.waves.filters import bandpass, resample, trim
+from drumhead.waves.gradient import gradient
 from drumhead.waves.nulls import NULLS, surrogate
 from drumhead.waves.phase import phase
 from drumhead.waves.travels import Travels, travels
