@@ -10,5 +10,6 @@ from drumhead.waves.gradient import gradient
 from drumhead.waves.nulls import NULLS, surrogate
 from drumhead.waves.phase import phase
 from drumhead.waves.planar import planar
+from drumhead.waves.radial import radial
 from drumhead.waves.summary import summary
 from drumhead.waves.travels import Travels, travels
