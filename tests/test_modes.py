@@ -1,0 +1,178 @@
+"""Singularities, the k-f spectrum and complex modes, on signals whose topology, direction and modes are known.
+
+The array of T2 of the research note: 10 x 10 sites 0.4 mm apart, 1 kHz, 20 Hz, phases of the band 5-40 Hz without the
+200 ms at both ends, pink noise at each sensor.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import butter, hilbert, sosfiltfilt
+from xarray import DataArray, Dataset
+
+import drumhead as dh
+from drumhead.waves import synth
+from drumhead.waves.tracks import joined
+
+UTAH = synth.Array((10, 10), "0.4 mm", "1 kHz", "1.4 s")
+SQUARE = synth.Array((16, 16), "1 mm", "200 Hz", "4 s")
+
+
+def filtered(x, band):
+    return x.copy(data=sosfiltfilt(butter(4, band, "bandpass", fs=1000, output="sos"), x.values, axis=0))
+
+
+def phases(x, band=(5, 40), ends=200):
+    """Hilbert phases, for fields of 1 kHz without bad sites."""
+    signal = np.asarray(hilbert(filtered(x, band).values, axis=0))
+    return x.copy(data=np.angle(signal)).isel(time=slice(ends, -ends))
+
+
+# Singularities
+
+
+@pytest.mark.parametrize("charge", [1, -1])
+@pytest.mark.parametrize("core", [None, (1.3e-3, 2.7e-3)])
+@pytest.mark.parametrize(("snr", "share"), [(3, 1.0), (1, 0.97)])
+def test_a_spiral_has_its_charge_at_its_core(charge, core, snr, share):
+    for seed, speed in enumerate((None, 0.3)):
+        phase = phases(synth.sensor_noise(synth.spiral(UTAH, 20, charge, core, speed), snr, seed, colour=1))
+        found = dh.waves.singularities(phase)
+        assert float((np.sign(found.net) == charge).mean()) >= share
+        y, x = (1.8e-3, 1.8e-3) if core is None else core
+        away = np.hypot(found.y - y, found.x - x)[found.charge == charge] / 4e-4
+        nearest = away.groupby(found.t[found.charge == charge]).min()
+        assert len(nearest) == len(phase)
+        assert np.quantile(nearest, share) <= 1.0
+        lasting = dh.waves.singularities(phase, lifetime="200 ms")
+        assert lasting.turn.values.tolist() == [charge]
+        assert float(lasting.lifetime[0]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_charge_flips_in_a_mirror_and_on_going_back_in_time():
+    phase = phases(synth.sensor_noise(synth.spiral(UTAH, 20, core=(1.3e-3, 2.2e-3)), 1, 0, colour=1))
+    q = dh.waves.charges(phase).values
+    for axis in ("y", "x"):
+        mirrored = phase.copy(data=phase.isel({axis: slice(None, None, -1)}).values)
+        flipped = np.flip(dh.waves.charges(mirrored).values, q.ndim - 2 + "yx".index(axis))
+        assert np.array_equal(flipped, -q)
+    assert np.array_equal(dh.waves.charges(-phase), -q)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(3, 9), st.integers(3, 9), st.floats(-10, 10))
+def test_charges_are_whole_numbers_that_add_up(seed, rows, columns, shift):
+    random = np.random.default_rng(seed)
+    phase = DataArray(random.uniform(-np.pi, np.pi, (3, rows, columns)), dims=("time", "y", "x"))
+    q = dh.waves.charges(phase)
+    assert set(np.unique(q)) <= {-1.0, 0.0, 1.0}
+    turns = 2 * np.pi * random.integers(-3, 4, phase.shape)
+    assert np.array_equal(dh.waves.charges(phase + turns + shift), q)
+    around = dh.waves.charges(phase, ring=1) if min(rows, columns) > 3 else q[:, :0]
+    for i, j in np.ndindex(around.shape[1:]):
+        assert np.array_equal(around[:, i, j], q[:, i : i + 3, j : j + 3].sum(("y", "x")))
+
+
+def test_bad_sites_are_left_out_and_a_ring_looks_past_them():
+    phase = phases(synth.spiral(UTAH, 20, core=(1.7e-3, 1.9e-3)))
+    phase[:, 4, 4] = np.nan  # a corner of the square that holds the core
+    q = dh.waves.charges(phase)
+    assert np.isnan(q[0]).sum() == 4
+    assert int(dh.waves.singularities(phase).number.sum()) == 0
+    around = dh.waves.charges(phase, ring=1)
+    assert np.array_equal(around.sel(y=1.8e-3, x=1.8e-3, method="nearest"), np.ones(len(phase)))
+    empty = dh.waves.singularities(phase.where(False))
+    assert (empty.sizes["point"], empty.sizes["trajectory"], empty.attrs["rate"]) == (0, 0, 0.0)
+
+
+def test_a_plane_wave_and_a_target_have_no_singularity():
+    for x in (synth.plane(UTAH, 20, 0.05, 0.3), synth.target(UTAH, 20, 0.1)):
+        assert int(dh.waves.singularities(phases(synth.sensor_noise(x, 10, 0, colour=1))).number.sum()) == 0
+
+
+def test_smooth_noise_has_many_pairs_and_no_net_charge():
+    for width, least, most in ((1, 4.5, 7.5), (2, 1.1, 2.2)):
+        found = [dh.waves.singularities(phases(synth.smooth_noise(UTAH, seed, width, 1.0))) for seed in range(6)]
+        count = np.array([float(each.number.mean()) for each in found])
+        net = np.array([float(each.net.mean()) for each in found])
+        assert least < count.mean() < most
+        assert abs(net.mean()) < 3 * net.std(ddof=1) / np.sqrt(len(net))
+        assert max(float(each.lifetime.median()) for each in found) < 0.02
+        assert min(each.attrs["rate"] for each in found) > 60
+        strict = dh.waves.singularities(phases(synth.smooth_noise(UTAH, 0, width, 1.0)), "50 ms", ring=1)
+        assert strict.attrs["rate"] < 6
+
+
+@pytest.mark.parametrize("snr", [1e6, 3, 1])
+def test_a_core_that_moves_slowly_is_one_trajectory(snr):
+    array = synth.Array((16, 16), "1 mm", "1 kHz", "1 s")
+    t = array.times
+    y, x = array.y[:, None] - 4e-3 - 6e-3 * t, array.x - 5e-3 - 5e-3 * t
+    turning = synth.sensor_noise(array.field(np.cos(2 * np.pi * 20 * t - np.arctan2(y, x))), snr, 0, colour=1)
+    phase = phases(turning, ends=100)
+    found = dh.waves.singularities(phase, lifetime="100 ms", gaps=2)
+    assert found.sizes["trajectory"] == 1
+    assert found.track.dims == ("point",)
+    assert not found.track.any()
+    assert float(found.lifetime[0]) == pytest.approx(0.8, abs=0.01)
+    off = np.hypot(found.y - 4e-3 - 6e-3 * found.t, found.x - 5e-3 - 5e-3 * found.t)
+    assert float(off.max()) < 2.1e-3
+    assert float(off.mean()) < 0.8e-3
+
+
+def test_what_was_missing_for_a_moment_is_joined_if_gaps_allow():
+    phase = phases(synth.spiral(UTAH, 20, core=(1.7e-3, 1.9e-3)))
+    phase[100:102] = np.nan
+    lifetimes = [dh.waves.singularities(phase, gaps=gaps).lifetime.values.round(6).tolist() for gaps in (0, 1, 2)]
+    assert lifetimes == [[0.1, 0.898], [0.1, 0.898], [1.0]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 60), st.integers(0, 3))
+def test_trajectories_keep_their_charge_and_step_no_farther_than_they_may(seed, count, gaps):
+    random = np.random.default_rng(seed)
+    frame = np.sort(random.integers(0, 12, count))
+    place, charge = random.integers(0, 6, (count, 2)) * 1.0, random.choice([-1.0, 1.0], count)
+    label = joined(frame, place, charge, 1.5, gaps)
+    for each in np.unique(label):
+        mine = label == each
+        assert len(set(charge[mine])) == 1
+        steps = np.diff(frame[mine])
+        assert ((steps >= 1) & (steps <= gaps + 1)).all()
+        assert (np.hypot(*np.diff(place[mine], axis=0).T) <= 1.5 * steps + 1e-5).all()
+    for time in range(11):  # none is left alone beside one of its charge that is alone as well
+        ends = [i for i in np.flatnonzero(frame == time) if not ((label == label[i]) & (frame > time)).any()]
+        starts = [i for i in np.flatnonzero(frame == time + 1) if not ((label == label[i]) & (frame <= time)).any()]
+        for i in ends:
+            for j in starts:
+                assert charge[i] != charge[j] or np.hypot(*(place[i] - place[j])) > 1.5 or _crowded(place, frame, i)
+
+
+def _crowded(place, frame, i):
+    """Whether a point has more neighbours at the next time than candidates are looked at."""
+    return (np.hypot(*(place[frame == frame[i] + 1] - place[i]).T) <= 1.5).sum() > 4
+
+
+@pytest.mark.parametrize(
+    ("phase", "options", "message"),
+    [
+        (np.zeros((5, 4, 4)), {}, "got ndarray"),
+        (Dataset({"amplitude": (("time", "y", "x"), np.zeros((5, 4, 4)))}), {}, "got Dataset"),
+        (DataArray(np.zeros((5, 4)), dims=("time", "site")), {}, "got time, site"),
+        (DataArray(np.zeros((5, 1, 4)), dims=("time", "y", "x")), {}, "2 x 2 sites"),
+        (DataArray(np.zeros((5, 4, 4)), dims=("time", "y", "x")), {"ring": 2}, "at most 1 is possible"),
+        (DataArray(np.zeros((5, 4, 4)), dims=("time", "y", "x")), {"ring": -1}, "ring=-1"),
+        (DataArray(np.zeros((5, 4, 4)), dims=("time", "y", "x")), {"reach": "1 mm"}, "no pitch"),
+        (DataArray(np.zeros((5, 4, 4)), dims=("time", "y", "x")), {"lifetime": "1 mm"}, "lifetime="),
+        (DataArray(np.zeros((5, 4, 4)), dims=("time", "y", "x")), {"gaps": 0.5}, "gaps="),
+    ],
+)
+def test_what_has_no_singularities_is_refused(phase, options, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        dh.waves.singularities(phase, **options)
+
+
+def test_a_dataset_of_phases_will_do():
+    phase = phases(synth.spiral(UTAH, 20, core=(1.7e-3, 1.9e-3)))
+    assert dh.waves.singularities(Dataset({"phase": phase})).identical(dh.waves.singularities(phase))
