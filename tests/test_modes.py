@@ -176,3 +176,139 @@ def test_what_has_no_singularities_is_refused(phase, options, message):
 def test_a_dataset_of_phases_will_do():
     phase = phases(synth.spiral(UTAH, 20, core=(1.7e-3, 1.9e-3)))
     assert dh.waves.singularities(Dataset({"phase": phase})).identical(dh.waves.singularities(phase))
+
+
+# The k-f spectrum
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_power_stands_where_the_wave_goes(turn):
+    direction = turn * np.pi / 4
+    for snr, degrees, speed in ((1e6, 0.01, 1e-3), (3, 0.1, 2e-3), (1, 0.3, 5e-3)):
+        x = synth.sensor_noise(synth.plane(SQUARE, 20, 0.1, direction), snr, turn, colour=1)
+        top = dh.waves.ridge(dh.waves.kf(x, segment="1 s")).sel(f=20)
+        off = np.angle(np.exp(1j * (float(top.direction) - direction)))
+        assert abs(np.degrees(off)) < degrees
+        assert float(top.phase_speed) == pytest.approx(0.1, rel=speed)
+
+
+def test_the_sign_of_k_is_that_of_the_phase_gradient():
+    """The forward transform of numpy puts a wave that goes toward +x at -k; ours must not."""
+    x = synth.plane(SQUARE, 20, 0.08)
+    steps = np.diff(np.unwrap(np.angle(hilbert(x.values, axis=0)), axis=2), axis=2)
+    assert np.median(steps) < 0  # the phase lags where the wave goes
+    spectrum = dh.waves.kf(x, "boxcar", "1 s", pad=1)
+    _, _, column = np.unravel_index(np.argmax(spectrum.values), spectrum.shape)
+    assert float(spectrum.kx[column]) == pytest.approx(2 * np.pi * 20 / 0.08, rel=1e-9)  # a bin of this array
+    assert spectrum.kx.attrs["units"] == "rad/m"
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31), st.integers(20, 41), st.integers(1, 7), st.integers(3, 6), st.integers(1, 3))
+def test_the_power_adds_up_to_the_variance(seed, count, rows, columns, pad):
+    x = np.random.default_rng(seed).normal(size=(count, rows, columns))
+    x -= x.mean(0)
+    field = dh.waves.field(x, "100 Hz", "1 mm")
+    spectrum = dh.waves.kf(field, "boxcar", f"{count / 100} s", pad=pad)
+    cell = np.prod([np.diff(spectrum[k])[0] for k in ("ky", "kx") if len(spectrum[k]) > 1])
+    assert float(spectrum.sum()) * cell * 100 / count == pytest.approx(x.var(), rel=1e-9)
+    back = dh.waves.kf(dh.waves.field(x[::-1], "100 Hz", "1 mm"), "boxcar", f"{count / 100} s", pad=pad)
+    found, other = (dh.waves.direction_index(each, 0.3) for each in (spectrum, back))
+    assert float(other["index"]) == pytest.approx(-float(found["index"]), abs=1e-9)  # time runs back, waves too
+    assert float(other.travelling) == pytest.approx(float(found.travelling), abs=1e-9)
+    assert float(abs(other.asymmetry + found.asymmetry).max()) < 1e-6
+
+
+def test_white_noise_has_its_density_under_any_window_and_with_bad_sites():
+    x = np.random.default_rng(0).normal(size=(4000, 8, 8))
+    x[:, 2, 3] = x[:, 0] = np.nan
+    for window in ("hann", ("dpss", 2.5)):
+        spectrum = dh.waves.kf(dh.waves.field(x, "100 Hz", "1 mm"), window, "1 s")
+        want = 1 / 50 / (2 * np.pi / 1e-3) ** 2  # the variance over all frequencies and wave numbers
+        assert float(spectrum[2:-2].mean()) == pytest.approx(want, rel=0.02)
+    assert spectrum.attrs["resolution_kx"] == pytest.approx(2 * np.pi / 8e-3)
+    assert spectrum.attrs["segments"] == 79
+
+
+def test_standing_and_plane_waves_forward_and_backward():
+    """log10(FW / BW) is 0 for a standing wave, with noise too; over 2 for a plane one if noise leaves a hundredth."""
+    for direction in (0.0, 0.4):
+        for snr, off in ((1e6, 1e-6), (3, 0.02), (1, 0.06)):
+            for seed in range(3):
+                x = synth.sensor_noise(synth.standing(UTAH, 20, 0.06, direction), snr, seed, colour=1)
+                found = dh.waves.direction_index(dh.waves.kf(x, segment="200 ms"), direction, "15-25 Hz")
+                assert abs(float(found.log_ratio)) < off
+                assert float(found.travelling) < 0.05
+        for snr, least in ((1e6, 2.5), (3, 2.0), (1, 1.2)):
+            x = synth.sensor_noise(synth.plane(UTAH, 20, 0.06, direction), snr, 0, colour=1)
+            spectrum = dh.waves.kf(x, segment="200 ms")
+            assert float(dh.waves.direction_index(spectrum, direction, "15-25 Hz").log_ratio) > least
+            assert float(dh.waves.direction_index(spectrum, direction + np.pi, "15-25 Hz").log_ratio) < -least
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_the_travelling_share_of_a_mixture_is_read_off_the_spectrum(share):
+    for direction in (0.0, 0.4, np.pi / 4):
+        x = synth.mixture(UTAH, share, 20, 0.06, direction)
+        found = dh.waves.direction_index(dh.waves.kf(x, segment="200 ms"), direction, "15-25 Hz")
+        assert float(found.travelling) == pytest.approx(share, abs=0.05)
+        assert float(found["index"]) == pytest.approx(2 * share / (1 + share**2), abs=0.05)
+
+
+def test_rings_count_as_standing_since_they_go_everywhere():
+    found = dh.waves.direction_index(dh.waves.kf(synth.target(SQUARE, 20, 0.08), segment="1 s"), 0.3, "18-22 Hz")
+    assert abs(float(found["index"])) < 0.02
+    assert float(found.travelling) < 0.05
+
+
+def test_the_ridge_of_a_medium_is_its_dispersion():
+    """Omega^2 = (2 pi f0)^2 + c^2 (2 sin(k p / 2) / p)^2 on the lattice, along an axis; the rest follows from it."""
+    array = synth.Array((24, 24), "1 mm", "200 Hz", "15 s")
+    x = synth.medium(array, speed=0.1, f0=8.0, tau=0.1, seed=0, padding=24, substeps=2)
+    found = dh.waves.ridge(dh.waves.azimuthal(dh.waves.kf(x, segment="1 s"))).sel(f=slice(14, 24))
+    omega = 2 * np.pi * found.f
+    k = 2 * np.arcsin(np.sqrt(omega**2 - (2 * np.pi * 8) ** 2) * 1e-3 / 2 / 0.1) / 1e-3
+    group = 0.1**2 * np.sin(k * 1e-3) / 1e-3 / omega
+    assert bool(found.clear.all())
+    slow = found.k / k  # rings are read a little too long, and diagonal waves are
+    assert float(slow.min()) > 0.90
+    assert float(slow.max()) < 1.0
+    assert float((found.group_speed / group).mean()) == pytest.approx(1.0, abs=0.07)
+    assert float(found.phase_speed.sel(f=slice(14, 20)).min()) > 0.1  # faster than c, as all waves that are long
+
+
+def test_a_tone_has_a_phase_speed_and_no_group_speed():
+    found = dh.waves.ridge(dh.waves.kf(synth.plane(SQUARE, 20, 0.1), segment="1 s"))
+    assert int(found.clear.sum()) <= 5
+    assert np.isnan(found.group_speed).all()
+    assert np.isnan(found.phase_speed.sel(f=50))
+    line = synth.Array((1, 16), "1 mm", "200 Hz", "4 s")
+    back = dh.waves.ridge(dh.waves.kf(synth.plane(line, 20, 0.1, np.pi), segment="1 s")).sel(f=20)
+    assert float(back.direction) == pytest.approx(np.pi)
+    assert float(back.phase_speed) == pytest.approx(0.1, rel=2e-3)
+
+
+def test_what_has_no_spectrum_is_refused():
+    x = dh.waves.field(np.random.default_rng(0).normal(size=(50, 3, 4)), 500)
+    sites = dh.waves.field(np.random.default_rng(0).normal(size=(50, 3)), 500, at=np.arange(6.0).reshape(3, 2))
+    for options, message in (
+        ({"segment": "1 s"}, "2 to 50"),
+        ({"window": "hat"}, "window='hat'"),
+        ({"band": "300-400"}, "no frequency there"),
+        ({"pad": 0}, "pad=0"),
+    ):
+        with pytest.raises(dh.DrumheadError, match=message):
+            dh.waves.kf(x, **options)
+    for other in (sites, x.values):
+        with pytest.raises(dh.DrumheadError, match="on a grid is needed"):
+            dh.waves.kf(other)
+    spectrum = dh.waves.kf(x)
+    for call in (dh.waves.direction_index, dh.waves.azimuthal, dh.waves.ridge):
+        with pytest.raises(dh.DrumheadError, match="f, ky, kx are needed"):
+            call(x)
+    with pytest.raises(dh.DrumheadError, match="'x', 'y' or an angle"):
+        dh.waves.direction_index(spectrum, "z")
+    with pytest.raises(dh.DrumheadError, match="no frequency there"):
+        dh.waves.direction_index(spectrum, "x", "300-400")
+    with pytest.raises(dh.DrumheadError, match="contrast="):
+        dh.waves.ridge(spectrum, contrast=0)
