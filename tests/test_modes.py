@@ -13,6 +13,7 @@ from xarray import DataArray, Dataset
 
 import drumhead as dh
 from drumhead.waves import synth
+from drumhead.waves.complex_modes import straightened, travelling_index
 from drumhead.waves.tracks import joined
 
 UTAH = synth.Array((10, 10), "0.4 mm", "1 kHz", "1.4 s")
@@ -312,3 +313,109 @@ def test_what_has_no_spectrum_is_refused():
         dh.waves.direction_index(spectrum, "x", "300-400")
     with pytest.raises(dh.DrumheadError, match="contrast="):
         dh.waves.ridge(spectrum, contrast=0)
+
+
+# Complex modes
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_the_travelling_index_is_the_share_if_the_array_sees_a_wavelength(share):
+    for speed, direction in ((0.04, 0.0), (0.04, 0.4), (0.08, 0.0), (0.08, 0.4), (0.08, np.pi / 4)):
+        for snr in (1e6, 3):
+            x = filtered(synth.sensor_noise(synth.mixture(UTAH, share, 20, speed, direction), snr, 1, 1), (10, 30))
+            mode = dh.waves.complex_pca(x.isel(time=slice(200, -200)), modes=1).isel(mode=0)
+            assert float(mode.travelling) == pytest.approx(share, abs=0.055)
+            assert float(mode.frequency) == pytest.approx(20, abs=0.1)
+            assert float(mode.variance) > 0.98
+
+
+def test_a_plane_wave_longer_than_the_array_is_not_seen_to_travel():
+    index = [float(dh.waves.complex_pca(synth.plane(UTAH, 20, c), modes=1).travelling[0]) for c in (0.08, 0.2, 0.3)]
+    assert index == pytest.approx([1.0, 0.79, 0.50], abs=0.02)
+
+
+def test_the_index_does_not_know_where_sites_are_and_smoothness_does():
+    x = synth.plane(UTAH, 20, 0.08, 0.4)
+    order = np.random.default_rng(0).permutation(100)
+    shuffled = x.copy(data=x.values.reshape(len(x), -1)[:, order].reshape(x.shape))
+    one, other = (dh.waves.complex_pca(each, modes=1).isel(mode=0) for each in (x, shuffled))
+    assert float(one.travelling) == pytest.approx(float(other.travelling), abs=1e-9)
+    k = 2 * np.pi * 20 / 0.08 * 4e-4
+    assert float(one.smoothness) == pytest.approx((np.cos(k * np.cos(0.4)) + np.cos(k * np.sin(0.4))) / 2, abs=1e-3)
+    assert abs(float(other.smoothness)) < 0.2
+    assert float(one.smoothness_shuffled) == pytest.approx(float(other.smoothness_shuffled), abs=1e-9)
+    values = np.exp(1j * one.phase.values.ravel())
+    random = np.random.default_rng(1)
+    pairs = np.array([random.choice(100, 2, replace=False) for _ in range(20_000)])
+    mean = (values[pairs[:, 0]] * values[pairs[:, 1]].conj()).real.mean()
+    assert float(one.smoothness_shuffled) == pytest.approx(mean, abs=0.02)
+
+
+def test_modes_are_orthogonal_and_give_the_signal_back():
+    x = synth.plane(SQUARE, 20, 0.05) + 0.5 * synth.standing(SQUARE, 31, 0.07, 1.0)
+    found = dh.waves.complex_pca(x, modes=4)
+    maps = found.pattern.values.reshape(4, -1)
+    assert np.allclose(maps.conj() @ maps.T, np.eye(4), atol=1e-9)
+    again = (found.pattern * found.course).sum("mode").real.transpose("time", "y", "x")
+    assert np.allclose(again, x - x.mean("time"), atol=1e-5)
+    assert found.variance.values[:2] == pytest.approx([1 / 1.125, 0.125 / 1.125], abs=0.01)
+    assert found.frequency.values[:2] == pytest.approx([20, 31], abs=0.05)
+    toward_x = np.diff(np.unwrap(found.phase.values[0], axis=1), axis=1)
+    assert toward_x.mean() == pytest.approx(-2 * np.pi * 20 / 0.05 * 1e-3, rel=0.01)  # it lags where the wave goes
+
+
+def test_few_times_and_many_sites_give_the_same_modes():
+    x = synth.plane(SQUARE, 20, 0.05) + 0.5 * synth.standing(SQUARE, 31, 0.07, 1.0)
+    signal = x.isel(time=slice(200)).copy(data=hilbert(x.values, axis=0)[:200])
+    many, few = dh.waves.complex_pca(signal, 2), dh.waves.complex_pca(signal[:, :10, :10], 2)
+    assert signal[0].size > len(signal) > signal[0, :10, :10].size
+    left, strength, right = np.linalg.svd(signal.values.reshape(len(signal), -1), full_matrices=False)
+    assert many.variance.values == pytest.approx((strength**2 / (strength**2).sum())[:2], rel=1e-9)
+    assert np.allclose(np.abs((many.pattern.values.reshape(2, -1).conj() * right[:2]).sum(1)), 1)
+    assert np.allclose(np.abs((many.course.values * left[:, :2].T.conj()).sum(1)), strength[:2])
+    assert few.travelling.values == pytest.approx(many.travelling.values, abs=0.3)
+
+
+def test_bad_sites_and_scattered_sites_have_modes_too():
+    values = synth.mixture(SQUARE, 0.5, 20, 0.08).values.copy()
+    values[:, 3, 4] = np.nan
+    grid = dh.waves.complex_pca(dh.waves.field(values, "200 Hz", "1 mm"), 1)
+    assert np.isnan(grid.pattern.values[0]).sum() == 1
+    assert float(grid.travelling[0]) == pytest.approx(0.5, abs=0.02)
+    random = np.random.default_rng(0)
+    at = random.uniform(0, 16e-3, (60, 2))
+    wave = np.cos(2 * np.pi * 20 * SQUARE.times[:, 0] - 2 * np.pi * 20 / 0.32 * at[:, 1])
+    wave[:, 7] = np.nan
+    sites = dh.waves.complex_pca(dh.waves.field(wave, "200 Hz", "1 mm", at=at), 1)
+    assert sites.pattern.dims == ("mode", "site")
+    assert np.isnan(sites.pattern.values[0]).sum() == 1
+    assert float(sites.smoothness[0]) > 0.5 > float(sites.smoothness_shuffled[0]) + 0.4
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31), st.integers(2, 30))
+def test_the_index_is_that_of_the_singular_values(seed, count):
+    random = np.random.default_rng(seed)
+    maps = random.normal(size=(3, count)) + 1j * random.normal(size=(3, count))
+    strength = [np.linalg.svd(np.stack([v.real, v.imag], 1), compute_uv=False) for v in maps]
+    index = travelling_index(maps)
+    assert index == pytest.approx([s[1] / s[0] for s in strength], abs=1e-6)
+    for other in (maps * np.exp(1j * random.uniform(0, 6)) * 3, maps.conj(), maps[:, random.permutation(count)]):
+        assert travelling_index(other) == pytest.approx(index, abs=1e-6)
+    turned = straightened(maps)
+    assert np.linalg.norm(turned, axis=1) == pytest.approx(1)
+    assert (turned.real * turned.imag).sum(1) == pytest.approx(0, abs=1e-9)  # the two patterns are at right angles
+    assert (np.linalg.norm(turned.real, axis=1) >= np.linalg.norm(turned.imag, axis=1)).all()
+
+
+def test_what_has_no_modes_is_refused():
+    x = dh.waves.field(np.random.default_rng(0).normal(size=(200, 3, 4)), 500)
+    for call in (dh.waves.complex_pca,):
+        with pytest.raises(dh.DrumheadError, match="a field is needed"):
+            call(x.values)
+        with pytest.raises(dh.DrumheadError, match="constant"):
+            call(x.copy(data=np.ones(x.shape)), 2)
+        with pytest.raises(dh.DrumheadError, match="gaps"):
+            call(x.where(x.time < 0.1), 2)
+    with pytest.raises(dh.DrumheadError, match="12 sites and 200 times"):
+        dh.waves.complex_pca(x, 13)
