@@ -4,11 +4,13 @@ The array of T2 of the research note: 10 x 10 sites 0.4 mm apart, 1 kHz, 20 Hz, 
 200 ms at both ends, pink noise at each sensor.
 """
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import butter, hilbert, sosfiltfilt
+from scipy.signal import butter, hilbert, lfilter, sosfiltfilt
 from xarray import DataArray, Dataset
 
 import drumhead as dh
@@ -390,6 +392,7 @@ def test_bad_sites_and_scattered_sites_have_modes_too():
     assert sites.pattern.dims == ("mode", "site")
     assert np.isnan(sites.pattern.values[0]).sum() == 1
     assert float(sites.smoothness[0]) > 0.5 > float(sites.smoothness_shuffled[0]) + 0.4
+    assert float(dh.waves.dmd(dh.waves.field(wave, "200 Hz", "1 mm", at=at), 2).frequency[0]) == pytest.approx(20)
 
 
 @settings(max_examples=50, deadline=None)
@@ -410,7 +413,7 @@ def test_the_index_is_that_of_the_singular_values(seed, count):
 
 def test_what_has_no_modes_is_refused():
     x = dh.waves.field(np.random.default_rng(0).normal(size=(200, 3, 4)), 500)
-    for call in (dh.waves.complex_pca,):
+    for call in (dh.waves.complex_pca, dh.waves.dmd):
         with pytest.raises(dh.DrumheadError, match="a field is needed"):
             call(x.values)
         with pytest.raises(dh.DrumheadError, match="constant"):
@@ -419,3 +422,68 @@ def test_what_has_no_modes_is_refused():
             call(x.where(x.time < 0.1), 2)
     with pytest.raises(dh.DrumheadError, match="12 sites and 200 times"):
         dh.waves.complex_pca(x, 13)
+    for options, message in (
+        ({"window": "4 ms"}, "window='4 ms' is 2 of 200"),
+        ({"window": "200 ms"}, "window='200 ms' is 100 of 200"),
+        ({"rank": 0}, "rank=0"),
+        ({"rank": 500, "window": "20 ms"}, "at most 60"),
+    ):
+        with pytest.raises(dh.DrumheadError, match=message):
+            dh.waves.dmd(x, **options)
+
+
+# Dynamic modes
+
+RINGS = synth.Array((8, 8), "1 mm", "500 Hz", "2 s")
+
+
+def ringing(snr, seed):
+    """A plane wave of 10 Hz that decays at 2 / s, and a standing one of 23 Hz that decays at 1 / s."""
+    t = RINGS.times
+    x = np.exp(-2 * t) * synth.plane(RINGS, 10, 0.08) + np.exp(-t) * synth.standing(RINGS, 23, 0.184, np.pi / 2)
+    return synth.sensor_noise(x, snr, seed)
+
+
+@pytest.mark.parametrize(
+    ("snr", "hz", "rate", "index"), [(1e9, 1e-3, 1e-3, 1e-3), (3, 0.02, 0.1, 0.03), (1, 0.06, 0.3, 0.08)]
+)
+def test_known_modes_have_their_frequency_decay_and_map(snr, hz, rate, index):
+    for seed in range(3):
+        found = dh.waves.dmd(ringing(snr, seed), rank=4).sortby("frequency")
+        assert found.frequency.values == pytest.approx([10, 23], abs=hz)
+        assert found.decay.values == pytest.approx([2, 1], abs=rate)
+        assert found.travelling.values == pytest.approx([1, 0], abs=index)
+        wave = np.exp(-2j * np.pi * np.arange(8) / 8) * np.ones((8, 1))
+        assert np.abs((found.pattern[0].values.conj() * wave).sum()) / 8 > 0.99
+
+
+def test_modes_that_noise_drives_have_theirs():
+    """Complex AR(1) courses: C(lag) falls as exp(-d lag), so d is known; its own scatter over 60 s is a tenth."""
+    random, count = np.random.default_rng(0), 30_000
+    y, x = np.mgrid[:8, :8]
+    field = 0.0
+    for f, d, pattern in ((10, 5, np.exp(-2j * np.pi * x / 8)), (23, 8, np.cos(2 * np.pi * y / 8) + 0j)):
+        drive = random.normal(size=count) + 1j * random.normal(size=count)
+        course = np.asarray(lfilter([1], [1, -np.exp((-d + 2j * np.pi * f) / 500)], drive))
+        field = field + np.real(course[:, None, None] * pattern / course.std())
+    for snr in (1e6, 1):
+        noisy = synth.sensor_noise(dh.waves.field(field, "500 Hz", "1 mm"), snr, 0)
+        found = dh.waves.dmd(noisy, rank=4).sortby("frequency")
+        assert found.frequency.values == pytest.approx([10, 23], abs=0.3)
+        assert found.decay.values == pytest.approx([5, 8], rel=0.3)
+        assert found.travelling.values == pytest.approx([1, 0], abs=0.1)
+        share = 1.0 if snr > 1 else 0.5
+        assert float(found.variance.sum()) == pytest.approx(share, abs=0.06)
+
+
+def test_a_rank_too_high_adds_only_weak_modes():
+    found = dh.waves.dmd(ringing(3, 0), rank=12)
+    assert sorted(found.frequency.values[:2]) == pytest.approx([10, 23], abs=0.05)
+    assert float(abs(found.variance[2:]).max()) < 0.02
+    assert dh.waves.dmd(ringing(1e12, 0), rank=12).attrs["rank"] <= 12
+
+
+def test_without_pydmd_the_message_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydmd", None)
+    with pytest.raises(dh.DrumheadError, match=r"pip install 'drumhead\[neuro\]'"):
+        dh.waves.dmd(ringing(3, 0))

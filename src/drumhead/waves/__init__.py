@@ -6,6 +6,7 @@ NumPy, SciPy and xarray only; no torch, no network. Units are SI inside; "0.4 mm
 from drumhead.waves import synth
 from drumhead.waves.complex_modes import complex_pca
 from drumhead.waves.directions import direction_index, ridge
+from drumhead.waves.dynamic_modes import dmd
 from drumhead.waves.fields import field
 from drumhead.waves.singularities import charges, singularities
 from drumhead.waves.wavenumbers import azimuthal, kf
