@@ -53,6 +53,16 @@ def test_a_spiral_has_its_charge_at_its_core(charge, core, snr, share):
         assert float(lasting.lifetime[0]) == pytest.approx(1.0, abs=1e-9)
 
 
+def test_generalized_phases_turn_about_the_same_core_beside_bad_channels():
+    x = synth.sensor_noise(synth.spiral(UTAH, 20, -1, (1.3e-3, 2.7e-3)), 1, 0, colour=1)
+    x[:, 0, 0] = x[:, 8, 2] = np.nan
+    phase = dh.waves.phase(x, band="5-40 Hz")
+    assert float((dh.waves.singularities(phase).net < 0).mean()) >= 0.97
+    found = dh.waves.singularities(phase, lifetime="200 ms")
+    assert found.turn.values.tolist() == [-1]
+    assert float(np.hypot(found.y - 1.3e-3, found.x - 2.7e-3).mean()) < 4e-4
+
+
 def test_the_charge_flips_in_a_mirror_and_on_going_back_in_time():
     phase = phases(synth.sensor_noise(synth.spiral(UTAH, 20, core=(1.3e-3, 2.2e-3)), 1, 0, colour=1))
     q = dh.waves.charges(phase).values

@@ -11,17 +11,16 @@ This number does not know where the sites are: shuffled, they give the same. So 
 alike neighbours are, with what shuffled sites would have.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.waves.fields import GRID, SITES, good, places, rate
+from drumhead.waves.fields import GRID, SITES, good, rate
+from drumhead.waves.neighbours import edges
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
-
-NEIGHBOURS = 4  # of a site that is not on a grid
 
 
 def complex_pca(x: "DataArray", modes: int = 5) -> "Dataset":
@@ -42,7 +41,7 @@ def complex_pca(x: "DataArray", modes: int = 5) -> "Dataset":
         array little is seen to travel: 0.8 if it is 2.5 times as long, 0.5 if 4 times.
 
     Raises:
-        DrumheadError: more modes than there are sites or times, or a signal that is constant.
+        DrumheadError: more modes than there are sites or times, a signal that is constant, fewer than three sites.
 
     Source:
         Horel, J. Clim. Appl. Meteorol. 23 (1984); Feeny, J. Sound Vib. 310 (2008), the travelling index; Bolt et al.,
@@ -133,7 +132,8 @@ def described(maps: np.ndarray, x: "DataArray", keep: np.ndarray) -> "Dataset":
     full = full.reshape(len(maps), *keep.shape)
     dims = ("mode", *(GRID if "x" in x.dims else SITES)[1:])
     phase = np.where(np.isfinite(full), np.angle(full), np.nan)
-    near, shuffled = smoothness(maps, _neighbours(x, keep))
+    beside = edges(x)
+    near, shuffled = smoothness(maps, (beside.first, beside.second))
     return Dataset(
         {
             "pattern": (dims, full),
@@ -168,20 +168,3 @@ def _analytic(x: "DataArray") -> tuple[np.ndarray, np.ndarray]:
         return values, keep
     mean = values.mean(0)
     return np.asarray(hilbert(values - mean, axis=0)), keep
-
-
-def _neighbours(x: "DataArray", keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of good sites that are neighbours: on a grid those side by side, elsewhere the nearest four."""
-    number = np.where(keep, np.cumsum(keep).reshape(keep.shape) - 1, -1)
-    if keep.ndim == 2:
-        pairs: Any = [(number[:, :-1], number[:, 1:]), (number[:-1], number[1:])]
-        one, other = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
-        beside = (one >= 0) & (other >= 0)
-        return one[beside], other[beside]
-    from scipy.spatial import KDTree
-
-    at = places(x)[keep]
-    near = KDTree(at).query(at, min(NEIGHBOURS + 1, len(at)))[1].reshape(len(at), -1)[:, 1:]
-    one = np.broadcast_to(np.arange(len(at))[:, None], near.shape)
-    pairs = np.unique(np.sort(np.stack([one.ravel(), near.ravel()], 1), 1), axis=0)
-    return pairs[:, 0], pairs[:, 1]
