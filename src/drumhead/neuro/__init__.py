@@ -4,7 +4,9 @@ from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
 from drumhead.neuro.dispersion import Discrete
 from drumhead.neuro.effective import Effective, bands, effective
+from drumhead.neuro.fit import fit
 from drumhead.neuro.measured import RANGES, Measured
 from drumhead.neuro.portrait import Portrait, pooled, spread, typical
 from drumhead.neuro.recording import read
 from drumhead.neuro.slowing import gain_of, tanh_gain
+from drumhead.neuro.verdict import Estimate, Fit
