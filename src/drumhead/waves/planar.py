@@ -88,6 +88,14 @@ def planar(ph: "Dataset", method: str = "plane", *, neighbours: int = 6) -> "Dat
     )  # fmt: skip
 
 
+def directionality(ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+    """Return pgd (frame,), |<k>| / <|k|>, of wave vectors (frame, *sites); NaN of none."""
+    ky, kx = (k.reshape(len(k), -1) for k in (ky, kx))
+    there = np.isfinite(ky) & np.isfinite(kx)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.hypot(mean(ky, there), mean(kx, there)) / mean(np.hypot(ky, kx), there)
+
+
 def _measured(
     phi: np.ndarray, frequency: np.ndarray, slopes: Slopes, planes: Planes, method: str
 ) -> dict[str, np.ndarray]:
@@ -106,7 +114,7 @@ def _measured(
         speed = wavelength * (np.abs(mean(f, there)) if method == "plane" else mean(np.abs(f), there))
         if method == "local":
             wavelength, speed = (_median(2 * np.pi / size * by, sloped) for by in (1, np.abs(f)))
-        pgd = np.hypot(*average.T) / mean(size, sloped)
+        pgd = directionality(ky, kx)
         rho2 = 1 - (1 - rho**2) * (n - 1) / (n - 3)
         aperture = np.ptp((k / length[:, None]) @ planes.at.T, axis=1) / wavelength
     numbers = {

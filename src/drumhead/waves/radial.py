@@ -66,7 +66,7 @@ def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, n
     slopes, rings, frames = Slopes(phi, neighbours), Rings(at), list(parts(phi))
     sources, fixed = rings.sources, source != "each"
     if source == "one":
-        total = sum(rings.search(turning(flat[i])[0], sources)[1].sum(0) for i in frames)
+        total = sum(rings.search(turning(flat[i])[0], sources)[2].sum(0) for i in frames)
         near = sources[[np.argmax(total)]]
         sources = np.median(np.concatenate([rings.fit(turning(flat[i])[0], near)[1] for i in frames]), axis=0)[None]
     elif source != "each":
