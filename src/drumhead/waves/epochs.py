@@ -9,6 +9,7 @@ so that one recording in twenty without waves has an epoch at all, however long 
 """
 
 import warnings
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from drumhead.waves.fields import rate, unit_of_length
 from drumhead.waves.filters import as_field
 from drumhead.waves.frames import parts
 from drumhead.waves.gradient import Slopes
-from drumhead.waves.nulls import surrogate
+from drumhead.waves.nulls import surrogates
 from drumhead.waves.phase import phase
 from drumhead.waves.planar import directionality, planar
 from drumhead.waves.radial import LEAST, radial
@@ -93,7 +94,7 @@ def detect(
         )
     if np.isfinite(ph.phase.values).any(0).sum() < LEAST:
         raise DrumheadError(f"detect needs phases at {LEAST} sites or more; keep more channels")
-    nulls = np.stack([_pgd(phase(surrogate(x, null, seed * n + i), band)) for i in range(n)])
+    nulls = np.stack([_pgd(phase(other, band)) for other in islice(surrogates(x, null, seed), n)])
     longest = _lasting(nulls, size)
     bar = float(np.sort(longest)[int(np.ceil((1 - LEVEL) * (n + 1))) - 1]) if threshold is None else float(threshold)
     share, recordings = float((nulls > bar).mean()), float((longest > bar).mean())

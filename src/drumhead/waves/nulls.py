@@ -48,16 +48,27 @@ def surrogate(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "DataArr
         >>> dh.waves.surrogate(x, "zero_lag", seed=1).shape
         (2000, 10, 10)
     """
+    return next(surrogates(x, null, seed))
+
+
+def surrogates(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "Iterator[DataArray]":
+    """Yield surrogates of a field without end; the first is that of `surrogate`.
+
+    Args:
+        x: a field.
+        null: which one.
+        seed: of the random numbers.
+    """
     known = good(x)
     values = x.values[:, known]
     spectrum = np.fft.rfft(values, axis=0)
-    drawn = next(draws(spectrum, null, seed, np.fft.rfftfreq(len(values))))
-    drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
-    if len(values) % 2 == 0:
-        drawn[-1] = drawn[-1].real
-    out = np.full(x.shape, np.nan, x.dtype)
-    out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
-    return x.copy(data=out)
+    for drawn in draws(spectrum, null, seed, np.fft.rfftfreq(len(values))):
+        drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
+        if len(values) % 2 == 0:
+            drawn[-1] = drawn[-1].real
+        out = np.full(x.shape, np.nan, x.dtype)
+        out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
+        yield x.copy(data=out)
 
 
 def draws(spectrum: np.ndarray, null: str, seed: int, frequencies: np.ndarray) -> Iterator[np.ndarray]:

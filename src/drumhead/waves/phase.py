@@ -178,13 +178,15 @@ class Bridges:
         before = np.flatnonzero(np.diff(at) > 1)
         if not len(before):
             return
+        missing = np.ones(at[-1] + 1, bool)
+        missing[: at[0]] = missing[at] = False
         near = np.unique(np.clip(before[:, None] + np.arange(-1, 3), 0, len(at) - 1))
-        at, values, inside = at[near], values[near], [np.arange(at[i] + 1, at[i + 1]) for i in before]
+        at, values = at[near], values[near]
         first, last = ((values[j] - values[i]) / (at[j] - at[i]) for i, j in ((0, 1), (-2, -1)))
         start = row * self.stride + 1
         self.knots.append(start + np.concatenate([[at[0] - 1], at, [at[-1] + 1]]))
         self.heights.append(np.concatenate([[values[0] - first], values, [values[-1] + last]]))
-        self.gaps.append(start + np.concatenate(inside))
+        self.gaps.append(start + np.flatnonzero(missing))
 
     def build(self, out: np.ndarray) -> None:
         """Write the phases over all gaps into `out`."""

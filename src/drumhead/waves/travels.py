@@ -90,14 +90,15 @@ def travels(
     net, where = edges(x), places(x)[good(x).ravel()]
     spectrum, chosen = in_band(x, band)
     sources, window = _sources(where), max(1, round(CYCLES * len(spectrum) / _cycles(x, band)))
-    found, flow = _statistics(spectrum, net, sources, window)
+    outward = _outward(net, sources)
+    found, flow = _statistics(spectrum, net, outward, window)
     others = draws(spectrum, null, seed, chosen)
-    null_of = np.array([_statistics(next(others), net, sources, window)[0] for _ in range(n)])
+    null_of = np.array([_statistics(next(others), net, outward, window)[0] for _ in range(n)])
     together = np.vstack([found, null_of])
     # All rows count in mean and deviation: the recording is one among its surrogates if the null is true.
     scores = (together - together.mean(0)) / np.maximum(together.std(0), np.finfo(float).tiny)
     p = float((scores.max(1) >= scores[0].max()).mean())
-    radial = _radial(flow, net, sources)
+    radial = outward @ flow
     best = int(np.abs(radial).argmax())
     heading = (flow[:, None] * _unit(net.step)).sum(0)
     return Travels(
@@ -139,25 +140,26 @@ def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
     return float(np.sqrt(np.prod(read_band("band", band)))) * x.sizes["time"] / rate(x)
 
 
-def _statistics(spectrum: np.ndarray, net: Edges, sources: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def _statistics(spectrum: np.ndarray, net: Edges, outward: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the three statistics, and the mean flow along each edge (m,)."""
     a = np.fft.ifft(spectrum, axis=0)  # a sample for each frequency: all that the band holds
     first, second = a[:, net.first], a[:, net.second]
-    flow = -(first.conj() * second).imag
-    most = (np.abs(first) * np.abs(second)).sum()
+    flow = first.imag * second.real - first.real * second.imag
+    size = np.abs(a)
+    most = (size[:, net.first] * size[:, net.second]).sum()
     unit, mean = _unit(net.step), flow.mean(0)
     share = len(a) / most
-    pieces = [flow[i : i + window] for i in range(0, len(a) - window + 1, window)]
-    held = sum(np.hypot(*(piece.sum(0) @ unit)) for piece in pieces) / most
-    source = np.abs(_radial(mean, net, sources)).max() * share
-    return np.array([np.hypot(*(mean @ unit)) * share, held, source]), mean
+    windows = len(a) // window
+    vectors = (flow[: windows * window] @ unit).reshape(windows, window, 2).sum(1)
+    held = np.hypot(*vectors.T).sum() / most
+    return np.array([np.hypot(*(mean @ unit)) * share, held, np.abs(outward @ mean).max() * share]), mean
 
 
-def _radial(flow: np.ndarray, net: Edges, sources: np.ndarray) -> np.ndarray:
-    """Return the flow away from each source (s,)."""
+def _outward(net: Edges, sources: np.ndarray) -> np.ndarray:
+    """Return what turns flow along edges into flow away from each source (s, m)."""
     away = net.middle[None] - sources[:, None]
     away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), np.finfo(float).tiny)
-    return np.einsum("m,smi,mi->s", flow, away, _unit(net.step), optimize=True)
+    return np.einsum("smi,mi->sm", away, _unit(net.step))
 
 
 def _sources(where: np.ndarray, across: int = 7) -> np.ndarray:
