@@ -1,9 +1,10 @@
 """When a wave runs: moments at which phase gradients agree for longer than they do in what cannot travel.
 
 Any smoothing in space makes neighbours agree, so a fixed bar on pgd finds waves in noise: of noise that is smooth over 2
-sites a fifth of all frames have pgd > 0.5. Here the bar is the 95th percentile, over surrogates of this recording, of
+sites a fifth of all frames have pgd > 0.5. Here surrogates of the recording itself set two bars,
 
-    max over t of min over [t, t + lasting] of pgd            the best epoch that a surrogate has, if it had to last
+    pgd        what 95 % of their frames stay below
+    duration   the longest run above it that a surrogate has, in 95 % of them
 
 so that one recording in twenty without waves has an epoch at all, however long it is.
 """
@@ -13,7 +14,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import rate, unit_of_length
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 LEVEL = 0.05
-CYCLES = 2.0  # of the band's middle, that an epoch lasts unless something else is asked: after one, noise agrees too
+CYCLES = 1.0  # of the band's middle, that an epoch lasts at least
+DIP = 0.5  # of a cycle, for which pgd may fall below the bar within an epoch
 
 
 def detect(
@@ -41,15 +42,16 @@ def detect(
 ) -> "Dataset":  # fmt: skip
     """Return the epochs in which a wave runs, and where it goes in each.
 
-    An epoch is a run of samples, `lasting` or longer, with pgd = |<k>| / <|k|> above the bar; <.> is the mean over
-    sites and k = -grad phi. Surrogates are filtered and looked at as the recording is.
+    An epoch is a run of samples with pgd = |<k>| / <|k|> above a bar (but for dips of half a cycle), longer than such
+    runs are in surrogates; <.> is the mean over sites and k = -grad phi. Surrogates are filtered and looked at as the recording is.
 
     Args:
         x: a field, not filtered: surrogates keep what is outside the band as well.
         band: "10-30 Hz", or two frequencies in Hz.
-        threshold: a bar of your own. It warns, and says what share of surrogate frames passes it here: unlike the bar
-            that is taken without one, it holds no level.
-        lasting: least duration, "100 ms" or in s; by default two periods of the middle of the band.
+        threshold: a bar of your own, such as 0.5, which epochs need to pass for `lasting` alone. It warns, and says how
+            often surrogates do the same: it holds no level.
+        lasting: least duration, "100 ms" or in s, if surrogates do not ask for more; by default a period of the middle
+            of the band.
         null: of the surrogates, see `surrogate`; only "zero_lag" is fair to what is smooth in space and stands still.
         n: surrogates.
         seed: of the surrogates.
@@ -58,17 +60,18 @@ def detect(
         Over "epoch", in order: start and stop (s, first sample and the first one after it), pgd, direction (rad, from x
         toward y), speed and wavelength, averaged as `summary` does; kind: "plane", or "source" or "sink" where phases
         run from or toward one place more than one way; source_y and source_x (NaN of a plane). In attrs: threshold,
-        lasting_s, null, surrogates, null_share (of surrogate frames above the bar), null_recordings (share of
-        surrogates that have an epoch) and covered (share of frames in an epoch). Waves that turn, rings about the
-        middle and waves much longer than the array have little pgd and are not found.
+        lasting_s (the least that counted), null, surrogates, null_share (of surrogate frames above the bar),
+        null_recordings (share of surrogates that have an epoch) and covered (share of frames in an epoch). A wave that
+        never stops is in the surrogates, too, and seldom found: ask `travels`. Waves that turn, rings about the middle
+        and waves much longer than the array have little pgd.
 
     Raises:
         DrumheadError: a band that does not fit, an epoch longer than the recording, a threshold outside 0 to 1, fewer
             than five good sites.
 
     Source:
-        D. Rubino, K. A. Robbins, N. G. Hatsopoulos, Nat. Neurosci. 9, 2006 (pgd); Westfall and Young, Resampling-Based
-        Multiple Testing, 1993 (the largest over time).
+        D. Rubino, K. A. Robbins, N. G. Hatsopoulos, Nat. Neurosci. 9, 2006 (pgd); E. Maris, R. Oostenveld, J. Neurosci.
+        Methods 164, 2007 (the longest run).
 
     Example:
         >>> array = dh.waves.synth.Array((8, 8), fs="500 Hz", duration="2 s")
@@ -82,8 +85,9 @@ def detect(
     low, high = edges_of("band", band)
     if threshold is not None and not 0 < threshold < 1:
         raise DrumheadError(f"threshold={threshold!r}: pgd is from 0 to 1, so a number between is needed")
-    period = CYCLES / np.sqrt(low * high)
-    seconds = period if lasting is None else quantity("lasting", lasting, "time")
+    period = 1 / np.sqrt(low * high)
+    seconds = CYCLES * period if lasting is None else quantity("lasting", lasting, "time")
+    dip = int(DIP * period * rate(x))
     size = max(1, round(seconds * rate(x)))
     whole("n", n, 19)
     ph = phase(x, band)
@@ -95,16 +99,18 @@ def detect(
     if np.isfinite(ph.phase.values).any(0).sum() < LEAST:
         raise DrumheadError(f"detect needs phases at {LEAST} sites or more; keep more channels")
     nulls = np.stack([_pgd(phase(other, band)) for other in islice(surrogates(x, null, seed), n)])
-    longest = _lasting(nulls, size)
-    bar = float(np.sort(longest)[int(np.ceil((1 - LEVEL) * (n + 1))) - 1]) if threshold is None else float(threshold)
-    share, recordings = float((nulls > bar).mean()), float((longest > bar).mean())
+    bar = float(np.nanquantile(nulls, 1 - LEVEL)) if threshold is None else float(threshold)
+    longest = np.array([max((b - a for a, b in _runs(row > bar, dip)), default=0) for row in nulls])
+    if threshold is None:
+        size = max(size, int(np.sort(longest)[int(np.ceil((1 - LEVEL) * (n + 1))) - 1]) + 1)
+    share, recordings = float((nulls > bar).mean()), float((longest >= size).mean())
     if threshold is not None:
         warnings.warn(
             f"pgd > {threshold:g} cannot hold a level of {LEVEL}: surrogates of this recording, which do not travel, are "
             f"above it in {share:.1%} of frames and have such an epoch in {recordings:.0%} of cases; without threshold= "
             "the bar is set by them", RuntimeWarning, stacklevel=2,
         )  # fmt: skip
-    runs = _runs(_pgd(ph) > bar, size)
+    runs = [(a, b) for a, b in _runs(_pgd(ph) > bar, dip) if b - a >= size]
     about = {
         "threshold": bar, "lasting_s": size / rate(x), "null": null, "surrogates": n, "null_share": share,
         "null_recordings": recordings, "covered": float(sum(b - a for a, b in runs) / ph.sizes["time"]),
@@ -120,16 +126,13 @@ def _pgd(ph: "Dataset") -> np.ndarray:
     return np.concatenate([directionality(*slopes(phi.values[i])) for i in parts(phi)])
 
 
-def _lasting(pgd: np.ndarray, size: int) -> np.ndarray:
-    """Return the highest bar (n,) above which series (n, time) stay for `size` samples."""
-    held = minimum_filter1d(np.nan_to_num(pgd), size, axis=-1)
-    return held[..., size // 2 : held.shape[-1] - (size - 1) // 2].max(-1)
-
-
-def _runs(above: np.ndarray, size: int) -> list[tuple[int, int]]:
-    """Return first and one past the last sample of each run of True that is long enough."""
-    change = np.flatnonzero(np.diff(np.pad(above, 1).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in change.reshape(-1, 2) if b - a >= size]
+def _runs(above: np.ndarray, dip: int) -> list[tuple[int, int]]:
+    """Return first and one past the last sample of each run of True, across dips of so many samples."""
+    found: list[tuple[int, int]] = []
+    for start, stop in np.flatnonzero(np.diff(np.pad(above, 1).astype(np.int8))).reshape(-1, 2).tolist():
+        joins = bool(found) and start - found[-1][1] <= dip
+        found.append((found.pop()[0] if joins else start, stop))
+    return found
 
 
 def _described(ph: "Dataset", fs: float) -> dict[str, float | str]:

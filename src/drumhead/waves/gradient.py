@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
-from drumhead.errors import whole
+from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import places, spacing, unit_of_length
 from drumhead.waves.frames import phases
 from drumhead.waves.phase import wrap
@@ -68,6 +68,13 @@ class Slopes:
 
     def __init__(self, phi: "DataArray", neighbours: int = 6):
         if "site" not in phi.dims:
+            known = np.isfinite(phi.values).any(0)
+            for name, beside in (("y", known[1:] & known[:-1]), ("x", known[:, 1:] & known[:, :-1])):
+                if beside.size and not beside.any():
+                    raise DrumheadError(
+                        f"no two good sites are neighbours along {name}, so no phase can be seen to fall that way; keep more "
+                        "of them, or give all as sites with their places (at=)"
+                    )
             self.steps = spacing(phi)
             self.near = None
             self.shortest = 2 * max(self.steps)

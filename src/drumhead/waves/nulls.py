@@ -24,6 +24,7 @@ import numpy as np
 
 from drumhead.errors import choose
 from drumhead.waves.fields import good
+from drumhead.waves.filters import as_field
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -59,6 +60,7 @@ def surrogates(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "Iterat
         null: which one.
         seed: of the random numbers.
     """
+    x = as_field(x, "surrogate")
     known = good(x)
     values = x.values[:, known]
     spectrum = np.fft.rfft(values, axis=0)

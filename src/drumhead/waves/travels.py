@@ -21,6 +21,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import good, places, rate
+from drumhead.waves.filters import as_field
 from drumhead.waves.neighbours import Edges, edges
 from drumhead.waves.nulls import draws
 from drumhead.waves.units import band as read_band
@@ -75,7 +76,7 @@ def travels(
         seed: of the surrogates.
 
     Raises:
-        DrumheadError: a band beyond half the sampling rate, or a recording too short for it.
+        DrumheadError: no field, a band beyond half the sampling rate, a recording too short for it or constant.
 
     Source:
         Westfall and Young, Resampling-Based Multiple Testing (1993), for the largest of several statistics.
@@ -87,6 +88,7 @@ def travels(
         0.01
     """
     whole("n", n, 19)
+    x = as_field(x, "travels")
     net, where = edges(x), places(x)[good(x).ravel()]
     spectrum, chosen = in_band(x, band)
     sources, window = _sources(where), max(1, round(CYCLES * len(spectrum) / _cycles(x, band)))
@@ -132,7 +134,11 @@ def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray
             f"band={low:g}-{high:g} Hz: {len(values) / fs:g} s hold {int(inside.sum())} independent frequencies of it; "
             f"at least {FEW} are needed, so a recording of {FEW / (high - low):.2g} s or a wider band"
         )
-    return np.fft.rfft(values - values.mean(0), axis=0)[inside], (f / fs)[inside]
+    values = values - values.mean(0)
+    loudest = np.abs(values).max()
+    if not loudest > 0:
+        raise DrumheadError("no channel changes over time, so nothing can travel")
+    return np.fft.rfft(values / loudest, axis=0)[inside], (f / fs)[inside]
 
 
 def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
