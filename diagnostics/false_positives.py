@@ -18,6 +18,7 @@ from drumhead import waves
 from drumhead.files import write_atomic
 from drumhead.learn.run import environment
 from drumhead.waves import synth
+from drumhead.waves.epochs import pgd_of, runs
 from drumhead.waves.travels import KINDS
 
 ARRAY = synth.Array((8, 8), "0.4 mm", "500 Hz", "2 s")
@@ -73,9 +74,9 @@ def shuffled(x, band, seed):
 
 
 def customary(x, band, seed):
-    pgd = waves.planar(waves.phase(x, band)).pgd > BAR
+    above = pgd_of(waves.phase(x, band)) > BAR
     size = round(LASTING / float(x.time[1] - x.time[0]))
-    return {"half": bool((pgd.rolling(time=size).sum() == size).any()), "half_frames": float(pgd.mean())}
+    return {"half": any(b - a >= size for a, b in runs(above, 0)), "half_frames": float(above.mean())}
 
 
 def detected(x, band, seed):

@@ -1,5 +1,7 @@
 """Whatever an instrument is given, it answers in numbers or in a sentence: no traceback, no warning, no silent NaN."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -108,7 +110,7 @@ REFUSED = {
     "the shape": lambda: W.field(WAVE[0], 200),
     "nothing to look at": lambda: W.field(WAVE * np.nan, 200),
     "whose square": lambda: W.field(WAVE * 1e200, 200),
-    "sites have gaps": lambda: W.field(np.where((np.arange(200) == 7)[:, None, None] & (np.arange(6) == 2), np.nan, WAVE), 200),
+    "sites have gaps": lambda: W.field(np.where(ONCE & (np.arange(6) == 2), np.nan, WAVE), 200),
     "the same place": lambda: W.field(WAVE[:, 0, :3], 200, "1 mm", at=[[0, 0], [0, 1e-3], [0, 1e-3]]),
     "a length above zero": lambda: W.field(WAVE, 200, 0.0),
     "time is not evenly spaced": lambda: W.field(timed(np.arange(200) + (np.arange(200) > 99))),
@@ -131,6 +133,7 @@ REFUSED = {
     "trim takes a field": lambda: W.trim(WAVE, "100 ms"),
     "the dimensions time, y, x": lambda: W.travels(xr.DataArray(WAVE, dims=("t", "a", "b")), BAND),
 }  # fmt: skip
+ONCE = (np.arange(200) == 7)[:, None, None]
 CHECKERED = np.add.outer(np.arange(5), np.arange(6)) % 2 == 0
 
 
@@ -171,7 +174,7 @@ def test_gaps_order_and_dates_of_an_xarray_are_seen_by_all():
     scale=st.sampled_from([1e-20, 1.0, 1e20]),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_any_small_field_gives_numbers_or_a_sentence(shape, kind, bad, scale, seed):
     """Warnings are errors in these tests, so a verb may do nothing else."""
     random = np.random.default_rng(seed)
@@ -183,7 +186,5 @@ def test_any_small_field_gives_numbers_or_a_sentence(shape, kind, bad, scale, se
     for name, verb in VERBS.items():
         if name == "detect":  # slow, and of the same parts
             continue
-        try:
+        with suppress(dh.DrumheadError):
             verb(W.field(values, 100, "1 mm"))
-        except dh.DrumheadError as error:
-            assert str(error)

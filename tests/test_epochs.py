@@ -5,7 +5,7 @@ import pytest
 
 import drumhead as dh
 from drumhead.waves import synth
-from drumhead.waves.epochs import _runs
+from drumhead.waves.epochs import runs
 from drumhead.waves.frames import phases
 from drumhead.waves.gradient import Slopes
 from drumhead.waves.planar import directionality
@@ -89,10 +89,10 @@ def test_the_bar_is_that_of_surrogates_and_the_seed_sets_them():
 
 def test_runs_are_counted_right_and_dips_are_bridged():
     above = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
-    assert _runs(above, 0) == [(0, 2), (3, 4), (6, 9)]
-    assert _runs(above, 1) == [(0, 4), (6, 9)]
-    assert _runs(above, 2) == [(0, 9)]
-    assert _runs(np.zeros(5, bool), 1) == []
+    assert runs(above, 0) == [(0, 2), (3, 4), (6, 9)]
+    assert runs(above, 1) == [(0, 4), (6, 9)]
+    assert runs(above, 2) == [(0, 9)]
+    assert runs(np.zeros(5, bool), 1) == []
 
 
 def test_it_looks_at_the_pgd_of_planar():

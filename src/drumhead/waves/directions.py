@@ -67,7 +67,9 @@ def direction_index(
     ahead = np.cos(angle) * kx + np.sin(angle) * ky
     ahead = np.where(alone | (np.abs(ahead) < 1e-9 * longest), 0.0, ahead)
     if not ahead.any():
-        raise DrumheadError(f"axis={axis!r}: the array is one site long there, so the spectrum has no way to go along it")
+        raise DrumheadError(
+            f"axis={axis!r}: the array is one site long there, so the spectrum has no way to go along it"
+        )
     if not power.any():
         raise DrumheadError("the spectrum has no power at all; was the field constant?")
     cell = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))

@@ -1,7 +1,7 @@
 """When a wave runs: moments at which phase gradients agree for longer than they do in what cannot travel.
 
-Any smoothing in space makes neighbours agree, so a fixed bar on pgd finds waves in noise: of noise that is smooth over 2
-sites a fifth of all frames have pgd > 0.5. Here surrogates of the recording itself set two bars,
+Any smoothing in space makes neighbours agree, so a fixed bar on pgd finds waves in noise: of noise that is smooth over
+2 sites a third of all frames have pgd > 0.5. Here surrogates of the recording itself set two bars,
 
     pgd        what 95 % of their frames stay below
     duration   the longest run above it that a surrogate has, in 95 % of them
@@ -43,7 +43,8 @@ def detect(
     """Return the epochs in which a wave runs, and where it goes in each.
 
     An epoch is a run of samples with pgd = |<k>| / <|k|> above a bar (but for dips of half a cycle), longer than such
-    runs are in surrogates; <.> is the mean over sites and k = -grad phi. Surrogates are filtered and looked at as the recording is.
+    runs are in surrogates; <.> is the mean over sites and k = -grad phi. Surrogates are filtered and looked at as the
+    recording is.
 
     Args:
         x: a field, not filtered: surrogates keep what is outside the band as well.
@@ -98,41 +99,41 @@ def detect(
         )
     if np.isfinite(ph.phase.values).any(0).sum() < LEAST:
         raise DrumheadError(f"detect needs phases at {LEAST} sites or more; keep more channels")
-    nulls = np.stack([_pgd(phase(other, band)) for other in islice(surrogates(x, null, seed), n)])
+    nulls = np.stack([pgd_of(phase(other, band)) for other in islice(surrogates(x, null, seed), n)])
     bar = float(np.nanquantile(nulls, 1 - LEVEL)) if threshold is None else float(threshold)
-    longest = np.array([max((b - a for a, b in _runs(row > bar, dip)), default=0) for row in nulls])
+    longest = np.array([max((b - a for a, b in runs(row > bar, dip)), default=0) for row in nulls])
     if threshold is None:
         size = max(size, int(np.sort(longest)[int(np.ceil((1 - LEVEL) * (n + 1))) - 1]) + 1)
     share, recordings = float((nulls > bar).mean()), float((longest >= size).mean())
     if threshold is not None:
         warnings.warn(
-            f"pgd > {threshold:g} cannot hold a level of {LEVEL}: surrogates of this recording, which do not travel, are "
-            f"above it in {share:.1%} of frames and have such an epoch in {recordings:.0%} of cases; without threshold= "
-            "the bar is set by them", RuntimeWarning, stacklevel=2,
+            f"pgd > {threshold:g} cannot hold a level of {LEVEL}: surrogates of this recording, which do not travel, "
+            f"are above it in {share:.1%} of frames and have such an epoch in {recordings:.0%} of cases; without "
+            "threshold= the bar is set by them", RuntimeWarning, stacklevel=2,
         )  # fmt: skip
-    runs = [(a, b) for a, b in _runs(_pgd(ph) > bar, dip) if b - a >= size]
+    found = [(a, b) for a, b in runs(pgd_of(ph) > bar, dip) if b - a >= size]
     about = {
         "threshold": bar, "lasting_s": size / rate(x), "null": null, "surrogates": n, "null_share": share,
-        "null_recordings": recordings, "covered": float(sum(b - a for a, b in runs) / ph.sizes["time"]),
+        "null_recordings": recordings, "covered": float(sum(b - a for a, b in found) / ph.sizes["time"]),
         "band_hz": (low, high), "repaired_fraction": ph.attrs["repaired_fraction"],
     }  # fmt: skip
-    return _table([_described(ph.isel(time=slice(a, b)), rate(x)) for a, b in runs], unit_of_length(x), about)
+    return _table([_described(ph.isel(time=slice(a, b)), rate(x)) for a, b in found], unit_of_length(x), about)
 
 
-def _pgd(ph: "Dataset") -> np.ndarray:
+def pgd_of(ph: "Dataset") -> np.ndarray:
     """Return pgd (time,)."""
     phi = ph["phase"]
     slopes = Slopes(phi)
     return np.concatenate([directionality(*slopes(phi.values[i])) for i in parts(phi)])
 
 
-def _runs(above: np.ndarray, dip: int) -> list[tuple[int, int]]:
+def runs(above: np.ndarray, dip: int) -> list[tuple[int, int]]:
     """Return first and one past the last sample of each run of True, across dips of so many samples."""
-    found: list[tuple[int, int]] = []
+    joined: list[tuple[int, int]] = []
     for start, stop in np.flatnonzero(np.diff(np.pad(above, 1).astype(np.int8))).reshape(-1, 2).tolist():
-        joins = bool(found) and start - found[-1][1] <= dip
-        found.append((found.pop()[0] if joins else start, stop))
-    return found
+        joins = bool(joined) and start - joined[-1][1] <= dip
+        joined.append((joined.pop()[0] if joins else start, stop))
+    return joined
 
 
 def _described(ph: "Dataset", fs: float) -> dict[str, float | str]:

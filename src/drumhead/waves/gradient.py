@@ -68,12 +68,12 @@ class Slopes:
 
     def __init__(self, phi: "DataArray", neighbours: int = 6):
         if "site" not in phi.dims:
-            known = np.isfinite(phi.values).any(0)
+            known = np.asarray(np.isfinite(phi.values).any(0))
             for name, beside in (("y", known[1:] & known[:-1]), ("x", known[:, 1:] & known[:, :-1])):
                 if beside.size and not beside.any():
                     raise DrumheadError(
-                        f"no two good sites are neighbours along {name}, so no phase can be seen to fall that way; keep more "
-                        "of them, or give all as sites with their places (at=)"
+                        f"no two good sites are neighbours along {name}, so no phase can be seen to fall that way; keep "
+                        "more of them, or give all as sites with their places (at=)"
                     )
             self.steps = spacing(phi)
             self.near = None

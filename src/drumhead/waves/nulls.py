@@ -114,7 +114,7 @@ class _Halves:
         around = np.convolve(np.abs(level) ** 2 @ np.ones(sites), np.ones(self.window), "valid")[
             starts
         ]  # of the window
-        self.gain = np.sqrt(_running(power, min(5, count)) * sites / around)
+        self.gain = np.sqrt(_running(power, min(5, count)) * sites / np.maximum(around, np.finfo(float).tiny))
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
         """Return coefficients (f, n) of one surrogate."""

@@ -138,7 +138,7 @@ def repair(turns: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     mean frequency of as many samples as it has; a channel with nothing else is NaN.
     """
     out, gaps, bridges, known = turns.copy(), gaps.copy(), Bridges(turns.shape[1]), []
-    for row in np.flatnonzero(gaps.any(1)):
+    for row in np.flatnonzero(gaps.any(1)).tolist():
         at = np.flatnonzero(~gaps[row])
         values = turns[row, at]
         values[1:] += 2 * np.pi * np.cumsum(np.round(np.maximum(-np.diff(values), 0) / (2 * np.pi)))
