@@ -125,7 +125,7 @@ REFUSED = {
     "one site long": lambda: W.direction_index(W.kf(made(WAVE[:, :, :1])), "x"),
     "at least three good sites": lambda: W.travels(made(WAVE[:, :1, :1]), BAND),
     "4 sites or more": lambda: W.planar(W.phase(made(WAVE[:, :1, :1]), BAND)),
-    "neighbours along y": lambda: W.gradient(W.phase(W.field(WAVE, 200, mask=CHECKERED), BAND)),
+    "neighbours along y": lambda: W.planar(W.phase(W.field(WAVE, 200, mask=CHECKERED), BAND)),
     "does not fit on a grid": lambda: W.singularities(W.phase(made(WAVE[:, :, :1]), BAND)),
     "no sampling rate": lambda: W.phase(made(WAVE[:1]), BAND),
     "travels takes a field, got ndarray": lambda: W.travels(WAVE, BAND),

@@ -84,7 +84,7 @@ def test_the_bar_is_that_of_surrogates_and_the_seed_sets_them():
     assert one.identical(same)
     assert one.attrs["threshold"] != other.attrs["threshold"]
     assert one.attrs["null_recordings"] == 0  # of 19, the longest run sets the bar
-    assert one.attrs["null_share"] == pytest.approx(0.05, abs=0.002)
+    assert one.attrs["null_share"] == pytest.approx(0.05, abs=0.02)
 
 
 def test_runs_are_counted_right_and_dips_are_bridged():

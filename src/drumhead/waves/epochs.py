@@ -19,7 +19,7 @@ from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import rate, unit_of_length
 from drumhead.waves.filters import as_field
 from drumhead.waves.frames import parts
-from drumhead.waves.gradient import Slopes
+from drumhead.waves.gradient import sloping
 from drumhead.waves.nulls import surrogates
 from drumhead.waves.phase import phase
 from drumhead.waves.planar import directionality, planar
@@ -100,7 +100,9 @@ def detect(
     if np.isfinite(ph.phase.values).any(0).sum() < LEAST:
         raise DrumheadError(f"detect needs phases at {LEAST} sites or more; keep more channels")
     nulls = np.stack([pgd_of(phase(other, band)) for other in islice(surrogates(x, null, seed), n)])
-    bar = float(np.nanquantile(nulls, 1 - LEVEL)) if threshold is None else float(threshold)
+    own = pgd_of(ph)
+    # The recording counts among its surrogates, as one of which it has to pass if nothing travels.
+    bar = float(np.nanquantile(np.vstack([own, nulls]), 1 - LEVEL)) if threshold is None else float(threshold)
     longest = np.array([max((b - a for a, b in runs(row > bar, dip)), default=0) for row in nulls])
     if threshold is None:
         size = max(size, int(np.sort(longest)[int(np.ceil((1 - LEVEL) * (n + 1))) - 1]) + 1)
@@ -111,7 +113,7 @@ def detect(
             f"are above it in {share:.1%} of frames and have such an epoch in {recordings:.0%} of cases; without "
             "threshold= the bar is set by them", RuntimeWarning, stacklevel=2,
         )  # fmt: skip
-    found = [(a, b) for a, b in runs(pgd_of(ph) > bar, dip) if b - a >= size]
+    found = [(a, b) for a, b in runs(own > bar, dip) if b - a >= size]
     about = {
         "threshold": bar, "lasting_s": size / rate(x), "null": null, "surrogates": n, "null_share": share,
         "null_recordings": recordings, "covered": float(sum(b - a for a, b in found) / ph.sizes["time"]),
@@ -123,7 +125,7 @@ def detect(
 def pgd_of(ph: "Dataset") -> np.ndarray:
     """Return pgd (time,)."""
     phi = ph["phase"]
-    slopes = Slopes(phi)
+    slopes = sloping(phi)
     return np.concatenate([directionality(*slopes(phi.values[i])) for i in parts(phi)])
 
 

@@ -8,7 +8,7 @@ from drumhead.errors import choose
 from drumhead.waves.climb import turned
 from drumhead.waves.fields import unit_of_length
 from drumhead.waves.frames import counting, inherited, mean, parts, phases, rho_circular, together, turning
-from drumhead.waves.gradient import Slopes
+from drumhead.waves.gradient import Slopes, sloping
 from drumhead.waves.planes import Planes
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def planar(ph: "Dataset", method: str = "plane", *, neighbours: int = 6) -> "Dat
     phi = phases(ph, "planar")
     frequency = ph["frequency"].transpose(*phi.dims).values
     at, used = counting(phi, LEAST, "planar")
-    slopes, planes = Slopes(phi, neighbours), Planes(phi, at, used)
+    slopes, planes = sloping(phi, neighbours), Planes(phi, at, used)
     found = together([_measured(phi.values[i], frequency[i], slopes, planes, method) for i in parts(phi)])
     length = unit_of_length(phi)
     units = {"direction": "rad", "wavelength": length, "speed": f"{length}/s", "ky": f"rad/{length}"}
