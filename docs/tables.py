@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from scipy.stats import binomtest
+
 from drumhead.reproduce.costs import train_images
 from drumhead.reproduce.paper import published
 from drumhead.show.pages import Grid, markdown
@@ -25,7 +27,7 @@ RESULTS = ROOT / "docs" / "results"
 BENCH = ROOT / "benchmarks" / "results" / "2026-11-24-amd-epyc" / "bench.json"
 DOCUMENTS = tuple(ROOT / name for name in (
     "README.md", "docs/results/cpu.md", "docs/results/hour.md", "docs/results/tetrominoes.md", "docs/results/costs.md",
-    "docs/results/runs.md", "docs/results/stacks.md",
+    "docs/results/runs.md", "docs/results/stacks.md", "docs/results/instruments.md",
 ))  # fmt: skip
 TASKS = ("tetrominoes", "mnist", "multi-mnist")
 NETWORKS = {
@@ -446,12 +448,58 @@ def every_run() -> Grid:
     return Grid(columns, tuple(rows))
 
 
+def share(found: float, repeats: int) -> str:
+    """Return a rate and its 95 % interval, Wilson's, from so many repeats."""
+    low, high = binomtest(round(found * repeats), repeats).proportion_ci(method="wilson")
+    return f"{found:.3f} ({low:.3f}-{high:.3f})"
+
+
+def found_in(travelling: bool, columns: dict[str, str]) -> list[tuple[str, ...]]:
+    """Return a row for each kind of recording: how often instruments, the keys of the columns, find waves in it."""
+    known = read(RESULTS / "instruments" / "false-positives.json")
+    return [
+        (name, *(share(case[key], known["repeats"]) if key in case else NONE for key in columns))
+        for name, case in known["cases"].items()
+        if bool(case["travels"]) is travelling
+    ]
+
+
+def no_waves() -> Grid:
+    """How often instruments find waves where there are none."""
+    columns = {"rate": "`travels`, p <= 0.05", "epochs": "`detect`, an epoch",
+               "shuffle": "channels shuffled, p <= 0.05", "half": "PGD > 0.5 for 50 ms"}  # fmt: skip
+    cases = read(RESULTS / "instruments" / "false-positives.json")["cases"]
+    rows = [
+        (*row, f"{cases[row[0]]['half_frames']:.2f}" if "half" in cases[row[0]] else NONE)
+        for row in found_in(False, columns)
+    ]
+    return Grid(("recording", *columns.values(), "frames with PGD > 0.5"), tuple(rows))
+
+
+def waves() -> Grid:
+    """How often instruments find waves where there are some."""
+    columns = {"rate": "`travels`, p <= 0.05", "direction": "direction alone", "persistence": "persistence alone",
+               "source": "source alone", "epochs": "`detect`, an epoch"}  # fmt: skip
+    return Grid(("recording", *columns.values()), tuple(found_in(True, columns)))
+
+
+def instrument_costs() -> Grid:
+    """What the instruments cost on a minute of 256 channels."""
+    known = read(RESULTS / "instruments" / "speed.json")
+    rows = [
+        (f"`{verb}`", f"{cost['cpu_seconds']:.1f}", f"{cost['wall_seconds']:.1f}", f"{cost['peak_gib']:.2f}")
+        for verb, cost in known["verbs"].items()
+    ]
+    return Grid(("verb", "CPU s", "wall s", "peak GiB"), tuple(rows))
+
+
 TABLES: dict[str, Callable[[], Grid]] = {
     "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
     "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
     "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
-    "stacks": stacks, "variants": variants,
+    "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,
+    "instrument-costs": instrument_costs,
 }  # fmt: skip
 
 

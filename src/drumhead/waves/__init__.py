@@ -7,6 +7,7 @@ from drumhead.waves import synth
 from drumhead.waves.complex_modes import complex_pca
 from drumhead.waves.directions import direction_index, ridge
 from drumhead.waves.dynamic_modes import dmd
+from drumhead.waves.epochs import detect
 from drumhead.waves.fields import field
 from drumhead.waves.filters import bandpass, resample, trim
 from drumhead.waves.gradient import gradient

@@ -66,6 +66,12 @@ def direction_index(
     alone = alone_y[:, None] | alone_x | (np.hypot(ky, kx) < 1e-9 * longest)
     ahead = np.cos(angle) * kx + np.sin(angle) * ky
     ahead = np.where(alone | (np.abs(ahead) < 1e-9 * longest), 0.0, ahead)
+    if not ahead.any():
+        raise DrumheadError(
+            f"axis={axis!r}: the array is one site long there, so the spectrum has no way to go along it"
+        )
+    if not power.any():
+        raise DrumheadError("the spectrum has no power at all; was the field constant?")
     cell = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))
     forward, backward = (power[:, sign * ahead > 0].sum(1) * cell for sign in (1, -1))
     both, root, root_back = power + back, np.sqrt(power), np.sqrt(back)

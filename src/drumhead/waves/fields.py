@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 GRID, SITES = ("time", "y", "x"), ("time", "site")
+SMALL, LARGE = 1e-100, 1e100  # of numbers that are squared and summed in float64
+SINGLE = 1e15  # and its inverse, the same of float32
 UNEVEN = 1e-3  # of a step, that two neighbouring times or places may be off
 
 
@@ -38,7 +40,7 @@ def field(
         name: of the signal.
 
     Returns:
-        float64, or float32 if the data are.
+        float64, or float32 if the data are and their squares are within its range too. Sites without numbers are NaN.
 
     Raises:
         DrumheadError: a shape, times, places or values that cannot be used; the message says what is needed.
@@ -59,7 +61,10 @@ def field(
             )
         given = given.transpose(*dims)
         name, unit = str(given.name or name), unit or given.attrs.get("units", "")
-    values = np.asarray(data if given is None else given.values)
+    try:
+        values = np.asarray(data if given is None else given.values)
+    except ValueError:
+        raise DrumheadError("data: rows of unequal length; an array (time, y, x) or (time, site) is needed") from None
     if values.ndim != (2 if at is not None or (given is not None and given.ndim == 2) else 3) or not values.size:
         raise DrumheadError(
             f"data: got the shape {values.shape}; a grid is (time, y, x), and sites are (time, site) with their places "
@@ -67,8 +72,8 @@ def field(
         )
     if np.iscomplexobj(values) or not np.issubdtype(values.dtype, np.number):
         raise DrumheadError(f"data: got {values.dtype}; real numbers are needed")
-    values = values.astype(np.float32 if values.dtype == np.float32 else np.float64)
-    values = _without(values, mask)
+    values = _without(values.astype(np.float32 if values.dtype == np.float32 else np.float64), mask)
+    values = values.astype(_precision(values), copy=False)
     length = "m" if pitch is not None or (given is not None and _length(given) == "m") else "px"
     coords: dict[str, Any] = {"time": ("time", _times(given, len(values), fs), {"units": "s"})}
     if values.ndim == 3:
@@ -136,7 +141,19 @@ def _without(values: np.ndarray, mask: Any) -> np.ndarray:
             f"{int((some & ~every).sum())} sites have gaps (NaN or infinite), the first one {where}, from time {when}; "
             "fill the gaps, cut them off, or leave these sites out with mask="
         )
+    values[:, ~every] = np.nan
     return values
+
+
+def _precision(values: np.ndarray) -> type:
+    """Return the kind of numbers that can hold the squares of the values."""
+    loudest = float(np.nanmax(np.abs(values)))
+    if loudest and not SMALL < loudest < LARGE:
+        raise DrumheadError(
+            f"data: the largest value is {loudest:.3g}, whose square no number can hold; give them in another unit"
+        )
+    single = values.dtype == np.float32 and (not loudest or 1 / SINGLE < loudest < SINGLE)
+    return np.float32 if single else np.float64
 
 
 def _times(given: "DataArray | None", count: int, fs: Quantity | None) -> np.ndarray:
@@ -144,7 +161,10 @@ def _times(given: "DataArray | None", count: int, fs: Quantity | None) -> np.nda
         return np.arange(count) / quantity("fs", fs, "frequency")
     if given is None or "time" not in given.coords:
         raise DrumheadError("the sampling rate is missing: give fs=, as fs='500 Hz' (on the command line --fs 500)")
-    times = np.asarray(given["time"].values, np.float64)
+    times = np.asarray(given["time"].values)
+    if times.dtype.kind in "mM":  # dates, or spans of time
+        times = (times - times[0]) / np.timedelta64(1, "s")
+    times = np.asarray(times, np.float64)
     _step(times, "time")
     return times
 
@@ -172,6 +192,8 @@ def _step(values: np.ndarray, name: str) -> float:
     if not len(steps):
         return 1.0
     step = (values[-1] - values[0]) / len(steps)
+    if (steps < 0).all():
+        raise DrumheadError(f"{name} falls from entry to entry, and has to rise; sort it first: x.sortby({name!r})")
     if not step > 0 or np.abs(steps - step).max() > max(UNEVEN * step, 1e-12 * np.abs(values).max()):
         worst = int(np.abs(steps - step).argmax())
         raise DrumheadError(

@@ -74,6 +74,8 @@ def trim(x: "Series", seconds: Quantity) -> "Series":
         >>> dh.waves.trim(x, "200 ms").time.values[[0, -1]].round(3).tolist()
         [0.2, 0.799]
     """
+    if "time" not in getattr(x, "coords", ()):
+        raise DrumheadError(f"trim takes a field or what another verb returns, got {type(x).__name__} without times")
     cut, count = round(span("seconds", seconds) * rate(x)), x.sizes["time"]  # pyright: ignore[reportArgumentType]
     if count - 2 * cut < 2:
         raise DrumheadError(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
-from drumhead.errors import whole
+from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import places, spacing, unit_of_length
 from drumhead.waves.frames import phases
 from drumhead.waves.phase import wrap
@@ -98,6 +98,19 @@ class Slopes:
             ky -= weight_y * rise
             kx -= weight_x * rise
         return ky, kx
+
+
+def sloping(phi: "DataArray", neighbours: int = 6) -> Slopes:
+    """Return what gives wave vectors to those who average them over sites: some site has to have one."""
+    if "site" not in phi.dims:
+        known = np.asarray(np.isfinite(phi.values).any(0))
+        for name, beside in (("y", known[1:] & known[:-1]), ("x", known[:, 1:] & known[:, :-1])):
+            if beside.size and not beside.any():
+                raise DrumheadError(
+                    f"no two good sites are neighbours along {name}, so no phase is seen to fall that way; keep more "
+                    "of them, or give all as sites with their places (at=)"
+                )
+    return Slopes(phi, neighbours)
 
 
 def _along(phi: np.ndarray, axis: int, step: float) -> np.ndarray:

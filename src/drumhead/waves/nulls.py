@@ -24,10 +24,12 @@ import numpy as np
 
 from drumhead.errors import choose
 from drumhead.waves.fields import good
+from drumhead.waves.filters import as_field
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
+ROWS = 32  # frequencies that are mixed together
 NULLS = ("zero_lag", "channel_shuffle", "independent_phase", "common_phase", "time_shift")
 
 
@@ -48,16 +50,28 @@ def surrogate(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "DataArr
         >>> dh.waves.surrogate(x, "zero_lag", seed=1).shape
         (2000, 10, 10)
     """
+    return next(surrogates(x, null, seed))
+
+
+def surrogates(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "Iterator[DataArray]":
+    """Yield surrogates of a field without end; the first is that of `surrogate`.
+
+    Args:
+        x: a field.
+        null: which one.
+        seed: of the random numbers.
+    """
+    x = as_field(x, "surrogate")
     known = good(x)
     values = x.values[:, known]
     spectrum = np.fft.rfft(values, axis=0)
-    drawn = next(draws(spectrum, null, seed, np.fft.rfftfreq(len(values))))
-    drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
-    if len(values) % 2 == 0:
-        drawn[-1] = drawn[-1].real
-    out = np.full(x.shape, np.nan, x.dtype)
-    out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
-    return x.copy(data=out)
+    for drawn in draws(spectrum, null, seed, np.fft.rfftfreq(len(values))):
+        drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
+        if len(values) % 2 == 0:
+            drawn[-1] = drawn[-1].real
+        out = np.full(x.shape, np.nan, x.dtype)
+        out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
+        yield x.copy(data=out)
 
 
 def draws(spectrum: np.ndarray, null: str, seed: int, frequencies: np.ndarray) -> Iterator[np.ndarray]:
@@ -97,21 +111,34 @@ class _Halves:
         level = spectrum / np.sqrt(trend)[:, None]
         self.parts = np.stack([level.real, level.imag], 1)  # (f, 2, n)
         starts = np.clip(np.arange(count) - self.window // 2, 0, count - self.window)
-        self.blocks = [(start, np.flatnonzero(starts == start)) for start in np.unique(starts)]
-        around = np.convolve(np.abs(level) ** 2 @ np.ones(sites), np.ones(self.window), "valid")[
-            starts
-        ]  # of the window
-        self.gain = np.sqrt(_running(power, min(5, count)) * sites / around)
+        self.ends = [(start, np.flatnonzero(starts == start)) for start in np.unique(starts[[0, -1]])]
+        self.middle = np.flatnonzero((starts > starts[0]) & (starts < starts[-1]))  # each row has a window of its own
+        around = np.convolve(np.abs(level) ** 2 @ np.ones(sites), np.ones(self.window), "valid")[starts]
+        self.gain = np.sqrt(_running(power, min(5, count)) * sites / np.maximum(around, np.finfo(float).tiny))
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
         """Return coefficients (f, n) of one surrogate."""
         count, _, sites = self.parts.shape
         out = np.empty((count, sites), complex)
-        for start, rows in self.blocks:
+        for start, rows in self.ends:
             base = self.parts[start : start + self.window].reshape(-1, sites)
             mix = random.normal(size=(2 * len(rows), len(base))) @ base
             out[rows] = mix[: len(rows)] + 1j * mix[len(rows) :]
+        for rows in np.split(self.middle, range(ROWS, len(self.middle), ROWS)):
+            if len(rows):
+                out[rows] = self._band(random.normal(size=(len(rows), 2, 2 * self.window)), rows[0])
         return out * (self.gain / np.sqrt(2))[:, None]
+
+    def _band(self, numbers: np.ndarray, first: int) -> np.ndarray:
+        """Return neighbouring rows in one product: their windows overlap, each begins one row after the other."""
+        count, _, width = numbers.shape
+        start = first - self.window // 2
+        base = self.parts[start : start + self.window + count - 1].reshape(2 * (self.window + count - 1), -1)
+        mixing = np.zeros((2, count, len(base)))
+        for i, own in enumerate(numbers):
+            mixing[:, i, 2 * i : 2 * i + width] = own
+        mix = mixing.reshape(2 * count, -1) @ base
+        return mix[:count] + 1j * mix[count:]
 
 
 def _running(values: np.ndarray, window: int) -> np.ndarray:

@@ -137,8 +137,8 @@ def repair(turns: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     nearest to none, and if it still is, the gap goes on until the phase has caught up. A gap at an end goes on at the
     mean frequency of as many samples as it has; a channel with nothing else is NaN.
     """
-    out, gaps = turns.copy(), gaps.copy()
-    for row in np.flatnonzero(gaps.any(1)):
+    out, gaps, bridges, known = turns.copy(), gaps.copy(), Bridges(turns.shape[1]), []
+    for row in np.flatnonzero(gaps.any(1)).tolist():
         at = np.flatnonzero(~gaps[row])
         values = turns[row, at]
         values[1:] += 2 * np.pi * np.cumsum(np.round(np.maximum(-np.diff(values), 0) / (2 * np.pi)))
@@ -150,11 +150,48 @@ def repair(turns: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]
             out[row] = np.nan
             continue
         out[row, at] = values
-        inside = at[0] + np.flatnonzero(gaps[row, at[0] : at[-1]])
-        out[row, inside] = PchipInterpolator(at, values)(inside)
-        for edge, toward, missing in ((at[0], 1, np.arange(at[0])), (at[-1], -1, np.arange(at[-1] + 1, len(out[row])))):
+        bridges.over(row, at, values)
+        known.append((row, at[0], at[-1]))
+    bridges.build(out)
+    for row, first, last in known:
+        for edge, toward, missing in ((first, 1, np.arange(first)), (last, -1, np.arange(last + 1, len(out[row])))):
             if len(missing):
-                near = np.clip(edge + toward * len(missing), at[0], at[-1])
+                near = np.clip(edge + toward * len(missing), first, last)
                 slope = (out[row, near] - out[row, edge]) / (near - edge)
                 out[row, missing] = out[row, edge] + slope * (missing - edge)
     return out, gaps
+
+
+class Bridges:
+    """Cubics over the gaps of many channels, found at once: channels are laid end to end, and pchip looks no farther
+    than two samples to either side of a gap.
+    """
+
+    def __init__(self, count: int):
+        self.stride = count + 4  # room for a knot beyond either end
+        self.knots: list[np.ndarray] = []
+        self.heights: list[np.ndarray] = []
+        self.gaps: list[np.ndarray] = []
+
+    def over(self, row: int, at: np.ndarray, values: np.ndarray) -> None:
+        """Add the gaps between known samples `at` of a channel."""
+        before = np.flatnonzero(np.diff(at) > 1)
+        if not len(before):
+            return
+        missing = np.ones(at[-1] + 1, bool)
+        missing[: at[0]] = missing[at] = False
+        near = np.unique(np.clip(before[:, None] + np.arange(-1, 3), 0, len(at) - 1))
+        at, values = at[near], values[near]
+        first, last = ((values[j] - values[i]) / (at[j] - at[i]) for i, j in ((0, 1), (-2, -1)))
+        start = row * self.stride + 1
+        self.knots.append(start + np.concatenate([[at[0] - 1], at, [at[-1] + 1]]))
+        self.heights.append(np.concatenate([[values[0] - first], values, [values[-1] + last]]))
+        self.gaps.append(start + np.flatnonzero(missing))
+
+    def build(self, out: np.ndarray) -> None:
+        """Write the phases over all gaps into `out`."""
+        if self.gaps:
+            gaps = np.concatenate(self.gaps)
+            cubic = PchipInterpolator(np.concatenate(self.knots), np.concatenate(self.heights))
+            row, column = np.divmod(gaps - 1, self.stride)
+            out[row, column] = cubic(gaps)

@@ -8,7 +8,7 @@ from drumhead.errors import choose
 from drumhead.waves.climb import turned
 from drumhead.waves.fields import unit_of_length
 from drumhead.waves.frames import counting, inherited, mean, parts, phases, rho_circular, together, turning
-from drumhead.waves.gradient import Slopes
+from drumhead.waves.gradient import Slopes, sloping
 from drumhead.waves.planes import Planes
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def planar(ph: "Dataset", method: str = "plane", *, neighbours: int = 6) -> "Dat
     phi = phases(ph, "planar")
     frequency = ph["frequency"].transpose(*phi.dims).values
     at, used = counting(phi, LEAST, "planar")
-    slopes, planes = Slopes(phi, neighbours), Planes(phi, at, used)
+    slopes, planes = sloping(phi, neighbours), Planes(phi, at, used)
     found = together([_measured(phi.values[i], frequency[i], slopes, planes, method) for i in parts(phi)])
     length = unit_of_length(phi)
     units = {"direction": "rad", "wavelength": length, "speed": f"{length}/s", "ky": f"rad/{length}"}
@@ -86,6 +86,14 @@ def planar(ph: "Dataset", method: str = "plane", *, neighbours: int = 6) -> "Dat
             "aperture_definition": "extent of the sites along the direction, over the wavelength",
         },
     )  # fmt: skip
+
+
+def directionality(ky: np.ndarray, kx: np.ndarray) -> np.ndarray:
+    """Return pgd (frame,), |<k>| / <|k|>, of wave vectors (frame, *sites); NaN of none."""
+    ky, kx = (k.reshape(len(k), -1) for k in (ky, kx))
+    there = np.isfinite(ky) & np.isfinite(kx)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.hypot(mean(ky, there), mean(kx, there)) / mean(np.hypot(ky, kx), there)
 
 
 def _measured(
@@ -106,7 +114,7 @@ def _measured(
         speed = wavelength * (np.abs(mean(f, there)) if method == "plane" else mean(np.abs(f), there))
         if method == "local":
             wavelength, speed = (_median(2 * np.pi / size * by, sloped) for by in (1, np.abs(f)))
-        pgd = np.hypot(*average.T) / mean(size, sloped)
+        pgd = directionality(ky, kx)
         rho2 = 1 - (1 - rho**2) * (n - 1) / (n - 3)
         aperture = np.ptp((k / length[:, None]) @ planes.at.T, axis=1) / wavelength
     numbers = {

@@ -54,7 +54,9 @@ class Planes:
     def _on_grid(self, unit: np.ndarray) -> np.ndarray:
         full = np.zeros((len(unit), *self.shape), np.complex64)
         full.reshape(len(unit), -1)[:, self.used] = unit
-        height = np.abs(np.asarray(fft.ifft2(full, self.sizes))).reshape(len(unit), -1)
+        rows = np.asarray(fft.ifft(full, self.sizes[1], axis=2))  # before the padding along y: rows of zeros stay zero
+        waves = np.asarray(fft.ifft(rows, self.sizes[0], axis=1))
+        height = (np.real(waves) ** 2 + np.imag(waves) ** 2).reshape(len(unit), -1)
         row, column = np.divmod(height.argmax(1), self.sizes[1])
         return np.stack([self.ky[row], self.kx[column]], 1)
 

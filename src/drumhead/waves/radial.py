@@ -8,7 +8,7 @@ from drumhead.errors import DrumheadError
 from drumhead.waves.climb import turned
 from drumhead.waves.fields import unit_of_length
 from drumhead.waves.frames import counting, inherited, mean, parts, phases, together, turning
-from drumhead.waves.gradient import Slopes
+from drumhead.waves.gradient import sloping
 from drumhead.waves.rings import Rings, distances
 from drumhead.waves.units import Quantity, quantity
 
@@ -63,10 +63,10 @@ def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, n
     frequency = ph["frequency"].transpose(*phi.dims).values.reshape(phi.sizes["time"], -1)
     at, used = counting(phi, LEAST, "radial")
     flat = phi.values.reshape(len(frequency), -1)[:, used]
-    slopes, rings, frames = Slopes(phi, neighbours), Rings(at), list(parts(phi))
+    slopes, rings, frames = sloping(phi, neighbours), Rings(at), list(parts(phi))
     sources, fixed = rings.sources, source != "each"
     if source == "one":
-        total = sum(rings.search(turning(flat[i])[0], sources)[1].sum(0) for i in frames)
+        total = sum(rings.search(turning(flat[i])[0], sources)[2].sum(0) for i in frames)
         near = sources[[np.argmax(total)]]
         sources = np.median(np.concatenate([rings.fit(turning(flat[i])[0], near)[1] for i in frames]), axis=0)[None]
     elif source != "each":

@@ -8,6 +8,7 @@ from drumhead.waves.climb import climb, turned
 FINE = 3  # wave numbers of the search across each lobe of the array
 HERE = 1e-9  # of the largest distance: a source that is no farther is at the site, but for rounding
 SOURCES = 400  # tried at most: more sites are thinned out
+FRAMES = 256  # searched at a time
 
 
 class Rings:
@@ -32,31 +33,48 @@ class Rings:
         y, x = (np.linspace(a, b, round((b - a) / step) + 1) for a, b in zip(self.low, self.high, strict=True))
         self.sources = np.stack(np.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2)
         self.limit = np.array([fine, step / 2, step / 2])
+        self.middle = at.mean(0)
+        y, x = (at - self.middle).T
+        self.moments = np.stack([np.ones(len(y)), y, x, y * y + x * x, y * y, y * x])
 
-    def search(self, unit: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return for exp(i phi) (frame, site) and each of some sources (m, 2) the best s and |sum| (frame, m).
+    def search(self, unit: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return for exp(i phi) (frame, site) the best s and source (frame,), and for each source |sum| (frame, m).
 
-        With the real parts of both factors, one product of matrices serves s and -s.
+        With the real parts of both factors, one product of matrices serves s and -s. Few frames at a time, so that all
+        that is in flight stays near the processor.
         """
-        away, n = distances(self.at, sources)[0], len(unit)
-        parts = np.concatenate([np.real(unit), np.imag(unit)]).astype(np.float32)
-        top = np.full((n, len(sources)), -np.inf, np.float32)
-        best = np.zeros_like(top)
-        for s in self.numbers:
-            cosine, sine = np.cos(s * away).astype(np.float32), np.sin(s * away).astype(np.float32)
-            by_cosine, by_sine = parts @ cosine, parts @ sine
-            same = (by_cosine**2 + by_sine**2).reshape(2, n, -1).sum(0)
-            other = 2 * (by_sine[:n] * by_cosine[n:] - by_cosine[:n] * by_sine[n:])
-            height = same + np.abs(other)
-            better = height > top
-            top[better], best[better] = height[better], np.where(other >= 0, s, -s)[better]
-        return best.astype(float), np.sqrt(np.maximum(top, 0))
+        away, n, m = distances(self.at, sources)[0], len(unit), len(sources)
+        parts = np.stack([np.real(unit), np.imag(unit)]).astype(np.float32)
+        tops = np.zeros((n, m), np.float32)
+        best, which, most = np.zeros(n), np.zeros(n, int), np.full(n, -np.inf, np.float32)
+        angles = (self.numbers[:, None, None] * away).astype(np.float32)
+        waves = np.concatenate([np.cos(angles), np.sin(angles)], 2)
+        for first in range(0, n, FRAMES):
+            rows = slice(first, first + FRAMES)
+            block = np.ascontiguousarray(parts[:, rows]).reshape(-1, len(away))
+            count = len(block) // 2
+            for s, wave in zip(self.numbers, waves, strict=True):
+                sums = block @ wave
+                real, imaginary = sums[:count], sums[count:]
+                other = real[:, m:] * imaginary[:, :m]
+                other -= real[:, :m] * imaginary[:, m:]
+                squares = np.square(sums, out=sums)
+                height = squares[:count, :m] + squares[:count, m:]
+                height += squares[count:, :m]
+                height += squares[count:, m:]
+                height += 2 * np.abs(other)
+                np.maximum(tops[rows], height, out=tops[rows])
+                at = height.argmax(1)
+                top = np.take_along_axis(height, at[:, None], 1)[:, 0]
+                better = np.flatnonzero(top > most[rows])
+                turn = np.where(np.take_along_axis(other, at[:, None], 1)[:, 0] >= 0, s, -s)
+                most[rows][better], which[rows][better], best[rows][better] = top[better], at[better], turn[better]
+        return best, which, np.sqrt(tops)
 
     def fit(self, unit: np.ndarray, sources: np.ndarray, fixed: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Return s (frame,) and the source (frame, 2): the best of some, or from there between the sites."""
-        s, height = self.search(unit, sources)
-        best = height.argmax(1)
-        start = np.concatenate([np.take_along_axis(s, best[:, None], 1), sources[best]], 1)
+        s, best, _ = self.search(unit, sources)
+        start = np.concatenate([s[:, None], sources[best]], 1)
         low, high = (np.full(2, -np.inf), np.full(2, np.inf)) if fixed else (self.low, self.high)
 
         def look(trial: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,15 +84,39 @@ class Rings:
         return found[:, 0], np.clip(found[:, 1:], low, high)
 
     def _hill(self, unit: np.ndarray, s: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        away, y, x = distances(self.at, source)
-        wave = unit * turned(s[:, None] * away.T)
-        slopes = np.stack([away.T, -s[:, None] * y.T, -s[:, None] * x.T])  # of psi: by s, y and x of the source
+        """Return the hill of `climb` over s, y and x of the source.
+
+        All means are of products of the wave with 1, y, x, y^2, ... of the sites, over powers of the distance.
+        """
+        from_y, from_x = source[:, :1] - self.middle[0], source[:, 1:] - self.middle[1]
+        y, x = self.moments[1:3, None, :] - np.stack([from_y, from_x])
+        away = np.sqrt(y * y + x * x)
+        near = np.divide(1, away, out=np.zeros_like(away), where=away > HERE * away.max())
+        wave = unit * turned(s[:, None] * away)
         with np.errstate(invalid="ignore", divide="ignore"):
             total = wave.sum(1)
-            wave = wave / total[:, None]
-            first = np.einsum("fj,afj->fa", wave, slopes)
-            second = np.stack([np.einsum("fj,afj->fa", wave * slope, slopes) for slope in slopes], 1)
-            return np.log(np.abs(total)), -np.imag(first), np.real(first[:, :, None] * first[:, None] - second)
+            one = _sums(wave, self.moments[:4]) / total
+            wave *= near
+            two = _sums(wave, self.moments[:4]) / total
+            wave *= near
+            three = _sums(wave, self.moments) / total
+            height = np.log(np.abs(total))
+        v, u, s = from_y[:, 0], from_x[:, 0], s
+        d = two[3] - 2 * (v * two[1] + u * two[2]) + (v * v + u * u) * two[0]
+        ey, ex = two[1] - v * two[0], two[2] - u * two[0]
+        dd = one[3] - 2 * (v * one[1] + u * one[2]) + v * v + u * u
+        dy, dx = one[1] - v, one[2] - u
+        yy = three[4] - 2 * v * three[1] + v * v * three[0]
+        yx = three[5] - v * three[2] - u * three[1] + v * u * three[0]
+        xx = three[3] - three[4] - 2 * u * three[2] + u * u * three[0]
+        first = np.stack([d, -s * ey, -s * ex], 1)
+        second = np.stack([dd, -s * dy, -s * dx, s * s * yy, s * s * yx, s * s * xx])[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
+        return height, -np.imag(first), np.real(first[:, :, None] * first[:, None] - second.transpose(2, 0, 1))
+
+
+def _sums(wave: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Return the sums over sites (moment, frame) of complex waves (frame, site) times real moments (moment, site)."""
+    return moments @ np.real(wave).T + 1j * (moments @ np.imag(wave).T)
 
 
 def distances(at: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

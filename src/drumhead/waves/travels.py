@@ -21,6 +21,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import good, places, rate
+from drumhead.waves.filters import as_field
 from drumhead.waves.neighbours import Edges, edges
 from drumhead.waves.nulls import draws
 from drumhead.waves.units import band as read_band
@@ -75,7 +76,7 @@ def travels(
         seed: of the surrogates.
 
     Raises:
-        DrumheadError: a band beyond half the sampling rate, or a recording too short for it.
+        DrumheadError: no field, a band beyond half the sampling rate, a recording too short for it or constant.
 
     Source:
         Westfall and Young, Resampling-Based Multiple Testing (1993), for the largest of several statistics.
@@ -87,17 +88,19 @@ def travels(
         0.01
     """
     whole("n", n, 19)
+    x = as_field(x, "travels")
     net, where = edges(x), places(x)[good(x).ravel()]
     spectrum, chosen = in_band(x, band)
     sources, window = _sources(where), max(1, round(CYCLES * len(spectrum) / _cycles(x, band)))
-    found, flow = _statistics(spectrum, net, sources, window)
+    outward = _outward(net, sources)
+    found, flow = _statistics(spectrum, net, outward, window)
     others = draws(spectrum, null, seed, chosen)
-    null_of = np.array([_statistics(next(others), net, sources, window)[0] for _ in range(n)])
+    null_of = np.array([_statistics(next(others), net, outward, window)[0] for _ in range(n)])
     together = np.vstack([found, null_of])
     # All rows count in mean and deviation: the recording is one among its surrogates if the null is true.
     scores = (together - together.mean(0)) / np.maximum(together.std(0), np.finfo(float).tiny)
     p = float((scores.max(1) >= scores[0].max()).mean())
-    radial = _radial(flow, net, sources)
+    radial = outward @ flow
     best = int(np.abs(radial).argmax())
     heading = (flow[:, None] * _unit(net.step)).sum(0)
     return Travels(
@@ -131,7 +134,11 @@ def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray
             f"band={low:g}-{high:g} Hz: {len(values) / fs:g} s hold {int(inside.sum())} independent frequencies of it; "
             f"at least {FEW} are needed, so a recording of {FEW / (high - low):.2g} s or a wider band"
         )
-    return np.fft.rfft(values - values.mean(0), axis=0)[inside], (f / fs)[inside]
+    values = values - values.mean(0)
+    loudest = np.abs(values).max()
+    if not loudest > 0:
+        raise DrumheadError("no channel changes over time, so nothing can travel")
+    return np.fft.rfft(values / loudest, axis=0)[inside], (f / fs)[inside]
 
 
 def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
@@ -139,25 +146,26 @@ def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
     return float(np.sqrt(np.prod(read_band("band", band)))) * x.sizes["time"] / rate(x)
 
 
-def _statistics(spectrum: np.ndarray, net: Edges, sources: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def _statistics(spectrum: np.ndarray, net: Edges, outward: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the three statistics, and the mean flow along each edge (m,)."""
     a = np.fft.ifft(spectrum, axis=0)  # a sample for each frequency: all that the band holds
     first, second = a[:, net.first], a[:, net.second]
-    flow = -(first.conj() * second).imag
-    most = (np.abs(first) * np.abs(second)).sum()
+    flow = first.imag * second.real - first.real * second.imag
+    size = np.abs(a)
+    most = (size[:, net.first] * size[:, net.second]).sum()
     unit, mean = _unit(net.step), flow.mean(0)
     share = len(a) / most
-    pieces = [flow[i : i + window] for i in range(0, len(a) - window + 1, window)]
-    held = sum(np.hypot(*(piece.sum(0) @ unit)) for piece in pieces) / most
-    source = np.abs(_radial(mean, net, sources)).max() * share
-    return np.array([np.hypot(*(mean @ unit)) * share, held, source]), mean
+    windows = len(a) // window
+    vectors = (flow[: windows * window] @ unit).reshape(windows, window, 2).sum(1)
+    held = np.hypot(*vectors.T).sum() / most
+    return np.array([np.hypot(*(mean @ unit)) * share, held, np.abs(outward @ mean).max() * share]), mean
 
 
-def _radial(flow: np.ndarray, net: Edges, sources: np.ndarray) -> np.ndarray:
-    """Return the flow away from each source (s,)."""
+def _outward(net: Edges, sources: np.ndarray) -> np.ndarray:
+    """Return what turns flow along edges into flow away from each source (s, m)."""
     away = net.middle[None] - sources[:, None]
     away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), np.finfo(float).tiny)
-    return np.einsum("m,smi,mi->s", flow, away, _unit(net.step), optimize=True)
+    return np.einsum("smi,mi->sm", away, _unit(net.step))
 
 
 def _sources(where: np.ndarray, across: int = 7) -> np.ndarray:

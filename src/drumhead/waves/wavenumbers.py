@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.waves.fields import GRID, good, rate, spacing, unit_of_length
+from drumhead.waves.fields import GRID, field, good, rate, spacing, unit_of_length
 from drumhead.waves.units import Quantity, quantity
 from drumhead.waves.units import band as edges
 
@@ -64,7 +64,7 @@ def kf(
     if set(getattr(x, "dims", ())) != set(GRID):
         got = ", ".join(map(str, getattr(x, "dims", ()))) or type(x).__name__
         raise DrumheadError(f"x: got {got}; a field on a grid is needed, of time, y, x (drumhead.waves.field)")
-    x = x.transpose(*GRID)
+    x = field(x)
     fs, steps = rate(x), spacing(x)
     size = _segment(segment, len(x["time"]), fs)
     shape = (size, *x.shape[1:])
