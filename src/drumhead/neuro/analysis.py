@@ -29,6 +29,7 @@ LEAST_TO_FIT = 15.0  # s of a wideband recording: less leaves frequency and damp
 MODES = 3
 PERIODS = 16  # of the band's lower edge in a segment of the k-f spectrum
 WIDER = 2.0  # times the band's upper edge, up to which the k-f plane reaches
+FINE = 4  # grid of wave numbers, times as fine as 2 pi over the aperture
 ENOUGH = 2000  # frames of surrogates, for a 95th percentile that is steady
 MOST = 8  # surrogates looked at
 
@@ -132,7 +133,7 @@ def analyse(
     filter_of(x, (low, high))  # refuses a band that does not fit before anything takes time
     left_out = {"operator": why} if (why := _why_no_fit(x, fit)) else {}
     show, operator = progress or Progress(), None
-    with show.section(6 - bool(why), name="waves"):
+    with show.section(5 - bool(why), name="waves"):
         show.tick("test against surrogates", 0)
         test = travels(x, (low, high), null, n, seed)
         show.tick("find phases and patterns", 1)
@@ -177,7 +178,7 @@ def plane_of(
     fs, seconds = rate(trials[0]), trials[0].sizes["time"] / rate(trials[0])
     segment = seconds if low is None else min(PERIODS / low, seconds / 2)
     reach = (0.5 / segment, min(WIDER * high, fs / 2))
-    found = sum(azimuthal(kf(x, segment=segment, band=reach)) for x in trials) / len(trials)
+    found = sum(azimuthal(kf(x, segment=segment, band=reach, pad=FINE)) for x in trials) / len(trials)
     return found, ridge(found)  # type: ignore[arg-type]
 
 
@@ -201,9 +202,7 @@ def _why_no_fit(x: "DataArray", fit: bool) -> str:
     if "site" in x.dims:
         return "a medium is fitted to sites on a grid, and these lie anywhere"
     if seconds < LEAST_TO_FIT:
-        return (
-            f"{seconds:.3g} s are too short: natural frequency and damping stay open in less than {LEAST_TO_FIT:g} s"
-        )
+        return f"{seconds:.3g} s are too short: natural frequency and damping stay open in less than {LEAST_TO_FIT:g} s"
     return ""
 
 

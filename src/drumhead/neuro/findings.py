@@ -127,17 +127,19 @@ def toward(angle: float) -> str:
 
 
 def _from_a_source(a: "Analysis") -> bool:
-    return a.travels is not None and a.travels.kind == "source" and a.patterns.radial is not None
+    """Say whether the test speaks for one source; what flows one way flows away from the edge it comes from, too."""
+    shares = a.patterns.shares()
+    return a.travels is not None and a.travels.kind == "source" and shares.get("radial", -1.0) >= shares["planar"]
 
 
 def _way(a: "Analysis") -> str:
     test = a.travels
     assert test is not None
-    if test.kind == "source":
+    if _from_a_source(a):
         where = " and ".join(f"{name} = {said(at, a.length)}" for name, at in zip("yx", test.source, strict=True))
         return f"{'away from a source' if test.outward else 'into a sink'} near {where}"
     if test.p_of["direction"] <= SIGNIFICANT:
-        return f"toward {toward(test.direction)}"
+        return f"toward {toward(speeds(a)['direction'])}"
     return "in directions that hold for a few cycles and then change"
 
 
@@ -145,7 +147,7 @@ def _pace(a: "Analysis", who: str = "") -> str:
     found, unit = ring_speeds(a) if _from_a_source(a) else speeds(a), f"{a.length}/s"
     low, high = found["speed_quartiles"]
     return (
-        f", {who + ' ' if who else ''}at {said(found['speed'], unit)} (quartiles {low:.2g}-{high:.2g}), "
+        f", {who + ' ' if who else ''}at {said(found['speed'], unit)} (quartiles {low:.3g}-{high:.3g}), "
         f"{said(found['wavelength'], a.length)} long"
     )
 

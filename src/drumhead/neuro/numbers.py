@@ -128,9 +128,7 @@ def _modes(a: "Analysis") -> list[dict[str, Any]]:
         "variance": "variance_share", "frequency": "frequency_hz", "travelling": "travelling",
         "smoothness": "smoothness", "smoothness_shuffled": "smoothness_shuffled",
     }  # fmt: skip
-    return [
-        {new: float(a.modes[old][i]) for old, new in names.items()} for i in range(a.modes.sizes["mode"])
-    ]
+    return [{new: float(a.modes[old][i]) for old, new in names.items()} for i in range(a.modes.sizes["mode"])]
 
 
 def _ridge(a: "Analysis") -> dict[str, Any]:

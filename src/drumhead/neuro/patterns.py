@@ -1,4 +1,4 @@
-"""What patterns a field's phases make, frame by frame, beside what surrogates without lags make of the same instruments.
+"""What patterns phases make, frame by frame, beside those of surrogates without lags.
 
     planar     pgd > 0.5, the customary rule, and not less than |centred_pgd|
     radial     |centred_pgd| > 0.5 about the source that fits best, and > pgd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 PER_CYCLE = 8  # frames looked at for each period of the band's upper edge: more of them say the same again
-MOST_RADIAL = 2000  # frames that sources are searched in: a search costs as much as twenty plane fits
+MOST_RADIAL = 1000  # frames that sources are searched in: a search costs as much as twenty plane fits
 CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave
 LEVEL = 95  # percentile of surrogate frames
 
