@@ -60,8 +60,8 @@ def look(
     if out is None:
         return
     last = portraits[-1]
-    states = np.concatenate([model.waves(batch, layer=last.material.layer).numpy() for batch in batches])
-    found = of_states(states, last, seed, Bar())
+    states = np.concatenate([model.waves(batch, layer=last.material.layer).detach().numpy() for batch in batches])
+    seen = of_states(states, last, seed, Bar())
     which = f"layer {last.material.layer} of {source}"
     report = {
         "weights": source, "images": count, "of": name if not images else "files",
@@ -77,12 +77,12 @@ def look(
         "states": {
             "layer": last.material.layer, "boundary": last.material.boundary, "comes_around": comes_around(last),
         },
-        **found.report(),
+        **seen.report(),
     }  # fmt: skip
-    note = f"States of {which} over {count} {what}: {found.trials} sheets of all, each without its mean over time."
+    note = f"States of {which} over {count} {what}: {seen.trials} sheets of all, each without its mean over time."
     more = (tables.overview(portraits, "What the weights say, in cortex"), tables.beside(portraits))
-    page.save(found, out, f"Waves in the states of {which}", without_nan(report), (note,), more)
-    print(f"{found.found}\nwritten: {out / 'report.html'}, report.md, report.json and pictures")
+    page.save(seen, out, f"Waves in the states of {which}", without_nan(report), (note,), more)
+    print(f"{seen.found}\nwritten: {out / 'report.html'}, report.md, report.json and pictures")
 
 
 _NOTES = """\

@@ -33,7 +33,7 @@ def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool
     from drumhead.show.terminal import Bar, print_table
 
     check_place(out, [reading.path])
-    x, notes = _read(reading)
+    x, notes = read(reading)
     for note in notes:
         print(note)
     found = analysis.analyse(x, band, null, n, seed, fit=fit, progress=Bar())
@@ -47,14 +47,14 @@ def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool
     print(f"{found.found}\nwritten: {out / 'report.html'}, report.md, report.json and pictures")
 
 
-def _read(reading: Reading) -> "tuple[DataArray, list[str]]":
+def read(reading: Reading) -> "tuple[DataArray, list[str]]":
     """Return the field, and what a reader has to know of how it was read."""
-    from drumhead.neuro.recording import read
+    from drumhead.neuro import recording
     from drumhead.waves.fields import good, rate, spacing, unit_of_length
     from drumhead.waves.units import said
 
     one = reading
-    x = read(
+    x = recording.read(
         one.path, one.fs or None, one.pitch or None, series=one.series or None, start=one.start or None,
         stop=one.stop or None, bad=[_site(text) for text in one.bad], at=_places(one.at), order=one.order,
     )  # fmt: skip

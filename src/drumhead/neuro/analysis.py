@@ -185,7 +185,8 @@ def plane_of(
 def _chance(x: "DataArray", band: tuple[float, float], frames: int, seed: int) -> list[Look]:
     """Return what is seen in surrogates, in as many as give enough frames."""
     count = int(np.clip(np.ceil(ENOUGH / frames), 1, MOST))
-    return [look(phase(surrogate(x, "zero_lag", seed=seed + 1 + i), band), band[1]) for i in range(count)]
+    drawn = (surrogate(x, "zero_lag", seed=seed + 1 + i) for i in range(count))
+    return [look(phase(one, band), band[1], count) for one in drawn]
 
 
 def _signal(phases: "Dataset", high: float) -> "DataArray":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from drumhead.neuro.analysis import Analysis
 
 SIGNIFICANT = 0.05
-LASTING = 2.0  # times the longest life of a singularity in surrogates
+ONE_WAY = 0.5  # of a singularity, that a frame has on average, charges of both signs added up
 SMALL = 0.25  # of a wavelength, below which an aperture cannot tell a wave from what swells everywhere at once
 PERMITTED = 0.05  # of surrogate frames, that a detection may call waves
 REPAIRED = 0.1  # of the phases: noise alone has 0.2 in 5-40 Hz
@@ -55,13 +55,11 @@ def verdict(a: "Analysis") -> str:
 
 def states_verdict(a: "Analysis") -> str:
     """Return what the states of a network do, which no test is told of."""
-    shares, chance = a.patterns.shares(), a.patterns.shares(null=True)
-    words = [f"{100 * shares['planar']:.0f} % of all frames are planar ({100 * chance['planar']:.0f} % by chance)"]
-    if "radial" in shares:
-        words.append(f"{100 * shares['radial']:.0f} % radial ({100 * chance['radial']:.0f} %)")
+    here, chance = (100 * a.patterns.shares(null)["planar"] for null in (False, True))
     return (
-        f"In {a.trials} sheets of hidden states, whose power lies in {band_text(a)}, {' and '.join(words)}"
-        f"{_pace(a, 'planar ones run')}. A rollout is a transient, so no p is told."
+        f"In {a.trials} sheets of hidden states, whose power lies in {band_text(a)}, phases run from place to place"
+        f"{_pace(a).removeprefix(',')}. As a whole a sheet is one plane wave in {here:.0f} % of the frames ({chance:.0f} % by chance). A "
+        "rollout is a transient, so no p is told."
     )
 
 
@@ -143,11 +141,11 @@ def _way(a: "Analysis") -> str:
     return "in directions that hold for a few cycles and then change"
 
 
-def _pace(a: "Analysis", who: str = "") -> str:
+def _pace(a: "Analysis") -> str:
     found, unit = ring_speeds(a) if _from_a_source(a) else speeds(a), f"{a.length}/s"
     low, high = found["speed_quartiles"]
     return (
-        f", {who + ' ' if who else ''}at {said(found['speed'], unit)} (quartiles {low:.3g}-{high:.3g}), "
+        f", at {said(found['speed'], unit)} (quartiles {low:.3g}-{high:.3g}), "
         f"{said(found['wavelength'], a.length)} long"
     )
 
@@ -155,9 +153,9 @@ def _pace(a: "Analysis", who: str = "") -> str:
 def _turning(a: "Analysis") -> str:
     """Return a sentence on waves that turn about a point, which the test does not look for; "" if there are none."""
     here, chance = a.patterns.turning(), a.patterns.turning(null=True)
-    if not here or not here["lifetime_s_longest"] >= max(LASTING * chance["lifetime_s_longest"], 2 * a.patterns.period):
+    if not here or here["one_way"] < max(ONE_WAY, 2 * chance["one_way"]):
         return ""
     return (
-        f" A wave turns about a point for up to {said(here['lifetime_s_longest'], 's')}, in surrogates for "
-        f"{said(chance['lifetime_s_longest'], 's')} at most; the test does not look for turning."
+        f" A wave turns about a point, always the same way round (singularities less their opposites: "
+        f"{here['one_way']:.2f} a frame, at most {chance['one_way']:.2f} in surrogates); the test does not look for it."
     )

@@ -109,11 +109,12 @@ def _waves(a: "Analysis") -> list[tuple[str, str, str]]:
     pgd, null = patterns.planar["pgd"].values, patterns.planar_null["pgd"].values
     here, there = patterns.shares(), patterns.shares(null=True)
     turns, others = patterns.turning(), patterns.turning(null=True)
+    how = "plane fit" if a.travels else "from place to place"
     rows = [
         ("PGD, mean", f"{np.nanmean(pgd):.2f}", f"{np.nanmean(null):.2f}"),
         ("frames with PGD above 95 % of surrogates (%)", f"{100 * patterns.marked.mean():.0f}", "5"),
         ("aperture over wavelength", f"{aperture(a):.2g}", ""),
-        ("speed, plane fit: median (quartiles)", *(_spread(one, "speed", f"{a.length}/s") for one in (found, chance))),
+        (f"speed, {how}: median (quartiles)", *(_spread(one, "speed", f"{a.length}/s") for one in (found, chance))),
         ("wavelength: median (quartiles)", *(_spread(one, "wavelength", a.length) for one in (found, chance))),
         ("direction, from x toward y", toward(found["direction"]), ""),
         ("resultant of directions, 0 to 1", f"{found['resultant']:.2f}", f"{chance['resultant']:.2f}"),

@@ -17,13 +17,15 @@ import numpy as np
 from drumhead.waves.fields import good, places, rate
 from drumhead.waves.planar import planar
 from drumhead.waves.radial import radial
+from drumhead.waves.rings import SOURCES
 from drumhead.waves.singularities import singularities
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 PER_CYCLE = 8  # frames looked at for each period of the band's upper edge: more of them say the same again
-MOST_RADIAL = 1000  # frames that sources are searched in: a search costs as much as twenty plane fits
+MOST, FEWEST = 1000, 50  # frames that sources are searched in
+WORK = 2.5e9  # of the search, sites times sources times wave numbers: 1000 frames of 256 sites
 CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave
 LEVEL = 95  # percentile of surrogate frames
 
@@ -83,7 +85,7 @@ class Patterns:
         return {"planar": float(planar.mean()), "radial": float(radial.mean()), "outward": outward}
 
     def turning(self, null: bool = False) -> dict[str, float]:
-        """Return singularities a frame, and lifetimes: median, longest, and how many a second last a period."""
+        """Return singularities a frame, and lifetimes and how much all turn one way (1: one does always)."""
         found = self.turns_null if null else self.turns
         if not found:
             return {}
@@ -95,6 +97,7 @@ class Patterns:
             "per_frame": float(number.mean()),
             "lifetime_s_median": float(middle),
             "lifetime_s_longest": float(longest),
+            "one_way": max(abs(float(one["net"].mean())) for one in found),
             "lasting_a_period_per_s": float((lasting >= self.period).sum() / seconds),
         }
 
@@ -102,17 +105,19 @@ class Patterns:
 Look = tuple["Dataset", "Dataset | None", "Dataset | None"]
 
 
-def look(phases: "Dataset", high: float) -> Look:
+def look(phases: "Dataset", high: float, trials: int = 1) -> Look:
     """Return planar, radial and singularities of phases, the first two in frames that are far enough apart.
 
     Args:
         phases: what `dh.waves.phase` returns.
         high: upper edge of the band in Hz.
+        trials: among how many the frames are shared that sources are searched in.
     """
     some = thinned(phases, high)
     flat, rings = planar(some), None
     if not on_a_line(phases["phase"]):
-        sparse = slice(None, None, -(-some.sizes["time"] // MOST_RADIAL))
+        searched = -(-_searched(int(good(phases["phase"]).sum())) // trials)
+        sparse = slice(None, None, -(-some.sizes["time"] // searched))
         rings = radial(some.isel(time=sparse)).assign(pgd=flat["pgd"].isel(time=sparse))
     return flat, rings, singularities(phases) if has_squares(phases["phase"]) else None
 
@@ -121,7 +126,7 @@ def together(looks: Sequence[Look], null: Sequence[Look], period: float) -> Patt
     """Return what was seen in one or several trials beside what was seen in surrogates."""
 
     def all_of(seen: Sequence[Look], i: int) -> Any:
-        parts = [one[i] for one in seen if one[i] is not None]
+        parts: Any = [one[i] for one in seen if one[i] is not None]
         return parts if i == 2 else _one_after_another(parts)
 
     flat, rings, turns = ((all_of(looks, i), all_of(null, i)) for i in range(3))
@@ -143,6 +148,11 @@ def on_a_line(x: "DataArray") -> bool:
 def has_squares(x: "DataArray") -> bool:
     """Say whether a phase can turn around four sites."""
     return "site" not in x.dims and min(x.sizes["y"], x.sizes["x"]) > 1
+
+
+def _searched(sites: int) -> int:
+    """Return how many frames are searched for sources: a search costs more than in proportion to the sites."""
+    return int(np.clip(WORK / (sites * min(sites, SOURCES) * 2.3 * sites**0.5), FEWEST, MOST))
 
 
 def _one_after_another(parts: "Sequence[Dataset]") -> "Dataset | None":

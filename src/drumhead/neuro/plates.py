@@ -93,9 +93,10 @@ def _speeds(a: "Analysis", folder: Path) -> Picture:
     )  # fmt: skip
     return Picture(
         "speeds.png",
-        "Speed and direction of the plane that fits each frame best. Level of PGD that 95 % of surrogate frames lie "
-        f"below: {a.patterns.level:.2f}. Surrogates have no lags, but planes that fit them have speeds as well.",
-    )
+        ("Speed and direction of the plane that fits each frame best." if a.travels
+         else "Speed from place to place, the median of each frame, and direction of its mean gradient.") + " Level of PGD that 95 % of surrogate frames lie "
+        f"below: {a.patterns.level:.2f}. Surrogates have no lags between sites, but speeds as well.",
+    )  # fmt: skip
 
 
 def _whole(frames: "Dataset") -> np.ndarray:

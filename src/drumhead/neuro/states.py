@@ -11,18 +11,20 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.analysis import Analysis, plane_of
-from drumhead.neuro.patterns import look, together
+from drumhead.neuro.patterns import Look, together
 from drumhead.neuro.portrait import Portrait, pooled
 from drumhead.show.terminal import Progress
 from drumhead.waves.fields import field
 from drumhead.waves.nulls import surrogate
 from drumhead.waves.phase import phase
+from drumhead.waves.planar import planar
+from drumhead.waves.singularities import singularities
 from drumhead.waves.units import said
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-SHEETS = 24  # looked at, spread over channels and images
+SHEETS = 16  # looked at, spread over channels and images
 FEWEST = 8  # states of a rollout, below which there is no wave to see
 INNER = (0.05, 0.95)  # share of the power that lies below the edges of the band that is told
 STILL = 1e-6  # of the liveliest sheet's variance, below which one does not move
@@ -31,7 +33,7 @@ STILL = 1e-6  # of the liveliest sheet's variance, below which one does not move
 def of_states(states: np.ndarray, layer: Portrait, seed: int = 0, progress: Progress | None = None) -> Analysis:
     """Return what the instruments say of a layer's states, sheet by sheet.
 
-        phases of x - mean over time -> planar, radial, singularities, beside zero-lag surrogates; k-f spectrum
+        phases of x - mean over time -> local speeds, pgd, singularities, beside zero-lag surrogates; k-f spectrum
 
     Args:
         states: (n, t, c, y, x), one a step.
@@ -57,8 +59,8 @@ def of_states(states: np.ndarray, layer: Portrait, seed: int = 0, progress: Prog
     with show.section(len(trials), name="sheets"):
         for i, x in enumerate(trials):
             show.tick("look at states", i)
-            looks.append(look(phase(x, edges=0), band[1]))
-            null.append(look(phase(surrogate(x, "zero_lag", seed=seed + i), edges=0), band[1]))
+            looks.append(_look(x))
+            null.append(_look(surrogate(x, "zero_lag", seed=seed + i)))
         show.tick("", len(trials))
     spectrum, top = plane_of(trials, band[1])
     liveliest = max(trials, key=lambda x: float(x.var()))
@@ -95,6 +97,12 @@ def edge_warnings(layer: Portrait) -> list[str]:
     ]
 
 
+def _look(x: "DataArray") -> Look:
+    """Return patterns of a sheet, its speed from place to place: states have no noise, and their waves are short."""
+    phases = phase(x, edges=0)
+    return planar(phases, "local"), None, singularities(phases)
+
+
 def _sheets(states: np.ndarray, step: float, pitch: float) -> "list[DataArray]":
     """Return sheets that move as fields, without their means over time: phases are about zero."""
     moving = states - states.mean(1, keepdims=True)
@@ -120,6 +128,7 @@ def _left_out(steps: int) -> dict[str, str]:
     why = f"a rollout of {steps} states is a transient"
     return {
         "travels": f"{why}, and surrogates are stationary: a p-value would not be fair",
+        "radial": "waves start at every edge in the image, so no one source describes a whole sheet",
         "modes": f"{why}: it holds too few periods for complex modes",
         "operator": f"{why}, and the weights say what the medium is: see the table of the layer",
     }

@@ -75,6 +75,7 @@ def save_phases(path: Path, phases: np.ndarray, captions: Sequence[str], arrows:
     turn = np.nan_to_num(phases) / (2 * np.pi)
     pictures = table[np.floor((turn - np.floor(turn)) * 256).astype(int) % 256]
     pictures = np.where(np.isfinite(phases)[..., None], pictures, np.uint8(200))
+    content = b""
     for side in SIDES:
         frames = []
         for picture, words, arrow in zip(pictures, captions, arrows, strict=True):
@@ -82,7 +83,8 @@ def save_phases(path: Path, phases: np.ndarray, captions: Sequence[str], arrows:
             if np.isfinite(arrow).all():
                 _point(panel, arrow)
             frames.append(_compose([panel], [words]).quantize(64, dither=Image.Dither.NONE))
-        if len(content := _gif(frames, round(1000 / 12))) <= LARGEST:
+        content = _gif(frames, round(1000 / 12))
+        if len(content) <= LARGEST:
             break
     write_atomic(path, content)
 

@@ -84,7 +84,7 @@ def save_speeds(
         weights = np.full(len(values), 100 / whole)
         left.hist(values, bins, weights=weights, color=colour, alpha=alpha, label=label)
     left.set_xscale("log")
-    left.set_xlabel(f"speed of the plane that fits best ({unit})", fontsize=9)
+    left.set_xlabel(f"speed ({unit})", fontsize=9)
     left.set_ylabel("frames (%)", fontsize=9)
     open_axes(left)
     right: Any = figure.add_subplot(1, 2, 2, projection="polar")
@@ -129,7 +129,8 @@ def save_kf(
     above = 10 * np.log10(np.maximum(power / middle, 1e-3))
     most = max(6.0, float(np.percentile(above, 99.5)))
     shown = axis.pcolormesh(across, f, above, cmap="magma", vmin=0, vmax=most, shading="gouraud", rasterized=True)
-    axis.plot(ridge * factor / (2 * np.pi), f, "o", mfc="none", mec="#7fd6ff", ms=3.5, mew=1, label="its ridge")
+    if np.isfinite(ridge).any():
+        axis.plot(ridge * factor / (2 * np.pi), f, "o", mfc="none", mec="#7fd6ff", ms=3.5, mew=1, label="its ridge")
     if curve is not None:
         axis.plot(across, curve, color="#9cff9c", lw=1.8, label=curve_name)
     for edge in band:
@@ -138,7 +139,8 @@ def save_kf(
     axis.set_xlabel(f"wave number |k| / 2 pi (waves per {length})", fontsize=9)
     axis.set_ylabel("frequency (Hz)", fontsize=9)
     axis.tick_params(labelsize=8.5)
-    axis.legend(fontsize=8, loc="upper right", facecolor="0.15", labelcolor="w", framealpha=0.8)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=8, loc="upper right", facecolor="0.15", labelcolor="w", framealpha=0.8)
     bar = figure.colorbar(shown, ax=axis, shrink=0.85)
     bar.set_label("power, dB above the median of its frequency", fontsize=8)
     bar.ax.tick_params(labelsize=8)
