@@ -1,21 +1,22 @@
 """All instruments on one recording: whether it travels, which way and how fast, and what medium it runs in."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.neuro.patterns import Look, Patterns, look, thinned, together
+from drumhead.neuro.findings import verdict
+from drumhead.neuro.numbers import numbers
+from drumhead.neuro.patterns import Look, look, thinned, together
+from drumhead.neuro.seen import Seen
 from drumhead.show.terminal import Progress
 from drumhead.waves.complex_modes import complex_pca
 from drumhead.waves.directions import ridge
-from drumhead.waves.fields import good, rate, unit_of_length
+from drumhead.waves.fields import good, rate
 from drumhead.waves.filters import as_field, filter_of
 from drumhead.waves.nulls import surrogate
 from drumhead.waves.phase import phase
-from drumhead.waves.travels import Travels, travels
+from drumhead.waves.travels import travels
 from drumhead.waves.units import band as edges_of
 from drumhead.waves.wavenumbers import azimuthal, kf
 
@@ -34,60 +35,16 @@ ENOUGH = 2000  # frames of surrogates, for a 95th percentile that is steady
 MOST = 8  # surrogates looked at
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """What was found in a recording, or in the states of a network.
-
-    Attributes:
-        x: the field that was looked at; of several trials one.
-        band: in Hz.
-        patterns: frame by frame, with those of surrogates.
-        phases: of `x`.
-        modes: what `dh.waves.complex_pca` returns of the band, the strongest first.
-        travels: the test, if there was one.
-        spectrum: power over frequency and |k|, (f, k).
-        ridge: the strongest wave number of each of its frequencies.
-        operator: what `dh.neuro.fit` returns, if a medium was fitted.
-        curve: the frequency in Hz of waves of a wave number, of the medium that was fitted or is known.
-        left_out: parts that make no sense here, and why.
-        warnings: what a reader has to know beside what the numbers say.
-        trials: how many fields.
-        seed: of all surrogates.
-        surrogates: of the test.
-    """
-
-    x: "DataArray"
-    band: tuple[float, float]
-    patterns: Patterns
-    phases: "Dataset"
-    modes: "Dataset | None" = None
-    travels: Travels | None = None
-    spectrum: "DataArray | None" = None
-    ridge: "Dataset | None" = None
-    operator: Any = None
-    curve: Callable[[Any], Any] | None = None
-    left_out: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    trials: int = 1
-    seed: int = 0
-    surrogates: int = 0
-
-    @property
-    def length(self) -> str:
-        """The unit of lengths, "m" or "px"."""
-        return unit_of_length(self.x)
+class Analysis(Seen):
+    """What was found in a recording, or in the states of a network; its numbers and datasets are those of `Seen`."""
 
     @property
     def found(self) -> str:
         """What was found, in a sentence or two."""
-        from drumhead.neuro.findings import verdict
-
         return verdict(self)
 
     def report(self) -> dict[str, Any]:
         """Return all numbers as plain values for JSON, units in the names."""
-        from drumhead.neuro.numbers import numbers
-
         return numbers(self)
 
 
@@ -178,8 +135,11 @@ def plane_of(
     fs, seconds = rate(trials[0]), trials[0].sizes["time"] / rate(trials[0])
     segment = seconds if low is None else min(PERIODS / low, seconds / 2)
     reach = (0.5 / segment, min(WIDER * high, fs / 2))
-    found = sum(azimuthal(kf(x, segment=segment, band=reach, pad=FINE)) for x in trials) / len(trials)
-    return found, ridge(found)  # type: ignore[arg-type]
+    total = kf(trials[0], segment=segment, band=reach, pad=FINE)
+    for x in trials[1:]:
+        total = total + kf(x, segment=segment, band=reach, pad=FINE).values
+    found = azimuthal(total / len(trials))
+    return found, ridge(found)
 
 
 def _chance(x: "DataArray", band: tuple[float, float], frames: int, seed: int) -> list[Look]:

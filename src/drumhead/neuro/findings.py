@@ -13,7 +13,7 @@ from drumhead.waves.units import said
 if TYPE_CHECKING:
     from xarray import Dataset
 
-    from drumhead.neuro.analysis import Analysis
+    from drumhead.neuro.seen import Seen
 
 SIGNIFICANT = 0.05
 ONE_WAY = 0.5  # of a singularity, that a frame has on average, charges of both signs added up
@@ -27,7 +27,7 @@ FREE = {
 }
 
 
-def verdict(a: "Analysis") -> str:
+def verdict(a: "Seen") -> str:
     """Return what was found, in a sentence or two."""
     band, test = band_text(a), a.travels
     if test is None:
@@ -53,17 +53,17 @@ def verdict(a: "Analysis") -> str:
     return words + _turning(a)
 
 
-def states_verdict(a: "Analysis") -> str:
+def states_verdict(a: "Seen") -> str:
     """Return what the states of a network do, which no test is told of."""
     here, chance = (100 * a.patterns.shares(null)["planar"] for null in (False, True))
     return (
         f"In {a.trials} sheets of hidden states, whose power lies in {band_text(a)}, phases run from place to place"
-        f"{_pace(a).removeprefix(',')}. As a whole a sheet is one plane wave in {here:.0f} % of the frames ({chance:.0f} % by chance). A "
-        "rollout is a transient, so no p is told."
+        f"{_pace(a).removeprefix(',')}. As a whole a sheet is one plane wave in {here:.0f} % of the frames "
+        f"({chance:.0f} % by chance). A rollout is a transient, so no p is told."
     )
 
 
-def warnings(a: "Analysis") -> list[str]:
+def warnings(a: "Seen") -> list[str]:
     """Return what a reader has to beware of."""
     found, patterns = list(a.warnings), a.patterns
     if patterns.customary > PERMITTED:
@@ -84,20 +84,20 @@ def warnings(a: "Analysis") -> list[str]:
     return found
 
 
-def aperture(a: "Analysis") -> float:
+def aperture(a: "Seen") -> float:
     """Return how many wavelengths the sites span in the median frame, of planes or of rings if that is more."""
     seen = [a.patterns.planar] + ([] if a.patterns.radial is None else [a.patterns.radial])
     return max(float(np.nanmedian(one["aperture_over_wavelength"])) for one in seen[: 1 + _from_a_source(a)])
 
 
-def speeds(a: "Analysis", null: bool = False) -> dict[str, Any]:
+def speeds(a: "Seen", null: bool = False) -> dict[str, Any]:
     """Return direction, speed and the rest of the frames that count, or of all frames of surrogates."""
     if null:
         return _typical(a.patterns.planar_null)
     return _typical(a.patterns.planar.isel(time=a.patterns.kept))
 
 
-def ring_speeds(a: "Analysis") -> dict[str, Any]:
+def ring_speeds(a: "Seen") -> dict[str, Any]:
     """Return speed, source and the rest of the frames in which sources were searched."""
     return {} if a.patterns.radial is None else _typical(a.patterns.radial)
 
@@ -109,7 +109,7 @@ def _typical(frames: "Dataset") -> dict[str, Any]:
     return found
 
 
-def band_text(a: "Analysis") -> str:
+def band_text(a: "Seen") -> str:
     """Return the band as people write it."""
     return f"{a.band[0]:.3g}-{a.band[1]:.3g} Hz"
 
@@ -124,13 +124,13 @@ def toward(angle: float) -> str:
     return f"{math.degrees(angle):.0f}° ({WAYS[round(angle / (math.pi / 4)) % 8]})"
 
 
-def _from_a_source(a: "Analysis") -> bool:
+def _from_a_source(a: "Seen") -> bool:
     """Say whether the test speaks for one source; what flows one way flows away from the edge it comes from, too."""
     shares = a.patterns.shares()
     return a.travels is not None and a.travels.kind == "source" and shares.get("radial", -1.0) >= shares["planar"]
 
 
-def _way(a: "Analysis") -> str:
+def _way(a: "Seen") -> str:
     test = a.travels
     assert test is not None
     if _from_a_source(a):
@@ -141,7 +141,7 @@ def _way(a: "Analysis") -> str:
     return "in directions that hold for a few cycles and then change"
 
 
-def _pace(a: "Analysis") -> str:
+def _pace(a: "Seen") -> str:
     found, unit = ring_speeds(a) if _from_a_source(a) else speeds(a), f"{a.length}/s"
     low, high = found["speed_quartiles"]
     return (
@@ -150,7 +150,7 @@ def _pace(a: "Analysis") -> str:
     )
 
 
-def _turning(a: "Analysis") -> str:
+def _turning(a: "Seen") -> str:
     """Return a sentence on waves that turn about a point, which the test does not look for; "" if there are none."""
     here, chance = a.patterns.turning(), a.patterns.turning(null=True)
     if not here or here["one_way"] < max(ONE_WAY, 2 * chance["one_way"]):

@@ -10,10 +10,10 @@ from drumhead.neuro.findings import aperture, ring_speeds, speeds, verdict, warn
 from drumhead.waves.fields import good, rate, spacing
 
 if TYPE_CHECKING:
-    from drumhead.neuro.analysis import Analysis
+    from drumhead.neuro.seen import Seen
 
 
-def numbers(a: "Analysis") -> dict[str, Any]:
+def numbers(a: "Seen") -> dict[str, Any]:
     """Return all numbers of an analysis."""
     return without_nan(
         {
@@ -32,11 +32,11 @@ def numbers(a: "Analysis") -> dict[str, Any]:
     )
 
 
-def _missing(a: "Analysis", part: str, keys: tuple[str, ...]) -> dict[str, Any]:
+def _missing(a: "Seen", part: str, keys: tuple[str, ...]) -> dict[str, Any]:
     return {**dict.fromkeys(keys), "reason": a.left_out.get(part, "")}
 
 
-def _data(a: "Analysis") -> dict[str, Any]:
+def _data(a: "Seen") -> dict[str, Any]:
     known = good(a.x)
     return {
         "sites": int(known.sum()),
@@ -53,7 +53,7 @@ def _data(a: "Analysis") -> dict[str, Any]:
     }
 
 
-def _travels(a: "Analysis") -> dict[str, Any]:
+def _travels(a: "Seen") -> dict[str, Any]:
     test = a.travels
     if test is None:
         return _missing(a, "travels", ("p", "statistic", "null"))
@@ -72,7 +72,7 @@ def _travels(a: "Analysis") -> dict[str, Any]:
     }
 
 
-def _planar(a: "Analysis") -> dict[str, Any]:
+def _planar(a: "Seen") -> dict[str, Any]:
     patterns, length, found = a.patterns, a.length, speeds(a)
     pgd, chance = (one["pgd"].values for one in (patterns.planar, patterns.planar_null))
     return {
@@ -99,7 +99,7 @@ def _planar(a: "Analysis") -> dict[str, Any]:
     }
 
 
-def _radial(a: "Analysis") -> dict[str, Any]:
+def _radial(a: "Seen") -> dict[str, Any]:
     found, length = ring_speeds(a), a.length
     if not found:
         return _missing(a, "radial", ("share", "outward", "null"))
@@ -114,14 +114,14 @@ def _radial(a: "Analysis") -> dict[str, Any]:
     }
 
 
-def _turns(a: "Analysis") -> dict[str, Any]:
+def _turns(a: "Seen") -> dict[str, Any]:
     found, chance = a.patterns.turning(), a.patterns.turning(null=True)
     if not found:
         return _missing(a, "singularities", ("per_frame", "null"))
     return {**found, "null": chance}
 
 
-def _modes(a: "Analysis") -> list[dict[str, Any]]:
+def _modes(a: "Seen") -> list[dict[str, Any]]:
     if a.modes is None:
         return []
     names = {
@@ -131,7 +131,7 @@ def _modes(a: "Analysis") -> list[dict[str, Any]]:
     return [{new: float(a.modes[old][i]) for old, new in names.items()} for i in range(a.modes.sizes["mode"])]
 
 
-def _ridge(a: "Analysis") -> dict[str, Any]:
+def _ridge(a: "Seen") -> dict[str, Any]:
     if a.ridge is None:
         return _missing(a, "kf", ("f_hz", "k"))
     clear = a.ridge["clear"].values
@@ -142,7 +142,7 @@ def _ridge(a: "Analysis") -> dict[str, Any]:
     }
 
 
-def _operator(a: "Analysis") -> dict[str, Any]:
+def _operator(a: "Seen") -> dict[str, Any]:
     if a.operator is not None:
         return a.operator.report()
     names = (f"speed_{a.length}_s", "f0_hz", "tau_s")

@@ -16,13 +16,13 @@ from drumhead.waves.fields import good, rate, spacing
 from drumhead.waves.units import said, scale
 
 if TYPE_CHECKING:
-    from drumhead.neuro.analysis import Analysis
+    from drumhead.neuro.seen import Seen
 
 WEAK = 0.01  # of the variance: weaker modes are not told
 
 
 def save(
-    a: "Analysis", out: Path, title: str, numbers: dict[str, Any], notes: Sequence[str] = (), more: Sequence[Block] = ()
+    a: "Seen", out: Path, title: str, numbers: dict[str, Any], notes: Sequence[str] = (), more: Sequence[Block] = ()
 ) -> list[str]:
     """Write report.html, report.md, report.json and the pictures, all of them or none.
 
@@ -52,7 +52,7 @@ def save(
 
 
 def pages(
-    a: "Analysis", title: str, pictures: Sequence[Picture], notes: Sequence[str] = (), more: Sequence[Block] = ()
+    a: "Seen", title: str, pictures: Sequence[Picture], notes: Sequence[str] = (), more: Sequence[Block] = ()
 ) -> list[Block]:
     """Return the report as blocks."""
     blocks: list[Block] = [Heading(title, 1), Text(f"> {verdict(a)}")]
@@ -68,12 +68,12 @@ def pages(
     return blocks
 
 
-def summary_table(a: "Analysis") -> Grid:
+def summary_table(a: "Seen") -> Grid:
     """Return what was read and found, a line each, beside what surrogates have."""
     return Grid(("", "here", "surrogates"), [*_read(a), *_waves(a), *_sources(a), *_modes(a), *_medium(a)], "Summary")
 
 
-def test_table(a: "Analysis") -> Grid | None:
+def test_table(a: "Seen") -> Grid | None:
     """Return the statistics of the test; None if there was none."""
     test = a.travels
     if test is None:
@@ -87,7 +87,7 @@ def test_table(a: "Analysis") -> Grid | None:
     return Grid(("flow that goes one way", "here", "95 % of surrogates below", "p"), rows, title)
 
 
-def _read(a: "Analysis") -> list[tuple[str, str, str]]:
+def _read(a: "Seen") -> list[tuple[str, str, str]]:
     x, known = a.x, good(a.x)
     shape = " x ".join(map(str, x.shape[1:])) + (" grid" if "site" not in x.dims else " anywhere")
     rows = [
@@ -104,7 +104,7 @@ def _read(a: "Analysis") -> list[tuple[str, str, str]]:
     return rows
 
 
-def _waves(a: "Analysis") -> list[tuple[str, str, str]]:
+def _waves(a: "Seen") -> list[tuple[str, str, str]]:
     patterns, found, chance = a.patterns, speeds(a), speeds(a, null=True)
     pgd, null = patterns.planar["pgd"].values, patterns.planar_null["pgd"].values
     here, there = patterns.shares(), patterns.shares(null=True)
@@ -133,14 +133,14 @@ def _waves(a: "Analysis") -> list[tuple[str, str, str]]:
     return rows
 
 
-def _sources(a: "Analysis") -> list[tuple[str, str, str]]:
+def _sources(a: "Seen") -> list[tuple[str, str, str]]:
     found = ring_speeds(a)
     if not found or a.patterns.shares()["radial"] < a.patterns.shares()["planar"]:
         return []
     return [("speed of rings: median (quartiles)", _spread(found, "speed", f"{a.length}/s"), "")]
 
 
-def _modes(a: "Analysis") -> list[tuple[str, str, str]]:
+def _modes(a: "Seen") -> list[tuple[str, str, str]]:
     rows = []
     for i in range(0 if a.modes is None else a.modes.sizes["mode"]):
         assert a.modes is not None
@@ -154,7 +154,7 @@ def _modes(a: "Analysis") -> list[tuple[str, str, str]]:
     return rows
 
 
-def _medium(a: "Analysis") -> list[tuple[str, str, str]]:
+def _medium(a: "Seen") -> list[tuple[str, str, str]]:
     if a.operator is None:
         return []
     of, unit = a.operator, f"{a.length}/s"
@@ -180,7 +180,7 @@ def _seconds(value: float) -> str:
     return said(value, "s") if np.isfinite(value) else "-"
 
 
-def _how(a: "Analysis") -> list[str]:
+def _how(a: "Seen") -> list[str]:
     patterns = a.patterns
     which = "those above the level of surrogates" if not patterns.kept.all() else "all frames"
     lines = [

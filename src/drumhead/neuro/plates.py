@@ -14,14 +14,14 @@ from drumhead.waves.planar import planar
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
-    from drumhead.neuro.analysis import Analysis
+    from drumhead.neuro.seen import Seen
 
 FRAMES, PER_CYCLE = 48, 16  # of the movie
 RASTER = 96  # pixels across, that sites anywhere are drawn on
 PATHS = 60  # of singularities, drawn at most: the longest
 
 
-def save(a: "Analysis", folder: Path) -> list[Picture]:
+def save(a: "Seen", folder: Path) -> list[Picture]:
     """Write the pictures that an analysis has, and return them with their captions."""
     made = [_movie(a, folder), _speeds(a, folder)]
     if a.spectrum is not None and a.spectrum.sizes["k"] > 1:
@@ -31,7 +31,7 @@ def save(a: "Analysis", folder: Path) -> list[Picture]:
     return [*made, _pgd(a, folder)]
 
 
-def _movie(a: "Analysis", folder: Path) -> Picture:
+def _movie(a: "Seen", folder: Path) -> Picture:
     """Draw the moments about the time at which waves were most planar."""
     flat, phases = a.patterns.planar, a.phases
     step = max(1, round(rate(phases["phase"]) / (PER_CYCLE * sum(a.band) / 2)))
@@ -85,18 +85,22 @@ def _on_a_raster(phase: "DataArray") -> np.ndarray:
     return np.where(np.asarray(away) < pitch, phase.values[:, known][:, np.asarray(nearest)], np.nan)
 
 
-def _speeds(a: "Analysis", folder: Path) -> Picture:
+def _speeds(a: "Seen", folder: Path) -> Picture:
     flat, null = a.patterns.planar, a.patterns.planar_null
     save_speeds(
         folder / "speeds.png", _known(flat, "speed"), _known(flat, "direction"), a.patterns.marked[_whole(flat)],
         _known(null, "speed"), _known(null, "direction"), f"{a.length}/s",
     )  # fmt: skip
+    what = (
+        "Speed and direction of the plane that fits each frame best."
+        if a.travels
+        else "Speed from place to place, the median of each frame, and direction of its mean gradient."
+    )
     return Picture(
         "speeds.png",
-        ("Speed and direction of the plane that fits each frame best." if a.travels
-         else "Speed from place to place, the median of each frame, and direction of its mean gradient.") + " Level of PGD that 95 % of surrogate frames lie "
-        f"below: {a.patterns.level:.2f}. Surrogates have no lags between sites, but speeds as well.",
-    )  # fmt: skip
+        f"{what} Level of PGD that 95 % of surrogate frames lie below: {a.patterns.level:.2f}. Surrogates have no lags "
+        "between sites, but speeds as well.",
+    )
 
 
 def _whole(frames: "Dataset") -> np.ndarray:
@@ -107,7 +111,7 @@ def _known(frames: "Dataset", name: str) -> np.ndarray:
     return frames[name].values[_whole(frames)]
 
 
-def _plane(a: "Analysis", folder: Path) -> Picture:
+def _plane(a: "Seen", folder: Path) -> Picture:
     spectrum, top = a.spectrum, a.ridge
     assert spectrum is not None
     assert top is not None
@@ -129,7 +133,7 @@ def _plane(a: "Analysis", folder: Path) -> Picture:
     return Picture("kf.png", words)
 
 
-def _turns(a: "Analysis", folder: Path) -> Picture:
+def _turns(a: "Seen", folder: Path) -> Picture:
     patterns = a.patterns
     points, charge, paths, turns = [], [], [], []
     for one in patterns.turns:
@@ -154,7 +158,7 @@ def _turns(a: "Analysis", folder: Path) -> Picture:
     )
 
 
-def _pgd(a: "Analysis", folder: Path) -> Picture:
+def _pgd(a: "Seen", folder: Path) -> Picture:
     flat, null = a.patterns.planar, a.patterns.planar_null
     pgd, chance = (one["pgd"].values for one in (flat, null))
     times = flat["time"].values if a.trials == 1 else np.arange(len(pgd)) / a.trials

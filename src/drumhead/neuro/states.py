@@ -1,7 +1,7 @@
 """The hidden states of a network as trials: what its waves look like to the instruments made for cortex.
 
 A rollout is short and a transient: an image strikes the sheets and they ring down. So phases are those of the states as
-they are, without a filter; no test is told, since its surrogates are stationary; and nothing is fitted, since the
+they are, without a filter and without mending; no test is told, since its surrogates are stationary; and nothing is fitted, since the
 weights say what the medium is.
 """
 
@@ -66,7 +66,8 @@ def of_states(states: np.ndarray, layer: Portrait, seed: int = 0, progress: Prog
     liveliest = max(trials, key=lambda x: float(x.var()))
     f0, c = (pooled([layer], name)["median"] for name in ("frequency", "speed"))
     return Analysis(
-        liveliest, band, together(looks, null, 2 / sum(band)), phase(liveliest, edges=0), spectrum=spectrum, ridge=top,
+        liveliest, band, together(looks, null, 2 / sum(band)), phase(liveliest, method="hilbert", edges=0),
+        spectrum=spectrum, ridge=top,
         curve=lambda k: np.hypot(np.nan_to_num(f0), c * np.asarray(k) / (2 * np.pi)), trials=len(trials), seed=seed,
         left_out=_left_out(states.shape[1]), warnings=tuple(edge_warnings(layer)),
     )  # fmt: skip
@@ -99,7 +100,7 @@ def edge_warnings(layer: Portrait) -> list[str]:
 
 def _look(x: "DataArray") -> Look:
     """Return patterns of a sheet, its speed from place to place: states have no noise, and their waves are short."""
-    phases = phase(x, edges=0)
+    phases = phase(x, method="hilbert", edges=0)
     return planar(phases, "local"), None, singularities(phases)
 
 
