@@ -1,8 +1,8 @@
 """The hidden states of a network as trials: what its waves look like to the instruments made for cortex.
 
 A rollout is short and a transient: an image strikes the sheets and they ring down. So phases are those of the states as
-they are, without a filter and without mending; no test is told, since its surrogates are stationary; and nothing is fitted, since the
-weights say what the medium is.
+they are, neither filtered nor mended; no test is told, since its surrogates are stationary; and nothing is fitted, since
+the weights say what the medium is.
 """
 
 from typing import TYPE_CHECKING, Any
