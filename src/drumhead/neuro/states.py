@@ -1,7 +1,7 @@
 """The hidden states of a network as trials: what its waves look like to the instruments made for cortex.
 
 A rollout is short and a transient: an image strikes the sheets and they ring down. So phases are those of the states as
-they are, neither filtered nor mended; no test is told, since its surrogates are stationary; and nothing is fitted, since
+they are, neither filtered nor mended; no test is told, since surrogates are stationary; and nothing is fitted, since
 the weights say what the medium is.
 """
 
