@@ -161,7 +161,7 @@ def _turns(a: "Seen", folder: Path) -> Picture:
 def _pgd(a: "Seen", folder: Path) -> Picture:
     flat, null = a.patterns.planar, a.patterns.planar_null
     pgd, chance = (one["pgd"].values for one in (flat, null))
-    times = flat["time"].values if a.trials == 1 else np.arange(len(pgd)) / a.trials
+    times = flat["time"].values if a.trials == 1 else np.arange(len(pgd)) * (a.trials / len(pgd))
     known = np.isfinite(pgd)
     save_pgd(folder / "pgd.png", times[known], pgd[known], chance[np.isfinite(chance)], a.patterns.level,
              "time (s)" if a.trials == 1 else "sheet")  # fmt: skip
@@ -169,5 +169,5 @@ def _pgd(a: "Seen", folder: Path) -> Picture:
     return Picture(
         "pgd.png",
         f"Phase gradient directionality (1: all gradients agree). Of the frames of surrogates {share:.0f} % exceed 0.5"
-        + (", so that rule does not hold its rate here." if share > 5 else ", which the customary rule may bear here."),
+        + (", so that rule does not hold its rate here." if share > 5 else ", so that rule holds its rate here."),
     )
