@@ -16,7 +16,7 @@ VERBS = {
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
     "reproduce": "repeat the paper's experiments and set its numbers beside ours",
-    "waves": "say what a network's waves would be in cortex",
+    "waves": "look for waves in a recording, or say what a network's would be in cortex",
     "drum": "strike a drum of any shape and say what can be heard of its shape",
     "bench": "measure time and memory against a loop like the published code's",
     "doctor": "say what is installed, found and missing",

@@ -1,28 +1,37 @@
-"""`drumhead waves MODEL`: say what a network's waves would be in cortex."""
+"""`drumhead waves`: look for waves in a recording, or say what a network's waves would be in cortex."""
 
-import json
-from collections.abc import Iterator
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from drumhead.errors import DrumheadError, at_least, none_ignored, options
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from drumhead.networks.segmenter import Segmenter
-    from drumhead.physics.material import Material
-
 PITCH, SPEED = "0.4 mm", "0.3 m/s"  # of a Utah array, and in the middle of waves within one area
+OUT = Path("waves-out")
+OF_RECORDINGS = {
+    "--band", "--fs", "--series", "--start", "--stop", "--bad", "--at", "--order", "--null", "--n", "--fit", "--no-fit",
+}  # fmt: skip
+OF_NETWORKS = {"--speed", "--f0", "--t0", "--layer", "--task", "--data", "--images", "--limit"}
 
 
 def waves(
     source: Annotated[str, tyro.conf.Positional],
     /,
     *,
+    band: str = "",
     pitch: str = "",
+    fs: str = "",
+    series: str = "",
+    start: str = "",
+    stop: str = "",
+    bad: tuple[str, ...] = (),
+    at: Path | None = None,
+    order: str = "tyx",
+    null: str = "zero_lag",
+    n: int = 199,
+    fit: bool = True,
     speed: str = "",
     f0: str = "",
     t0: str = "",
@@ -31,134 +40,85 @@ def waves(
     data: str = "",
     images: tuple[Path, ...] = (),
     limit: int = 16,
+    seed: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Say what a network's waves would be in cortex.
+    """Look for waves in a recording, or say what a network's waves would be in cortex.
 
-    Two of pitch, speed and a clock (f0 or t0) turn a model into cortex; without any, --pitch 0.4mm --speed 0.3m/s.
-    Prints tables: frequencies, decay, speeds and wavelengths of the medium that images set, what cannot travel, how
-    far all that is from what was measured, and what would bring the frequency to 10 or 20 Hz.
+    Of a recording (.npy, .h5, .zarr, .tif, .nwb) it says whether a band travels, which way and how fast, each beside
+    what chance has, and writes report.html, report.md and report.json with pictures.
+
+    Of a network it prints tables: frequencies, decay, speeds and wavelengths of the medium that images set, what cannot
+    travel, how far all that is from what was measured, and what would bring the frequency to 10 or 20 Hz. Two of pitch,
+    speed and a clock (f0 or t0) turn a model into cortex; without any, --pitch 0.4mm --speed 0.3m/s. With --out it
+    writes the same report of its hidden states.
 
     Args:
-        source: the name of shipped weights, a run directory or a .safetensors file.
-        pitch: distance of neighbouring oscillators, as 0.4mm. In a stack an oscillator is `stride` pixels wide, and
-            this is the pitch of the finest layer.
-        speed: of long, weak waves in the median sheet, as 0.3m/s.
-        f0: frequency at which the median oscillator that rings shall ring, as 20Hz.
-        t0: seconds of one unit of model time, as 1.3ms.
-        layer: only this layer of a stack, 0 nearest to the image or -1 the last, with tables of its sheets.
-        task: the task whose test images set the medium; by default the one that the network was trained on.
-        data: directory of the folder task, or of MNIST's IDX files.
-        images: image files or directories of them, instead of a task's.
-        limit: use only the first so many images.
-        out: directory for report.json, with all numbers, also of each sheet.
+        source: a recording, or of a network the name of shipped weights, a run directory or a .safetensors file.
+        band: recording: where waves are looked for, in Hz, as 10-30.
+        pitch: distance of neighbouring sites, pixels or oscillators, as 0.4mm. Without it lengths of a recording are
+            pixels. In a stack an oscillator is `stride` pixels wide, and this is the pitch of the finest layer.
+        fs: recording: sampling rate in Hz, where the file has none.
+        series: recording: which array of the file, where it has several.
+        start: recording: read from this time on, as 2s.
+        stop: recording: read up to this time.
+        bad: recording: sites to leave out, as 12 (a channel) or 3,4 (row and column).
+        at: recording: .npy file with y and x in m of each channel, where the file has none.
+        order: recording: txy for films whose second axis is x.
+        null: recording: surrogates of the test, zero_lag, channel_shuffle or independent_phase; only the first is fair
+            to smooth noise and standing waves.
+        n: recording: how many surrogates.
+        fit: recording: fit the medium (c, f0, tau) to what lasts 15 s or longer; --no-fit skips it.
+        speed: network: of long, weak waves in the median sheet, as 0.3m/s.
+        f0: network: frequency at which the median oscillator that rings shall ring, as 20Hz.
+        t0: network: seconds of one unit of model time, as 1.3ms.
+        layer: network: only this layer of a stack, 0 nearest to the image or -1 the last, with tables of its sheets.
+        task: network: the task whose test images set the medium; by default the one that it was trained on.
+        data: network: directory of the folder task, or of MNIST's IDX files.
+        images: network: image files or directories of them, instead of a task's.
+        limit: network: use only the first so many images.
+        seed: of the surrogates.
+        out: directory for the report; by default waves-out of a recording, and none of a network.
     """
+    if is_recording(source):
+        from drumhead.cli.waves_of_recording import Reading, analyse
+
+        reading = Reading(Path(source), fs, pitch, series, start, stop, bad, at, order)
+        analyse(reading, band, null, n, seed, fit, out or OUT)
+        return
+    from drumhead.cli.waves_of_model import look
+
     at_least(1, limit, "--limit ")
     asked = {"pitch": pitch, "speed": speed, "f0": f0, "t0": t0}
     given = {name: text for name, text in asked.items() if text} or {"pitch": PITCH, "speed": SPEED}
-    _of_model(source, given, layer, task, data, images, limit, out)
+    look(source, given, layer, task, data, images, limit, out, seed)
 
 
-def _of_model(
-    source: str, given: dict[str, str], layer: int | None, task: str, data: str, images: tuple[Path, ...],
-    limit: int, out: Path | None,
-) -> None:  # fmt: skip
-    """Look at a network's medium over some images, and print and write what it would be in cortex."""
-    from drumhead.files import without_nan, write_atomic
-    from drumhead.networks.inside import material
-    from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.neuro import tables
-    from drumhead.neuro.cortex import Cortex
-    from drumhead.neuro.measured import SOURCES
-    from drumhead.neuro.portrait import Portrait, pooled, typical
-    from drumhead.show.place import check_place
-    from drumhead.show.terminal import print_table
+def is_recording(source: str) -> bool:
+    """Say whether a source is a file of a recording, by its ending."""
+    from drumhead.neuro.recording import ENDINGS
 
-    if out is not None:
-        check_place(out, images)
-    model = load(source)
-    name = task or read_safetensors(find_weights(source))[0].get("task", "")
-    batches = list(_images(model, name, data, images, limit))
-    found: list[Material] = [material(model, batches, k) for k in _layers(model, layer)]
-
-    kappa, omega = typical(found)
-    if "f0" in given and not omega > 0:
-        raise DrumheadError("--f0: no oscillator of this network rings on these images; give --pitch and --speed")
-    anchor = {"omega": omega} if "f0" in given else {}
-    cortex = Cortex(**given, **anchor, kappa=kappa)  # type: ignore[arg-type]
-    finest = min(one.stride for one in found)
-    portraits = [Portrait(one, Cortex(cortex.pitch * one.stride / finest, t0=cortex.t0, kappa=kappa)) for one in found]
-    count = sum(len(batch) for batch in batches)
-    what = "images given" if images else f"images of {name}/test"
-    title = f"{source} over {count} {what}; {', '.join(f'{key} {text}' for key, text in given.items())}"
-    print_table(tables.overview(portraits, title))
-    if layer is not None:
-        for grid in tables.sheets(portraits[0]):
-            print_table(grid)
-    print_table(tables.beside(portraits), left=2)
-    if (change := tables.changes(portraits, cortex)) is not None:
-        print_table(change)
-    print(_NOTES)
-    print("\n".join(f"{name}: {paper}" for name, paper in SOURCES.items()))
-    if out is not None:
-        report = {
-            "weights": source, "images": count, "of": name if not images else "files",
-            "calibration": {
-                "given": given, "pitch_m": cortex.pitch, "speed_m_per_s": cortex.speed(), "unit_of_time_s": cortex.t0,
-                "kappa_cells2_per_time2": kappa, "omega_per_time2": omega,
-            },
-            "layers": [portrait.report() for portrait in portraits],
-            "measured": [
-                {**one.__dict__, "here": pooled(portraits, tables.OF_RANGES[one.quantity])} for one in tables.RANGES
-            ],
-            "sources": SOURCES,
-        }  # fmt: skip
-        write_atomic(out / "report.json", json.dumps(without_nan(report), indent=1, allow_nan=False) + "\n")
-        print(f"written: {out / 'report.json'}")
+    return Path(source).suffix.lower() in ENDINGS
 
 
-_NOTES = """\
-An oscillator, not a pixel, is a pitch wide. omega is a squared angular frequency. Frequencies are of long waves, after
-what the kernel adds to omega; where that is below zero a sheet leaves its rest until tanh stops it, and has none.
-Speeds are of weak waves unless said; phases run faster than c. docs/guide/cortex.md has the equations."""
-
-
-def _layers(model: "Segmenter", layer: int | None) -> list[int]:
-    """Return the layers to look at."""
-    from drumhead.networks.timed import Timed
-
-    if layer is not None:
-        return [layer]
-    return model.sounding if isinstance(model, Timed) else [-1]
-
-
-def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], limit: int) -> "Iterator[Tensor]":
-    """Yield batches of images in [0, 1]: of files, or of the task's test split."""
-    import torch
-
-    from drumhead import tasks
-    from drumhead.learn.crops import open_split
-    from drumhead.networks.images import to_images
-    from drumhead.read.images import find_images, read_image
-
-    if files:
-        paths = [path for one in files for path in (find_images(one) if one.is_dir() else [one])]
-        for path in [path for path in paths if not path.name.endswith(".mask.png")][:limit]:
-            yield to_images(read_image(path, model.config.image_channels))
+def refuse_idle(source: str, given: set[str]) -> None:
+    """Refuse options that would do nothing for what is looked at."""
+    if is_recording(source):
+        none_ignored(given & OF_NETWORKS, f"{source}, a recording,")
+        if "--band" not in given:
+            raise DrumheadError("--band is missing: say where waves are looked for, as --band 10-30 (in Hz)")
         return
-    if not task:
-        raise DrumheadError(f"the weights do not say what they were trained on; give --task, one of {tasks.names()}")
-    chosen = tasks.get(task, data or None)
-    if chosen.image_channels != model.config.image_channels:
-        raise DrumheadError(
-            f"task {task} has {chosen.image_channels} image channels, the model {model.config.image_channels}"
-        )
-    for batch, _ in open_split(chosen, "test", torch.device("cpu"), limit).in_order(4):
-        yield batch
+    idle = OF_RECORDINGS | ({"--seed"} if "--out" not in given else set())
+    none_ignored(given & idle, f"{source}, a network{'' if '--out' in given else ' without --out'},")
+    none_ignored(given & {"--task", "--data"} if "--images" in given else (), "--images")
 
 
 def run(arguments: list[str]) -> None:
     """Parse and call."""
-    given = options(arguments)
-    none_ignored(given & {"--task", "--data"} if "--images" in given else (), "--images")
-    tyro.cli(waves, prog="drumhead waves", args=arguments)
+
+    @functools.wraps(waves)
+    def checked(source: str, /, **given: Any) -> None:
+        refuse_idle(source, options(arguments))
+        waves(source, **given)
+
+    tyro.cli(checked, prog="drumhead waves", args=arguments)

@@ -1,5 +1,6 @@
 """From electrodes and films to fields, and from a network's medium to cortex."""
 
+from drumhead.neuro.analysis import Analysis, analyse
 from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
 from drumhead.neuro.dispersion import Discrete

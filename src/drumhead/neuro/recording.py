@@ -23,6 +23,8 @@ ENDINGS = {
     ".npy": "numpy", ".h5": "hdf5", ".hdf5": "hdf5", ".zarr": "zarr", ".tif": "tiff", ".tiff": "tiff", ".nwb": "nwb"
 }  # fmt: skip
 
+UNLIKE = 1e-3  # of a rate or pitch: what differs by more from the file's is told in the field's attrs
+
 
 def read(
     path: str | Path, fs: Quantity | None = None, pitch: Quantity | None = None, *, series: str | None = None,
@@ -42,6 +44,9 @@ def read(
         bad: sites to leave out: channel numbers, or (row, column) on a grid.
         at: places of the channels (channel, 2), y and x in m, where the file has none.
         order: "txy" for films whose second axis is x, as some NWB files have.
+
+    Returns:
+        The field; where fs or pitch differ from what the file says, attrs has its fs_of_file_hz or pitch_of_file_m.
 
     Raises:
         DrumheadError: a file, a series or a number that is missing or cannot be used; the message says what to do.
@@ -87,8 +92,20 @@ def read(
             f"{path.name}: the size of a pixel is missing: give pitch=, as pitch='20 um' (--pitch 20um)"
         )
     if values.ndim == 2:
-        return _electrodes(values, places, rate, found.get("unit", ""), path.name)
-    return field(values, rate, pitch, unit=found.get("unit", ""))
+        out = _electrodes(values, places, rate, found.get("unit", ""), path.name)
+    else:
+        out = field(values, rate, pitch, unit=found.get("unit", ""))
+    return out.assign_attrs(_overruled(found, rate, pitch))
+
+
+def _overruled(found: dict[str, Any], rate: float, pitch: Quantity | None) -> dict[str, float]:
+    """Return what the file says of rate and pitch where something else was given: fs_of_file_hz, pitch_of_file_m."""
+    out = {}
+    if "fs" in found and found["fs"] and abs(found["fs"] / rate - 1) > UNLIKE:
+        out["fs_of_file_hz"] = float(found["fs"])
+    if "pitch" in found and pitch is not None and abs(found["pitch"] / quantity("pitch", pitch, "length") - 1) > UNLIKE:
+        out["pitch_of_file_m"] = float(found["pitch"])
+    return out
 
 
 def _electrodes(values: np.ndarray, places: np.ndarray, rate: float, unit: str, name: str) -> "DataArray":

@@ -11,6 +11,10 @@ from drumhead.files import write_atomic
 from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room for the caption
+SIDES, LARGEST = (
+    (320, 224, 160),
+    1_000_000,
+)  # pixels of a panel that stands alone, the first whose movie has so many bytes
 
 
 def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labels: np.ndarray, classes: int, dt: float,
@@ -56,18 +60,64 @@ def save_field(path: Path, field: np.ndarray, inside: np.ndarray, times: np.ndar
     _write(path, [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames], round(1000 / 12))
 
 
+def save_phases(path: Path, phases: np.ndarray, captions: Sequence[str], arrows: np.ndarray) -> None:
+    """Write a looping GIF of phases (t, y, x), in colours that go around, grey where there are none.
+
+    Args:
+        path: GIF to write.
+        phases: in rad.
+        captions: below each frame.
+        arrows: (t, 2), y and x of an arrow over each frame, 1 for half of the shorter side; NaN draws none.
+    """
+    import matplotlib
+
+    table = (matplotlib.colormaps["twilight"](np.arange(256))[:, :3] * 255).astype(np.uint8)
+    turn = np.nan_to_num(phases) / (2 * np.pi)
+    pictures = table[np.floor((turn - np.floor(turn)) * 256).astype(int) % 256]
+    pictures = np.where(np.isfinite(phases)[..., None], pictures, np.uint8(200))
+    content = b""
+    for side in SIDES:
+        frames = []
+        for picture, words, arrow in zip(pictures, captions, arrows, strict=True):
+            panel = _panel(picture, side)
+            if np.isfinite(arrow).all():
+                _point(panel, arrow)
+            frames.append(_compose([panel], [words]).quantize(64, dither=Image.Dither.NONE))
+        content = _gif(frames, round(1000 / 12))
+        if len(content) <= LARGEST:
+            break
+    write_atomic(path, content)
+
+
+def _point(panel: Image.Image, arrow: np.ndarray) -> None:
+    """Draw an arrow from the middle of a panel, white with a dark rim, to be seen on every colour."""
+    pen, middle = ImageDraw.Draw(panel), np.array([panel.width, panel.height]) / 2
+    way = arrow[::-1] * min(panel.size) / 2
+    tip, side = middle + way, np.array([-way[1], way[0]])
+    size = max(float(np.hypot(*way)), 1e-9)
+    barbs = [tuple(tip - (way * 0.9 + sign * side * 0.6) / size * 14) for sign in (1, -1)]
+    for colour, width in (("black", 7), ("white", 3)):
+        pen.line([tuple(middle), tuple(tip)], colour, width)
+        for barb in barbs:
+            pen.line([tuple(tip), barb], colour, width)
+
+
 def _write(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
     """Write frames as a looping GIF, each shown for so long."""
+    write_atomic(path, _gif(frames, milliseconds))
+
+
+def _gif(frames: list[Image.Image], milliseconds: int | list[int]) -> bytes:
     content = io.BytesIO()
     frames[0].save(
         content, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False
     )
-    write_atomic(path, content.getvalue())
+    return content.getvalue()
 
 
-def _panel(picture: np.ndarray) -> Image.Image:
+def _panel(picture: np.ndarray, side: int = PANEL) -> Image.Image:
     height, width = picture.shape[:2]
-    factor = PANEL / max(height, width)
+    factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 

@@ -22,11 +22,14 @@ table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
+@media (max-width: 640px) { th:first-child, td:first-child { white-space: normal; min-width: 7rem; } }
 tbody tr:hover td { background: var(--soft); }
 code { background: var(--soft); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 p:has(img) { margin-bottom: 0; max-width: none; }
 p:has(img) + p { margin-top: 0; font-size: 13px; opacity: .85; max-width: 80ch; }
 img { max-width: 100%; background: #fff; border-radius: 4px; border: 1px solid var(--line); }
+blockquote { margin: 1rem 0; padding: .1rem 1rem; border-left: 4px solid var(--loud); background: var(--soft);
+             font-size: 1.15rem; max-width: 75ch; }
 p, ul { max-width: 90ch; } strong { color: var(--loud); }
 """
 _KINDS = {".png": "image/png", ".gif": "image/gif"}

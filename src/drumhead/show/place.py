@@ -16,7 +16,7 @@ OURS = re.compile(
     r"(drum|bench)\.json|(bench|compare)\.md|(speed|growth)\.png"
     r"|(membrane|wave|spectrum|modes|weyl|area|pair)\.png|wave\.gif|(sound|gww-[12])\.wav"
     r"|report\.(md|html|json)|(results|summary)\.csv|(bars|curves|gallery|states|spectra|time-maps|media)\.png|waves-.+\.gif"
-    r"|distance\.(png|json|md)"
+    r"|distance\.(png|json|md)|phases\.gif|(pgd|speeds|kf|singularities)\.png"
     r"|front\.(md|html|json|png)|receptive-field\.(png|json|csv|md)|(radius|greens)\.png|kept"
 )
 
