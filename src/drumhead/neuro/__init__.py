@@ -4,8 +4,8 @@ from drumhead.neuro.compare import Comparison, compare
 from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
 from drumhead.neuro.dispersion import Discrete
-from drumhead.neuro.effective import Effective, bands, effective
 from drumhead.neuro.dynamics import dsa, propagators, reversed_in_time, spectra
+from drumhead.neuro.effective import Effective, bands, effective
 from drumhead.neuro.measured import RANGES, Measured
 from drumhead.neuro.observe import Observation
 from drumhead.neuro.portrait import Portrait, pooled, spread, typical

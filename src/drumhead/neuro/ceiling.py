@@ -1,4 +1,4 @@
-"""A distance with its floor and its ceiling: how far are the halves of a recording apart, and how far is chance?
+"""A distance with its floor and its ceiling: how far halves of a recording are apart, and how far chance is.
 
     score = (d_null - d) / (d_null - d_ceiling)     1: like another half of the recording, 0: like its surrogates
 
@@ -19,7 +19,8 @@ from drumhead.neuro.vector import Measure
 
 FEW = 4  # trials of a recording: halves of two
 INTERVAL = (2.5, 97.5)  # percent
-TELLS = 1.5  # times as far as the halves, that a null has to be for a score to mean anything
+TELLS = 1.5  # times as far as the halves, that a null has to be for the score of one measure to mean anything
+ALL_TELL = 1.2  # the same of all measures together, which scatter less
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Together:
         score: (log null - log times) / (log null - log ceiling), with the first null; NaN where it does not tell.
         score_low: of its interval.
         score_high: of the same.
+        scores: with each of the nulls.
     """
 
     times: float
@@ -68,6 +70,7 @@ class Together:
     score: float
     score_low: float
     score_high: float
+    scores: dict[str, float]
 
 
 Vectors = Mapping[str, np.ndarray]  # of each measure one number a window, and "trial"
@@ -93,15 +96,14 @@ def distances(
     trials, own = np.unique(recording["trial"]), np.unique(model["trial"])
     if len(trials) < FEW or len(own) < 2:
         raise DrumheadError(
-            f"a recording of {len(trials)} trials and a model of {len(own)}: at least {FEW} and 2 are needed, to see how "
-            "far halves of the recording are apart; cut it into more pieces or take shorter windows"
+            f"a recording of {len(trials)} trials and a model of {len(own)}: at least {FEW} and 2 are needed, to see "
+            "how far halves of the recording are apart; cut it into more pieces or take shorter windows"
         )
     sets = [_by_trial(model), _by_trial(recording), *(_by_trial(null) for null in nulls.values())]
     names = ["model", "ceiling", *nulls]
     random = np.random.default_rng(seed)
     plain, drawn = (
-        np.array([_round(sets, trials, own, measures, random, again) for _ in range(splits)])
-        for again in (False, True)
+        np.array([_round(sets, trials, own, measures, random, again) for _ in range(splits)]) for again in (False, True)
     )  # (round, measure, who)
     with np.errstate(invalid="ignore"):
         mean = _mean(plain, 0)
@@ -118,12 +120,13 @@ def distances(
                      dict(zip(names[2:], others.tolist(), strict=True)), float(d / scale[i]), score)
         )  # fmt: skip
     logs, logs_drawn = (_overall(part, scale, grains) for part in (mean[None], drawn))
-    score, scores = _score(logs), _score(logs_drawn)
+    each = {null: float(_score(logs[:, [0, 1, i]])[0]) for i, null in enumerate(nulls, 2)}
+    score, scores = next(iter(each.values()), np.nan), _score(logs_drawn)
     bounds = np.nanpercentile(scores, INTERVAL) if np.isfinite(scores).any() else (np.nan, np.nan)
     low, high = np.exp(np.nanpercentile(logs_drawn[:, 0], INTERVAL))
     others = dict(zip(names[2:], np.exp(logs[0, 2:]).tolist(), strict=True))
-    all_of_it = Together(float(np.exp(logs[0, 0])), float(low), float(high), others, float(score[0]),
-                         float(bounds[0]), float(bounds[1]))  # fmt: skip
+    all_of_it = Together(float(np.exp(logs[0, 0])), float(low), float(high), others, score, float(bounds[0]),
+                         float(bounds[1]), each)  # fmt: skip
     return tuple(found), all_of_it
 
 
@@ -168,7 +171,7 @@ def _score(logs: np.ndarray) -> np.ndarray:
         return np.full(len(logs), np.nan)
     room = logs[:, 2] - logs[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(room > np.log(TELLS), (logs[:, 2] - logs[:, 0]) / room, np.nan)
+        return np.where(room > np.log(ALL_TELL), (logs[:, 2] - logs[:, 0]) / room, np.nan)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

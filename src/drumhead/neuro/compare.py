@@ -5,8 +5,8 @@
     3  operators  speed, natural frequency and decay of the medium, where a recording is long enough to tell
     4  dynamics   propagators site by site, and the spectra of dynamic modes
 
-Each distance is set between that of the recording's halves (the ceiling: 1) and that of surrogates of the recording (the
-null: 0). A recording that cannot be told from surrogates that do not travel gets no score at all.
+Each distance is set between that of the recording's halves (the ceiling: 1) and that of surrogates of the recording
+(the null: 0). A recording that cannot be told from surrogates that do not travel gets no score against them.
 """
 
 import math
@@ -46,6 +46,8 @@ class Comparison:
         notes: what to keep in mind.
         verdict: one sentence.
         settings: what was asked.
+        windows: the vectors behind all this, by "model", "recording" and the names of the nulls: of each measure one
+            number a window, and "trial".
     """
 
     measures: tuple[Distance, ...]
@@ -55,6 +57,7 @@ class Comparison:
     notes: tuple[str, ...]
     verdict: str
     settings: dict[str, Any] = field(default_factory=dict)
+    windows: dict[str, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
     def score(self) -> float:
@@ -68,7 +71,7 @@ class Comparison:
             "together": {
                 "times_ceiling": self.together.times, "times_ceiling_interval": [self.together.low, self.together.high],
                 "times_ceiling_of_nulls": self.together.nulls, "score": self.together.score,
-                "score_interval": [self.together.score_low, self.together.score_high],
+                "score_interval": [self.together.score_low, self.together.score_high], "scores": self.together.scores,
             },
             "measures": {
                 one.measure.name: {
@@ -119,7 +122,7 @@ def compare(
     low, high = edges_of("band", band)
     there = _trials(recording)
     observe = observation or Observation.of(there[0])
-    here = [observe(x, number + seed) for number, x in enumerate(listed(model))]
+    here = whole_here = [observe(x, number + seed) for number, x in enumerate(listed(model))]
     if here[0].shape[1:] != there[0].shape[1:]:
         raise DrumheadError(
             f"the observation gives {here[0].shape[1:]} sites and the recording has {there[0].shape[1:]}; "
@@ -127,21 +130,24 @@ def compare(
         )
     here = _trials(here[0]) if len(here) == 1 else here
     fake = {null: [surrogate(x, null, seed + 1000 + i) for i, x in enumerate(there)] for null in nulls}
-    vectors = [vector(part, (low, high), window) for part in (here, there, *fake.values())]
-    plain = [{str(name): one[name].values for name in one.data_vars} for one in vectors]
+    vectors = {
+        name: vector(part, (low, high), window) for name, part in {"model": here, "recording": there, **fake}.items()
+    }
+    plain = {name: {str(key): v.values for key, v in one.data_vars.items()} for name, one in vectors.items()}
     found, together = distances(
-        plain[0], plain[1], dict(zip(nulls, plain[2:], strict=True)), MEASURES, splits=splits, seed=seed
+        plain["model"], plain["recording"], {null: plain[null] for null in nulls}, MEASURES, splits=splits, seed=seed
     )
     moving = _dynamics(here, there, fake, (low, high)) if dynamics else {}
-    parameters, more = operators(model, recording) if fits else ((), ())
+    parameters, more = operators(whole_here, recording) if fits else ((), ())
     settings = {
-        "band_hz": [low, high], "window_s": vectors[0].attrs["window_s"], "trials_of_model": len(here),
-        "trials_of_recording": len(there), "windows_of_model": vectors[0].sizes["window"],
-        "windows_of_recording": vectors[1].sizes["window"], "sites": [int(n) for n in there[0].shape[1:]],
+        "band_hz": [low, high], "window_s": float(vectors["model"].attrs["window_s"]), "trials_of_model": len(here),
+        "trials_of_recording": len(there), "windows_of_model": vectors["model"].sizes["window"],
+        "windows_of_recording": vectors["recording"].sizes["window"], "sites": [int(n) for n in there[0].shape[1:]],
         "point_spread_m": observe.point_spread, "noise": observe.noise, "nulls": list(nulls), "splits": splits,
         "seed": seed,
     }  # fmt: skip
-    return Comparison(found, together, moving, parameters, (*notes, *more), _verdict(found, together, nulls), settings)
+    said = _verdict(found, together, nulls)
+    return Comparison(found, together, moving, parameters, (*notes, *more), said, settings, plain)
 
 
 def _trials(recording: "DataArray | Sequence[DataArray]") -> "list[DataArray]":
@@ -182,12 +188,14 @@ def _verdict(found: tuple[Distance, ...], together: Together, nulls: tuple[str, 
     near, far = known[0], known[-1]
     where = f"farthest in {far.measure.name} ({far.times:.3g}), nearest in {near.measure.name} ({near.times:.3g})"
     if nulls and not np.isfinite(together.score):
+        others = [f"against {null} it is {score:.2f}" for null, score in together.scores.items() if np.isfinite(score)]
         return (
-            f"No score: surrogates of this recording ({nulls[0]}) are as like it as its own halves, so there is nothing "
-            f"in it that travels and that a model could meet; the model is {together.times:.3g} times as far."
+            f"No score: surrogates of this recording ({nulls[0]}) are as like it as its own halves, so what they lack "
+            f"is not seen in it{', but ' if others else ''}{' and '.join(others)}; the model is {together.times:.3g} "
+            f"times as far, {where}."
         )
-    score = f"score {together.score:.2f} ({together.score_low:.2f} to {together.score_high:.2f})" if nulls else "no null"
+    score = f"{together.score:.2f} ({together.score_low:.2f} to {together.score_high:.2f})" if nulls else "none"
     return (
         f"The model is {together.times:.3g} times as far from the recording as the recording's halves are from each "
-        f"other, {where}; {score}, where 1 is another half of the recording and 0 its surrogates."
+        f"other, {where}; score {score}, where 1 is another half of the recording and 0 its surrogates."
     )

@@ -1,7 +1,7 @@
 """How far two distributions are apart: the least way that one has to be carried to become the other.
 
-    W(F, G) = integral |F - G|                     of numbers
-    W(F, G) = min over c of integral |F - G - c|   of angles, F and G from any point on: mass may go either way around
+W(F, G) = integral |F - G|                     of numbers
+W(F, G) = min over c of integral |F - G - c|   of angles, F and G from any point on: mass may go either way around
 """
 
 import numpy as np

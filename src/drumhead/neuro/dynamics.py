@@ -24,6 +24,7 @@ from drumhead.waves.units import Quantity, quantity
 if TYPE_CHECKING:
     from xarray import DataArray
 
+SAME = 1e-3  # that two sampling rates may differ; resampling meets one to the nearest ratio of small numbers
 RIDGE = 1e-2  # of the mean variance, added to C(0): neighbours of a smooth array are nearly the same
 WEIGHT = 1e-3  # of the recording's variance, below which a dynamic mode is noise
 
@@ -53,7 +54,7 @@ def propagators(
     """
     a, b = listed(one), listed(other)
     known = good(a[0]) & good(b[0]) if a[0].shape[1:] == b[0].shape[1:] else None
-    if known is None or abs(rate(a[0]) / rate(b[0]) - 1) > 1e-6:
+    if known is None or abs(rate(a[0]) / rate(b[0]) - 1) > SAME:
         raise DrumheadError(
             f"propagators are compared site by site: got {a[0].shape[1:]} at {rate(a[0]):g} Hz and {b[0].shape[1:]} at "
             f"{rate(b[0]):g} Hz; observe the model with the recording's array first (drumhead.neuro.Observation)"
@@ -182,7 +183,7 @@ def _library() -> Any:
             warnings.simplefilter("ignore")  # of its dependencies
             import DSA
     except ImportError:
-        raise DrumheadError("dsa needs dsa-metric, which is not installed: pip install dsa-metric") from None
+        raise DrumheadError("dsa needs dsa-metric, which is not installed: pip install 'drumhead[neuro]'") from None
     return DSA
 
 

@@ -1,13 +1,12 @@
-"""Responses to the same stimuli: do model and recording put the same ones far apart, and does one predict the other?
+"""Responses to the same stimuli: whether both put the same ones far apart, and whether one predicts the other.
 
 Responses are arrays (stimulus, trial, site) or (stimulus, trial, site, time); a model's features are (stimulus, ...).
 
-    rdm         distances of all pairs of stimuli; crossnobis is not biased by noise: its mean is 0 where nothing differs
+    rdm         distances of all pairs of stimuli; crossnobis has the mean 0 where nothing differs, however noisy
     rsa         correlation of two such matrices, between the ceilings that the recording's own noise sets
     explained   share of what is reliable at each site that a ridge regression on the features predicts, held out
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +58,7 @@ class Explained:
 def rdm(responses: Any, method: str = "crossnobis") -> np.ndarray:
     """Return the distances of all pairs of stimuli, (stimulus, stimulus).
 
-        crossnobis    mean over trials a != b of (x_i^a - x_j^a) . (x_i^b - x_j^b) / sites, sites in units of their noise
+        crossnobis    mean over trials a != b of (x_i^a - x_j^a) . (x_i^b - x_j^b) / sites, each in units of its noise
         correlation   1 - r of the means over trials
 
     Args:
@@ -97,8 +96,8 @@ def rsa(
     """Return how alike a model's and a recording's representation of the same stimuli are.
 
     Args:
-        features: the model's, (stimulus, ...); their distances are 1 - r. Or a matrix of distances
-            (stimulus, stimulus) that is symmetric with zeros on its diagonal.
+        features: the model's, (stimulus, ...); their distances are squared, or 1 - r, as the method is. Or a matrix of
+            distances (stimulus, stimulus) that is symmetric with zeros on its diagonal.
         responses: (stimulus, trial, site[, time]), of four trials or more.
         method: of the recording's distances.
         splits: of trials into halves.
@@ -118,7 +117,7 @@ def rsa(
     x = _responses(responses, 4)
     if len(x) < 4:
         raise DrumheadError(f"{len(x)} stimuli: at least 4 are needed")
-    mine, theirs = _distances(features, len(x)), rdm(x, method)
+    mine, theirs = _distances(features, len(x), method), rdm(x, method)
     random, pairs = np.random.default_rng(seed), np.triu_indices(len(x), 1)
     halves = []
     for _ in range(whole("splits", splits)):
@@ -152,7 +151,7 @@ def noise_ceiling(rdms: Any) -> tuple[float, float]:
 
     rdms = np.asarray(rdms, float)
     if rdms.ndim != 3 or rdms.shape[1] != rdms.shape[2] or len(rdms) < 2:
-        raise DrumheadError(f"rdms: got the shape {rdms.shape}; (recording, stimulus, stimulus), two or more, is needed")
+        raise DrumheadError(f"rdms: got the shape {rdms.shape}; two or more (stimulus, stimulus) are needed")
     pairs = np.triu_indices(rdms.shape[1], 1)
     ranks = np.array([rankdata(one[pairs]) for one in rdms])
     others = (ranks.sum(0) - ranks) / (len(ranks) - 1)
@@ -213,12 +212,12 @@ def _held_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
     try:
         from sklearn.linear_model import RidgeCV
     except ImportError:
-        raise DrumheadError("explained needs scikit-learn, which is not installed: pip install 'drumhead[neuro]'") from None
+        raise DrumheadError("explained needs scikit-learn: pip install 'drumhead[neuro]'") from None
     out = np.empty_like(y)
     for k in np.unique(fold):
         fitted = RidgeCV(STRENGTHS, alpha_per_target=True).fit(x[fold != k], y[fold != k])
         out[fold == k] = fitted.predict(x[fold == k]).reshape(-1, y.shape[1])
-        out[fold == k] -= y[fold != k].mean(0)  # else a fold's own mean would count as a prediction, the wrong way round
+        out[fold == k] -= y[fold != k].mean(0)  # the mean of the others, high where a fold's own is low
     return _correlation(out, y)
 
 
@@ -252,16 +251,17 @@ def _squares(x: np.ndarray) -> np.ndarray:
     return size[:, None] + size - 2 * x @ x.T
 
 
-def _distances(features: Any, count: int) -> np.ndarray:
+def _distances(features: Any, count: int, method: str) -> np.ndarray:
     x = np.asarray(features, float)
     if x.ndim < 2 or len(x) != count or not np.isfinite(x).all():
         raise DrumheadError(f"features: got the shape {x.shape}; finite numbers of {count} stimuli are needed")
     if x.shape == (count, count) and np.allclose(x, x.T) and not np.diag(x).any():
         return x
-    return 1 - np.corrcoef(x.reshape(count, -1))
+    x = x.reshape(count, -1)
+    return _squares(x) if method == "crossnobis" else 1 - np.corrcoef(x)
 
 
-def _responses(responses: "Any | Sequence[Any]", trials: int) -> np.ndarray:
+def _responses(responses: Any, trials: int) -> np.ndarray:
     """Return responses (stimulus, trial, feature)."""
     x = np.asarray(responses, float)
     if x.ndim not in (3, 4) or x.shape[1] < trials or len(x) < 2 or not np.isfinite(x).all():

@@ -16,7 +16,8 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.waves.complex_modes import complex_pca
-from drumhead.waves.fields import rate
+from drumhead.waves.fields import good, rate
+from drumhead.waves.neighbours import edges
 from drumhead.waves.phase import phase
 from drumhead.waves.planar import planar
 from drumhead.waves.radial import radial
@@ -62,6 +63,7 @@ MEASURES = (
     Measure("planar", "share of frames with pgd above 0.5"),
     Measure("radial", "share of frames with rings and no plane"),
     Measure("travelling", "travelling index of complex modes"),
+    Measure("flow", "share of what neighbours share that is lagged one way throughout a trial"),
     Measure("smoothness", "likeness of neighbours in complex modes"),
     Measure("singularities", "per square of four sites and frame", "share", 0.002),
     Measure("lifetime", "of a singularity", "log", 0.05),
@@ -132,17 +134,31 @@ def _of_trial(x: "DataArray", band: tuple[float, float], length: float) -> "Data
         )
     few = max(1, round(fs / (LOOKS * band[1])))
     frames = ph.isel(time=slice(0, None, few))
-    planes, rings = planar(frames), radial(frames)
-    rows = []
+    planes, rings, turning, lagged = planar(frames), radial(frames), singularities(ph), _flow(ph)
+    squares, rows = (ph.sizes["y"] - 1) * (ph.sizes["x"] - 1) * size, []
     for start in starts:
         now, later = ph.time.values[start], ph.time.values[start + size - 1]
         seen = (frames.time.values >= now) & (frames.time.values <= later)
-        rows.append(_of_window(ph.isel(time=slice(start, start + size)), planes.isel(time=seen), rings.isel(time=seen)))
+        row = _of_window(ph.isel(time=slice(start, start + size)), planes.isel(time=seen), rings.isel(time=seen))
+        born = (turning["birth"].values >= now) & (turning["birth"].values <= later)
+        row["singularities"] = float(turning["number"].values[start : start + size].sum() / squares)
+        row["lifetime"] = float(np.log(turning["lifetime"].values[born].mean())) if born.any() else np.nan
+        row["flow"] = lagged
+        rows.append(row)
     return Dataset({one.name: ("window", np.array([row[one.name] for row in rows])) for one in MEASURES})
 
 
+def _flow(ph: "Dataset") -> float:
+    """Return sum |<Im a_i^* a_j>| / sum <|a_i| |a_j|> over neighbours i, j: 0 stands or goes all ways alike."""
+    net, known = edges(ph["phase"]), good(ph["phase"])
+    a = (ph["amplitude"].values * np.exp(1j * ph["phase"].values))[:, known]
+    first, second = a[:, net.first], a[:, net.second]
+    lag = np.abs(np.imag(first.conj() * second).mean(0)).sum()
+    return float(lag / (np.abs(first) * np.abs(second)).mean(0).sum())
+
+
 def _of_window(ph: "Dataset", planes: "Dataset", rings: "Dataset") -> dict[str, float]:
-    """Return the entries of one window."""
+    """Return the entries of one window, but for those of singularities and of flow, which may outlast it."""
     heading = np.nanmean(np.exp(1j * planes["direction"].values))
     pgd, about = planes["pgd"].values, np.abs(rings["centred_pgd"].values)
     f = ph["frequency"].values
@@ -150,9 +166,6 @@ def _of_window(ph: "Dataset", planes: "Dataset", rings: "Dataset") -> dict[str, 
     signal = (ph["amplitude"] * np.exp(1j * ph["phase"])).astype(complex)
     modes = complex_pca(signal, MODES)
     weight = modes["variance"].values / modes["variance"].values.sum()
-    turning = singularities(ph)
-    lasting = turning["lifetime"].values
-    squares = (ph.sizes["y"] - 1) * (ph.sizes["x"] - 1) * ph.sizes["time"]
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "speed": float(np.log(np.nanmedian(planes["speed"].values))),
@@ -167,7 +180,5 @@ def _of_window(ph: "Dataset", planes: "Dataset", rings: "Dataset") -> dict[str, 
             "radial": float(np.mean(about > np.maximum(CLEAR, pgd))),
             "travelling": float(weight @ modes["travelling"].values),
             "smoothness": float(weight @ modes["smoothness"].values),
-            "singularities": float(turning["number"].values.sum() / squares),
-            "lifetime": float(np.log(lasting.mean())) if len(lasting) else np.nan,
             "repaired": float(ph["repaired"].values.mean()),
         }
