@@ -1,6 +1,8 @@
 """Can the comparison tell which network a recording is from?
 
-    python diagnostics/tell_apart.py docs/results/instruments/tell-apart [REPEATS]     writes OUT.json and OUT.png
+    python diagnostics/tell_apart.py docs/results/instruments/tell-apart [REPEATS [KEPT]]     writes OUT.json, OUT.png
+
+What was measured of the recordings is kept in the directory KEPT, from where a second call goes on.
 
 Each network's medium, set by an image, is pushed with white noise where the image would strike it, and an array of
 10 x 10 sites at 0.4 mm hears it through a point spread, with sensor noise: a trial an image, a recording eight trials.
@@ -99,18 +101,33 @@ def faked(trials: list, again: bool) -> dict[str, dict[str, np.ndarray]]:
     return out
 
 
-def main(out: Path, repeats: int) -> None:
-    torch.set_num_threads(1)
-    began = time.process_time()
-    models = {name: dh.load(name) for name in SHIPPED} | {name: trained(name) for name in TRAINED}
-    names, recordings, candidates = list(models), {}, {}
-    for name, model in models.items():
+def measured(repeats: int, kept: Path | None) -> tuple[dict, dict]:
+    """Return the vectors of recordings, with those of their surrogates, and of candidates, by network and repeat."""
+    recordings, candidates = {}, {}
+    for name in (*SHIPPED, *TRAINED):
+        model = None
         for r in range(repeats):
-            trials = recorded(model, "test", r)
-            candidates[name, r] = seen(recorded(model, "train", r))
-            recordings[name, r] = faked(trials, r < FAKED)
-            print(f"{name} {r}: {time.process_time() - began:.0f} s", flush=True)
+            file = kept and kept / f"{name.replace('/', '-')}-{r}.npz"
+            if file is None or not file.exists():
+                model = model or (trained(name) if name in TRAINED else dh.load(name))
+                sets = {"candidate": seen(recorded(model, "train", r)), **faked(recorded(model, "test", r), r < FAKED)}
+                if file:
+                    kept.mkdir(exist_ok=True)
+                    np.savez(file, **{f"{a}|{b}": values for a, one in sets.items() for b, values in one.items()})
+                print(f"{name} {r}: {time.process_time():.0f} s", flush=True)
+            else:
+                sets = {}
+                for key, values in np.load(file).items():
+                    sets.setdefault(key.partition("|")[0], {})[key.partition("|")[2]] = values
+            candidates[name, r] = sets.pop("candidate")
+            recordings[name, r] = sets
+    return recordings, candidates
 
+
+def main(out: Path, repeats: int, kept: Path | None) -> None:
+    torch.set_num_threads(1)
+    names = [*SHIPPED, *TRAINED]
+    recordings, candidates = measured(repeats, kept)
     size = len(names)
     forth, back = np.full((2, repeats, size, size), np.nan)
     score = {null: np.full((repeats, size, size), np.nan) for null in SURROGATES}
@@ -148,7 +165,7 @@ def main(out: Path, repeats: int) -> None:
             for i in range(size) for j in range(size) if i != j
         },
         "measures": {m.name: np.round(typical_times[:, :, k], 2).tolist() for k, m in enumerate(MEASURES)},
-        "cpu_seconds": time.process_time() - began, "environment": environment(),
+        "environment": environment(),
     }  # fmt: skip
     write_atomic(out.with_suffix(".json"), json.dumps(without_nan(result), indent=1, allow_nan=False) + "\n")
     picture(
@@ -187,4 +204,4 @@ def picture(path, names, forth, hits, back, hits_back, repeats) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3, Path(sys.argv[3]) if sys.argv[3:] else None)

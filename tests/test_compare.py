@@ -196,9 +196,9 @@ def test_ridge_explains_what_repeats_and_no_more():
 
 
 def test_the_same_wave_is_near_and_another_is_far():
-    recording, asked = trials(0.1, 0), {"fits": False, "splits": 12}
-    near = dh.neuro.compare(trials(0.1, 100), recording, "10-40 Hz", **asked)
-    far = dh.neuro.compare(trials(0.15, 100), recording, "10-40 Hz", dynamics=False, **asked)
+    recording, asked = trials(0.1, 0, count=7), {"fits": False, "splits": 12}
+    near = dh.neuro.compare(trials(0.1, 100, count=3), recording, "10-40 Hz", **asked)
+    far = dh.neuro.compare(trials(0.15, 100, count=3), recording, "10-40 Hz", dynamics=False, **asked)
     assert near.score > 0.8 > far.score
     by_name = {one.measure.name: one for one in far.measures}
     assert by_name["speed"].value == pytest.approx(np.log(1.5), rel=0.1)
@@ -277,9 +277,10 @@ def test_what_an_electrode_hears_is_one_number_of_all_sheets():
 def test_the_verb(tmp_path, capsys):
     np.save(tmp_path / "recording.npy", np.stack(
         [x.values for x in trials(0.1, count=8, snr=1.0)]).reshape(-1, 6, 6))  # fmt: skip
-    asked = "--fs 250 --array-pitch 0.4mm --band 12-60Hz --limit 2 --seconds 0.8 --noise 0.5 --out".split()
-    where = [str(tmp_path / "recording.npy"), *asked, str(tmp_path / "out")]
-    cli.main(["waves", "compare", "tetrominoes", *where])
+    asked = {"fs": "250", "array-pitch": "0.4mm", "band": "12-60Hz", "limit": "2", "seconds": "0.8", "noise": "0.5",
+             "out": str(tmp_path / "out")}  # fmt: skip
+    words = [f"--{name}={value}" for name, value in asked.items()]
+    cli.main(["waves", "compare", "tetrominoes", str(tmp_path / "recording.npy"), *words])
     said = capsys.readouterr().out
     assert "periodic edges" in said
     assert "times as far" in said

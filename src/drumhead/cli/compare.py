@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -35,6 +35,7 @@ def compare(
     start: str = "",
     stop: str = "",
     layer: int = -1,
+    drive: Literal["image", "noise"] = "image",
     task: str = "",
     data: str = "",
     images: tuple[Path, ...] = (),
@@ -64,6 +65,7 @@ def compare(
         start: use it from this time on, as 2s.
         stop: and up to this time.
         layer: of a stack, 0 nearest to the image or -1 the last.
+        drive: noise pushes the medium where each image would strike it, or everywhere.
         task: the task whose test images set the medium; by default the one that the network was trained on.
         data: directory of the folder task, or of MNIST's IDX files.
         images: image files or directories of them, instead of a task's.
@@ -90,7 +92,7 @@ def compare(
     there = neuro.read(recording, fs or None, array_pitch or None, series=series or None, start=start or None,
                        stop=stop or None)  # fmt: skip
     observation = neuro.Observation.of(there, point_spread=point_spread or None, noise=noise, seed=seed)
-    trials, calibration, notes = _trials(model, given, layer, task, data, images, limit, seconds, seed)
+    trials, calibration, notes = _trials(model, given, layer, drive, task, data, images, limit, seconds, seed)
     found = neuro.compare(trials, there, band, observation=observation, seed=seed, notes=notes)
     for grid in (tables.measures(found), tables.dynamics(found), tables.operators(found)):
         if grid is not None:
@@ -99,19 +101,18 @@ def compare(
     if out is None:
         return
     report = {"model": model, "recording": recording.name, "calibration": calibration, **found.report()}
-    times = np_times(found)
-    save_figure(distances_figure(*times), out / tables.MEASURES_PNG)
+    save_figure(distances_figure(*_times(found)), out / tables.MEASURES_PNG)
     save_figure(windows_figure(found.windows, [(one.name, one.kind) for one in MEASURES]), out / tables.WINDOWS_PNG)
     write_atomic(out / "compare.md", markdown(tables.page(found, f"{model} beside {recording.name}")))
     write_atomic(out / "compare.json", json.dumps(without_nan(report), indent=1, allow_nan=False) + "\n")
     print(f"written: {out / 'compare.md'}")
 
 
-def np_times(found: Any) -> tuple[Any, ...]:
+def _times(found: Any) -> tuple[Any, ...]:
     """Return names, times, low, high and nulls of a comparison's measures as arrays."""
     import numpy as np
 
-    scale = np.array([one.value / one.times for one in found.measures])
+    scale = np.array([np.fmax(one.ceiling, one.measure.grain) for one in found.measures])
     low, high = (np.array([getattr(one, end) for one in found.measures]) / scale for end in ("low", "high"))
     nulls = {name: np.array([one.nulls[name] for one in found.measures]) / scale for name in found.together.nulls}
     names = [one.measure.name for one in found.measures]
@@ -119,8 +120,8 @@ def np_times(found: Any) -> tuple[Any, ...]:
 
 
 def _trials(
-    source: str, given: dict[str, str], layer: int, task: str, data: str, files: tuple[Path, ...], limit: int,
-    seconds: float, seed: int,
+    source: str, given: dict[str, str], layer: int, drive: str, task: str, data: str, files: tuple[Path, ...],
+    limit: int, seconds: float, seed: int,
 ) -> "tuple[list[DataArray], dict[str, Any], tuple[str, ...]]":  # fmt: skip
     """Return a network's waves under noise, an image a trial, in cortical units; the calibration, and what to mind."""
     import math
@@ -147,13 +148,16 @@ def _trials(
     out = []
     for batch in batches:
         for image in batch:
-            waves = driven(network, image[None], round(seconds * fs), layer=layer, every=every, seed=seed + len(out))
+            number, count = seed + len(out), round(seconds * fs)
+            waves = driven(network, image[None], count, drive=drive, layer=layer, every=every, seed=number)
             out.append(field(heard_alike(waves)[0].numpy(), fs, cortex.pitch))
     side, pace = min(cortex.metres(n) for n in one.size), cortex.speed()
     tau = float(cortex.tau(_median(one.alpha)))
     notes = _around(one.boundary, side, pace, tau, seconds)
-    calibration = {"given": given, "pitch_m": cortex.pitch, "speed_m_per_s": pace, "unit_of_time_s": cortex.t0,
-                   "tau_s": tau, "side_m": side, "boundary": one.boundary, "sampling_hz": fs}  # fmt: skip
+    calibration = {
+        "given": given, "pitch_m": cortex.pitch, "speed_m_per_s": pace, "unit_of_time_s": cortex.t0, "drive": drive,
+        "tau_s": tau, "side_m": side, "boundary": one.boundary, "sampling_hz": fs,
+    }  # fmt: skip
     return out, calibration, notes
 
 

@@ -6,6 +6,9 @@ Each round splits the recording's trials into halves A and B at random and compa
 of the model's trials (d), and with surrogates of A (the null), so that all three are of the same size. The numbers are
 means over rounds; the intervals come from rounds in which the trials of each part are drawn again, with replacement:
 trials, not windows or frames, which resemble each other.
+
+A score needs a null that the recording differs from. If it does not differ, each trial and its surrogate can change
+places; p is the share of such exchanges after which the two are as far apart.
 """
 
 from collections.abc import Mapping
@@ -20,7 +23,8 @@ from drumhead.neuro.vector import Measure
 FEW = 4  # trials of a recording: halves of two
 INTERVAL = (2.5, 97.5)  # percent
 TELLS = 1.5  # times as far as the halves, that a null has to be for the score of one measure to mean anything
-ALL_TELL = 1.2  # the same of all measures together, which scatter less
+LEVEL = 0.05  # of p, up to which a recording differs from its surrogates
+EXCHANGES = 199
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Together:
         score_low: of its interval.
         score_high: of the same.
         scores: with each of the nulls.
+        p: of each null, that the recording is no different from it; a score needs 0.05 or less.
     """
 
     times: float
@@ -71,6 +76,7 @@ class Together:
     score_low: float
     score_high: float
     scores: dict[str, float]
+    p: dict[str, float]
 
 
 Vectors = Mapping[str, np.ndarray]  # of each measure one number a window, and "trial"
@@ -120,13 +126,16 @@ def distances(
                      dict(zip(names[2:], others.tolist(), strict=True)), float(d / scale[i]), score)
         )  # fmt: skip
     logs, logs_drawn = (_overall(part, scale, grains) for part in (mean[None], drawn))
-    each = {null: float(_score(logs[:, [0, 1, i]])[0]) for i, null in enumerate(nulls, 2)}
+    chance = {null: _exchanged(sets[1], one, measures, random) for null, one in zip(nulls, sets[2:], strict=True)}
+    tell = {null: chance[null] <= LEVEL for null in nulls}
+    each = {null: float(_score(logs[:, [0, 1, i]])[0]) if tell[null] else np.nan for i, null in enumerate(nulls, 2)}
     score, scores = next(iter(each.values()), np.nan), _score(logs_drawn)
+    scores = scores if np.isfinite(score) else scores * np.nan
     bounds = np.nanpercentile(scores, INTERVAL) if np.isfinite(scores).any() else (np.nan, np.nan)
     low, high = np.exp(np.nanpercentile(logs_drawn[:, 0], INTERVAL))
     others = dict(zip(names[2:], np.exp(logs[0, 2:]).tolist(), strict=True))
     all_of_it = Together(float(np.exp(logs[0, 0])), float(low), float(high), others, score, float(bounds[0]),
-                         float(bounds[1]), each)  # fmt: skip
+                         float(bounds[1]), each, chance)  # fmt: skip
     return tuple(found), all_of_it
 
 
@@ -158,6 +167,27 @@ def _pool(one: dict[int, dict[str, np.ndarray]], which: np.ndarray, name: str) -
     return np.concatenate([one[int(t)][name] for t in which])
 
 
+def _exchanged(
+    recording: dict[int, dict[str, np.ndarray]], null: dict[int, dict[str, np.ndarray]], measures: tuple[Measure, ...],
+    random: np.random.Generator,
+) -> float:  # fmt: skip
+    """Return p of the hypothesis that trials and their surrogates can change places."""
+    pairs = [(recording[t], null[t]) for t in recording]
+
+    def far(swapped: np.ndarray) -> float:
+        sides = [[pair[side ^ int(swap)] for pair, swap in zip(pairs, swapped, strict=True)] for side in (0, 1)]
+        logs = []
+        for one in measures:
+            here, there = (np.concatenate([trial[one.name] for trial in side]) for side in sides)
+            d = apart(here, there, one.kind)
+            logs.append(np.log(max(d, one.grain)))
+        return float(np.nanmean(logs))
+
+    found = far(np.zeros(len(pairs), bool))
+    others = [far(random.random(len(pairs)) < 0.5) for _ in range(EXCHANGES)]
+    return (1 + sum(other >= found - 1e-12 for other in others)) / (1 + EXCHANGES)
+
+
 def _overall(distance: np.ndarray, scale: np.ndarray, grain: np.ndarray) -> np.ndarray:
     """Return the mean log of times (round, who) over the measures that all have; nothing is nearer than a grain."""
     there = np.isfinite(distance).all(2, keepdims=True)
@@ -171,7 +201,7 @@ def _score(logs: np.ndarray) -> np.ndarray:
         return np.full(len(logs), np.nan)
     room = logs[:, 2] - logs[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(room > np.log(ALL_TELL), (logs[:, 2] - logs[:, 0]) / room, np.nan)
+        return np.where(room > 0, (logs[:, 2] - logs[:, 0]) / room, np.nan)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

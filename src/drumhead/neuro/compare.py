@@ -72,6 +72,7 @@ class Comparison:
                 "times_ceiling": self.together.times, "times_ceiling_interval": [self.together.low, self.together.high],
                 "times_ceiling_of_nulls": self.together.nulls, "score": self.together.score,
                 "score_interval": [self.together.score_low, self.together.score_high], "scores": self.together.scores,
+                "p_of_nulls": self.together.p,
             },
             "measures": {
                 one.measure.name: {
@@ -95,7 +96,8 @@ def compare(
 
     Args:
         model: a field in cortical units (see `drumhead.neuro.Cortex`), or several: one for each image or trial.
-        recording: a field, unfiltered, or several trials; one field is cut into 8 pieces, which then count as trials.
+        recording: a field, unfiltered, or several trials; one field is cut into 8 pieces, which then count as trials. A
+            score needs six or more: of fewer, too few exchanges with surrogates are possible.
         band: what is compared, "5-40 Hz".
         observation: how the array sees the model; by default the recording's pitch, sites and sampling rate, without
             spread or noise. Give noise and spread if the recording has them: they change speeds and PGD.
@@ -113,10 +115,11 @@ def compare(
     Example:
         >>> S, array = dh.waves.synth, dh.waves.synth.Array((6, 6), "0.4 mm", "250 Hz", "1.2 s")
         >>> def trials(speed, seed):
-        ...     return [S.sensor_noise(S.plane(array, 20, speed, phase=i), 2.0, seed + i) for i in range(4)]
-        >>> near, far = (dh.neuro.compare(trials(c, 10), trials(0.1, 0), "10-40 Hz", fits=False) for c in (0.1, 0.2))
-        >>> near.score > 0.7 > far.score
-        True
+        ...     return [S.sensor_noise(S.plane(array, 20, speed, phase=i), 2.0, seed + i) for i in range(6)]
+        >>> found = dh.neuro.compare(trials(0.12, 10), trials(0.1, 0), "10-40 Hz", fits=False, splits=12)
+        >>> by_name = {one.measure.name: one for one in found.measures}
+        >>> round(float(np.exp(by_name["speed"].value)), 1), by_name["frequency"].times < 3
+        (1.2, True)
     """
     whole("splits", splits, 2)
     low, high = edges_of("band", band)
@@ -190,9 +193,9 @@ def _verdict(found: tuple[Distance, ...], together: Together, nulls: tuple[str, 
     if nulls and not np.isfinite(together.score):
         others = [f"against {null} it is {score:.2f}" for null, score in together.scores.items() if np.isfinite(score)]
         return (
-            f"No score: surrogates of this recording ({nulls[0]}) are as like it as its own halves, so what they lack "
-            f"is not seen in it{', but ' if others else ''}{' and '.join(others)}; the model is {together.times:.3g} "
-            f"times as far, {where}."
+            f"No score: this recording cannot be told from its surrogates ({nulls[0]}, p {together.p[nulls[0]]:.2g}), "
+            f"so what they lack is not seen in it{', but ' if others else ''}{' and '.join(others)}; the model is "
+            f"{together.times:.3g} times as far as the recording's halves, {where}."
         )
     score = f"{together.score:.2f} ({together.score_low:.2f} to {together.score_high:.2f})" if nulls else "none"
     return (
