@@ -1,5 +1,6 @@
 """`drumhead waves MODEL`: say what a network's waves would be in cortex."""
 
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,9 +161,7 @@ def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], l
 def run(arguments: list[str]) -> None:
     """Parse and call; `waves compare` is a verb of its own."""
     if arguments[:1] == ["compare"]:
-        from drumhead.cli import compare
-
-        return compare.run(arguments[1:])
+        return importlib.import_module("drumhead.cli.compare").run(arguments[1:])
     given = options(arguments)
     none_ignored(given & {"--task", "--data"} if "--images" in given else (), "--images")
     tyro.cli(waves, prog="drumhead waves", args=arguments)
