@@ -38,6 +38,7 @@ SHIPPED, TRAINED = ("tetrominoes", "mnist", "wires"), ("polygons/nwm-fast", "tet
 TRIALS, SECONDS, SPEED, BAND, WINDOW, INTERVAL = 8, 1.5, "0.1 m/s", "15-80 Hz", "0.25 s", 1.0
 ARRAY = {"pitch": "0.4 mm", "shape": (10, 10), "point_spread": "0.2 mm", "fs": "200 Hz", "noise": 0.3}
 SIDE, TOGETHER, TRAINING, FAKED = 64, 4, 30.0, 1  # pixels, images in one run, seconds, repeats that see surrogates
+EXCHANGES = 59
 SURROGATES = ("zero_lag", "channel_shuffle")
 
 
@@ -130,19 +131,22 @@ def main(out: Path, repeats: int, kept: Path | None) -> None:
     recordings, candidates = measured(repeats, kept)
     size = len(names)
     forth, back = np.full((2, repeats, size, size), np.nan)
-    score = {null: np.full((repeats, size, size), np.nan) for null in SURROGATES}
-    fooled = {null: np.full((2, min(FAKED, repeats), size, size), np.nan) for null in SURROGATES}
+    score, chance, nulls = ({null: np.full((repeats, size, size), np.nan) for null in SURROGATES} for _ in range(3))
+    fooled = {null: np.full((3, min(FAKED, repeats), size, size), np.nan) for null in SURROGATES}
     which = np.full((repeats, size, size, len(MEASURES)), np.nan)
     for r, i, j in np.ndindex(repeats, size, size):
         own, candidate = recordings[names[i], r], candidates[names[j], r]
-        found, together = distances(candidate, own[""], {null: own[null] for null in SURROGATES}, MEASURES)
+        found, together = distances(
+            candidate, own[""], {null: own[null] for null in SURROGATES}, MEASURES, exchanges=EXCHANGES
+        )
         forth[r, i, j], which[r, i, j] = together.times, [one.times for one in found]
         back[r, i, j] = distances(recordings[names[j], r][""], candidates[names[i], r], {}, MEASURES)[1].times
         for null in SURROGATES:
-            score[null][r, i, j] = together.scores[null]
+            score[null][r, i, j], chance[null][r, i, j] = together.scores[null], together.p[null]
+            nulls[null][r, i, j] = together.nulls[null]
             if r < FAKED:
-                _, got = distances(candidate, own[null], {null: own[f"{null} again"]}, MEASURES)
-                fooled[null][:, r, i, j] = got.times, got.score
+                _, got = distances(candidate, own[null], {null: own[f"{null} again"]}, MEASURES, exchanges=EXCHANGES)
+                fooled[null][:, r, i, j] = got.times, got.score, got.p[null]
 
     def matrix(times: np.ndarray) -> list[list[int]]:
         nearest = times.argmin(2)
@@ -152,11 +156,12 @@ def main(out: Path, repeats: int, kept: Path | None) -> None:
     result = {
         "networks": names, "repeats": repeats, "band": BAND, "array": ARRAY, "trials": TRIALS, "seconds": SECONDS,
         "recording_to_model": {"nearest": matrix(forth), "times_ceiling": np.median(forth, 0).tolist(),
-                               "score": {null: median(one) for null, one in score.items()}},
+                               **{key: {null: median(one) for null, one in of.items()} for key, of in (
+                                   ("score", score), ("times_ceiling_of_nulls", nulls), ("p_of_nulls", chance))}},
         "model_to_recording": {"nearest": matrix(back), "times_ceiling": np.median(back, 0).tolist()},
         "surrogate_recordings": {
             null: {"times_ceiling": np.median(got[0], 0).tolist(), "score": median(got[1]),
-                   "has_a_score": float(np.isfinite(got[1]).mean())}
+                   "p": median(got[2]), "has_a_score": float(np.isfinite(got[1]).mean())}
             for null, got in fooled.items()
         },
         "tells_apart": {

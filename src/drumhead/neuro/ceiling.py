@@ -24,7 +24,7 @@ FEW = 4  # trials of a recording: halves of two
 INTERVAL = (2.5, 97.5)  # percent
 TELLS = 1.5  # times as far as the halves, that a null has to be for the score of one measure to mean anything
 LEVEL = 0.05  # of p, up to which a recording differs from its surrogates
-EXCHANGES = 199
+ROOM = 1.1  # times as far as the halves, that all measures of a null have to be: a score divides by the difference
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ Vectors = Mapping[str, np.ndarray]  # of each measure one number a window, and "
 
 def distances(
     model: Vectors, recording: Vectors, nulls: Mapping[str, Vectors], measures: tuple[Measure, ...], *,
-    splits: int = 40, seed: int = 0,
+    splits: int = 40, exchanges: int = 199, seed: int = 0,
 ) -> tuple[tuple[Distance, ...], Together]:  # fmt: skip
     """Return how far a model is from a recording in each measure and in all, with ceilings, nulls and intervals.
 
@@ -94,6 +94,7 @@ def distances(
         nulls: windows of surrogates of the recording, trial by trial, by the name of the null.
         measures: which to use.
         splits: rounds for the numbers, and as many for the intervals.
+        exchanges: of trials with their surrogates, for p.
         seed: of the splits.
 
     Raises:
@@ -126,7 +127,9 @@ def distances(
                      dict(zip(names[2:], others.tolist(), strict=True)), float(d / scale[i]), score)
         )  # fmt: skip
     logs, logs_drawn = (_overall(part, scale, grains) for part in (mean[None], drawn))
-    chance = {null: _exchanged(sets[1], one, measures, random) for null, one in zip(nulls, sets[2:], strict=True)}
+    chance = {
+        null: _exchanged(sets[1], one, measures, random, exchanges) for null, one in zip(nulls, sets[2:], strict=True)
+    }
     tell = {null: chance[null] <= LEVEL for null in nulls}
     each = {null: float(_score(logs[:, [0, 1, i]])[0]) if tell[null] else np.nan for i, null in enumerate(nulls, 2)}
     score, scores = next(iter(each.values()), np.nan), _score(logs_drawn)
@@ -169,7 +172,7 @@ def _pool(one: dict[int, dict[str, np.ndarray]], which: np.ndarray, name: str) -
 
 def _exchanged(
     recording: dict[int, dict[str, np.ndarray]], null: dict[int, dict[str, np.ndarray]], measures: tuple[Measure, ...],
-    random: np.random.Generator,
+    random: np.random.Generator, exchanges: int,
 ) -> float:  # fmt: skip
     """Return p of the hypothesis that trials and their surrogates can change places."""
     pairs = [(recording[t], null[t]) for t in recording]
@@ -184,8 +187,8 @@ def _exchanged(
         return float(np.nanmean(logs))
 
     found = far(np.zeros(len(pairs), bool))
-    others = [far(random.random(len(pairs)) < 0.5) for _ in range(EXCHANGES)]
-    return (1 + sum(other >= found - 1e-12 for other in others)) / (1 + EXCHANGES)
+    others = [far(random.random(len(pairs)) < 0.5) for _ in range(exchanges)]
+    return (1 + sum(other >= found - 1e-12 for other in others)) / (1 + exchanges)
 
 
 def _overall(distance: np.ndarray, scale: np.ndarray, grain: np.ndarray) -> np.ndarray:
@@ -201,7 +204,7 @@ def _score(logs: np.ndarray) -> np.ndarray:
         return np.full(len(logs), np.nan)
     room = logs[:, 2] - logs[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(room > 0, (logs[:, 2] - logs[:, 0]) / room, np.nan)
+        return np.where(room > np.log(ROOM), (logs[:, 2] - logs[:, 0]) / room, np.nan)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:
