@@ -20,7 +20,7 @@ from drumhead.errors import DrumheadError, whole
 from drumhead.neuro.ceiling import Distance, Together, distances
 from drumhead.neuro.dynamics import propagators, reversed_in_time, spectra
 from drumhead.neuro.observe import Observation
-from drumhead.neuro.operators import Parameter, operators
+from drumhead.neuro.apart import Parameter, operators
 from drumhead.neuro.vector import MEASURES, listed, vector
 from drumhead.waves.filters import bandpass
 from drumhead.waves.nulls import surrogate
