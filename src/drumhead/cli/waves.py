@@ -114,7 +114,11 @@ def refuse_idle(source: str, given: set[str]) -> None:
 
 
 def run(arguments: list[str]) -> None:
-    """Parse and call."""
+    """Parse and call; `waves compare` is a verb of its own."""
+    if arguments[:1] == ["compare"]:
+        from drumhead.cli import compare
+
+        return compare.run(arguments[1:])
 
     @functools.wraps(waves)
     def checked(source: str, /, **given: Any) -> None:

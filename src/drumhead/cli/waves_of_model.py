@@ -35,7 +35,7 @@ def look(
         check_place(out, images)
     model = load(source)
     name = task or read_safetensors(find_weights(source))[0].get("task", "")
-    batches = list(_images(model, name, data, images, limit))
+    batches = list(some_images(model, name, data, images, limit))
     found: list[Material] = [material(model, batches, k) for k in _layers(model, layer)]
 
     kappa, omega = typical(found)
@@ -100,7 +100,7 @@ def _layers(model: "Segmenter", layer: int | None) -> list[int]:
     return model.sounding if isinstance(model, Timed) else [-1]
 
 
-def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], limit: int) -> "Iterator[Tensor]":
+def some_images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], limit: int) -> "Iterator[Tensor]":
     """Yield batches of images in [0, 1]: of files, or of the task's test split."""
     import torch
 

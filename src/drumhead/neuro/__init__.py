@@ -1,13 +1,18 @@
 """From electrodes and films to fields, and from a network's medium to cortex."""
 
 from drumhead.neuro.analysis import Analysis, analyse
+from drumhead.neuro.compare import Comparison, compare
 from drumhead.neuro.continuum import Continuum
 from drumhead.neuro.cortex import Cortex, damping, quality
 from drumhead.neuro.dispersion import Discrete
+from drumhead.neuro.dynamics import dsa, propagators, reversed_in_time, spectra
 from drumhead.neuro.effective import Effective, bands, effective
 from drumhead.neuro.fit import fit
 from drumhead.neuro.measured import RANGES, Measured
+from drumhead.neuro.observe import Observation
 from drumhead.neuro.portrait import Portrait, pooled, spread, typical
 from drumhead.neuro.recording import read
+from drumhead.neuro.responses import explained, noise_ceiling, rdm, rsa
 from drumhead.neuro.slowing import gain_of, tanh_gain
+from drumhead.neuro.vector import MEASURES, vector
 from drumhead.neuro.verdict import Estimate, Fit

@@ -168,6 +168,6 @@ def _why_no_fit(x: "DataArray", fit: bool) -> str:
 
 
 def _fit(x: "DataArray") -> Any:
-    from drumhead.neuro.fit import fit  # pyright: ignore[reportMissingImports]
+    from drumhead.neuro.fit import fit
 
     return fit(x)

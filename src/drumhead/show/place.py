@@ -13,7 +13,7 @@ from drumhead.show.figures import MADE_BY
 
 OF_AN_IMAGE = re.compile(r"(.+)-(mask\.png|spectrum\.png|waves\.gif|\d+-[^-]+\.wav)", re.DOTALL)
 OURS = re.compile(
-    r"(drum|bench)\.json|(bench|compare)\.md|(speed|growth)\.png"
+    r"(drum|bench|compare)\.json|(bench|compare)\.md|(speed|growth|measures|windows)\.png"
     r"|(membrane|wave|spectrum|modes|weyl|area|pair)\.png|wave\.gif|(sound|gww-[12])\.wav"
     r"|report\.(md|html|json)|(results|summary)\.csv|(bars|curves|gallery|states|spectra|time-maps|media)\.png|waves-.+\.gif"
     r"|distance\.(png|json|md)|phases\.gif|(pgd|speeds|kf|singularities)\.png"
