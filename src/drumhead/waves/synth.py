@@ -158,11 +158,13 @@ def sensor_noise(x: "DataArray", snr: float, seed: int, colour: float = 0.0) -> 
 
 def medium(
     array: Array, speed: Quantity = 0.2, f0: Quantity = 8.0, tau: Quantity = 0.05, seed: int = 0,
-    padding: int | None = None, substeps: int = 4,
+    padding: int | None = None,
 ) -> "DataArray":  # fmt: skip
     """Return a crop of a damped, driven medium, y'' = c^2 Lap y - (2 pi f0)^2 y - (2 / tau) y' + white noise.
 
-    Every spatial mode of a large torus is an oscillator of its own; each is carried exactly from sample to sample.
+    Every spatial mode of a large torus is an oscillator of its own, y'' = -K y - (2 / tau) y' + noise. Its state moves
+    from sample to sample by Phi = exp(A dt) and a Gaussian of covariance P - Phi P Phi^T, P = diag(tau / K, tau) / 4
+    being that of rest: exact, from the first sample on.
 
     Args:
         array: sites and times of the crop.
@@ -170,36 +172,43 @@ def medium(
         f0: natural frequency, of the long waves.
         tau: decay time of the amplitude of every mode.
         seed: of the random numbers.
-        padding: sites around the crop; by default as far as a wave comes in 3 tau, at least 16, at most 64.
-        substeps: of white noise between two samples; 4 is exact to a percent of the power at the Nyquist frequency.
+        padding: sites around the crop, so that a wave which leaves it comes back faded; by default as far as waves run
+            in 6 tau, at least 16, at most 256.
 
     Returns:
         Variance 1. Frequencies beyond half the sampling rate fold back, as in a recording without a filter.
     """
     c, f, t = (quantity(*given) for given in (("speed", speed, "speed"), ("f0", f0, "frequency"), ("tau", tau, "time")))
     if padding is None:
-        padding = int(np.clip(np.ceil(3 * c * t / array.pitch), 16, 64))
+        padding = int(np.clip(np.ceil(6 * c * t / array.pitch), 16, 256))
     rows, columns = (int(next_fast_len(n + padding) or 0) for n in array.shape)
     ky, kx = 2 * np.pi * np.fft.fftfreq(rows), 2 * np.pi * np.fft.rfftfreq(columns)
     stiff = (c / array.pitch) ** 2 * 4 * (np.sin(ky / 2)[:, None] ** 2 + np.sin(kx / 2) ** 2) + (2 * np.pi * f) ** 2
-    step, rate = 1 / array.fs / substeps, 1 / t
+    step, rate = 1 / array.fs, 1 / t
     root = np.emath.sqrt(stiff - rate**2)
     decay, turn = np.exp(-rate * step), root * step
     cosine = np.real(np.cos(turn))
     sine = np.real(np.where(np.abs(turn) > 1e-9, np.sin(turn) / np.where(turn == 0, 1, root), step))
     keep, give = decay * (cosine + rate * sine), decay * sine  # y from y and from z
     lose, slow = -decay * stiff * sine, decay * (cosine - rate * sine)  # z from y and from z
+    at_rest = t / (4 * stiff), np.full_like(stiff, t / 4)
+    of_y = at_rest[0] - keep**2 * at_rest[0] - give**2 * at_rest[1]
+    of_both = -keep * lose * at_rest[0] - give * slow * at_rest[1]
+    of_z = at_rest[1] - lose**2 * at_rest[0] - slow**2 * at_rest[1]
+    push = np.sqrt(np.maximum(of_y, 0))  # Cholesky's factor of the covariance
+    along = np.divide(of_both, push, out=np.zeros_like(push), where=push > 0)
+    across = np.sqrt(np.maximum(of_z - along**2, 0))
     random = np.random.default_rng(seed)
-    size = np.sqrt(step)
-    y, z = np.zeros((2, rows, len(kx)), complex)
+
+    def white() -> np.ndarray:
+        return np.fft.rfft2(random.normal(size=(rows, columns)))
+
+    y, z = white() * np.sqrt(at_rest[0]), white() * np.sqrt(at_rest[1])
     out = np.empty((array.count, *array.shape))
-    warm = int(np.ceil(8 * t * array.fs)) if array.fs * t < 4000 else 4000
-    for i in range(-warm, array.count):
-        for _ in range(substeps):
-            z += np.fft.rfft2(random.normal(size=(rows, columns))) * size
-            y, z = keep * y + give * z, lose * y + slow * z
-        if i >= 0:
-            out[i] = np.fft.irfft2(y, (rows, columns))[: array.shape[0], : array.shape[1]]
+    for i in range(array.count):
+        out[i] = np.fft.irfft2(y, (rows, columns))[: array.shape[0], : array.shape[1]]
+        first, second = white(), white()
+        y, z = keep * y + give * z + push * first, lose * y + slow * z + along * first + across * second
     return array.field(out / out.std())
 
 
