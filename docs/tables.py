@@ -493,13 +493,75 @@ def instrument_costs() -> Grid:
     return Grid(("verb", "CPU s", "wall s", "peak GiB"), tuple(rows))
 
 
+QUANTITIES = {"speed": ("speed_m_s", 0), "f0": ("f0_hz", 1), "tau": ("tau_s", 2)}  # and their places in a case
+
+
+def operator_fits(part: str) -> dict[str, list[dict]]:
+    """Return the fits of each kind of recording."""
+    fits = read(RESULTS / "instruments" / f"operator-fit-{part}.json")["fits"]
+    return {name: list(seeds.values()) for name, seeds in fits.items()}
+
+
+def recovery() -> Grid:
+    """How far the fit of a wave operator is from media that are known."""
+    rows = []
+    for name, fits in operator_fits("recovery").items():
+        truth = [float(part.split()[0]) for part in name.split(", ")[:3]]
+        truth[2] /= 1000  # ms
+        errors = [
+            [abs(fit[key] / truth[i] - 1) for fit in fits if fit["identifiable"]] for key, i in QUANTITIES.values()
+        ]
+        worst = (f"{100 * max(one):.2g}" if one else NONE for one in errors)
+        cost = sum(fit["cpu_s"] for fit in fits) / len(fits)
+        rows.append((name, f"{len(errors[0])} of {len(fits)}", *worst, f"{cost:.0f}"))
+    columns = ("medium: c, f0, tau, sites", "told", "worst error of c, %", "of f0, %", "of tau, %", "CPU s a fit")
+    return Grid(columns, tuple(rows))
+
+
+def coverage() -> Grid:
+    """How often the intervals of the fit hold the truth."""
+    ((name, fits),) = operator_fits("coverage").items()
+    truth = [float(part.split()[0]) for part in name.split(", ")[:3]]
+    truth[2] /= 1000
+    rows = []
+    for label, (key, i) in QUANTITIES.items():
+        held = sum(low <= truth[i] <= high for low, high in (fit[f"{key}_interval"] for fit in fits))
+        values = [fit[key] / truth[i] - 1 for fit in fits]
+        width = sum(fit[f"{key}_interval"][1] - fit[f"{key}_interval"][0] for fit in fits) / len(fits) / truth[i]
+        rows.append((label, share(held / len(fits), len(fits)), f"{100 * sum(values) / len(values):+.2f}",
+                     f"{50 * width:.2g}"))  # fmt: skip
+    columns = (
+        f"{name}, {len(fits)} recordings",
+        "95 % intervals that hold the truth",
+        "mean error, %",
+        "half an interval, %",
+    )
+    return Grid(columns, tuple(rows))
+
+
+def others() -> Grid:
+    """What the fit says of recordings, also where there is no medium."""
+    rows = []
+    for name, fits in operator_fits("others").items():
+        rival = [
+            min(value for kind, value in fit["aic"].items() if kind != "wave") - fit["aic"]["wave"] for fit in fits
+        ]
+        why = {one.split(";")[0].split(",")[0] for fit in fits for one in fit["why"][:1]}
+        told = f"{sum(fit['identifiable'] for fit in fits)} of {len(fits)}"
+        misfit = f"{max(fit['misfit'] for fit in fits):.2f}"
+        rows.append((name, told, f"{min(rival):+.3g} to {max(rival):+.3g}", misfit, "; ".join(sorted(why)) or NONE))
+    columns = ("recording, 8 x 8 sites, 200 Hz, 20 s", "called a wave medium", "AIC of the best rival less waves'",
+               "largest misfit", "first reason why not")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
 TABLES: dict[str, Callable[[], Grid]] = {
     "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
     "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
     "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
     "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,
-    "instrument-costs": instrument_costs,
+    "instrument-costs": instrument_costs, "recovery": recovery, "coverage": coverage, "others": others,
 }  # fmt: skip
 
 

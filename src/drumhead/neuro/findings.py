@@ -46,11 +46,22 @@ def verdict(a: "Seen") -> str:
                 f"The sites span {span:.2g} of a wavelength in {band}: too small to tell whether anything travels "
                 f"({p})."
             )
-        return f"Nothing here travels in {band} more than chance lets it ({p})." + _turning(a)
+        words = f"Nothing here travels in {band} more than chance lets it ({p})." + _turning(a)
+        if a.operator is not None and a.operator.identifiable:
+            words += (
+                f" Yet the sites are related as those of a medium with waves of {_told(a.operator)} "
+                "are, which run all ways alike and so leave no lag."
+            )
+        return words
     words = f"Waves travel in {band} ({p} against surrogates without lags): {_way(a)}{_pace(a)}."
     if span < SMALL:
         words += f" The sites span only {span:.2g} of a wavelength, so speed and wavelength are rough."
     return words + _turning(a)
+
+
+def _told(fit: Any) -> str:
+    """Return the speed of a fitted medium."""
+    return said(fit.speed.value, f"{fit.length}/s")
 
 
 def states_verdict(a: "Seen") -> str:
