@@ -211,6 +211,9 @@ def test_download_checks_what_it_gets(server, digits, tmp_path, monkeypatch):
     with pytest.raises(DrumheadError, match="could not be downloaded"):
         idx.download(tmp_path / "short", url)
     monkeypatch.setattr(SimpleHTTPRequestHandler, "copyfile", cut_short)
+    (tmp_path / "file").touch()
+    with pytest.raises(DrumheadError, match=r"cannot be kept in .*set XDG_CACHE_HOME to a directory .*DRUMHEAD_DATA"):
+        idx.download(tmp_path / "file" / "mnist", url)
     (root / "train-images-idx3-ubyte.gz").unlink()
     idx.download(to, url)  # all there: nothing is fetched again
     with pytest.raises(DrumheadError, match=r"could not be downloaded .*set DRUMHEAD_DATA"):

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import drumhead as dh
-from drumhead import tasks
+from drumhead import cli, tasks
 from drumhead.tasks import cache, pathfinder, walks, wires
 
 EIGHT = np.ones((3, 3))
@@ -165,6 +166,28 @@ def test_without_a_cache_it_is_drawn_once_a_process(tmp_path, monkeypatch):
         (found,) = cache.kept(["x"], lambda: calls.append(1) or [np.arange(3)], __file__)
         assert not found.flags.writeable
     assert len(calls) == 1
+
+
+def test_a_user_without_a_home_has_no_cache_and_all_else(tmp_path, monkeypatch, capsys):
+    from test_tasks import write_folder
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("DRUMHEAD_DATA", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert len(wires.arrays("val", 16, count=5)[0]) == 5
+    data = write_folder(tmp_path / "data")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.rglob("*"))}
+    task = dh.tasks.get("folder", data)
+    task.check()
+    assert len(task.arrays("train")[0]) == 10
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.rglob("*"))}  # nothing is written
+    with pytest.raises(SystemExit) as end:
+        cli.main(["doctor"])
+    assert end.value.code == 0
+    assert "data mnist" in capsys.readouterr().out
 
 
 def test_processes_that_draw_at_once_all_have_it_whole(place):

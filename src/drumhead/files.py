@@ -61,5 +61,13 @@ def without_nan(value: Any) -> Any:
 
 
 def cache_dir() -> Path:
-    """Return the user's cache directory: $XDG_CACHE_HOME/drumhead or ~/.cache/drumhead."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drumhead"
+    """Return the user's cache directory: $XDG_CACHE_HOME/drumhead or ~/.cache/drumhead.
+
+    A user without a home, as in some containers, has a place below a file: nothing is there, and nothing can be put.
+    """
+    if root := os.environ.get("XDG_CACHE_HOME"):
+        return Path(root) / "drumhead"
+    try:
+        return Path.home() / ".cache" / "drumhead"
+    except RuntimeError:
+        return Path(os.devnull) / "drumhead"

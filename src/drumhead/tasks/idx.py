@@ -108,5 +108,11 @@ def download(to: Path, url: str = URL) -> Path:
             ) from None
         if digest != expected:
             raise DrumheadError(f"{url}{name}.gz has the checksum {digest[:16]}..., {expected[:16]}... was expected")
-        write_atomic(target, packed)
+        try:
+            write_atomic(target, packed)
+        except OSError as error:
+            raise DrumheadError(
+                f"MNIST was downloaded and cannot be kept in {to} ({error}); set XDG_CACHE_HOME to a directory that "
+                "can be written, or put the four IDX files in a directory and set DRUMHEAD_DATA to it"
+            ) from None
     return to

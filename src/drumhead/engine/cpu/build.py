@@ -195,8 +195,7 @@ def _loaded(path: Path) -> Path:
 
 def _places() -> Iterator[Path]:
     """Yield where compiled libraries may be: the user's cache, else a temporary directory that is theirs alone."""
-    with suppress(RuntimeError):  # no home
-        yield files.cache_dir() / "engine"
+    yield files.cache_dir() / "engine"
     with suppress(AttributeError, OSError):  # no users, or no directory for them
         private = Path(tempfile.gettempdir()) / f"drumhead-{os.getuid()}"
         private.mkdir(mode=0o700, exist_ok=True)
