@@ -22,7 +22,7 @@ def sizes(split: str, length: int, side: int, count: int) -> tuple[int, int]:
     if length > walks.LONGEST:
         raise DrumheadError(f"length={length}: at most {walks.LONGEST} pixels are possible")
     side = whole("side", side, 0) or walks.side(length)
-    if (side - 2 * walks.MARGIN) ** 2 < 8 * max(length, 32):
+    if (side - 2 * walks.MARGIN) ** 2 < 8 * max(length, 32) * (1 + length / 1024):  # walks wind, as in walks.side
         raise DrumheadError(_NO_ROOM.format(side=side, length=length, enough=walks.side(length)))
     return side, whole("count", count, 0) or COUNTS[split]
 
