@@ -187,6 +187,21 @@ def test_augmentation_moves_image_and_mask_together(kind, shape):
     assert len(seen) > 3
 
 
+def test_shifts_are_those_of_a_padded_image():
+    masks = torch.randint(0, 5, (4, 16, 25))
+    images = torch.stack([masks, -masks], 1).float()
+    seen = set()
+    for seed in range(20):
+        x, y = augment(images, masks, "shift", np.random.default_rng(seed))
+        assert torch.equal(x, torch.stack([y, -y], 1).float())
+        for i, found in enumerate(y.numpy()):
+            padded = np.pad(masks[i].numpy(), ((2, 2), (3, 3)), mode="edge")
+            where = [(a, b) for a in range(5) for b in range(7) if (padded[a : a + 16, b : b + 25] == found).all()]
+            assert len(where) == 1
+            seen.add(where[0])
+    assert len(seen) > 25
+
+
 def test_the_learning_rate_warms_up_and_falls():
     schedule = TrainConfig(lr=1.0, schedule="cosine", warmup=0.1)
     rates = [train.learning_rate(schedule, step, 1000) for step in range(1000)]

@@ -123,9 +123,11 @@ def _stream(seed: int, *purpose: int) -> np.random.Generator:
 
 
 def augment(images: Tensor, masks: Tensor, kind: str, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Flip, turn and shift a batch as a whole: "none", "dihedral" or "wrap" (see `TrainConfig.augment`)."""
+    """Return a batch flipped, turned or shifted, as `TrainConfig.augment` says."""
     if kind == "none":
         return images, masks
+    if kind == "shift":
+        return _shifted(images, masks, random)
     turns, flip = int(random.integers(4)), bool(random.integers(2))
     if masks.shape[-1] != masks.shape[-2]:
         turns -= turns % 2  # a quarter turn would change the shape of the batch
@@ -136,3 +138,15 @@ def augment(images: Tensor, masks: Tensor, kind: str, random: np.random.Generato
         return x.rot90(turns, (-2, -1)).roll(shift, (-2, -1))
 
     return apply(images), apply(masks)
+
+
+def _shifted(images: Tensor, masks: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return each image shifted by up to an eighth of its sides, its edges repeated, and its mask alike."""
+    places = []
+    for size in masks.shape[-2:]:
+        most = size // 8
+        by = random.integers(-most, most + 1, size=(len(masks), 1))
+        places.append(torch.from_numpy(np.clip(np.arange(size) + by, 0, size - 1)).to(masks.device))
+    which = torch.arange(len(masks), device=masks.device)[:, None, None]
+    rows, columns = places[0][:, :, None], places[1][:, None, :]
+    return images.movedim(1, -1)[which, rows, columns].movedim(-1, 1).contiguous(), masks[which, rows, columns]

@@ -338,10 +338,12 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
             f"task {task.name} has {task.image_channels} image channels and {len(task.classes)} classes, the model "
             f"{model.image_channels} and {model.classes}; choose a preset of that task"
         )
-    if config.train.augment != "none" and not task.symmetric:
+    if config.train.augment in ("dihedral", "wrap") and not task.symmetric:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")
-    if config.train.augment == "wrap" and crop_side(task, config.train):
-        raise DrumheadError("train.augment='wrap': random crops are shifted without a seam already; use 'dihedral'")
+    if config.train.augment in ("shift", "wrap") and crop_side(task, config.train):
+        raise DrumheadError(
+            f"train.augment={config.train.augment!r}: random crops are shifted without a seam already; use 'dihedral'"
+        )
 
 
 def device(settings: TrainConfig) -> torch.device:

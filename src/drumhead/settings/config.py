@@ -26,7 +26,7 @@ Velocity = Literal["rest", "image"]
 Start = Literal["torch", "he"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
-Augment = Literal["none", "dihedral", "wrap"]
+Augment = Literal["none", "shift", "dihedral", "wrap"]
 ClassWeights = Literal["none", "balanced"] | tuple[float, ...]
 Precision = Literal["32-true", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda"]
@@ -542,8 +542,8 @@ class TrainConfig(Settings):
     """Share of the batches that are answered after a random number of steps (of a stack, of its last layer), so that
     the network learns to answer before its end."""
     augment: Augment = "none"
-    """dihedral: random flips and quarter turns (only where labels survive them); wrap: also random shifts
-    with wrap-around."""
+    """shift: each image by up to an eighth of its sides, its edges repeated; dihedral: random flips and quarter turns
+    of a batch (only where labels survive them); wrap: also random shifts with wrap-around."""
     crop: int = 0
     """Folder only: side of the squares in pixels, one cut at random from each image that is taken; smaller images are
     mirrored at their edges. 0 takes images of one size of up to 256 x 256 pixels whole and of others squares of up
