@@ -160,8 +160,8 @@ def _medium(a: "Seen") -> list[tuple[str, str, str]]:
     of, unit = a.operator, f"{a.length}/s"
     rows = []
     for name, one, u in (("c", of.speed, unit), ("f0", of.f0, "Hz"), ("tau", of.tau, "s")):
-        words = f"{said(one.value, u)} ({one.low:.3g}-{one.high:.3g})" if one.identifiable else "open"
-        rows.append((f"fitted medium, {name} (95 % interval, {u})", words, ""))
+        words = one.said(u) if one.identifiable else "open"
+        rows.append((f"fitted medium, {name} (95 % interval)", words, ""))
     rows.append(("best of wave, diffusion, oscillators, noise (AIC)", str(of.best), ""))
     return rows
 
