@@ -115,14 +115,14 @@ def commands():
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
-                if found := re.match(r"(?:\w+=\w+ )?drumhead (\w+)(.*?)(?:#.*)?$", line):
+                if found := re.match(r"(?:\w+=\w+ )?drumhead (\w+(?: compare)?)(.*?)(?:#.*)?$", line):
                     yield found[1], tuple(re.findall(r"(?<= )--[a-z-]+(?![a-z.-])", found[2]))
 
 
 @pytest.mark.parametrize("verb", sorted({verb for verb, _ in commands()}))
 def test_commands_of_the_documents_exist(verb, capsys):
     with contextlib.suppress(SystemExit):
-        cli.main([verb, "--help"])
+        cli.main([*verb.split(), "--help"])
     text = capsys.readouterr().out
     assert f"drumhead {verb}" in text
     for other, options in commands():
