@@ -115,7 +115,7 @@ top.set_title("PGD over time (s); dashed: the bar; shaded: an epoch, whose first
 open_axes(top)
 for i, axis in enumerate(maps):
     axis.imshow(moments.phase[i], cmap="twilight", vmin=-np.pi, vmax=np.pi)
-    axis.set_title(f"{moments.time[i].item():.2f} s", fontsize=8)
+    axis.set_xlabel(f"{moments.time[i].item():.2f} s", fontsize=8)
     no_ticks(axis)
 save_figure(figure, out / "epochs.png", colours=128)
 
