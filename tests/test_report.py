@@ -98,6 +98,14 @@ def test_a_wave_that_turns_is_told_though_no_test_looks_for_it():
     assert found.report()["singularities"]["per_frame"] == pytest.approx(1, abs=0.05)
 
 
+def test_a_mean_of_two_ways_is_not_told_as_the_way():
+    turn = synth.plane(ARRAY, 20, 0.1).values
+    turn[len(turn) // 2 :] = synth.plane(ARRAY, 20, 0.1, 2 * np.pi / 3).values[len(turn) // 2 :]
+    found = analyse(synth.sensor_noise(ARRAY.field(turn), 3, 0), "10-30 Hz", n=19)
+    assert "toward 60°" in found.found
+    assert "frame by frame not always (resultant 0." in found.found
+
+
 def test_a_column_of_sites_is_read_along_it():
     line = synth.Array((8, 1), fs="250 Hz", duration="2.5 s")
     found = analyse(synth.sensor_noise(synth.plane(line, 20, 0.1, np.pi / 2), 2, 0), "10-30 Hz", n=19)

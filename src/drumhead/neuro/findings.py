@@ -20,6 +20,7 @@ ONE_WAY = 0.5  # of a singularity, that a frame has on average, charges of both 
 SMALL = 0.25  # of a wavelength, below which an aperture cannot tell a wave from what swells everywhere at once
 PERMITTED = 0.05  # of surrogate frames, that a detection may call waves
 REPAIRED = 0.1  # of the phases: noise alone has 0.2 in 5-40 Hz
+HELD = 0.7  # resultant of directions, below which their mean may be a way that no frame goes
 WAYS = ("right", "right and down", "down", "left and down", "left", "left and up", "up", "right and up")
 FREE = {
     "channel_shuffle": "order in space, which smooth noise has as well",
@@ -148,7 +149,10 @@ def _way(a: "Seen") -> str:
         where = " and ".join(f"{name} = {said(at, a.length)}" for name, at in zip("yx", test.source, strict=True))
         return f"{'away from a source' if test.outward else 'into a sink'} near {where}"
     if test.p_of["direction"] <= SIGNIFICANT:
-        return f"toward {toward(speeds(a)['direction'])}"
+        found = speeds(a)
+        held = found["resultant"]
+        spread = "" if held >= HELD else f" on the whole, but frame by frame not always (resultant {held:.2f} of 1)"
+        return f"toward {toward(found['direction'])}{spread}"
     return "in directions that hold for a few cycles and then change"
 
 

@@ -1,5 +1,6 @@
 """The wave operator of a recording: speed, natural frequency and damping, with intervals, or the reason why not."""
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from drumhead.neuro.verdict import RESOLVED, Estimate, Fit, objections
 from drumhead.waves.fields import rate, spacing, unit_of_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xarray import DataArray
 
@@ -60,10 +61,31 @@ def fit(
         >>> found.identifiable, round(found.speed.value, 3), found.best
         (True, 0.05, 'wave')
     """
+    with _one_thread():
+        return _fit(x, band, avoid, cells, progress or (lambda word: None))
+
+
+@contextmanager
+def _one_thread() -> "Iterator[None]":
+    """Compute on one thread: these many small matrices gain nothing from more, and lose where processors are shared."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(
+    x: "DataArray", band: tuple[float, float] | None, avoid: tuple[tuple[float, float], ...], cells: int | None,
+    tell: "Callable[[str], None]",
+) -> Fit:  # fmt: skip
+    """Return what `fit` does."""
     from drumhead.neuro.operators import BLURS, OPERATORS, Likelihood
     from drumhead.neuro.whittle import Whittle
 
-    tell = progress or (lambda word: None)
     values, pitch, fs, limits = _read(x, band)
     if cells is not None:
         choose("cells", str(cells), map(str, CELLS))

@@ -117,13 +117,16 @@ def _plane(a: "Seen", folder: Path) -> Picture:
     assert top is not None
     k = spectrum["k"].values
     fitted = a.operator is not None
+    marks = np.where(top["k"].values > 0, top["k"].values, np.nan)
     save_kf(
-        folder / "kf.png", spectrum["f"].values, k, spectrum.values, top["k"].values, a.band, a.length,
+        folder / "kf.png", spectrum["f"].values, k, spectrum.values, marks, a.band, a.length,
         None if a.curve is None else np.asarray(a.curve(k)),
         "the medium that fits" if fitted else "long, weak waves of the median sheet",
     )  # fmt: skip
     words = "Power over wave number and frequency, the mean over all directions, and the strongest wave number of each "
     words += "frequency where one stands out. "
+    if not np.isfinite(marks).any():
+        words += "None does: all power peaks at 0, so these waves are longer than the array can resolve. "
     if fitted:
         words += f"The curve is the medium that was fitted: {a.operator.verdict}"
     elif a.curve is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from drumhead.waves.units import said
+from drumhead.waves.units import scale
 
 LONG = 15.0  # s, that a recording needs
 MARGIN = 10.0  # of AIC, by which waves must be better than all else
@@ -24,8 +24,17 @@ class Estimate:
     identifiable: bool
 
     def said(self, unit: str) -> str:
-        """Return it as people write it."""
-        return f"{said(self.value, unit)} ({said(self.low, unit)} to {said(self.high, unit)})"
+        """Return it as people write it, with as many digits as tell the ends of the interval apart.
+
+        Example:
+            >>> from drumhead.neuro.verdict import Estimate
+            >>> Estimate(0.1, 0.0998, 0.1002, True).said("m/s"), Estimate(9.99, 9.73, 10.3, True).said("Hz")
+            ('0.1 m/s (0.0998 to 0.1002 m/s)', '9.99 Hz (9.73 to 10.3 Hz)')
+        """
+        factor, scaled = scale(self.value, unit)
+        value, low, high = (one / factor for one in (self.value, self.low, self.high))
+        digits = next((n for n in (3, 4, 5) if len({f"{one:.{n}g}" for one in (value, low, high)}) == 3), 3)
+        return f"{value:.{digits}g} {scaled} ({low:.{digits}g} to {high:.{digits}g} {scaled})"
 
 
 @dataclass(frozen=True)
