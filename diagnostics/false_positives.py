@@ -58,6 +58,7 @@ CASES = {  # what it is: band, recording of a seed, whether it travels (None: it
     "plane, 62 sites a wavelength, SNR 1": ("10-30 Hz", plane(1.0, 0.5), True),
     "target, 12 sites a wavelength, SNR 1": (
         "10-30 Hz", lambda s: synth.sensor_noise(synth.target(ARRAY, 20, 0.1), 1.0, s, colour=1.0), True),
+    "spiral, SNR 1": ("10-30 Hz", lambda s: synth.sensor_noise(synth.spiral(ARRAY, 20), 1.0, s, colour=1.0), True),
     "plane, 12 sites a wavelength, for 0.4 s of 2 s": ("10-30 Hz", burst, True),
     "three modules, one after another": (
         "10-30 Hz", lambda s: synth.modules(ARRAY, 20) + 0.5 * synth.smooth_noise(ARRAY, s, 1.0), None),

@@ -479,7 +479,7 @@ def no_waves() -> Grid:
 def waves() -> Grid:
     """How often instruments find waves where there are some."""
     columns = {"rate": "`travels`, p <= 0.05", "direction": "direction alone", "persistence": "persistence alone",
-               "source": "source alone", "epochs": "`detect`, an epoch"}  # fmt: skip
+               "source": "source alone", "rotation": "rotation alone", "epochs": "`detect`, an epoch"}  # fmt: skip
     return Grid(("recording", *columns.values()), tuple(found_in(True, columns)))
 
 

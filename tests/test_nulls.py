@@ -83,6 +83,43 @@ def test_a_source_and_a_sink_are_told_apart():
         assert np.hypot(*np.subtract(found.source, source)) < 0.5e-3
 
 
+@pytest.mark.parametrize("core", [None, (0.8e-3, 2e-3), (1.2e-3, 1.0e-3)])
+@pytest.mark.parametrize("charge", [1, -1])
+def test_what_turns_is_found_with_its_core(core, charge):
+    x = synth.sensor_noise(synth.spiral(ARRAY, 20, charge, core), 1, 0)
+    mirrored = x.copy(data=x.values[:, :, ::-1])
+    for seen, way in ((x, charge), (mirrored, -charge)):
+        found = travels(seen, BAND, n=39)
+        assert found.p <= 0.05
+        assert found.p_of["rotation"] == found.resolution
+        assert found.kind == "rotation"
+        assert found.charge == way
+        y0, x0 = core or (1.4e-3, 1.4e-3)
+        assert np.hypot(*np.subtract(found.core, (y0, x0 if seen is x else 2.8e-3 - x0))) < 0.4e-3
+
+
+def test_rotation_is_that_of_the_flow_about_the_place():
+    """Of a clean spiral, all pairs of neighbours: sum sin(lag) (e . t) over their number, at the largest of places."""
+    found = travels(synth.spiral(ARRAY, 20), BAND, n=19)
+    at = np.arange(8) - 3.5
+    y, x = np.meshgrid(at, at, indexing="ij")
+    angle, total = np.arctan2(y, x), 0.0
+    for down, right in ((0, 1), (1, 0)):
+        first, second = (slice(8 - down), slice(8 - right)), (slice(down, None), slice(right, None))
+        cy, cx = y[first] + down / 2, x[first] + right / 2
+        along = (down * cx - right * cy) / np.maximum(np.hypot(cy, cx), 1e-12)
+        total += (np.sin(angle[second] - angle[first]) * along).sum()
+    assert found.statistic["rotation"] == pytest.approx(total / (2 * 8 * 7), rel=1e-3)
+
+
+def test_nothing_turns_on_a_line_of_sites():
+    line = synth.Array((1, 8), "0.4 mm", "500 Hz", "2 s")
+    found = travels(synth.sensor_noise(synth.plane(line, 20, 0.1), 1, 0), BAND, n=19)
+    assert found.statistic["rotation"] == 0
+    assert found.p_of["rotation"] == 1
+    assert found.p == pytest.approx(0.05)
+
+
 def test_waves_that_change_their_direction_persist():
     pieces = [synth.plane(ARRAY, 20, 0.1, angle).values[:250] for angle in (0, np.pi / 2, np.pi, -np.pi / 2)]
     x = synth.sensor_noise(dh.waves.field(np.concatenate(pieces), ARRAY.fs, ARRAY.pitch), 1, 0)

@@ -92,9 +92,13 @@ def test_rings_are_told_by_their_source():
     assert radial["speed_m_s"] == pytest.approx(0.08, rel=0.05)
 
 
-def test_a_wave_that_turns_is_told_though_no_test_looks_for_it():
-    found = analyse(synth.sensor_noise(synth.spiral(ARRAY, 20), 3, 0), "10-30 Hz", n=19)
-    assert "A wave turns about a point, always the same way round" in found.found
+def test_a_wave_that_turns_is_told_with_its_core_and_its_way():
+    found = analyse(synth.sensor_noise(synth.spiral(ARRAY, 20, -1), 3, 0), "10-30 Hz", n=19)
+    assert found.report()["travels"]["kind"] == "rotation"
+    assert found.report()["travels"]["charge"] == -1
+    assert "around a core near" in found.found
+    assert ", from y toward x." in found.found
+    assert "A wave turns about a point, always the same way round (rotation alone: p = 0.05;" in found.found
     assert found.report()["singularities"]["per_frame"] == pytest.approx(1, abs=0.05)
 
 

@@ -47,7 +47,7 @@ def verdict(a: "Seen") -> str:
                 f"The sites span {span:.2g} of a wavelength in {band}: too small to tell whether anything travels "
                 f"({p})."
             )
-        words = f"Nothing here travels in {band} more than chance lets it ({p})." + _turning(a)
+        words = f"Nothing here travels in {band} more than chance lets it ({p})."
         if a.operator is not None and a.operator.identifiable:
             words += (
                 f" Yet the sites are related as those of a medium with waves of {_told(a.operator)} "
@@ -55,7 +55,7 @@ def verdict(a: "Seen") -> str:
             )
         return words
     words = f"Waves travel in {band} ({p} against surrogates without lags): {_way(a)}{_pace(a)}."
-    if span < SMALL:
+    if span < SMALL and test.kind != "rotation":
         words += f" The sites span only {span:.2g} of a wavelength, so speed and wavelength are rough."
     return words + _turning(a)
 
@@ -145,9 +145,11 @@ def _from_a_source(a: "Seen") -> bool:
 def _way(a: "Seen") -> str:
     test = a.travels
     assert test is not None
+    if test.kind == "rotation":
+        way = "from x toward y" if test.charge > 0 else "from y toward x"
+        return f"around a core near {_place(test.core, a.length)}, {way}"
     if _from_a_source(a):
-        where = " and ".join(f"{name} = {said(at, a.length)}" for name, at in zip("yx", test.source, strict=True))
-        return f"{'away from a source' if test.outward else 'into a sink'} near {where}"
+        return f"{'away from a source' if test.outward else 'into a sink'} near {_place(test.source, a.length)}"
     if test.p_of["direction"] <= SIGNIFICANT:
         found = speeds(a)
         held = found["resultant"]
@@ -156,7 +158,14 @@ def _way(a: "Seen") -> str:
     return "in directions that hold for a few cycles and then change"
 
 
+def _place(at: tuple[float, float], length: str) -> str:
+    return " and ".join(f"{name} = {said(value, length)}" for name, value in zip("yx", at, strict=True))
+
+
 def _pace(a: "Seen") -> str:
+    """Return speed and wavelength; "" of a wave that turns, which has neither: it is faster the farther out."""
+    if a.travels is not None and a.travels.kind == "rotation":
+        return ""
     found, unit = ring_speeds(a) if _from_a_source(a) else speeds(a), f"{a.length}/s"
     low, high = found["speed_quartiles"]
     return (
@@ -166,11 +175,15 @@ def _pace(a: "Seen") -> str:
 
 
 def _turning(a: "Seen") -> str:
-    """Return a sentence on waves that turn about a point, which the test does not look for; "" if there are none."""
-    here, chance = a.patterns.turning(), a.patterns.turning(null=True)
-    if not here or here["one_way"] < max(ONE_WAY, 2 * chance["one_way"]):
+    """Return a sentence on waves that turn about a point; "" unless flow and singularities agree that there are any.
+
+    Flow alone is not enough, since a plane wave goes around the corners that it passes.
+    """
+    here, chance, test = a.patterns.turning(), a.patterns.turning(null=True), a.travels
+    if test is None or test.p_of["rotation"] > SIGNIFICANT or not here or here["one_way"] < ONE_WAY:
         return ""
     return (
-        f" A wave turns about a point, always the same way round (singularities less their opposites: "
-        f"{here['one_way']:.2f} a frame, at most {chance['one_way']:.2f} in surrogates); the test does not look for it."
+        f" A wave turns about a point, always the same way round (rotation alone: p = {test.p_of['rotation']:.3g}; "
+        f"singularities less their opposites: {here['one_way']:.2f} a frame, at most {chance['one_way']:.2f} in "
+        "surrogates)."
     )

@@ -69,6 +69,8 @@ def _travels(a: "Seen") -> dict[str, Any]:
         "direction_deg": math.degrees(test.direction),
         f"source_{a.length}": list(test.source),
         "outward": test.outward,
+        f"core_{a.length}": list(test.core),
+        "charge": test.charge,
     }
 
 

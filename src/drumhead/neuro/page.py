@@ -82,7 +82,7 @@ def test_table(a: "Seen") -> Grid | None:
         (name, f"{test.statistic[name]:.3g}", f"{test.null_95[name]:.3g}", f"{test.p_of[name]:.3g}")
         for name in test.statistic
     ]
-    rows.append(("all three together", "", "", f"{test.p:.3g}"))
+    rows.append(("all four together", "", "", f"{test.p:.3g}"))
     title = f"Does it travel? Against {a.surrogates} surrogates, {test.null}"
     return Grid(("flow that goes one way", "here", "95 % of surrogates below", "p"), rows, title)
 

@@ -4,14 +4,15 @@ The analytic signal a of a band carries, along the edge from site i to its neigh
 
     m_ij = -Im <conj(a_i) a_j>,        positive where the phase falls from i to j: the wave goes there
 
-Three statistics are made of it, each over the largest value it could have, sum <|a_i| |a_j|>:
+Four statistics are made of it, each over the largest value it could have, sum <|a_i| |a_j|>:
 
     direction     |sum m e|                          flow that goes one way all the time (e: unit vector of the edge)
     persistence   the same within windows, averaged  flow whose direction holds for a while, then is another
-    source        largest |sum m (e . r)| over sources   flow away from, or toward, one place (r: unit vector from it)
+    source        largest |sum m (e . r)| over places    flow away from, or toward, one place (r: unit vector from it)
+    rotation      largest |sum m (e . t)| over places    flow around one place (t: r turned by 90 degrees, x toward y)
 
 Their sizes under the null are those of surrogates. The recording and its surrogates are ranked by the largest of the
-three in standard deviations from the mean of all, so that looking at three costs what it should.
+four in standard deviations from the mean of all, so that looking at four costs what it should.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from drumhead.waves.units import band as read_band
 if TYPE_CHECKING:
     from xarray import DataArray
 
-KINDS = ("direction", "persistence", "source")
+KINDS = ("direction", "persistence", "source", "rotation")
 CYCLES = 2.0  # of the band's middle in a window of `persistence`
 FEW = 8  # independent frequencies in the band, below which a test says nothing
 
@@ -43,11 +44,13 @@ class Travels:
         resolution: 1 / (surrogates + 1).
         statistic: of each kind, from 0 to 1.
         p_of: of each kind, alone.
-        kind: the one that says most.
+        kind: the one that is most above the mean of surrogates.
         null: which one.
         direction: of the mean flow, in rad from x toward y.
         source: the place (y, x) that the flow leaves or enters most, in the field's unit of length.
         outward: whether it leaves it.
+        core: the place (y, x) that the flow goes around most.
+        charge: 1 if it turns from x toward y, -1 if from y toward x, as in `charges`.
         null_95: of each kind, the 95th percentile of surrogates.
     """
 
@@ -60,6 +63,8 @@ class Travels:
     direction: float
     source: tuple[float, float]
     outward: bool
+    core: tuple[float, float]
+    charge: int
     null_95: dict[str, float]
 
 
@@ -92,27 +97,29 @@ def travels(
     net, where = edges(x), places(x)[good(x).ravel()]
     spectrum, chosen = in_band(x, band)
     sources, window = _sources(where), max(1, round(CYCLES * len(spectrum) / _cycles(x, band)))
-    outward = _outward(net, sources)
-    found, flow = _statistics(spectrum, net, outward, window)
+    about = _about(net, sources)
+    found, flow = _statistics(spectrum, net, about, window)
     others = draws(spectrum, null, seed, chosen)
-    null_of = np.array([_statistics(next(others), net, outward, window)[0] for _ in range(n)])
+    null_of = np.array([_statistics(next(others), net, about, window)[0] for _ in range(n)])
     together = np.vstack([found, null_of])
     # All rows count in mean and deviation: the recording is one among its surrogates if the null is true.
     scores = (together - together.mean(0)) / np.maximum(together.std(0), np.finfo(float).tiny)
     p = float((scores.max(1) >= scores[0].max()).mean())
-    radial = outward @ flow
-    best = int(np.abs(radial).argmax())
+    away, around = about @ flow
+    source, core = (int(np.abs(most).argmax()) for most in (away, around))
     heading = (flow[:, None] * _unit(net.step)).sum(0)
     return Travels(
         p=p,
         resolution=1 / (n + 1),
         statistic=_named(found),
         p_of=_named((together >= found).mean(0)),
-        kind=KINDS[int(scores[0].argmax())],
+        kind=KINDS[int((found - null_of.mean(0)).argmax())],
         null=null,
         direction=float(np.arctan2(heading[0], heading[1])),
-        source=(float(sources[best, 0]), float(sources[best, 1])),
-        outward=bool(radial[best] > 0),
+        source=(float(sources[source, 0]), float(sources[source, 1])),
+        outward=bool(away[source] > 0),
+        core=(float(sources[core, 0]), float(sources[core, 1])),
+        charge=1 if around[core] > 0 else -1,
         null_95=_named(np.percentile(null_of, 95, axis=0)),
     )
 
@@ -146,8 +153,8 @@ def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
     return float(np.sqrt(np.prod(read_band("band", band)))) * x.sizes["time"] / rate(x)
 
 
-def _statistics(spectrum: np.ndarray, net: Edges, outward: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the three statistics, and the mean flow along each edge (m,)."""
+def _statistics(spectrum: np.ndarray, net: Edges, about: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the four statistics, and the mean flow along each edge (m,)."""
     a = np.fft.ifft(spectrum, axis=0)  # a sample for each frequency: all that the band holds
     first, second = a[:, net.first], a[:, net.second]
     flow = first.imag * second.real - first.real * second.imag
@@ -158,18 +165,19 @@ def _statistics(spectrum: np.ndarray, net: Edges, outward: np.ndarray, window: i
     windows = len(a) // window
     vectors = (flow[: windows * window] @ unit).reshape(windows, window, 2).sum(1)
     held = np.hypot(*vectors.T).sum() / most
-    return np.array([np.hypot(*(mean @ unit)) * share, held, np.abs(outward @ mean).max() * share]), mean
+    return np.array([np.hypot(*(mean @ unit)) * share, held, *(np.abs(about @ mean).max(1) * share)]), mean
 
 
-def _outward(net: Edges, sources: np.ndarray) -> np.ndarray:
-    """Return what turns flow along edges into flow away from each source (s, m)."""
+def _about(net: Edges, sources: np.ndarray) -> np.ndarray:
+    """Return what makes flow away from each source, and flow around it, of flow along edges (2, s, m)."""
     away = net.middle[None] - sources[:, None]
     away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), np.finfo(float).tiny)
-    return np.einsum("smi,mi->sm", away, _unit(net.step))
+    around = np.stack([away[..., 1], -away[..., 0]], -1)
+    return np.einsum("ksmi,mi->ksm", np.stack([away, around]), _unit(net.step))
 
 
 def _sources(where: np.ndarray, across: int = 7) -> np.ndarray:
-    """Return places to look for a source (s, 2): a grid over the sites."""
+    """Return places to look for a source or a core (s, 2): a grid over the sites."""
     low, high = where.min(0), where.max(0)
     lines = [np.linspace(low[i], high[i], across if high[i] > low[i] else 1) for i in range(2)]
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 2)
