@@ -546,7 +546,7 @@ def others() -> Grid:
         rival = [
             min(value for kind, value in fit["aic"].items() if kind != "wave") - fit["aic"]["wave"] for fit in fits
         ]
-        why = {one.split(";")[0].split(",")[0] for fit in fits for one in fit["why"][:1]}
+        why = {one.split(" (")[0].split(",")[0] for fit in fits for one in fit["why"][:1]}
         told = f"{sum(fit['identifiable'] for fit in fits)} of {len(fits)}"
         misfit = f"{max(fit['misfit'] for fit in fits):.2f}"
         rows.append((name, told, f"{min(rival):+.3g} to {max(rival):+.3g}", misfit, "; ".join(sorted(why)) or NONE))
