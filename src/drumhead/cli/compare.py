@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from drumhead.cli.calibration import anchors, calibrated, opened
 from drumhead.errors import DrumheadError, at_least, none_ignored, options
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-    from drumhead.physics.material import Material
-
-PITCH, SPEED = "0.4 mm", "0.3 m/s"  # as of `drumhead waves`
 TURN = 2.5  # of the fastest wave between two states: below pi, so that it is not taken for a slower one
 
 
@@ -75,8 +73,7 @@ def compare(
         out: directory for compare.json, compare.md and pictures.
     """
     at_least(2, limit, "--limit ")
-    asked = {"pitch": pitch, "speed": speed, "f0": f0, "t0": t0}
-    given = {name: text for name, text in asked.items() if text} or {"pitch": PITCH, "speed": SPEED}
+    given = anchors(pitch, speed, f0, t0)
     from drumhead import neuro
     from drumhead.files import without_nan, write_atomic
     from drumhead.neuro import compare_tables as tables
@@ -126,24 +123,19 @@ def _trials(
     """Return a network's waves under noise, an image a trial, in cortical units; the calibration, and what to mind."""
     import math
 
-    from drumhead.cli.waves_of_model import some_images
+    import numpy as np
+
     from drumhead.networks.driven import driven, heard_alike
     from drumhead.networks.inside import material
-    from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.neuro import Cortex, typical
     from drumhead.waves.fields import field
 
     if not 0.1 <= seconds <= 600:
         raise DrumheadError(f"--seconds {seconds}: 0.1 to 600 seconds are possible")
-    network = load(source)
-    name = task or read_safetensors(find_weights(source))[0].get("task", "")
-    batches = list(some_images(network, name, data, files, limit))
-    one: Material = material(network, batches, layer)
-    kappa, omega = typical([one])
-    if "f0" in given and not omega > 0:
-        raise DrumheadError("--f0: no oscillator of this network rings on these images; give --pitch and --speed")
-    cortex = Cortex(**given, **({"omega": omega} if "f0" in given else {}), kappa=kappa)  # type: ignore[arg-type]
-    every = max(1, math.floor(TURN / (one.dt * math.sqrt(float(one.omega.max()) + 8 * kappa))))
+    network, _, batches = opened(source, task, data, files, limit)
+    one = material(network, batches, layer)
+    anchored = calibrated(given, [one])
+    cortex = anchored.cortex
+    every = max(1, math.floor(TURN / (one.dt * math.sqrt(float(one.omega.max()) + 8 * anchored.kappa))))
     fs = 1 / cortex.seconds(every * one.dt)
     out = []
     for batch in batches:
@@ -152,7 +144,7 @@ def _trials(
             waves = driven(network, image[None], count, drive=drive, layer=layer, every=every, seed=number)
             out.append(field(heard_alike(waves)[0].numpy(), fs, cortex.pitch))
     side, pace = min(cortex.metres(n) for n in one.size), cortex.speed()
-    tau = float(cortex.tau(_median(one.alpha)))
+    tau = float(cortex.tau(np.median(one.alpha)))
     notes = _around(one.boundary, side, pace, tau, seconds)
     calibration = {
         "given": given, "pitch_m": cortex.pitch, "speed_m_per_s": pace, "unit_of_time_s": cortex.t0, "drive": drive,
@@ -175,12 +167,6 @@ def _around(boundary: str, side: float, pace: float, tau: float, seconds: float)
         f"cortex is; {100 * left:.2g} % of it is left by then (tau {said(tau, 's')})"
         + ("; do not trust wavelengths and planes near the size of the sheet" if left > 0.05 else ""),
     )
-
-
-def _median(values: Any) -> float:
-    import numpy as np
-
-    return float(np.median(values))
 
 
 def run(arguments: list[str]) -> None:

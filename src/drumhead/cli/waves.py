@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from drumhead.cli.calibration import anchors
 from drumhead.errors import DrumheadError, at_least, none_ignored, options
 
-PITCH, SPEED = "0.4 mm", "0.3 m/s"  # of a Utah array, and in the middle of waves within one area
 OUT = Path("waves-out")
 OF_RECORDINGS = {
     "--band", "--fs", "--series", "--start", "--stop", "--bad", "--at", "--order", "--null", "--n", "--fit", "--no-fit",
@@ -89,9 +89,7 @@ def waves(
     from drumhead.cli.waves_of_model import look
 
     at_least(1, limit, "--limit ")
-    asked = {"pitch": pitch, "speed": speed, "f0": f0, "t0": t0}
-    given = {name: text for name, text in asked.items() if text} or {"pitch": PITCH, "speed": SPEED}
-    look(source, given, layer, task, data, images, limit, out, seed)
+    look(source, anchors(pitch, speed, f0, t0), layer, task, data, images, limit, out, seed)
 
 
 def is_recording(source: str) -> bool:

@@ -1,16 +1,12 @@
 """`drumhead waves MODEL`: what a network's waves would be in cortex, and the report on its hidden states."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drumhead.errors import DrumheadError
+from drumhead.cli.calibration import calibrated, opened
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from drumhead.networks.segmenter import Segmenter
-    from drumhead.physics.material import Material
 
 
 def look(
@@ -22,27 +18,20 @@ def look(
 
     from drumhead.files import without_nan
     from drumhead.networks.inside import material
-    from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.neuro import page, tables
     from drumhead.neuro.cortex import Cortex
     from drumhead.neuro.measured import SOURCES
-    from drumhead.neuro.portrait import Portrait, pooled, typical
+    from drumhead.neuro.portrait import Portrait, pooled
     from drumhead.neuro.states import comes_around, of_states
     from drumhead.show.place import check_place
     from drumhead.show.terminal import Bar, print_table
 
     if out is not None:
         check_place(out, images)
-    model = load(source)
-    name = task or read_safetensors(find_weights(source))[0].get("task", "")
-    batches = list(some_images(model, name, data, images, limit))
-    found: list[Material] = [material(model, batches, k) for k in _layers(model, layer)]
-
-    kappa, omega = typical(found)
-    if "f0" in given and not omega > 0:
-        raise DrumheadError("--f0: no oscillator of this network rings on these images; give --pitch and --speed")
-    anchor = {"omega": omega} if "f0" in given else {}
-    cortex = Cortex(**given, **anchor, kappa=kappa)  # type: ignore[arg-type]
+    model, name, batches = opened(source, task, data, images, limit)
+    found = [material(model, batches, k) for k in _layers(model, layer)]
+    anchored = calibrated(given, found)
+    cortex, kappa = anchored.cortex, anchored.kappa
     finest = min(one.stride for one in found)
     portraits = [Portrait(one, Cortex(cortex.pitch * one.stride / finest, t0=cortex.t0, kappa=kappa)) for one in found]
     count = sum(len(batch) for batch in batches)
@@ -67,7 +56,7 @@ def look(
         "weights": source, "images": count, "of": name if not images else "files",
         "calibration": {
             "given": given, "pitch_m": cortex.pitch, "speed_m_per_s": cortex.speed(), "unit_of_time_s": cortex.t0,
-            "kappa_cells2_per_time2": kappa, "omega_per_time2": omega,
+            "kappa_cells2_per_time2": kappa, "omega_per_time2": anchored.omega,
         },
         "layers": [portrait.report() for portrait in portraits],
         "measured": [
@@ -98,28 +87,3 @@ def _layers(model: "Segmenter", layer: int | None) -> list[int]:
     if layer is not None:
         return [layer]
     return model.sounding if isinstance(model, Timed) else [-1]
-
-
-def some_images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], limit: int) -> "Iterator[Tensor]":
-    """Yield batches of images in [0, 1]: of files, or of the task's test split."""
-    import torch
-
-    from drumhead import tasks
-    from drumhead.learn.crops import open_split
-    from drumhead.networks.images import to_images
-    from drumhead.read.images import find_images, read_image
-
-    if files:
-        paths = [path for one in files for path in (find_images(one) if one.is_dir() else [one])]
-        for path in [path for path in paths if not path.name.endswith(".mask.png")][:limit]:
-            yield to_images(read_image(path, model.config.image_channels))
-        return
-    if not task:
-        raise DrumheadError(f"the weights do not say what they were trained on; give --task, one of {tasks.names()}")
-    chosen = tasks.get(task, data or None)
-    if chosen.image_channels != model.config.image_channels:
-        raise DrumheadError(
-            f"task {task} has {chosen.image_channels} image channels, the model {model.config.image_channels}"
-        )
-    for batch, _ in open_split(chosen, "test", torch.device("cpu"), limit).in_order(4):
-        yield batch

@@ -27,7 +27,6 @@ class Reading:
 
 def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool, out: Path) -> None:
     """Read a recording, look at it with all instruments, print what was found and write the report."""
-    from drumhead.files import without_nan
     from drumhead.neuro import analysis, page
     from drumhead.show.place import check_place
     from drumhead.show.terminal import Bar, print_table
@@ -38,7 +37,7 @@ def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool
         print(note)
     found = analysis.analyse(x, band, null, n, seed, fit=fit, progress=Bar())
     report = {"file": reading.path.name, "notes": notes, **found.report()}
-    page.save(found, out, f"Waves in {reading.path.name}", without_nan(report), notes)
+    page.save(found, out, f"Waves in {reading.path.name}", report, notes)
     print_table(page.summary_table(found))
     if (tested := page.test_table(found)) is not None:
         print_table(tested)
