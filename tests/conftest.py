@@ -15,6 +15,17 @@ def rng():
     return np.random.default_rng(0)
 
 
+def call(*arguments):
+    """Run the command line and return its exit code."""
+    from drumhead import cli
+
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
+    return 0
+
+
 def mnist_at_hand() -> bool:
     from drumhead.tasks import idx
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead import cli
+from conftest import call
 from drumhead.learn.confidence import Confidence
 from drumhead.learn.data import Split
 from drumhead.learn.train import start
@@ -16,15 +16,6 @@ from drumhead.networks.anytime import sureness
 from drumhead.physics.records import Until
 from drumhead.settings.config import TrainConfig
 from drumhead.settings.presets import get_preset
-
-
-def call(*words):
-    try:
-        cli.main(list(words))
-    except SystemExit as leave:
-        return leave.code or 0
-    return 0
-
 
 WAVES = dh.Waves(channels=3, steps=9)
 NETWORKS = {

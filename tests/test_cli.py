@@ -14,19 +14,12 @@ import torch
 from PIL import Image
 
 import drumhead as dh
+from conftest import call
 from drumhead import cli
 from drumhead.learn.run import Run
 from drumhead.show.listen import listen
 
 SAMPLE = Path(dh.__file__).parent / "samples" / "pieces-1.png"
-
-
-def call(*arguments):
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
-    return 0
 
 
 @pytest.fixture(scope="module")

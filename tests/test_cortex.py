@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from drumhead import cli
+from conftest import call
 from drumhead.files import without_nan
 from drumhead.networks.inside import material
 from drumhead.neuro import (
@@ -481,14 +481,6 @@ def test_other_layers_and_networks(tmp_path):
         material(stack, [])
     with pytest.raises(dh.DrumheadError, match="no sheet of this network carries waves"):
         typical([replace(dense, kernel=0 * dense.kernel)])
-
-
-def call(*arguments):
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
-    return 0
 
 
 def test_the_verb_on_shipped_weights(tmp_path, capsys):

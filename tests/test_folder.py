@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import drumhead as dh
-from drumhead import cli, tasks
+from conftest import call
+from drumhead import tasks
 from drumhead.learn import train
 from drumhead.learn.crops import Crops, crop_side, cut, open_split
 from drumhead.learn.data import Split
@@ -53,14 +54,6 @@ def mixed(tmp_path):
         Image.fromarray(deep if i % 5 == 4 else image).save(root / "images" / f"{i}.{suffix}")
         Image.fromarray(mask).save(root / "masks" / f"{i}.png")
     return root
-
-
-def call(*arguments):
-    try:
-        cli.main([str(argument) for argument in arguments])
-    except SystemExit as leave:
-        return leave.code
-    return 0
 
 
 # What files say

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import drumhead as dh
-from drumhead import cli
+from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
@@ -27,14 +27,6 @@ PICTURES = {"phases.gif", "speeds.png", "kf.png", "singularities.png", "pgd.png"
 KEYS = {
     "found", "warnings", "left_out", "data", "travels", "planar", "radial", "singularities", "modes", "kf", "operator",
 }  # fmt: skip
-
-
-def call(*arguments):
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as end:
-        return end.code
-    return 0
 
 
 @pytest.fixture(scope="module")
