@@ -9,6 +9,7 @@ from drumhead.neuro.findings import verdict
 from drumhead.neuro.numbers import numbers
 from drumhead.neuro.patterns import Look, look, thinned, together
 from drumhead.neuro.seen import Seen
+from drumhead.neuro.verdict import LONG
 from drumhead.show.terminal import Progress
 from drumhead.waves.complex_modes import complex_pca
 from drumhead.waves.directions import ridge
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 NULLS = ("zero_lag", "channel_shuffle", "independent_phase")
 """Nulls that take away what travels; the others keep the lags between sites and answer other questions."""
 
-LEAST_TO_FIT = 15.0  # s of a wideband recording: less leaves frequency and damping open
 MODES = 3
 PERIODS = 16  # of the band's lower edge in a segment of the k-f spectrum
 WIDER = 2.0  # times the band's upper edge, up to which the k-f plane reaches
@@ -162,8 +162,8 @@ def _why_no_fit(x: "DataArray", fit: bool) -> str:
         return "it was not asked for"
     if "site" in x.dims:
         return "a medium is fitted to sites on a grid, and these lie anywhere"
-    if seconds < LEAST_TO_FIT:
-        return f"{seconds:.3g} s are too short: natural frequency and damping stay open in less than {LEAST_TO_FIT:g} s"
+    if seconds < LONG:
+        return f"{seconds:.3g} s are too short: natural frequency and damping stay open in less than {LONG:g} s"
     return ""
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.vector import listed
+from drumhead.neuro.verdict import LONG
 from drumhead.waves.fields import rate
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-LEAST = 15.0  # seconds, below which a fit tells little
 NAMES = {"speed": "speed_m_s", "f0": "f0_hz", "tau": "tau_s"}
 
 
@@ -55,8 +55,8 @@ def operators(
     """
     longest = [max(listed(one), key=lambda x: x.sizes["time"]) for one in (model, recording)]
     lasting = [x.sizes["time"] / rate(x) for x in longest]
-    if min(lasting) < LEAST:
-        return (), (f"no fit of the medium: {min(lasting):.3g} s in one piece, and {LEAST:g} s are needed",)
+    if min(lasting) < LONG:
+        return (), (f"no fit of the medium: {min(lasting):.3g} s in one piece, and {LONG:g} s are needed",)
     from drumhead.neuro.fit import fit
 
     try:

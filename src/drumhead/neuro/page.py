@@ -200,6 +200,6 @@ def _how(a: "Seen") -> list[str]:
 
 _OF_THE_TEST = (
     "Direction: flow that goes one way all the time. Persistence: flow whose direction holds for two cycles. Source: "
-    "flow away from, or toward, one place. Each is a share of what it could be at most. Waves that turn about a point "
-    "are not looked for."
+    "flow away from, or toward, one place. Rotation: flow around one place. Each is a share of what it could be at "
+    "most."
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from drumhead.waves.units import scale
 
-LONG = 15.0  # s, that a recording needs
+LONG = 15.0  # s of a wideband recording: less leaves frequency and damping open
 MARGIN = 10.0  # of AIC, by which waves must be better than all else
 RESOLVED = 2.0  # upper over lower end of an interval, above which a quantity is not known
 POOR = 2.0  # misfit, above which no number is to be trusted

@@ -11,10 +11,8 @@ from drumhead.files import write_atomic
 from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 PANEL, GAP, FOOT = 224, 12, 24  # pixels: side of a panel, space between, room for the caption
-SIDES, LARGEST = (
-    (320, 224, 160),
-    1_000_000,
-)  # pixels of a panel that stands alone, the first whose movie has so many bytes
+SIDES = (320, 224, 160)  # of a panel that stands alone: the first whose movie is small enough
+LARGEST = 1_000_000  # bytes of such a movie
 
 
 def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labels: np.ndarray, classes: int, dt: float,
