@@ -33,10 +33,8 @@ class Found:
 def value(likelihood: Likelihood, at: np.ndarray) -> float:
     """Return -log likelihood alone."""
     with torch.no_grad():
-        try:
-            return float(likelihood(torch.tensor(at)))
-        except RuntimeError:
-            return LOST
+        found = _tried(likelihood, torch.tensor(at))
+    return LOST if found is None else float(found)
 
 
 def slope(likelihood: Likelihood) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
@@ -44,17 +42,23 @@ def slope(likelihood: Likelihood) -> Callable[[np.ndarray], tuple[float, np.ndar
 
     def call(values: np.ndarray) -> tuple[float, np.ndarray]:
         unknowns = torch.tensor(values, requires_grad=True)
-        try:
-            value = likelihood(unknowns)
-        except RuntimeError:
+        found = _tried(likelihood, unknowns)
+        if found is None:
             return LOST, np.zeros(len(values))
-        if not torch.isfinite(value):
-            return LOST, np.zeros(len(values))
-        value.backward()
+        found.backward()
         assert unknowns.grad is not None
-        return float(value.detach()), unknowns.grad.numpy()
+        return float(found.detach()), unknowns.grad.numpy()
 
     return call
+
+
+def _tried(likelihood: Likelihood, unknowns: torch.Tensor) -> torch.Tensor | None:
+    """Return -log likelihood; None where a covariance cannot be factored, or gives no number."""
+    try:
+        found = likelihood(unknowns)
+    except RuntimeError:
+        return None
+    return found if torch.isfinite(found) else None
 
 
 def curvature(call: Callable, at: np.ndarray) -> np.ndarray:
@@ -96,19 +100,19 @@ def minimise(
         at = start.copy()
         at[free] += part @ steps
         inside = np.clip(at, low, high)
-        value, gradient = call(inside)
+        height, gradient = call(inside)
         # Beyond a bound the value grows gently, so that the way back is downhill.
         beyond = at - inside
-        return value + float(beyond @ beyond), part.T @ np.where(beyond == 0, gradient, 2 * beyond)[free]
+        return height + float(beyond @ beyond), part.T @ np.where(beyond == 0, gradient, 2 * beyond)[free]
 
     found = optimize.minimize(
         turned, np.zeros(part.shape[1]), jac=True, method="L-BFGS-B",
-        options={"maxfun": most, "ftol": gain / max(1.0, abs(turned(np.zeros(part.shape[1]))[0])), "gtol": 1e-2},
+        options={"maxfun": most, "ftol": gain / max(1.0, abs(value(likelihood, start))), "gtol": 1e-2},
     )  # fmt: skip
     at = start.copy()
     at[free] += part @ found.x
     at = np.clip(at, low, high)
-    return Found(at, call(at)[0], scale)
+    return Found(at, value(likelihood, at), scale)
 
 
 def interval(likelihood: Likelihood, best: Found, which: int, level: float = LEVEL) -> tuple[float, float]:

@@ -103,16 +103,16 @@ def _measured(
     ky, kx = (k.reshape(len(phi), -1)[:, planes.used] for k in slopes(phi))
     unit, there = turning(phi.reshape(len(phi), -1)[:, planes.used])
     f = frequency.reshape(len(phi), -1)[:, planes.used]
-    sloped, size, n = np.isfinite(ky) & np.isfinite(kx), np.hypot(ky, kx), there.sum(1)
-    average = np.stack([mean(ky, sloped), mean(kx, sloped)], 1)
+    sloped, n = np.isfinite(ky) & np.isfinite(kx), there.sum(1)
     plane = planes(unit)
     R, rho = _fit(unit, there, planes.at, plane)
-    k = plane if method == "plane" else average
+    k = plane if method == "plane" else np.stack([mean(ky, sloped), mean(kx, sloped)], 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         length = np.hypot(*k.T)
         wavelength = 2 * np.pi / length
         speed = wavelength * (np.abs(mean(f, there)) if method == "plane" else mean(np.abs(f), there))
         if method == "local":
+            size = np.hypot(ky, kx)
             wavelength, speed = (_median(2 * np.pi / size * by, sloped) for by in (1, np.abs(f)))
         pgd = directionality(ky, kx)
         rho2 = 1 - (1 - rho**2) * (n - 1) / (n - 3)
