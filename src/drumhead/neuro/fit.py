@@ -1,6 +1,5 @@
 """The wave operator of a recording: speed, natural frequency and damping, with intervals, or the reason why not."""
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ from drumhead.neuro.verdict import RESOLVED, Estimate, Fit, objections
 from drumhead.waves.fields import rate, spacing, unit_of_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from xarray import DataArray
 
@@ -61,21 +60,11 @@ def fit(
         >>> found.identifiable, round(found.speed.value, 3), found.best
         (True, 0.05, 'wave')
     """
-    with _one_thread():
+    from drumhead.engine.threads import on_threads
+
+    # Many small matrices gain nothing from more threads, and lose where processors are shared.
+    with on_threads(1):
         return _fit(x, band, avoid, cells, progress or (lambda word: None))
-
-
-@contextmanager
-def _one_thread() -> "Iterator[None]":
-    """Compute on one thread: these many small matrices gain nothing from more, and lose where processors are shared."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from drumhead.engine.threads import on_threads
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
 from drumhead.networks.model import build
@@ -32,9 +33,7 @@ def prices(
         tick: is told the name of each network after each of its timings.
     """
     keep_freed_memory()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with on_threads(threads):
         named = {BASE: Row(BASE, BASE), **{row.name: row for row in rows}}
         calls = {name: _calls(row, task) for name, row in named.items()}
         found: dict[str, Any] = {
@@ -43,8 +42,6 @@ def prices(
                 calls, zip(*(_by_turns(calls, mode, rounds, tick) for mode in (0, 1)), strict=True), strict=True
             )
         }
-    finally:
-        torch.set_num_threads(before)
     return {**found, "about": {"rounds": rounds, "threads": threads, "environment": environment()}}
 
 
