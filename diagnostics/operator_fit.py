@@ -37,7 +37,7 @@ def medium(speed, f0, tau, side, fs, cells, seed, seconds=20):
     array = synth.Array((side * cells, side * cells), 0.4e-3 / cells, fs, seconds)
     x = synth.medium(array, speed, f0, tau, seed=seed)
     x = waves.field(x.values[:, ::cells, ::cells], fs, 0.4e-3)
-    return synth.sensor_noise(x, 1 / NOISE, seed=10_000 + seed)
+    return noisy(x, 10_000 + seed)
 
 
 def noisy(x, seed):

@@ -502,12 +502,17 @@ def operator_fits(part: str) -> dict[str, list[dict]]:
     return {name: list(seeds.values()) for name, seeds in fits.items()}
 
 
+def truth_of(name: str) -> list[float]:
+    """Return speed (m/s), natural frequency (Hz) and decay time (s) of a medium called "0.2 m/s, 8 Hz, 50 ms, ..."."""
+    speed, f0, tau = (float(part.split()[0]) for part in name.split(", ")[:3])
+    return [speed, f0, tau / 1000]
+
+
 def recovery() -> Grid:
     """How far the fit of a wave operator is from media that are known."""
     rows = []
     for name, fits in operator_fits("recovery").items():
-        truth = [float(part.split()[0]) for part in name.split(", ")[:3]]
-        truth[2] /= 1000  # ms
+        truth = truth_of(name)
         errors = [
             [abs(fit[key] / truth[i] - 1) for fit in fits if fit["identifiable"]] for key, i in QUANTITIES.values()
         ]
@@ -521,8 +526,7 @@ def recovery() -> Grid:
 def coverage() -> Grid:
     """How often the intervals of the fit hold the truth."""
     ((name, fits),) = operator_fits("coverage").items()
-    truth = [float(part.split()[0]) for part in name.split(", ")[:3]]
-    truth[2] /= 1000
+    truth = truth_of(name)
     rows = []
     for label, (key, i) in QUANTITIES.items():
         held = sum(low <= truth[i] <= high for low, high in (fit[f"{key}_interval"] for fit in fits))
