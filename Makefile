@@ -12,7 +12,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench page page-models page-test wheel clean
+.PHONY: demo test check sanitize bench page page-models page-test always wheel clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -47,13 +47,14 @@ page: web/node_modules/installed page-models
 	cd web && npm run build
 
 # MODELS=DIR takes networks that are exported already.
-page-models: $(if $(MODELS),,.venv/installed-dev)
+page-models: web/public/models/index.json
+web/public/models/index.json: $(if $(MODELS),always,.venv/installed-dev $(wildcard src/drumhead/networks/*.py src/drumhead/weights/*))
 	mkdir -p web/public/models
 	for model in $(PAGE_MODELS); do \
 		rm -rf web/public/models/$$model; \
 		$(if $(MODELS),cp -r $(MODELS)/$$model web/public/models/,$(BIN)/drumhead export $$model --out web/public/models/$$model) || exit 1; \
 	done
-	printf '{"models": ["%s", "%s", "%s"]}\n' $(PAGE_MODELS) > web/public/models/index.json
+	printf '{"models": ["%s", "%s", "%s"]}\n' $(PAGE_MODELS) > $@
 
 page-test: web/node_modules/installed page-models
 	cd web && npm run check && npm test
