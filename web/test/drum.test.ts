@@ -94,6 +94,16 @@ describe("a strike", () => {
     close(drum.areaOfSquare(heard, 0.5), vectors.square.area, 1e-9);
   });
 
+  it("on a square of any size tells its area by the formula of squares, and a tiny drum is heard or not at all", () => {
+    for (const side of [8, 20, 40]) {
+      const { values } = drum.modesOf(drum.membraneOf(new Uint8Array((side - 1) ** 2).fill(1), side - 1, side - 1), 40);
+      expect(drum.areaOfSquare(drum.ringing(values)[0], 0)).toBeCloseTo(side * side, 6);
+      expect(drum.areaOfSquare(drum.ringing(values, 0.5)[0], 0.5)).toBeCloseTo(side * side, 6);
+      close(drum.weyl(values)!.smoothed.area, side * side, 0.01);
+    }
+    expect(drum.weyl(Float64Array.of(1, 2, 3, 4, 5, 6, 7, 7.5))).toBeNull();
+  });
+
   it("sounds lower on a larger drum and is never silent or too loud", () => {
     const of = (side: number) => {
       const membrane = drum.membraneOf(new Uint8Array(side * side).fill(1), side, side);
