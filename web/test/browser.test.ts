@@ -120,4 +120,19 @@ describe.skipIf(!existsSync(executablePath))("in a browser", { timeout: 120_000 
     expect(found.off).toBe(0);
     expect(found.shapes).toBe(40);
   });
+
+  it("a struck drum is played as it was computed", async () => {
+    const off = await page.evaluate(async () => {
+      const { drum, play, RATE } = core;
+      const membrane = drum.membraneOf(new Uint8Array(20 * 30).fill(1), 20, 30);
+      const modes = drum.modesOf(membrane, 20);
+      const { y, x } = drum.middle(membrane);
+      const samples = drum.drumTone(modes, drum.strike(modes, y, x), y, x);
+      const context = new OfflineAudioContext(1, samples.length, RATE);
+      play(samples, RATE, context);
+      const heard = (await context.startRendering()).getChannelData(0);
+      return samples.reduce((most, value, i) => Math.max(most, Math.abs(value - heard[i])), samples.length === 0 ? 1 : 0);
+    });
+    expect(off).toBeLessThan(1e-6);
+  });
 });
