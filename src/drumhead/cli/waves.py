@@ -64,7 +64,7 @@ def waves(
         stop: recording: read up to this time.
         bad: recording: sites to leave out, as 12 (a channel) or 3,4 (row and column).
         at: recording: .npy file with y and x in m of each channel, where the file has none.
-        order: recording: txy for films whose second axis is x.
+        order: recording: of the axes of a film, as txy, or yxt if time comes last.
         null: recording: surrogates of the test, zero_lag, channel_shuffle or independent_phase; only the first is fair
             to smooth noise and standing waves.
         n: recording: how many surrogates.

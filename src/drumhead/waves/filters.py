@@ -182,4 +182,4 @@ def unsloped(values: np.ndarray) -> np.ndarray:
 
 def span(name: str, value: Quantity) -> float:
     """Return a time in s that may be zero."""
-    return 0.0 if not isinstance(value, str) and value == 0 else quantity(name, value, "time")
+    return quantity(name, value, "time", zero=True)
