@@ -80,6 +80,7 @@ def waves(
         seed: of the surrogates.
         out: directory for the report; by default waves-out of a recording, and none of a network.
     """
+    at_least(0, seed, "--seed ")
     if is_recording(source):
         from drumhead.cli.waves_of_recording import Reading, analyse
 
@@ -93,10 +94,11 @@ def waves(
 
 
 def is_recording(source: str) -> bool:
-    """Say whether a source is a file of a recording, by its ending."""
+    """Say whether a source is a file of a recording: by its ending, or because it is a file and no weights."""
     from drumhead.neuro.recording import ENDINGS
 
-    return Path(source).suffix.lower() in ENDINGS
+    path = Path(source)
+    return path.suffix.lower() in ENDINGS or (path.is_file() and path.suffix != ".safetensors")
 
 
 def refuse_idle(source: str, given: set[str]) -> None:

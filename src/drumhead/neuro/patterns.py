@@ -16,7 +16,7 @@ import numpy as np
 
 from drumhead.waves.fields import good, places, rate
 from drumhead.waves.planar import planar
-from drumhead.waves.radial import radial
+from drumhead.waves.radial import LEAST, radial
 from drumhead.waves.rings import SOURCES
 from drumhead.waves.singularities import singularities
 
@@ -115,7 +115,7 @@ def look(phases: "Dataset", high: float, trials: int = 1) -> Look:
     """
     some = thinned(phases, high)
     flat, rings = planar(some), None
-    if not on_a_line(phases["phase"]):
+    if not why_no_rings(phases["phase"]):
         searched = -(-_searched(int(good(phases["phase"]).sum())) // trials)
         sparse = slice(None, None, -(-some.sizes["time"] // searched))
         rings = radial(some.isel(time=sparse)).assign(pgd=flat["pgd"].isel(time=sparse))
@@ -138,11 +138,13 @@ def thinned(x: Any, high: float) -> Any:
     return x.isel(time=slice(None, None, max(1, int(rate(x) / (PER_CYCLE * high)))))
 
 
-def on_a_line(x: "DataArray") -> bool:
-    """Say whether all good sites lie on one line, where a source is only an end."""
+def why_no_rings(x: "DataArray") -> str:
+    """Return why no sources are looked for; "" if they are."""
     where: Any = places(x)[good(x).ravel()]
     wide = np.linalg.svd(where - where.mean(0), compute_uv=False)
-    return bool(wide[-1] <= 1e-6 * wide[0])
+    if wide[-1] <= 1e-6 * wide[0]:
+        return "the sites lie on one line, along which a source is only an end"
+    return "" if len(where) >= LEAST else f"{len(where)} sites are fewer than the {LEAST} that tell a source"
 
 
 def has_squares(x: "DataArray") -> bool:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drumhead.errors import choose
+from drumhead.errors import choose, whole
 from drumhead.waves.fields import good, rate
 from drumhead.waves.filters import as_field, unsloped
 
@@ -86,7 +86,7 @@ def draws(spectrum: np.ndarray, null: str, seed: int, frequencies: np.ndarray) -
         frequencies: of the coefficients, in cycles a sample.
     """
     choose("null", null, NULLS)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(whole("seed", seed, 0))
     count, sites = spectrum.shape
     parts = _Halves(spectrum) if null == "zero_lag" else None
     while True:
