@@ -113,6 +113,31 @@ def test_a_lattice_is_found_with_holes_and_turned(turn):
     np.testing.assert_allclose(np.linalg.norm(index[:, None] - index[None], axis=-1), steps, atol=1e-6)
 
 
+@pytest.mark.parametrize(("down", "across"), [(1.0, 1.1), (1.1, 1.0), (1.0, 1.25)])
+def test_an_oblong_array_keeps_its_places(tmp_path, down, across):
+    """Four rows of five are near enough to a square lattice of another pitch."""
+    where = grid() * [down, across]
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    x = dh.neuro.read(tmp_path / "a.npy", fs=500, at=where)
+    np.testing.assert_allclose(np.stack([x.y, x.x], 1), where)
+
+
+def test_a_part_without_gaps_can_be_read(tmp_path):
+    times = np.arange(60) / 500
+    times[30:] += 0.1
+    part = dh.neuro.read(nwb(tmp_path / "a.nwb", timestamps=times), stop="60 ms")
+    assert part.shape == (30, 4, 5)
+    assert rate(part) == pytest.approx(500)
+
+
+@pytest.mark.parametrize("kind", ["h5", "nwb"])
+def test_a_file_is_closed_after_it_was_read(tmp_path, kind):
+    path = nwb(tmp_path / "a.nwb") if kind == "nwb" else written(tmp_path, "h5")
+    dh.neuro.read(path, fs=500)
+    with h5py.File(path, "r+"):
+        pass
+
+
 def test_scattered_sites_stay_scattered(tmp_path):
     where = RNG.random((20, 2)) * 3e-3
     assert lattice(where) is None

@@ -1,6 +1,7 @@
 """Arrays in NumPy, HDF5, Zarr and TIFF files, opened and not yet read.
 
 Each reader returns a dictionary: the array as `data`, and what the file says of `fs` and `pitch`.
+`close`, where there is one, closes it.
 """
 
 import zlib
@@ -42,7 +43,11 @@ def hdf5(path: Path, series: str | None) -> dict[str, Any]:
         file.visititems(lambda name, item: arrays.update({name: item}) if _is_series(item) else None)
     except RuntimeError as error:
         raise DrumheadError(f"{path.name} is damaged: {error}; copy it again from where it came") from None
-    return _with_attributes(arrays[choose_series(path, arrays, series)])
+    try:
+        return {**_with_attributes(arrays[choose_series(path, arrays, series)]), "close": file.close}
+    except DrumheadError:
+        file.close()
+        raise
 
 
 def zarr(path: Path, series: str | None) -> dict[str, Any]:

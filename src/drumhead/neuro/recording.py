@@ -68,6 +68,17 @@ def read(
     if sorted(order) != sorted("tyx"):
         raise DrumheadError(f"order={order!r}: the letters t, y and x in the order of the axes are needed, as 'txy'")
     found = _READERS[kind](path, series)
+    try:
+        return _field(path, found, fs, pitch, start, stop, bad, at, order)
+    finally:
+        found.get("close", lambda: None)()
+
+
+def _field(
+    path: Path, found: dict[str, Any], fs: Quantity | None, pitch: Quantity | None, start: Quantity | None,
+    stop: Quantity | None, bad: Sequence[Any], at: Any, order: str,
+) -> "DataArray":  # fmt: skip
+    """Return what a file that was opened holds as a field."""
     data = found["data"]
     if len(data.shape) not in (2, 3):
         raise DrumheadError(
@@ -80,7 +91,7 @@ def read(
         raise DrumheadError(
             f"{path.name}: the sampling rate is missing: give fs=, as fs='500 Hz' (on the command line --fs 500)"
         )
-    values = _part(data, order.index("t"), rate, start, stop, path.name)
+    values = _part(found, order.index("t"), rate, start, stop, path.name)
     if not np.isrealobj(values) or values.dtype.kind not in "fiub":
         raise DrumheadError(f"{path.name}: got {values.dtype}; real numbers are needed")
     if "scale" in found:
@@ -110,13 +121,26 @@ def read(
 def _said(name: str, given: Quantity | None, found: dict[str, Any], kind: str, file: str) -> float | None:
     """Return what was given, or what the file says, in SI units; what it says wrongly does no harm if some is given."""
     try:
-        if name in found:
+        if found.get(name) is not None:
             found[name] = quantity(name, found[name], kind)
     except DrumheadError as error:
         wrong = found.pop(name)
         if given is None:
             raise DrumheadError(f"{file} says {name}={wrong!r}; give {name}= instead (--{name}): {error}") from None
     return quantity(name, given, kind) if given is not None else found.get(name)
+
+
+def _even(times: np.ndarray, name: str) -> None:
+    """Refuse timestamps that have gaps or run backward."""
+    steps = np.diff(times)
+    step = (times[-1] - times[0]) / len(steps)
+    off = np.abs(steps - step)
+    if not (step > 0 and off.max() <= nwb.UNEVEN * step):
+        worst = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
+        raise DrumheadError(
+            f"{name}: its timestamps are irregular ({steps[worst]:.6g} s after sample {worst}, {step:.6g} s on "
+            f"average); resample it to even times, or read a part without gaps with start= and stop= (--start, --stop)"
+        )
 
 
 def _numbers(at: Any) -> np.ndarray:
@@ -153,9 +177,11 @@ def _electrodes(values: np.ndarray, places: np.ndarray, rate: float, unit: str, 
     return field(grid, rate, pitch, unit=unit)
 
 
-def _part(data: Any, axis: int, rate: float, start: Quantity | None, stop: Quantity | None, name: str) -> np.ndarray:
+def _part(
+    found: dict[str, Any], axis: int, rate: float, start: Quantity | None, stop: Quantity | None, name: str
+) -> np.ndarray:
     """Return the frames that are asked for, read only these."""
-    count = data.shape[axis]
+    data, count = found["data"], found["data"].shape[axis]
     first = 0 if start is None else round(min(span("start", start) * rate, count))
     last = count if stop is None else round(min(span("stop", stop) * rate, count))
     if last - first < 2:
@@ -164,6 +190,8 @@ def _part(data: Any, axis: int, rate: float, start: Quantity | None, stop: Quant
             f"{name}: {asked}{max(0, last - first)} of {count} samples ({count / rate:g} s); at least 2 are needed, so "
             f"{'ask for a longer part' if asked else 'say which axis is time, as order=yxt, if it is not the first'}"
         )
+    if found.get("times") is not None:
+        _even(np.asarray(found["times"][first:last], np.float64), name)
     try:
         return np.asarray(data[(*[slice(None)] * axis, slice(first, last))])
     except (OSError, RuntimeError, ValueError) as error:  # a damaged piece: each library has an error of its own
