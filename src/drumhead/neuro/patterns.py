@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PER_CYCLE = 8  # frames looked at for each period of the band's upper edge: more of them say the same again
 MOST, FEWEST = 1000, 50  # frames that sources are searched in
 WORK = 2.5e9  # of the search, sites times sources times wave numbers: 1000 frames of 256 sites
-CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave
+CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave (Rubino, Robbins and Hatsopoulos 2006)
 LEVEL = 95  # percentile of surrogate frames
 
 
@@ -78,9 +78,8 @@ class Patterns:
         flat, rings = (self.planar_null, self.radial_null) if null else (self.planar, self.radial)
         if rings is None:
             return {"planar": float((flat["pgd"].values > CUSTOMARY).mean())}
-        pgd, centred = rings["pgd"].values, rings["centred_pgd"].values
-        planar = (pgd > CUSTOMARY) & (pgd >= np.abs(centred))
-        radial = (np.abs(centred) > CUSTOMARY) & ~planar
+        centred = rings["centred_pgd"].values
+        planar, radial = kinds(rings["pgd"].values, centred)
         outward = float((centred[radial] > 0).mean()) if radial.any() else np.nan
         return {"planar": float(planar.mean()), "radial": float(radial.mean()), "outward": outward}
 
@@ -100,6 +99,12 @@ class Patterns:
             "one_way": max(abs(float(one["net"].mean())) for one in found),
             "lasting_a_period_per_s": float((lasting >= self.period).sum() / seconds),
         }
+
+
+def kinds(pgd: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which frames are planar and which radial, bool, by their pgd and centred_pgd; none is both."""
+    rings = np.abs(centred)
+    return (pgd > CUSTOMARY) & ~(rings > pgd), (rings > CUSTOMARY) & (rings > pgd)
 
 
 Look = tuple["Dataset", "Dataset | None", "Dataset | None"]
