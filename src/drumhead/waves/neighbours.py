@@ -42,7 +42,7 @@ def edges(x: "DataArray") -> Edges:
     else:
         sites = np.flatnonzero(known)
         tree, count = KDTree(where[sites]), min(NEAREST + 1, len(sites))
-        away = np.asarray(tree.query(where[sites], [count])[0])[:, 0]
+        away = np.asarray(tree.query(where[sites], count)[0]).reshape(len(sites), -1)[:, -1]
         # All that are as far as the last: which of them come first must not depend on how sites are numbered.
         near = tree.query_ball_point(where[sites], away * (1 + 1e-6))
         both = {(min(a, b), max(a, b)) for a, row in enumerate(near) for b in row if a != b}
