@@ -19,6 +19,7 @@ from drumhead.neuro import Observation, explained, noise_ceiling, propagators, r
 from drumhead.neuro.ceiling import distances
 from drumhead.neuro.distance import apart
 from drumhead.neuro.vector import MEASURES, Measure, vector
+from drumhead.waves import synth
 
 S = dh.waves.synth
 SMALL = S.Array((6, 6), "0.4 mm", "250 Hz", "1.2 s")
@@ -132,6 +133,19 @@ def test_the_vector_of_a_plane_wave():
 
 
 # --- dynamics ---
+
+
+def test_a_frame_is_planar_by_one_rule_in_reports_and_in_vectors():
+    """Rings from near a corner are nearly a plane: pgd alone would call their frames planar."""
+    array = synth.Array((6, 8), "0.4 mm", "200 Hz", "2 s")
+    x = synth.sensor_noise(synth.target(array, 20, 0.1, source=(0.0, 0.0)), 2, 0)
+    ph = dh.waves.phase(x, "10-30 Hz")
+    assert (dh.waves.planar(ph).pgd > 0.5).mean() > 0.5
+    planar, radial = (float(dh.neuro.vector(x, "10-30 Hz")[name].mean()) for name in ("planar", "radial"))
+    shares = dh.neuro.analyse(x, "10-30 Hz", n=19, fit=False).patterns.shares()
+    assert planar + radial <= 1
+    assert planar == pytest.approx(shares["planar"], abs=0.1)
+    assert radial == pytest.approx(shares["radial"], abs=0.1)
 
 
 def test_time_reversal_adds_to_the_distance_of_propagators_and_not_to_that_of_spectra():

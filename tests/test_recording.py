@@ -113,6 +113,31 @@ def test_a_lattice_is_found_with_holes_and_turned(turn):
     np.testing.assert_allclose(np.linalg.norm(index[:, None] - index[None], axis=-1), steps, atol=1e-6)
 
 
+@pytest.mark.parametrize(("down", "across"), [(1.0, 1.1), (1.1, 1.0), (1.0, 1.25)])
+def test_an_oblong_array_keeps_its_places(tmp_path, down, across):
+    """Four rows of five are near enough to a square lattice of another pitch."""
+    where = grid() * [down, across]
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    x = dh.neuro.read(tmp_path / "a.npy", fs=500, at=where)
+    np.testing.assert_allclose(np.stack([x.y, x.x], 1), where)
+
+
+def test_a_part_without_gaps_can_be_read(tmp_path):
+    times = np.arange(60) / 500
+    times[30:] += 0.1
+    part = dh.neuro.read(nwb(tmp_path / "a.nwb", timestamps=times), stop="60 ms")
+    assert part.shape == (30, 4, 5)
+    assert rate(part) == pytest.approx(500)
+
+
+@pytest.mark.parametrize("kind", ["h5", "nwb"])
+def test_a_file_is_closed_after_it_was_read(tmp_path, kind):
+    path = nwb(tmp_path / "a.nwb") if kind == "nwb" else written(tmp_path, "h5")
+    dh.neuro.read(path, fs=500)
+    with h5py.File(path, "r+"):
+        pass
+
+
 def test_scattered_sites_stay_scattered(tmp_path):
     where = RNG.random((20, 2)) * 3e-3
     assert lattice(where) is None
@@ -148,13 +173,80 @@ def test_attributes_of_hdf5_are_known(tmp_path):
         ({"fs": "5 mm"}, "fs="),
         ({"fs": 500, "start": "1 s"}, "leave 0 of 60"),
         ({"fs": 500, "series": "a"}, "holds one array"),
-        ({"fs": 500, "order": "xyt"}, "order="),
+        ({"fs": 500, "order": "xyz"}, "order="),
         ({"fs": 500, "bad": [99]}, "no such site"),
+        ({"fs": 500, "bad": [(0.5, 1)]}, "no such site"),
+        ({"fs": 500, "bad": 3}, "a list of sites"),
+        ({"fs": 500, "at": "here"}, "as numbers"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, given, message):
     with pytest.raises(dh.DrumheadError, match=message):
         dh.neuro.read(written(tmp_path, "npy"), **given)
+
+
+@pytest.mark.parametrize("order", ["tyx", "txy", "yxt", "xyt", "ytx"])
+def test_axes_may_come_in_any_order(tmp_path, order):
+    np.save(tmp_path / "a.npy", FILM.transpose(["tyx".index(axis) for axis in order]))
+    part = dh.neuro.read(tmp_path / "a.npy", fs=500, order=order, start="20 ms", stop="60 ms")
+    np.testing.assert_array_equal(part.values, FILM[10:30])
+
+
+def test_integers_of_32_bits_keep_their_last_digits(tmp_path):
+    counts = np.round(FILM * 10).astype(np.int32)
+    np.save(tmp_path / "a.npy", counts + 2**30)
+    np.testing.assert_array_equal(dh.neuro.read(tmp_path / "a.npy", fs=500).values - 2**30, counts)
+
+
+def test_reading_a_tiff_never_writes_to_it(tmp_path):
+    path = written(tmp_path, "tif")
+    path.write_bytes(path.read_bytes()[: FILM.nbytes // 2])
+    size = path.stat().st_size
+    with pytest.raises(dh.DrumheadError):
+        dh.neuro.read(path, fs=500, pitch="20 um")
+    assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((20, 30, 3), {"photometric": "rgb"}),
+        ((3, 20, 30), {"photometric": "rgb", "planarconfig": "separate"}),
+        ((3, 20, 30), {"imagej": True, "metadata": {"axes": "CYX"}}),
+    ],
+)
+def test_colours_are_no_frames(tmp_path, shape, how):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, np.uint8), **how)
+    with pytest.raises(dh.DrumheadError, match="one grey image a time"):
+        dh.neuro.read(tmp_path / "a.tif", fs=500, pitch="20 um")
+
+
+@pytest.mark.parametrize(("interval", "unit", "hz"), [(0.02, "sec", 50), (20.0, "ms", 50), (0.5, "min", 1 / 30)])
+def test_the_frame_interval_of_imagej_has_a_unit(tmp_path, interval, unit, hz):
+    about = {"axes": "TYX", "finterval": interval, "tunit": unit}
+    tifffile.imwrite(tmp_path / "a.tif", FILM, imagej=True, metadata=about)
+    assert rate(dh.neuro.read(tmp_path / "a.tif", pitch="20 um")) == pytest.approx(hz)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan, "fast", np.array([100.0, 200.0])])
+def test_a_wrong_rate_in_a_file_does_no_harm_if_one_is_given(tmp_path, wrong):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["film"] = FILM
+        file["film"].attrs["fs"] = wrong
+    assert rate(dh.neuro.read(tmp_path / "a.h5", fs=500)) == pytest.approx(500)
+    with pytest.raises(dh.DrumheadError, match="fs="):
+        dh.neuro.read(tmp_path / "a.h5")
+
+
+def test_damaged_pieces_are_said(tmp_path):
+    zarr.create_array(str(tmp_path / "a.zarr"), data=FILM, chunks=(10, 4, 5))
+    next(path for path in (tmp_path / "a.zarr" / "c").rglob("*") if path.is_file()).write_bytes(b"junk")
+    with pytest.raises(dh.DrumheadError, match="is damaged"):
+        dh.neuro.read(tmp_path / "a.zarr", fs=500)
+
+
+def test_a_recording_may_be_read_from_zero_on(tmp_path):
+    assert dh.neuro.read(written(tmp_path, "npy"), fs=500, start="0 s").shape == FILM.shape
 
 
 def test_files_that_are_no_recordings_are_refused(tmp_path):
@@ -165,6 +257,13 @@ def test_files_that_are_no_recordings_are_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(dh.DrumheadError, match="no array"):
         dh.neuro.read(tmp_path / "objects.npy", fs=500)
+    np.savez(tmp_path / "several.npz", a=FILM, b=FILM)
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    with pytest.raises(dh.DrumheadError, match=r"several arrays.*a, b"):
+        dh.neuro.read(tmp_path / "several.npy", fs=500)
+    np.save(tmp_path / "number.npy", 3.0)
+    with pytest.raises(dh.DrumheadError, match="the shape"):
+        dh.neuro.read(tmp_path / "number.npy", fs=500)
     with pytest.raises(dh.DrumheadError, match="does not exist"):
         dh.neuro.read(tmp_path / "missing.npy")
     np.save(tmp_path / "flat.npy", FILM.reshape(60, 20))

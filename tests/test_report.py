@@ -16,7 +16,7 @@ from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
-from drumhead.neuro.patterns import on_a_line
+from drumhead.neuro.patterns import why_no_rings
 from drumhead.show.movies import LARGEST, save_phases
 from drumhead.show.place import check_place
 from drumhead.waves import synth
@@ -105,7 +105,7 @@ def test_a_mean_of_two_ways_is_not_told_as_the_way():
 def test_a_column_of_sites_is_read_along_it():
     line = synth.Array((8, 1), fs="250 Hz", duration="2.5 s")
     found = analyse(synth.sensor_noise(synth.plane(line, 20, 0.1, np.pi / 2), 2, 0), "10-30 Hz", n=19)
-    assert on_a_line(found.x)
+    assert "one line" in why_no_rings(found.x)
     assert found.report()["left_out"].keys() == {"operator", "radial", "singularities"}
     assert found.report()["radial"]["share"] is None
     assert "toward 90° (down)" in found.found

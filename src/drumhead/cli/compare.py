@@ -73,6 +73,7 @@ def compare(
         out: directory for compare.json, compare.md and pictures.
     """
     at_least(2, limit, "--limit ")
+    at_least(0, seed, "--seed ")
     given = anchors(pitch, speed, f0, t0)
     from drumhead import neuro
     from drumhead.files import without_nan, write_atomic

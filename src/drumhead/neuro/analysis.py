@@ -7,7 +7,7 @@ import numpy as np
 from drumhead.errors import DrumheadError, whole
 from drumhead.neuro.findings import verdict
 from drumhead.neuro.numbers import numbers
-from drumhead.neuro.patterns import Look, look, thinned, together
+from drumhead.neuro.patterns import Look, look, thinned, together, why_no_rings
 from drumhead.neuro.seen import Seen
 from drumhead.neuro.verdict import LONG
 from drumhead.show.terminal import Progress
@@ -109,7 +109,7 @@ def analyse(
                 left_out["operator"] = str(error)
         show.tick("")
     if seen[1] is None:
-        left_out["radial"] = "the sites lie on one line, along which a source is only an end"
+        left_out["radial"] = why_no_rings(phases["phase"])
     if seen[2] is None:
         left_out["singularities"] = "a phase turns around squares of sites, and these sites have none"
     if spectrum is None:

@@ -6,11 +6,13 @@ from scipy.spatial import KDTree
 from drumhead.errors import DrumheadError
 
 SHARE = 0.8  # of the sites, at least, that have to lie on the lattice
+OBLONG = 0.03  # by which rows may be farther apart than columns, or nearer
 NEAR = 0.2  # of the pitch, how near
 
 
 def lattice(places: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Return the row and column of each site, and the pitch; None if fewer than four in five sites lie on a lattice.
+    """Return the row and column of each site, and the pitch; None if fewer than four in five sites lie on a
+    square lattice.
 
     The lattice may be turned: its axes are found from the steps between nearest neighbours. Rows grow with y and
     columns with x as far as the turn allows. Sites off the lattice get the row and column -1.
@@ -61,9 +63,19 @@ def lattice(places: np.ndarray) -> tuple[np.ndarray, float] | None:
     on = np.abs(along - index).max(1) < NEAR
     index -= index[on].min(0) if on.any() else np.zeros(2, int)
     index[~on] = -1
+    if on.any() and not _square(index[on], along[on]):
+        return None
     if on.mean() < SHARE or len(np.unique(index[on], axis=0)) < on.sum():
         return None
     return index, pitch
+
+
+def _square(index: np.ndarray, along: np.ndarray) -> bool:
+    """Say whether rows are as far apart as columns, given rows and columns and what they are in pitches."""
+    flat, apart = index - index.mean(0), along - along.mean(0)
+    size = (flat**2).sum(0)
+    steps = (flat * apart).sum(0)[size > 0] / size[size > 0]
+    return len(steps) < 2 or abs(steps[0] / steps[1] - 1) < OBLONG
 
 
 def _fitted(index: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

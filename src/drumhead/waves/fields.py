@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 GRID, SITES = ("time", "y", "x"), ("time", "site")
 SMALL, LARGE = 1e-100, 1e100  # of numbers that are squared and summed in float64
 SINGLE = 1e15  # and its inverse, the same of float32
+FAR = 1000.0  # times as far out as half of the sites: another unit, or a place that nobody filled in
 UNEVEN = 1e-3  # of a step, that two neighbouring times or places may be off
 
 
@@ -183,6 +184,14 @@ def _sites(given: "DataArray | None", at: Any, count: int) -> np.ndarray:
         raise DrumheadError(f"at: got the shape {found.shape}; a finite y and x for each of {count} sites are needed")
     if len(np.unique(found, axis=0)) < count:
         raise DrumheadError("at: two sites lie in the same place")
+    if count > 2:
+        away = np.linalg.norm(found - np.median(found, axis=0), axis=1)
+        far = int(away.argmax())
+        if away[far] > FAR * np.median(away):
+            raise DrumheadError(
+                f"at: site {far} lies {away[far] / np.median(away):.3g} times as far from the middle as half of the "
+                "sites do; give its place in the unit of the others, or leave it out"
+            )
     return found
 
 
