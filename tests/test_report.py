@@ -16,6 +16,7 @@ from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
+from drumhead.neuro.page import summary_table
 from drumhead.neuro.patterns import on_a_line
 from drumhead.show.movies import LARGEST, save_phases
 from drumhead.show.place import check_place
@@ -110,6 +111,9 @@ def test_a_column_of_sites_is_read_along_it():
     assert found.report()["radial"]["share"] is None
     assert "toward 90° (down)" in found.found
     assert found.report()["planar"]["speed_m_s"] == pytest.approx(0.1, rel=0.03)
+    assert found.report()["data"]["pitch_m"] == pytest.approx([0.4e-3])
+    assert dict(row[:2] for row in summary_table(found).rows)["pitch"] == "0.4 mm"
+    assert any("one line" in words for words in found.report()["warnings"])
 
 
 def test_sites_anywhere_have_no_wave_numbers():

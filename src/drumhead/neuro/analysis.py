@@ -89,7 +89,7 @@ def analyse(
     low, high = edges_of("band", band)
     filter_of(x, (low, high))  # refuses a band that does not fit before anything takes time
     left_out = {"operator": why} if (why := _why_no_fit(x, fit)) else {}
-    show, operator = progress or Progress(), None
+    show, operator, beware = progress or Progress(), None, []
     with show.section(5 - bool(why), name="waves"):
         show.tick("test against surrogates", 0)
         test = travels(x, (low, high), null, n, seed)
@@ -110,13 +110,18 @@ def analyse(
         show.tick("")
     if seen[1] is None:
         left_out["radial"] = "the sites lie on one line, along which a source is only an end"
+        beware.append(
+            "The sites lie on one line, so direction, speed and wavelength are along it: a wave that meets the line at "
+            "an angle is slower and shorter than told."
+        )
     if seen[2] is None:
         left_out["singularities"] = "a phase turns around squares of sites, and these sites have none"
     if spectrum is None:
         left_out["kf"] = "wave numbers are read from a grid, and these sites lie anywhere"
     return Analysis(
         x, (low, high), together([seen], chance, 2 / (low + high)), phases, modes, test, spectrum, top, operator,
-        None if operator is None else operator.curve, left_out, seed=seed, surrogates=n,
+        None if operator is None else operator.curve, left_out, tuple(beware), seed=seed,
+        surrogates=n,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from drumhead.files import write_atomic
 from drumhead.neuro import plates
 from drumhead.neuro.findings import REPAIRED, aperture, ring_speeds, speeds, toward, verdict, warnings
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
-from drumhead.waves.fields import good, rate, spacing
+from drumhead.waves.fields import good, pitches, rate
 from drumhead.waves.units import said, scale
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _read(a: "Seen") -> list[tuple[str, str, str]]:
         ("band", f"{a.band[0]:.4g}-{a.band[1]:.4g} Hz", ""),
     ]
     if "site" not in x.dims:
-        rows.insert(2, ("pitch", said(max(spacing(x)), a.length), ""))
+        apart = dict.fromkeys(said(step, a.length) for step in pitches(x))  # rows and columns seldom differ
+        rows.insert(2, ("pitch", " and ".join(apart), ""))
     if a.trials > 1:
         rows.insert(0, ("sheets", str(a.trials), ""))
     return rows
