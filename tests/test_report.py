@@ -135,7 +135,7 @@ def test_a_medium_is_fitted_to_what_is_long_enough(monkeypatch):
         report=lambda: {"speed_m_s": 0.1, "f0_hz": 12.0, "tau_s": 0.05, "identifiable": True},
     )  # fmt: skip
     stand_in = ModuleType("drumhead.neuro.fit")
-    stand_in.fit = lambda x: fitted
+    stand_in.fit = lambda x, avoid: fitted
     monkeypatch.setitem(sys.modules, "drumhead.neuro.fit", stand_in)
     long = synth.Array((4, 4), fs="100 Hz", duration="15 s")
     x = synth.sensor_noise(synth.plane(long, 20, 0.1), 2, 0)
@@ -145,7 +145,7 @@ def test_a_medium_is_fitted_to_what_is_long_enough(monkeypatch):
     short = analyse(x, "15-25 Hz", n=19, fit=False)
     assert short.report()["operator"]["reason"] == "it was not asked for"
 
-    def refuses(x):
+    def refuses(x, avoid):
         raise dh.DrumheadError("it is too quiet")
 
     stand_in.fit = refuses
