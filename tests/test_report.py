@@ -49,6 +49,10 @@ def test_a_plane_wave_is_told_with_its_way_and_pace(plane):
     assert report["modes"][0]["travelling"] > 0.8
     assert plane.found.startswith("Waves travel in 10-30 Hz (p = 0.05 or less")
     assert "toward 9" in plane.found or "toward 8" in plane.found
+    # 5 rows of 0.4 mm along a wave of 5 mm; the numbers beside each other are of the same frames
+    span = report["planar"]["aperture_over_wavelength"]
+    assert span == pytest.approx(0.4, abs=0.02)
+    assert f"The sites span {span:.2g} of a wavelength, so speed and wavelength are rough." in plane.found
     json.dumps(report, allow_nan=False)
 
 

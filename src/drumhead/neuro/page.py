@@ -202,5 +202,7 @@ def _how(a: "Seen") -> list[str]:
 _OF_THE_TEST = (
     "Direction: flow that goes one way all the time. Persistence: flow whose direction holds for two cycles. Source: "
     "flow away from, or toward, one place. Rotation: flow around one place. Each is a share of what it could be at "
-    "most."
+    "most. The p of all four together is that of the question whether anything travels; those of single rows are not "
+    "corrected and do not say which kind of wave it is: a plane wave leaves one edge and passes all corners, so it "
+    "passes source and rotation as well."
 )
