@@ -208,7 +208,7 @@ def test_the_verb_writes_a_page_that_needs_no_other(tmp_path, capsys):
     )
     assert call(*arguments, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "2 sites without numbers" in said
+    assert "Sites without numbers (NaN), which are left out: 2" in said
     assert {path.name for path in (tmp_path / "out").iterdir()} == PICTURES | {
         f"report.{e}" for e in ("html", "md", "json")
     }

@@ -63,7 +63,7 @@ def read(reading: Reading) -> "tuple[DataArray, list[str]]":
         f"{said(rate(x), 'Hz', 4)}."
     ]
     if known.sum() < known.size:
-        notes.append(f"{known.size - known.sum()} sites without numbers (NaN) are left out.")
+        notes.append(f"Sites without numbers (NaN), which are left out: {known.size - known.sum()}.")
     if "fs_of_file_hz" in x.attrs:
         notes.append(
             f"The file says {said(x.attrs['fs_of_file_hz'], 'Hz', 4)}; --fs {one.fs} is taken instead. "

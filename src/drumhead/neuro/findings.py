@@ -94,7 +94,8 @@ def warnings(a: "Seen") -> list[str]:
     if a.operator is not None and not a.operator.identifiable:
         found.append(f"The medium is not identified: {a.operator.verdict}")
     if bad := int((~good(a.x)).sum()):
-        found.append(f"{bad} of {good(a.x).size} sites have no numbers (NaN) and are left out everywhere.")
+        has = "has no numbers (NaN) and is" if bad == 1 else "have no numbers (NaN) and are"
+        found.append(f"{bad} of {good(a.x).size} sites {has} left out everywhere.")
     return found
 
 
