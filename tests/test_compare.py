@@ -324,3 +324,13 @@ def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, caps
         np.save(tmp_path / "x.npy", values)
         assert call("waves", "compare", "tetrominoes", tmp_path / "x.npy", "--fs", "250", "--band", "12-60", *more) == 2
         assert message in capsys.readouterr().err
+
+
+def test_windows_of_speeds_are_drawn_by_factors_and_with_their_unit():
+    from drumhead.show.comparing import windows_figure
+
+    windows = {"model": {"speed": np.log([0.1, 0.2, 40.0]), "pgd": np.array([0.1, 0.2, 0.3])}}
+    speed, pgd = windows_figure(windows, [("speed", "log"), ("pgd", "linear")], across=2).axes
+    assert (speed.get_xscale(), pgd.get_xscale()) == ("log", "linear")
+    assert (speed.get_title(), pgd.get_title()) == ("speed (m/s)", "pgd")
+    np.testing.assert_allclose(np.asarray(speed.lines[0].get_xdata()), [0.1, 0.2, 40])

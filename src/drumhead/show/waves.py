@@ -125,7 +125,7 @@ def save_kf(
     """
     figure = new_figure(6.4, 4.2)
     axis: Axes = figure.subplots()
-    factor, length = scale(2 * np.pi / k[-1], unit)
+    factor, length = scale(10 * 2 * np.pi / k[-1], unit)  # so that there are tens of waves, not thousandths
     across = k * factor / (2 * np.pi)
     middle = np.maximum(np.median(power, axis=1, keepdims=True), 1e-12 * power.max())
     above = 10 * np.log10(np.maximum(power / middle, 1e-3))
