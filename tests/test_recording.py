@@ -10,7 +10,7 @@ import zarr
 
 import drumhead as dh
 from drumhead.neuro.lattice import lattice
-from drumhead.waves.fields import good, rate, spacing
+from drumhead.waves.fields import good, pitches, rate, spacing, square_pitch
 
 RNG = np.random.default_rng(0)
 FILM = RNG.normal(size=(60, 4, 5)).astype(np.float32)
@@ -136,6 +136,24 @@ def test_a_file_is_closed_after_it_was_read(tmp_path, kind):
     dh.neuro.read(path, fs=500)
     with h5py.File(path, "r+"):
         pass
+
+
+@pytest.mark.parametrize(("turn", "shape"), [(0.0, (32, 1)), (np.pi / 2, (1, 32)), (0.3, (32, 1))])
+def test_a_probe_is_a_line_of_sites_with_holes(tmp_path, turn, shape):
+    along = np.arange(32) * 5e-5
+    where = np.stack([along * np.cos(turn), along * np.sin(turn)], 1)
+    kept = np.delete(RNG.permutation(32), [3, 8])  # channels seldom come in order
+    values = RNG.normal(size=(100, 32))
+    values[:, 0] = values[:, -1] = 1.0  # the ends stay, whichever channels are lost
+    kept = np.union1d(kept, [0, 31])
+    RNG.shuffle(kept)
+    np.save(tmp_path / "probe.npy", values[:, kept])
+    x = dh.neuro.read(tmp_path / "probe.npy", fs=500, at=where[kept])
+    assert x.shape[1:] == shape
+    assert pitches(x) == pytest.approx((5e-5,))
+    expected = np.full((100, 32), np.nan)
+    expected[:, kept] = values[:, kept]
+    np.testing.assert_array_equal(x.values.reshape(100, 32), expected)
 
 
 def test_scattered_sites_stay_scattered(tmp_path):
@@ -269,6 +287,15 @@ def test_files_that_are_no_recordings_are_refused(tmp_path):
     np.save(tmp_path / "flat.npy", FILM.reshape(60, 20))
     with pytest.raises(dh.DrumheadError, match="without places"):
         dh.neuro.read(tmp_path / "flat.npy", fs=500)
-    line = np.stack([np.arange(20) * 1e-4, np.zeros(20)], 1)
-    with pytest.raises(dh.DrumheadError, match="one line"):
+    line = np.stack([np.arange(20) ** 1.5 * 1e-4, np.zeros(20)], 1)
+    with pytest.raises(dh.DrumheadError, match="one line, but not evenly"):
         dh.neuro.read(tmp_path / "flat.npy", fs=500, at=line)
+
+
+def test_one_pitch_is_asked_of_a_grid_in_one_place():
+    oblong = dh.waves.field(RNG.normal(size=(100, 4, 5)), 100, "0.4 mm")
+    oblong = oblong.assign_coords(y=("y", np.arange(4) * 0.41e-3, {"units": "m"}))
+    assert square_pitch(oblong.assign_coords(y=oblong["x"].values[:4]), "this") == pytest.approx(0.4e-3)
+    for asks in (lambda: dh.neuro.fit(oblong), lambda: dh.neuro.Observation.of(oblong)):
+        with pytest.raises(dh.DrumheadError, match=r"rows are 0\.00041 m apart and columns 0\.0004 m"):
+            asks()

@@ -104,8 +104,8 @@ def _field(
     places = found.get("at", lambda: None)() if at is None else _numbers(at)
     if values.ndim == 2 and places is None:
         raise DrumheadError(
-            f"{path.name}: (time, channel) {values.shape} without places: give at= (channel, 2) with y and x in m, or "
-            "reshape it to (time, y, x)"
+            f"{path.name}: (time, channel) {values.shape} without places: give at= (channel, 2) with y and x in m "
+            "(--at places.npy), or reshape it to (time, y, x); a probe with contacts in order is (time, channel, 1)"
         )
     if found.get("film") and pitch is None:
         raise DrumheadError(

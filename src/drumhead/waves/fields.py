@@ -23,6 +23,7 @@ SMALL, LARGE = 1e-100, 1e100  # of numbers that are squared and summed in float6
 SINGLE = 1e15  # and its inverse, the same of float32
 FAR = 1000.0  # times as far out as half of the sites: another unit, or a place that nobody filled in
 UNEVEN = 1e-3  # of a step, that two neighbouring times or places may be off
+SQUARE = 1e-2  # of the distance of columns, that that of rows may differ by on a square grid
 
 
 def field(
@@ -100,6 +101,37 @@ def rate(x: "DataArray") -> float:
 def spacing(x: "DataArray") -> tuple[float, float]:
     """Return the distance of rows and of columns, in the unit of the places."""
     return _step(x["y"].values, "y"), _step(x["x"].values, "x")
+
+
+def pitches(x: "DataArray") -> tuple[float, ...]:
+    """Return the distances of neighbours on a grid: of rows and of columns, or of the sites of a line; () of one site.
+
+    Example:
+        >>> x = dh.waves.field(np.random.default_rng(0).normal(size=(100, 32, 1)), fs="1 kHz", pitch="50 um")
+        >>> len(pitches(x)), spacing(x)[1]  # one column has no neighbour, so its distance says nothing
+        (1, 1.0)
+    """
+    return tuple(step for step, n in zip(spacing(x), x.shape[1:], strict=True) if n > 1)
+
+
+def square_pitch(x: "DataArray", what: str) -> float:
+    """Return the distance of neighbours on a grid whose rows are as far apart as its columns, or on a line of sites.
+
+    Args:
+        x: a field on a grid.
+        what: needs that, for the message.
+
+    Raises:
+        DrumheadError: rows and columns that differ by more than 1 %.
+    """
+    found = pitches(x) or (1.0,)
+    down, across = found[0], found[-1]
+    if abs(down / across - 1) > SQUARE:
+        raise DrumheadError(
+            f"{what}: rows are {down:.4g} {_length(x)} apart and columns {across:.4g} {_length(x)}; a grid whose sites "
+            "are equally far apart both ways is needed"
+        )
+    return across
 
 
 def places(x: "DataArray") -> np.ndarray:

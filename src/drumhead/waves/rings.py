@@ -41,21 +41,19 @@ class Rings:
     def search(self, unit: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return for exp(i phi) (frame, site) the best s and source (frame,), and for each source |sum| (frame, m).
 
-        With the real parts of both factors, one product of matrices serves s and -s. One wave number and few frames at
-        a time, so that all that is in flight stays near the processor.
+        With the real parts of both factors, one product of matrices serves s and -s. Few frames at a time, so that all
+        that is in flight stays near the processor; one s at a time, since waves of all would fill the memory of a film.
         """
         away, n, m = distances(self.at, sources)[0], len(unit), len(sources)
         parts = np.stack([np.real(unit), np.imag(unit)]).astype(np.float32)
+        frames = [slice(first, first + FRAMES) for first in range(0, n, FRAMES)]
+        blocks = [(rows, parts[:, rows].reshape(-1, len(away))) for rows in frames]
         tops = np.zeros((n, m), np.float32)
         best, which, most = np.zeros(n), np.zeros(n, int), np.full(n, -np.inf, np.float32)
-        rows_of = [slice(first, first + FRAMES) for first in range(0, n, FRAMES)]
-        blocks = [np.ascontiguousarray(parts[:, rows]).reshape(-1, len(away)) for rows in rows_of]
-        wave = np.empty((len(away), 2 * m), np.float32)
         for s in self.numbers:
             angles = (s * away).astype(np.float32)
-            np.cos(angles, out=wave[:, :m])
-            np.sin(angles, out=wave[:, m:])
-            for rows, block in zip(rows_of, blocks, strict=True):
+            wave = np.concatenate([np.cos(angles), np.sin(angles)], 1)
+            for rows, block in blocks:
                 count = len(block) // 2
                 sums = block @ wave
                 real, imaginary = sums[:count], sums[count:]
