@@ -17,9 +17,11 @@ def pad(y: Tensor, radius: tuple[int, int], boundary: str) -> Tensor:
     height, width = y.shape[-2:]
     if boundary == "fixed" or not (ry or rx):
         return F.pad(y, (rx, rx, ry, ry))
-    if boundary == "periodic" and ry <= height and rx <= width:
+    near = ry <= 1 and rx <= 1
+    asks = not torch.compiler.is_exporting()  # a graph that is meant for all sizes cannot ask for one
+    if boundary == "periodic" and (near or (asks and ry <= height and rx <= width)):
         return F.pad(y, (rx, rx, ry, ry), mode="circular")
-    if boundary == "reflecting" and ry <= 1 and rx <= 1:
+    if boundary == "reflecting" and near:
         return F.pad(y, (rx, rx, ry, ry), mode="replicate")
     rows = _source(height, ry, boundary, y.device)
     columns = _source(width, rx, boundary, y.device)
@@ -29,7 +31,8 @@ def pad(y: Tensor, radius: tuple[int, int], boundary: str) -> Tensor:
 def _source(size: int, radius: int, boundary: str, device: torch.device) -> Tensor:
     """For each padded position, the index inside the grid that it repeats."""
     position = torch.arange(-radius, size + radius, device=device)
+    count = position.new_full((), size)  # a graph has no remainder by a number that is known only later
     if boundary == "periodic":
-        return position % size
-    position = position % (2 * size)
-    return torch.where(position < size, position, 2 * size - 1 - position)
+        return position % count
+    position = position % (2 * count)
+    return torch.where(position < count, position, 2 * count - 1 - position)
