@@ -1,0 +1,276 @@
+"""A network as ONNX graphs with a manifest, so that it runs without drumhead, Python and torch, in a browser too.
+
+    DIR/manifest.json   what there is, in which order it runs, and how near the graphs came to the network
+    DIR/model.onnx      the whole network
+    DIR/*.onnx          its parts (`stages.py`), of which anybody can make a loop over time
+    DIR/parity.md       the comparison as a table
+    DIR/model.pt2       on request: the whole network as a torch.export program
+
+All graphs are float32 and take any number of images of any height and width. Nothing is written unless the graphs say
+what the network says.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drumhead.engine.choose import using
+from drumhead.errors import DrumheadError
+from drumhead.networks import parity
+from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.stages import Part, Program, program
+from drumhead.show.pages import Block, Grid, Heading, Text, markdown
+from drumhead.show.palette import class_colours
+
+OPSET = 20
+FORMAT, VERSION = "drumhead-export", 1
+SCALARS = {"first": torch.float32, "coupling": torch.float32, "time": torch.float32, "step": torch.int32}
+PAGE, MANIFEST, WHOLE, PT2 = "parity.md", "manifest.json", "model.onnx", "model.pt2"
+
+
+def export(
+    model: Segmenter, out: str | Path, *, name: str = "model", task: str = "", preset: str = "",
+    classes: Sequence[str] = (), whole_only: bool = False, torch_program: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Write a network as ONNX graphs that anybody can run, and compare them with it.
+
+    Args:
+        model: a network of `drumhead.build` or `drumhead.load`.
+        out: a directory that is new, empty or an older export, which is replaced.
+        name: what the manifest calls the network.
+        task: the task that it knows; images of it are what it is compared on.
+        preset: the preset that it was trained from.
+        classes: names of its labels, the background first.
+        whole_only: write model.onnx alone, without the parts that make its waves visible.
+        torch_program: write model.pt2 as well, for `torch.export.load`.
+
+    Returns:
+        What manifest.json says.
+
+    Raises:
+        DrumheadError: onnx, onnxscript or onnxruntime is missing, the directory is somebody's, or the graphs differ
+            from the network by more than 1e-5.
+
+    Example:
+        >>> manifest = dh.export(dh.load("wires"), "wires-onnx", name="wires", task="wires")  # doctest: +SKIP
+        >>> manifest["parity"]["largest"] < 1e-5  # doctest: +SKIP
+        True
+    """
+    if not isinstance(model, Segmenter):
+        raise DrumheadError(f"export: got {type(model).__name__}; a network of dh.build or dh.load is needed")
+    check_installed()
+    out = Path(out)
+    check_out(out)
+    model = deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
+    parts = Program(program(model).whole) if whole_only else program(model)
+    images = parity.trials(model, task)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name[:40]}.{uuid.uuid4().hex}")
+    beside.mkdir()
+    try:
+        with _quiet(), torch.no_grad(), using("eager"):
+            _write_graphs(parts, model, beside, torch_program)
+        manifest = _manifest(parts, model, images[0], name, task, preset, classes)
+        manifest["files"] = {path.name: _stamp(path) for path in sorted(beside.iterdir())}
+        manifest["parity"] = _compared(model, beside, manifest, images)
+        (beside / PAGE).write_text(markdown(_page(manifest)))
+        (beside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        _replace(beside, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
+
+
+def check_installed() -> None:
+    """Refuse to begin without the packages of the extra `export`."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise DrumheadError(
+            f"export needs {error.name}, which is not installed: pip install 'drumhead[export]'"
+        ) from None
+
+
+def check_out(out: Path) -> None:
+    """Refuse a directory that holds anything but an export."""
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() or out.is_symlink():
+        try:
+            found = json.loads((out / MANIFEST).read_bytes())
+            ours = {MANIFEST, PAGE, *found["files"]} if found["format"] == FORMAT else set()
+        except (OSError, ValueError, KeyError, TypeError):
+            ours = set()
+        foreign = sorted(path.name for path in out.iterdir() if path.name not in ours) if out.is_dir() else [out.name]
+        if foreign:
+            raise DrumheadError(
+                f"{out} holds {foreign[0]}, which is no part of an export; choose a new or an empty directory"
+            )
+
+
+def _replace(new: Path, out: Path) -> None:
+    """Put a finished directory in its place, and away with what was there."""
+    old = out.with_name(f"{new.name}.old")
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_graphs(parts: Program, model: Segmenter, folder: Path, torch_program: bool) -> None:
+    """Trace each part on tensors of its own sizes, none of which another one has, and write it."""
+    c = model.coarsest
+    known = {word: torch.zeros((), dtype=kind) for word, kind in SCALARS.items()}
+    known["image"] = torch.rand(2, model.config.image_channels, 5 * c + 9, 7 * c + 10)
+    for name, part in parts.parts():
+        given = tuple(known[word] for word in part.inputs)
+        shapes = tuple(_free(tensor) for tensor in given)
+        if name == "model":
+            traced = torch.export.export(model, given, dynamic_shapes=shapes)
+            if torch_program:
+                torch.export.save(traced, folder / PT2)
+        else:
+            traced = torch.export.export(part, given, dynamic_shapes=(shapes,))
+            known |= zip(part.outputs, part(*given), strict=True)
+        _write(traced, part, folder / f"{name}.onnx")
+
+
+def _free(tensor: Tensor) -> dict[int, Any]:
+    """Return which axes of a tensor may have any size: the batch, the rows and the columns."""
+    return dict.fromkeys((0, tensor.ndim - 2, tensor.ndim - 1) if tensor.ndim else (), torch.export.Dim.DYNAMIC)
+
+
+def _write(traced: Any, part: Part, path: Path) -> None:
+    # In ONNX an output cannot have the name of an input; the manifest's outputs are meant in their order.
+    outputs = [f"{word}_next" if word in part.inputs else word for word in part.outputs]
+    made = torch.onnx.export(
+        traced, (), dynamo=True, opset_version=OPSET, input_names=part.inputs, output_names=outputs,
+        external_data=False, verbose=False,
+    )  # fmt: skip
+    assert made is not None
+    _plain(made.model)
+    made.save(path, external_data=False)
+
+
+def _plain(model: Any) -> None:
+    """Give sizes names that say something, and leave out what only says where a node came from."""
+    names: dict[str, str] = {}
+    fresh, ends = iter(("batch", "height", "width", "rows", "columns")), {*model.graph.inputs, *model.graph.outputs}
+    for size in (size for value in model.graph.inputs for size in value.shape if not isinstance(size, int)):
+        if size.value not in names:
+            names[size.value] = next(fresh)
+    for value in ends:
+        sizes = (size if isinstance(size, int) else size.value for size in value.shape)
+        value.shape = type(value.shape)(_named(size, names) for size in sizes)
+    for thing in (model, model.graph, *model.graph, *ends):
+        thing.metadata_props.clear()
+        thing.doc_string = None
+    for value in (value for node in model.graph for value in node.outputs):
+        value.metadata_props.clear()
+        if value not in ends:
+            value.shape = value.type = None
+
+
+def _named(size: int | str, names: dict[str, str]) -> int | str:
+    """Return a size with the symbols in it renamed."""
+    return size if isinstance(size, int) else re.sub(r"\bs\d+\b", lambda found: names.get(found[0], found[0]), size)
+
+
+def _manifest(
+    parts: Program, model: Segmenter, image: Tensor, name: str, task: str, preset: str, classes: Sequence[str]
+) -> dict[str, Any]:
+    from drumhead import __version__
+
+    config, names = model.config, {id(part): f"{word}.onnx" for word, part in parts.parts()}
+
+    def graph(part: Part | None) -> dict[str, Any] | None:
+        return part and {"file": names[id(part)], "inputs": list(part.inputs), "outputs": list(part.outputs)}
+
+    if len(classes) != config.classes:
+        classes = ["background", *(f"class {i}" for i in range(1, config.classes))]
+    colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in class_colours(config.classes).tolist()]
+    return {
+        "format": FORMAT, "version": VERSION, "drumhead": __version__, "name": name, "task": task,
+        "family": config.family, "preset": preset,
+        "image": {"channels": config.image_channels, "size": list(image.shape[-2:])},
+        "classes": [{"name": one, "colour": colour} for one, colour in zip(classes, colours, strict=True)],
+        "whole": graph(parts.whole), "begin": graph(parts.begin),
+        "layers": [
+            {"kind": layer.kind, **layer.facts, **{word: graph(part) for word, part in layer.parts.items()}}
+            for layer in parts.layers
+        ],
+        "end": graph(parts.end),
+    }  # fmt: skip
+
+
+def _stamp(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _compared(model: Segmenter, folder: Path, manifest: dict[str, Any], images: Sequence[Tensor]) -> dict[str, Any]:
+    """Return how near the graphs are to the network.
+
+    Raises:
+        DrumheadError: they are not near.
+    """
+    import onnxruntime
+
+    graphs = parity.Graphs(folder, manifest)
+    rows = [row for batch in images for row in parity.compare(model, graphs, batch)]
+    if PT2 in manifest["files"]:
+        rows += parity.compare_program(model, folder / PT2, images)
+    worst = max(rows, key=lambda row: row.difference)
+    if not worst.difference <= parity.BAR:
+        raise DrumheadError(
+            f"the graphs ({worst.graphs}) differ from the network by {worst.difference:.1e} on images of "
+            f"{worst.images[-2]} x {worst.images[-1]} pixels, and {parity.BAR:.0e} is allowed; nothing was written"
+        )
+    return {
+        "bar": parity.BAR, "largest": worst.difference,
+        "rows": [{"images": list(row.images), "graphs": row.graphs, "difference": row.difference} for row in rows],
+        "onnxruntime": onnxruntime.__version__, "opset": OPSET,
+    }  # fmt: skip
+
+
+def _page(manifest: dict[str, Any]) -> list[Block]:
+    found = manifest["parity"]
+    rows = [(" x ".join(map(str, row["images"])), row["graphs"], f"{row['difference']:.1e}") for row in found["rows"]]
+    return [
+        Heading(f"Parity of {manifest['name']}", 1),
+        Text(
+            "Largest difference of a logit from torch's (drumhead's loop in float32), over the largest logit or 1. "
+            f"Allowed is {found['bar']:.0e}; the largest is {found['largest']:.1e}. ONNX Runtime "
+            f"{found['onnxruntime']}, opset {found['opset']}, torch {torch.__version__}."
+        ),
+        Grid(("images (b, k, y, x)", "graphs", "difference"), rows),
+        Grid(("file", "bytes"), [(name, f"{one['bytes']:,}") for name, one in manifest["files"].items()], "Files"),
+    ]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks to itself: on torchvision, which nobody needs, and on its own deprecations."""
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
