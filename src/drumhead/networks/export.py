@@ -20,6 +20,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,13 @@ def _replace(new: Path, out: Path) -> None:
 
 
 def _write_graphs(parts: Program, model: Segmenter, folder: Path, torch_program: bool) -> None:
-    """Trace each part on tensors of its own sizes, none of which another one has, and write it."""
+    """Trace each part and write it.
+
+    Sides that no grid divides cut something off at each level, so that no graph is made for those where nothing is.
+    """
     c = model.coarsest
     known = {word: torch.zeros((), dtype=kind) for word, kind in SCALARS.items()}
-    known["image"] = torch.rand(2, model.config.image_channels, 5 * c + 9, 7 * c + 10)
+    known["image"] = torch.rand(2, model.config.image_channels, 6 * c + 1, 8 * c + 1)
     for name, part in parts.parts():
         given = tuple(known[word] for word in part.inputs)
         shapes = tuple(_free(tensor) for tensor in given)
@@ -169,7 +173,8 @@ def _write(traced: Any, part: Part, path: Path) -> None:
 def _plain(model: Any) -> None:
     """Give sizes names that say something, and leave out what only says where a node came from."""
     names: dict[str, str] = {}
-    fresh, ends = iter(("batch", "height", "width", "rows", "columns")), {*model.graph.inputs, *model.graph.outputs}
+    fresh = chain(("batch", "height", "width", "rows", "columns"), (f"size_{n}" for n in count()))
+    ends = {*model.graph.inputs, *model.graph.outputs}
     for size in (size for value in model.graph.inputs for size in value.shape if not isinstance(size, int)):
         if size.value not in names:
             names[size.value] = next(fresh)
