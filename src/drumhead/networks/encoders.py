@@ -49,7 +49,7 @@ class Constant(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return it as a map (b, c, y, x) of the images' size."""
-        return self.value[:, None, None].expand(len(images), -1, *images.shape[-2:])
+        return self.value[:, None, None].expand(images.shape[0], -1, *images.shape[-2:])
 
 
 class Stem(nn.Module):

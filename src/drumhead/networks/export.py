@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drumhead.engine.choose import using
 from drumhead.errors import DrumheadError
@@ -144,13 +144,25 @@ def _write_graphs(parts: Program, model: Segmenter, folder: Path, torch_program:
         given = tuple(known[word] for word in part.inputs)
         shapes = tuple(_free(tensor) for tensor in given)
         if name == "model":
-            traced = torch.export.export(model, given, dynamic_shapes=shapes)
+            traced = _traced(model, given, shapes)
             if torch_program:
+                traced.example_inputs = None  # which would be pickled
                 torch.export.save(traced, folder / PT2)
         else:
-            traced = torch.export.export(part, given, dynamic_shapes=(shapes,))
+            traced = _traced(part, given, (shapes,))
             known |= zip(part.outputs, part(*given), strict=True)
         _write(traced, part, folder / f"{name}.onnx")
+
+
+def _traced(module: nn.Module, given: tuple[Tensor, ...], shapes: tuple[Any, ...]) -> torch.export.ExportedProgram:
+    """Return a module as a graph, without the tracer's guards.
+
+    These remember how sides happened to divide on the image that was traced, and would refuse others, for which the
+    same operations are as right: the comparison is what says so.
+    """
+    traced = torch.export.export(module, given, dynamic_shapes=shapes)
+    traced._guards_code = []
+    return traced
 
 
 def _free(tensor: Tensor) -> dict[int, Any]:
