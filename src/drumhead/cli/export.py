@@ -27,11 +27,6 @@ def export(
         torch: write model.pt2 too, the whole network for torch.export.load.
         whole_only: write model.onnx alone, without the parts.
     """
-    from drumhead.networks.export import check_installed, check_out
-
-    check_installed()
-    check_out(out)  # what is wrong is said before torch comes
-
     from drumhead.networks.export import export as write
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.show.pages import Grid

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from drumhead.engine.operator import exporting
+
 
 def pad(y: Tensor, radius: tuple[int, int], boundary: str) -> Tensor:
     """Extend (b, c, y, x) by `radius` = (ry, rx) pixels on each side as `boundary` says; any size >= 1."""
@@ -18,8 +20,7 @@ def pad(y: Tensor, radius: tuple[int, int], boundary: str) -> Tensor:
     if boundary == "fixed" or not (ry or rx):
         return F.pad(y, (rx, rx, ry, ry))
     near = ry <= 1 and rx <= 1
-    asks = not torch.compiler.is_exporting()  # a graph that is meant for all sizes cannot ask for one
-    if boundary == "periodic" and (near or (asks and ry <= height and rx <= width)):
+    if boundary == "periodic" and (near or (not exporting() and ry <= height and rx <= width)):
         return F.pad(y, (rx, rx, ry, ry), mode="circular")
     if boundary == "reflecting" and near:
         return F.pad(y, (rx, rx, ry, ry), mode="replicate")

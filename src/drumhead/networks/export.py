@@ -10,35 +10,28 @@ All graphs are float32 and take any number of images of any height and width. No
 what the network says.
 """
 
-import contextlib
 import hashlib
 import json
-import logging
-import re
 import shutil
 import uuid
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from drumhead.engine.choose import using
 from drumhead.errors import DrumheadError
 from drumhead.networks import parity
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stages import Part, Program, program
+from drumhead.networks.tracing import OPSET, PT2, write_graphs
 from drumhead.show.pages import Block, Grid, Heading, Text, markdown
 from drumhead.show.palette import class_colours
 
-OPSET = 20
 FORMAT, VERSION = "drumhead-export", 1
-SCALARS = {"first": torch.float32, "coupling": torch.float32, "time": torch.float32, "step": torch.int32}
-PAGE, MANIFEST, WHOLE, PT2 = "parity.md", "manifest.json", "model.onnx", "model.pt2"
+PAGE, MANIFEST = "parity.md", "manifest.json"
 
 
 def export(
@@ -72,7 +65,7 @@ def export(
     if not isinstance(model, Segmenter):
         raise DrumheadError(f"export: got {type(model).__name__}; a network of dh.build or dh.load is needed")
     check_installed()
-    out = Path(out)
+    out = Path(out).absolute()
     check_out(out)
     model = deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     parts = Program(program(model).whole) if whole_only else program(model)
@@ -81,8 +74,7 @@ def export(
     beside = out.with_name(f".{out.name[:40]}.{uuid.uuid4().hex}")
     beside.mkdir()
     try:
-        with _quiet(), torch.no_grad(), using("eager"):
-            _write_graphs(parts, model, beside, torch_program)
+        write_graphs(parts, model, beside, torch_program)
         manifest = _manifest(parts, model, images[0], name, task, preset, classes)
         manifest["files"] = {path.name: _stamp(path) for path in sorted(beside.iterdir())}
         manifest["parity"] = _compared(model, beside, manifest, images)
@@ -130,81 +122,6 @@ def _replace(new: Path, out: Path) -> None:
         out.rename(old)
     new.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_graphs(parts: Program, model: Segmenter, folder: Path, torch_program: bool) -> None:
-    """Trace each part and write it.
-
-    Sides that no grid divides cut something off at each level, so that no graph is made for those where nothing is.
-    """
-    c = model.coarsest
-    known = {word: torch.zeros((), dtype=kind) for word, kind in SCALARS.items()}
-    known["image"] = torch.rand(2, model.config.image_channels, 6 * c + 1, 8 * c + 1)
-    for name, part in parts.parts():
-        given = tuple(known[word] for word in part.inputs)
-        shapes = tuple(_free(tensor) for tensor in given)
-        if name == "model":
-            traced = _traced(model, given, shapes)
-            if torch_program:
-                traced.example_inputs = None  # which would be pickled
-                torch.export.save(traced, folder / PT2)
-        else:
-            traced = _traced(part, given, (shapes,))
-            known |= zip(part.outputs, part(*given), strict=True)
-        _write(traced, part, folder / f"{name}.onnx")
-
-
-def _traced(module: nn.Module, given: tuple[Tensor, ...], shapes: tuple[Any, ...]) -> torch.export.ExportedProgram:
-    """Return a module as a graph, without the tracer's guards.
-
-    These remember how sides happened to divide on the image that was traced, and would refuse others, for which the
-    same operations are as right: the comparison is what says so.
-    """
-    traced = torch.export.export(module, given, dynamic_shapes=shapes)
-    traced._guards_code = []
-    return traced
-
-
-def _free(tensor: Tensor) -> dict[int, Any]:
-    """Return which axes of a tensor may have any size: the batch, the rows and the columns."""
-    return dict.fromkeys((0, tensor.ndim - 2, tensor.ndim - 1) if tensor.ndim else (), torch.export.Dim.DYNAMIC)
-
-
-def _write(traced: Any, part: Part, path: Path) -> None:
-    # In ONNX an output cannot have the name of an input; the manifest's outputs are meant in their order.
-    outputs = [f"{word}_next" if word in part.inputs else word for word in part.outputs]
-    made = torch.onnx.export(
-        traced, (), dynamo=True, opset_version=OPSET, input_names=part.inputs, output_names=outputs,
-        external_data=False, verbose=False,
-    )  # fmt: skip
-    assert made is not None
-    _plain(made.model)
-    made.save(path, external_data=False)
-
-
-def _plain(model: Any) -> None:
-    """Give sizes names that say something, and leave out what only says where a node came from."""
-    names: dict[str, str] = {}
-    fresh = chain(("batch", "height", "width", "rows", "columns"), (f"size_{n}" for n in count()))
-    ends = {*model.graph.inputs, *model.graph.outputs}
-    for size in (size for value in model.graph.inputs for size in value.shape if not isinstance(size, int)):
-        if size.value not in names:
-            names[size.value] = next(fresh)
-    for value in ends:
-        sizes = (size if isinstance(size, int) else size.value for size in value.shape)
-        value.shape = type(value.shape)(_named(size, names) for size in sizes)
-    for thing in (model, model.graph, *model.graph, *ends):
-        thing.metadata_props.clear()
-        thing.doc_string = None
-    for value in (value for node in model.graph for value in node.outputs):
-        value.metadata_props.clear()
-        if value not in ends:
-            value.shape = value.type = None
-
-
-def _named(size: int | str, names: dict[str, str]) -> int | str:
-    """Return a size with the symbols in it renamed."""
-    return size if isinstance(size, int) else re.sub(r"\bs\d+\b", lambda found: names.get(found[0], found[0]), size)
 
 
 def _manifest(
@@ -277,17 +194,3 @@ def _page(manifest: dict[str, Any]) -> list[Block]:
         Grid(("images (b, k, y, x)", "graphs", "difference"), rows),
         Grid(("file", "bytes"), [(name, f"{one['bytes']:,}") for name, one in manifest["files"].items()], "Files"),
     ]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks to itself: on torchvision, which nobody needs, and on its own deprecations."""
-    log = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

@@ -20,6 +20,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from drumhead.engine.operator import exporting
 from drumhead.errors import DrumheadError, choose
 from drumhead.physics.contract import check_broadcast, check_kind, check_odd, describe
 from drumhead.settings.config import Edge
@@ -93,7 +94,7 @@ def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str,
     """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not `mirrored`."""
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
-        across = width if mirrored and _for_any_size() else width // 2 + 1
+        across = width if mirrored and exporting() else width // 2 + 1
         waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(across)]
     elif boundary == "fixed":
         waves = [math.pi / (n + 1) * (_whole(n) + 1) for n in (height, width)]
@@ -110,11 +111,6 @@ def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str,
 
 def _both(rows: Tensor, kernel: Tensor, columns: Tensor) -> Tensor:
     return rows @ kernel @ columns.mT
-
-
-def _for_any_size() -> bool:
-    """Say whether this becomes a graph for any size, of products with matrices alone: fast transforms ask for one."""
-    return torch.compiler.is_exporting()
 
 
 def _whole(n: int) -> Tensor:
@@ -196,7 +192,7 @@ def _product(a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 def forth(y: Tensor, boundary: str, mirrored: bool = False) -> Tensor:
     """Return the modes of maps (.., y, x), of which those of `stiffness` for the same kernel ring alone."""
-    if boundary == "periodic" and not (mirrored and _for_any_size()):
+    if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.rfft2(y)
     transform = {"periodic": _turns, "fixed": _sines}.get(boundary, _cosines)
     return transform(transform(y).mT).mT
@@ -204,7 +200,7 @@ def forth(y: Tensor, boundary: str, mirrored: bool = False) -> Tensor:
 
 def back(modes: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False) -> Tensor:
     """Return the maps of modes again."""
-    if boundary == "periodic" and not (mirrored and _for_any_size()):
+    if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.irfft2(modes, s=tuple(size))
     if boundary == "periodic":
         return _turns(_turns(modes).mT).mT * (1 / (size[0] * size[1]))
@@ -223,7 +219,7 @@ def _turns(x: Tensor) -> Tensor:
 def _sines(x: Tensor) -> Tensor:
     """Return sum_j x_j sin(pi (j + 1) (k + 1) / (n + 1)) along the last axis; twice is (n + 1) / 2 times as much."""
     n = x.shape[-1]
-    if _for_any_size() or n <= SHORT:
+    if exporting() or n <= SHORT:
         whole = _whole(n) + 1
         return x @ torch.sin(math.pi / (n + 1) * whole[:, None] * whole).to(x)
     return -torch.fft.rfft(torch.nn.functional.pad(x, (1, 0)), n=2 * (n + 1)).imag[..., 1 : n + 1]
@@ -232,14 +228,14 @@ def _sines(x: Tensor) -> Tensor:
 def _cosines(x: Tensor) -> Tensor:
     """Return sum_j x_j cos(pi (j + 1/2) k / n) along the last axis."""
     n = x.shape[-1]
-    if _for_any_size() or n <= SHORT:
+    if exporting() or n <= SHORT:
         return x @ torch.cos(math.pi / n * (_whole(n)[:, None] + 0.5) * _whole(n)).to(x)
     return (torch.fft.rfft(x, n=2 * n)[..., :n] * _quarter(n, x).conj()).real
 
 
 def _from_cosines(modes: Tensor) -> Tensor:
     n = modes.shape[-1]
-    if _for_any_size() or n <= SHORT:
+    if exporting() or n <= SHORT:
         share = (1 + _whole(n).clamp(max=1)) / n  # the first one half of the others
         turns = torch.cos(math.pi / n * _whole(n)[:, None] * (_whole(n) + 0.5)) * share[:, None]
         return modes @ turns.to(modes)
