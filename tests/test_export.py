@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.timeout(900)  # a graph takes a second or two, and ten on a busy machine
 SMALL = {"image_channels": 1, "classes": 3, "start": "he"}  # logits of order one
 
 
@@ -275,6 +277,9 @@ def test_the_command_line(tmp_path, capsys):
     assert (manifest["layers"], manifest["begin"], manifest["end"]) == ([], None, None)
     assert {*manifest["files"]} == {"model.onnx", "model.pt2"}
     assert "model.pt2" in [row["graphs"] for row in manifest["parity"]["rows"]]
+    with zipfile.ZipFile(tmp_path / "out" / "model.pt2") as archive:
+        contents = [archive.read(name) for name in archive.namelist()]
+    assert not [content for content in contents if content[:2] in (b"PK", b"\x80\x02") or bytes(ROOT) in content]
     loaded, images = torch.export.load(tmp_path / "out" / "model.pt2").module(), torch.rand(1, 1, 19, 40)
     assert (loaded(images) - model(images)).abs().max() < 1e-5
     assert call("export", "nothing", "--out", tmp_path / "other") == 2

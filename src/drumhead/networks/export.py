@@ -11,6 +11,7 @@ what the network says.
 """
 
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import uuid
@@ -127,8 +128,6 @@ def _replace(new: Path, out: Path) -> None:
 def _manifest(
     parts: Program, model: Segmenter, image: Tensor, name: str, task: str, preset: str, classes: Sequence[str]
 ) -> dict[str, Any]:
-    from drumhead import __version__
-
     config, names = model.config, {id(part): f"{word}.onnx" for word, part in parts.parts()}
 
     def graph(part: Part | None) -> dict[str, Any] | None:
@@ -138,8 +137,8 @@ def _manifest(
         classes = ["background", *(f"class {i}" for i in range(1, config.classes))]
     colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in class_colours(config.classes).tolist()]
     return {
-        "format": FORMAT, "version": VERSION, "drumhead": __version__, "name": name, "task": task,
-        "family": config.family, "preset": preset,
+        "format": FORMAT, "version": VERSION, "drumhead": importlib.metadata.version("drumhead"),
+        "name": name, "task": task, "family": config.family, "preset": preset,
         "image": {"channels": config.image_channels, "size": list(image.shape[-2:])},
         "classes": [{"name": one, "colour": colour} for one, colour in zip(classes, colours, strict=True)],
         "whole": graph(parts.whole), "begin": graph(parts.begin),

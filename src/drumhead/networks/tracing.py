@@ -46,8 +46,7 @@ def _write_all(parts: Program, model: Segmenter, folder: Path, torch_program: bo
         if name == "model":
             traced = _traced(model, given, shapes)
             if torch_program:
-                traced.example_inputs = None  # which would be pickled
-                torch.export.save(traced, folder / PT2)
+                _save(traced, folder / PT2)
         else:
             traced = _traced(part, given, (shapes,))
             known |= zip(part.outputs, part(*given), strict=True)
@@ -63,6 +62,15 @@ def _traced(module: nn.Module, given: tuple[Tensor, ...], shapes: tuple[Any, ...
     traced = torch.export.export(module, given, dynamic_shapes=shapes)
     traced._guards_code = []
     return traced
+
+
+def _save(traced: torch.export.ExportedProgram, path: Path) -> None:
+    """Write a torch.export program without its example, which would be pickled, and without paths of this machine."""
+    traced.example_inputs = None
+    for part in traced.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)
+    torch.export.save(traced, path)
 
 
 def _free(tensor: Tensor) -> dict[int, Any]:
