@@ -5,6 +5,7 @@ A difference is the largest of all logits, over torch's largest logit or 1, whic
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,6 +103,12 @@ def compare(model: Segmenter, graphs: Graphs, images: Tensor) -> Iterator[Row]:
         half = max(1, model.steps // 2)
         if model.answers(half) and half < model.steps:
             yield Row(shape, f"parts, {half} steps", apart(model(images, steps=half), graphs.staged(array, steps=half)))
+
+
+def rounding(model: Segmenter, images: Tensor) -> float:
+    """Return how far the network's own float32 is from float64: what waves make of rounding errors."""
+    with torch.no_grad(), model.evaluating(), using("eager"):
+        return apart(deepcopy(model).double()(images.double()), model(images).numpy())
 
 
 def apart(wanted: Tensor, found: np.ndarray) -> float:
