@@ -70,7 +70,7 @@ def test_what_records_keep_of_two_parts(backend):
     given, steps = medium(), FIRST + SECOND
     options = {"dt": 0.2, "integrator": "verlet", "backend": backend}
     basis, mixture = torch.randn(3, steps, dtype=torch.float64), torch.randn(3, steps, 2, dtype=torch.float64)
-    bins = dh.Fourier(4)._waves(steps, given["y0"])
+    bins = dh.Fourier(4).turns(steps, given["y0"])
     pixels = torch.tensor([[0, 7, 20], [1, 2, 3]])
     split = lambda kind, b: (kind(b[:, :FIRST].contiguous()), kind(b[:, FIRST:].contiguous()))  # noqa: E731
     add = torch.add

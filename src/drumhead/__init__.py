@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from drumhead import tasks as tasks
     from drumhead import waves as waves
     from drumhead.errors import DrumheadError as DrumheadError
+    from drumhead.networks.export import export as export
     from drumhead.networks.images import to_images as to_images
     from drumhead.networks.model import build as build
     from drumhead.networks.model import load as load
@@ -69,6 +70,7 @@ _HOME = {
         "settings.config",
     ),
     "DrumheadError": "errors",
+    "export": "networks.export",
     "to_images": "networks.images",
     **dict.fromkeys(("build", "load", "save"), "networks.model"),
     "presets": "settings.presets",

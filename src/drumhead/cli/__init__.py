@@ -16,6 +16,7 @@ VERBS = {
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
     "reproduce": "repeat the paper's experiments and set its numbers beside ours",
+    "export": "write a network as ONNX graphs that run without drumhead",
     "waves": "look for waves in a recording, or say what a network's would be in cortex",
     "drum": "strike a drum of any shape and say what can be heard of its shape",
     "bench": "measure time and memory against a loop like the published code's",

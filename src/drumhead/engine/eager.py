@@ -10,7 +10,8 @@ Both integrators are one recursion with different coefficients,
     verlet (kick-drift, second order):     decay = exp(-dt alpha)     gain = dt (1 + decay) / 2
         and a half kick to start:          decay = exp(-dt alpha / 2) gain = dt / 2
 
-so the loop below is the definition that every faster engine (`drumhead.engine`) is checked against.
+so the loop below is the definition that every faster engine (`drumhead.engine`) is checked against, and its step the
+one that exported graphs take.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,26 +33,38 @@ def coefficients(alpha: Tensor, dt: float, integrator: str) -> tuple[Tensor, Ten
     return half * half, half, dt / 2, dt / 2, dt / 2
 
 
+def pulled(y: Tensor, kernel: Tensor, boundary: str) -> Tensor:
+    """Return W * y, what the neighbours of each oscillator pull at it with, (b, c, y, x)."""
+    groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
+    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
+    return F.conv2d(boundaries.pad(y, radius, boundary), kernel, groups=groups)
+
+
+def step(
+    y: Tensor, z: Tensor, omega: Tensor, decay: Tensor, gain: Tensor, coupling: Tensor, dt: float
+) -> tuple[Tensor, Tensor]:
+    """Return y and z after one step, given phi(W * y)."""
+    force = torch.addcmul(coupling, omega, y, value=-1)
+    z = torch.addcmul(decay * z, gain, force)
+    return torch.add(y, z, alpha=dt), z
+
+
 def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, ...]]:
     """Yield y and z after each step, and the phi(W * y) that it took; the steps `begin` .. `end` - 1, or all."""
     y, z, omega, decay, first, kernel, *_ = fields
-    groups = 1 if kernel.shape[1] == y.shape[1] else y.shape[1]
-    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
     z = y.new_zeros(()) if z is None else z
     gain = plan.offset + plan.slope * decay if plan.slope else y.new_full((), plan.offset)
     for t in range(begin, plan.steps if end is None else end):
-        coupling = F.conv2d(boundaries.pad(y, radius, plan.boundary), kernel, groups=groups)
+        coupling = pulled(y, kernel, plan.boundary)
         if plan.tanh:
             coupling = torch.tanh(coupling)
-        force = torch.addcmul(coupling, omega, y, value=-1)
         if t == 0 and not plan.begun:
-            z = (decay if first is None else first) * z + plan.first_offset * force
-            y = y + plan.dt * z
+            start = y.new_full((), plan.first_offset)
+            y, z = step(y, z, omega, decay if first is None else first, start, coupling, plan.dt)
         else:
-            z = torch.addcmul(decay * z, gain, force)
-            y = torch.add(y, z, alpha=plan.dt)
+            y, z = step(y, z, omega, decay, gain, coupling, plan.dt)
         yield y, z, coupling
-        del coupling, force  # their memory serves the next step
+        del coupling  # its memory serves the next step
 
 
 def loop(plan: Rollout, fields: Fields, collect: Callable[[Iterator[Tensor]], Any]) -> tuple[Any, list[Tensor]]:

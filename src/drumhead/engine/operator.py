@@ -35,6 +35,14 @@ def traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
+def exporting() -> bool:
+    """Say whether this becomes a graph of torch.export, which may be meant for all sizes and so asks for none.
+
+    torch 2.6 does not say, and takes a graph of torch.compile for one as well.
+    """
+    return getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)()
+
+
 def readable(tensor: Tensor) -> bool:
     """Say whether values may be asked: a GPU would wait, a graph and a transform of torch.func cannot answer."""
     if not tensor.is_cpu or traced() or is_in_torch_dispatch_mode():  # in torch's other modes it is merely not needed

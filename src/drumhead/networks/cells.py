@@ -128,6 +128,12 @@ class RecurrentNetwork(Timed):
         """Return the rows of the image that the networks of the start see."""
         return convolved(rows, 4)
 
+    def following(self, last: State) -> State:
+        """Return the input of the cell and the maps of its state one step later."""
+        out, *state = last
+        state = self.cell(out, state)
+        return (self.mlp(state[0]), *state)
+
     def run(self, start: State, record: Record, steps: int) -> Any:
         """Return what a record keeps of the cell's outputs."""
         return self.advance(start, record, steps)[0]
@@ -139,9 +145,7 @@ class RecurrentNetwork(Timed):
         def outputs():
             nonlocal last
             for _ in range(steps):
-                out, *state = last
-                state = self.cell(out, state)
-                last = (self.mlp(state[0]), *state)
+                last = self.following(last)
                 yield last[0]
 
         record.check(steps, self.channels)

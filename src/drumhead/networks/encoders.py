@@ -49,7 +49,7 @@ class Constant(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return it as a map (b, c, y, x) of the images' size."""
-        return self.value[:, None, None].expand(len(images), -1, *images.shape[-2:])
+        return self.value[:, None, None].expand(images.shape[0], -1, *images.shape[-2:])
 
 
 class Stem(nn.Module):
@@ -79,8 +79,12 @@ class Stem(nn.Module):
     def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
         """Return the medium and the features, both at the stem's resolution."""
         features = self.features(images)
+        return self.told(features), features
+
+    def told(self, features: Tensor) -> Medium:
+        """Return the medium that features set."""
         constants = dict(zip(self.others, self.constants, strict=True))
-        return medium_of(self.medium, features, self.parts, self.omega_largest, constants)[0], features
+        return medium_of(self.medium, features, self.parts, self.omega_largest, constants)[0]
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the medium of these rows depends on."""

@@ -193,11 +193,11 @@ class Closed(WaveLayer):
         y0, z0 = self.medium(shrunk(x, self.coarser)).tanh().chunk(2, dim=1)
         return Start(y0, z0, None)
 
-    def _modes(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:
+    def _modes(self, size: torch.Size, times: Tensor, coupling: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
         """Return what becomes of y0 and z0 in each mode at times (t, c): two factors (t, c, modes in y, modes in x)."""
         learned = (self.omega, self.alpha, self.speed)
         omega, alpha, speed = (F.softplus(precise(value))[:, None, None] for value in learned)
-        kernel = stability.laplacian(1).to(times) * speed.square()[..., None]
+        kernel = stability.laplacian(1).to(times) * speed.square()[..., None] * coupling
         stiff = spectral.stiffness(kernel, omega, size, self.layer.boundary, mirrored=True)
         return spectral.exact(stiff, alpha, times[:, :, None, None])
 
@@ -211,26 +211,34 @@ class Closed(WaveLayer):
             self.stored = kept = (size, numbers, self._modes(size, times))
         return kept[2]
 
-    def _at(self, start: Start, times: Tensor) -> Tensor:
-        """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights."""
+    def at(self, start: Start, times: Tensor, coupling: Tensor | None = None) -> Tensor:
+        """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights.
+
+        Args:
+            start: y0 and z0.
+            times: in model time.
+            coupling: what W is multiplied by, a number; 0 cuts it, None leaves it.
+        """
         boundary, size = self.layer.boundary, start.y0.shape[-2:]
-        plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor
+        plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor and coupling is None
         asks = plain and not torch.compiler.is_compiling()  # values, which a GPU and a graph are not asked for
         with torch.autocast(start.y0.device.type, enabled=False):
-            of_y, of_z = (self._stored if asks else self._modes)(size, times)
+            of_y, of_z = (
+                self._stored(size, times) if asks else self._modes(size, times, 1.0 if coupling is None else coupling)
+            )
             assert start.z0 is not None
-            y, z = (spectral.forth(field.to(times.dtype), boundary)[:, None] for field in (start.y0, start.z0))
-            return spectral.back(of_y * y + of_z * z, size, boundary).to(self.times.dtype)
+            y, z = (spectral.forth(field.to(times.dtype), boundary, True)[:, None] for field in (start.y0, start.z0))
+            return spectral.back(of_y * y + of_z * z, size, boundary, True).to(self.times.dtype)
 
     def run(self, start: Start, record: Record, steps: int) -> Any:
         """Return what a record keeps of the waves at whole multiples of dt."""
         record.check(steps, self.layer.channels)
         times = self.dt * torch.arange(1, steps + 1, device=start.y0.device, dtype=precise(self.times).dtype)
-        return record.of(self._at(start, times[:, None].expand(-1, self.layer.channels)))
+        return record.of(self.at(start, times[:, None].expand(-1, self.layer.channels)))
 
-    def heard(self, start: Start) -> Tensor:
-        """Return the waves at the learned times."""
-        return self._at(start, precise(self.times).exp())
+    def heard(self, start: Start, coupling: Tensor | None = None) -> Tensor:
+        """Return the waves at the learned times; `coupling` as in `at`."""
+        return self.at(start, precise(self.times).exp(), coupling)
 
 
 def make_layer(layer: Layer | Modes, width: int, coarser: int) -> Stepped | Closed:

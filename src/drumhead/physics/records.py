@@ -256,17 +256,17 @@ class Fourier(Record):
     def collect(self, states: Iterator[Tensor], steps: int) -> Tensor:
         """Project on cosines and sines, then take the magnitude."""
         first = next(states)
-        basis = self._waves(steps, first)
+        basis = self.turns(steps, first)
         cast = (y.to(basis.dtype) for y in chain([first], states))
-        return _magnitude(Project(basis).collect(cast, steps)).to(first.dtype)
+        return magnitude(Project(basis).collect(cast, steps)).to(first.dtype)
 
     def stream(self, steps: int, like: Tensor) -> Stream | None:
         """Project on cosines and sines, then take the magnitude."""
-        basis = self._waves(steps, like)
-        return Stream("project", basis=basis, finish=_magnitude) if basis.dtype == like.dtype else None
+        basis = self.turns(steps, like)
+        return Stream("project", basis=basis, finish=magnitude) if basis.dtype == like.dtype else None
 
-    def _waves(self, steps: int, like: Tensor) -> Tensor:
-        """Cosines, then sines, at the bins: (2 k, steps)."""
+    def turns(self, steps: int, like: Tensor) -> Tensor:
+        """Return cosines, then sines, at the bins: (2 k, steps)."""
         # Complex magnitudes exist in single and double precision only.
         exact = like.dtype if like.dtype in (torch.float32, torch.float64) else torch.float32
         plain = like.is_cuda and type(like) is Tensor and not torch.compiler.is_compiling()
@@ -396,6 +396,7 @@ def _waves(bins: tuple[int, ...], steps: int, device: torch.device, dtype: torch
 _waves_on_a_gpu = functools.cache(torch.inference_mode(False)(_waves))
 
 
-def _magnitude(kept: Tensor) -> Tensor:
+def magnitude(kept: Tensor) -> Tensor:
+    """Return the magnitudes of projections (b, 2 k, ...) on cosines, then sines: (b, k, ...)."""
     real, imaginary = kept.chunk(2, dim=1)
     return torch.complex(real, imaginary).abs()

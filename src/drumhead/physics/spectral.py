@@ -20,6 +20,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from drumhead.engine.operator import exporting
 from drumhead.errors import DrumheadError, choose
 from drumhead.physics.contract import check_broadcast, check_kind, check_odd, describe
 from drumhead.settings.config import Edge
@@ -93,17 +94,23 @@ def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str,
     """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not `mirrored`."""
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
-        waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(width // 2 + 1)]
+        across = width if mirrored and exporting() else width // 2 + 1
+        waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(across)]
     elif boundary == "fixed":
         waves = [math.pi / (n + 1) * (_whole(n) + 1) for n in (height, width)]
     else:
         waves = [math.pi / n * _whole(n) for n in (height, width)]
-    turns = [torch.exp(1j * k[:, None] * (_whole(side) - side // 2)) for k, side in zip(waves, (ky, kx), strict=True)]
-    turns = [turn.to(kernel.device, torch.promote_types(kernel.dtype, torch.complex64)) for turn in turns]
-    symbol = torch.einsum("ki,cij,lj->ckl", turns[0], kernel[:, 0].to(turns[0].dtype), turns[1])
+    w, turns = kernel[:, 0], [k[:, None] * (_whole(side) - side // 2) for k, side in zip(waves, (ky, kx), strict=True)]
+    (cos_y, cos_x), (sin_y, sin_x) = ([f(turn).to(kernel) for turn in turns] for f in (torch.cos, torch.sin))
+    real = _both(cos_y, w, cos_x) - _both(sin_y, w, sin_x)
     # Of a kernel that is its own image in the centre A is real, but not what it becomes when the kernel moves.
-    real = mirrored or boundary != "periodic" or not (kernel.requires_grad or _differ(kernel, kernel.flip(-2, -1)))
-    return omega - (symbol.real if real else symbol)
+    if mirrored or boundary != "periodic" or not (kernel.requires_grad or _differ(kernel, kernel.flip(-2, -1))):
+        return omega - real
+    return omega - torch.complex(real, _both(sin_y, w, cos_x) + _both(cos_y, w, sin_x))
+
+
+def _both(rows: Tensor, kernel: Tensor, columns: Tensor) -> Tensor:
+    return rows @ kernel @ columns.mT
 
 
 def _whole(n: int) -> Tensor:
@@ -183,27 +190,36 @@ def _product(a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3], a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]
 
 
-def forth(y: Tensor, boundary: str) -> Tensor:
-    """Return the modes of maps (.., y, x)."""
-    if boundary == "periodic":
+def forth(y: Tensor, boundary: str, mirrored: bool = False) -> Tensor:
+    """Return the modes of maps (.., y, x), of which those of `stiffness` for the same kernel ring alone."""
+    if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.rfft2(y)
-    transform = _sines if boundary == "fixed" else _cosines
+    transform = {"periodic": _turns, "fixed": _sines}.get(boundary, _cosines)
     return transform(transform(y).mT).mT
 
 
-def back(modes: Tensor, size: Sequence[int], boundary: str) -> Tensor:
+def back(modes: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False) -> Tensor:
     """Return the maps of modes again."""
-    if boundary == "periodic":
+    if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.irfft2(modes, s=tuple(size))
+    if boundary == "periodic":
+        return _turns(_turns(modes).mT).mT * (1 / (size[0] * size[1]))
     if boundary == "fixed":
         return _sines(_sines(modes).mT).mT * (4 / ((size[0] + 1) * (size[1] + 1)))
     return _from_cosines(_from_cosines(modes).mT).mT
 
 
+def _turns(x: Tensor) -> Tensor:
+    """Return sum_j x_j (cos + sin)(2 pi j k / n) along the last axis; twice is n times as much (Hartley)."""
+    n = x.shape[-1]
+    angle = 2 * math.pi / n * (_whole(n)[:, None] * _whole(n))
+    return x @ (angle.cos() + angle.sin()).to(x)
+
+
 def _sines(x: Tensor) -> Tensor:
     """Return sum_j x_j sin(pi (j + 1) (k + 1) / (n + 1)) along the last axis; twice is (n + 1) / 2 times as much."""
     n = x.shape[-1]
-    if n <= SHORT:
+    if exporting() or n <= SHORT:
         whole = _whole(n) + 1
         return x @ torch.sin(math.pi / (n + 1) * whole[:, None] * whole).to(x)
     return -torch.fft.rfft(torch.nn.functional.pad(x, (1, 0)), n=2 * (n + 1)).imag[..., 1 : n + 1]
@@ -212,16 +228,16 @@ def _sines(x: Tensor) -> Tensor:
 def _cosines(x: Tensor) -> Tensor:
     """Return sum_j x_j cos(pi (j + 1/2) k / n) along the last axis."""
     n = x.shape[-1]
-    if n <= SHORT:
+    if exporting() or n <= SHORT:
         return x @ torch.cos(math.pi / n * (_whole(n)[:, None] + 0.5) * _whole(n)).to(x)
     return (torch.fft.rfft(x, n=2 * n)[..., :n] * _quarter(n, x).conj()).real
 
 
 def _from_cosines(modes: Tensor) -> Tensor:
     n = modes.shape[-1]
-    if n <= SHORT:
-        turns = torch.cos(math.pi / n * _whole(n)[:, None] * (_whole(n) + 0.5)) * (2 / n)
-        turns[0] /= 2
+    if exporting() or n <= SHORT:
+        share = (1 + _whole(n).clamp(max=1)) / n  # the first one half of the others
+        turns = torch.cos(math.pi / n * _whole(n)[:, None] * (_whole(n) + 0.5)) * share[:, None]
         return modes @ turns.to(modes)
     scaled = modes * _quarter(n, modes)
     scaled = torch.cat([scaled[..., :1] / 2, scaled[..., 1:]], -1)
