@@ -13,6 +13,7 @@ from drumhead.errors import DrumheadError
 
 VERBS = {
     "segment": "find objects in images and show how they were heard",
+    "playground": "draw, and see and hear what a network makes of it, in the browser",
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
     "reproduce": "repeat the paper's experiments and set its numbers beside ours",
