@@ -2,13 +2,16 @@
 
 import contextlib
 import gzip
+import hashlib
 import http.client
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import drumhead as dh
 from conftest import call
 from drumhead.cli import playground
 from drumhead.errors import DrumheadError
@@ -381,6 +385,29 @@ def test_a_checkout_without_the_page_says_how_to_build_it(tmp_path, monkeypatch,
     error = capsys.readouterr().err
     assert "run 'make page', which needs Node 20 and npm" in error
     assert error.count("\n") == 1
+
+
+def test_networks_of_ones_own_are_exported_and_leave_no_files(folder, tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript")
+    runs = tmp_path / "runs"
+    small = dh.Stack(waves=(dh.Layer(channels=4, steps=3),), width=8, fine=4, image_channels=1, classes=3)
+    (runs / "my run").mkdir(parents=True)
+    dh.save(dh.build(small), runs / "my run" / "weights.safetensors", task="wires", classes="ground\na\nb")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    pages = read_folder(folder)
+    with pytest.raises(DrumheadError, match="no weights at 'nowhere'"):
+        playground.add_models(pages, [str(runs / "my run"), "nowhere"])
+    assert sorted(pages) == sorted(FILES)
+    playground.add_models(pages, ["a b", str(runs / "my run")])
+    assert json.loads(pages["models/index.json"].content) == {"models": ["a b", "my-run"]}
+    manifest = json.loads(pages["models/my-run/manifest.json"].content)
+    assert manifest["name"] == "my-run"
+    assert [one["name"] for one in manifest["classes"]] == ["ground", "a", "b"]
+    for name, stamp in manifest["files"].items():
+        assert hashlib.sha256(pages[f"models/my-run/{name}"].content).hexdigest() == stamp["sha256"]
+    assert pages["models/a b/model.onnx"].content == FILES["models/a b/model.onnx"]
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_the_command_prints_its_address_and_ends_quietly(folder):

@@ -48,8 +48,8 @@ def pictures(folder):
 
 @pytest.mark.parametrize("name", [DRUM, STACK])
 def test_code_of_a_page_is_in_its_script(name):
-    assert (found := blocks(name, "python"))
-    for block in found:
+    assert blocks(name, "python")
+    for block in blocks(name, "python"):
         assert block in script(name).read_text()
 
 
