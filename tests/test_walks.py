@@ -69,3 +69,17 @@ def test_hearing_a_drum_prints_what_its_page_says(tmp_path):
     assert found.keys() == {"wave.png", "wave.gif", "spectrum.png", "pair.png"}
     assert found["wave.gif"][1] == 60
     assert (tmp_path / "F.wav").stat().st_size > 10_000
+
+
+def test_training_a_stack_works_in_a_short_form_and_goes_on(tmp_path):
+    said = "".join(blocks(STACK, "text"))
+    assert said == (ROOT / "docs" / "images" / STACK / "printed.txt").read_text()
+    printed = walk(STACK, tmp_path, "--quick")
+    assert re.sub(r"[\d,.]+", "0", printed) == re.sub(r"[\d,.]+", "0", said)
+    found = pictures(tmp_path)
+    assert found.keys() == {"masks.png", "layers.png", "waves.gif"}
+    assert found["waves.gif"][1] == 36
+    began = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("weights.safetensors")}
+    assert len(began) == 2
+    assert walk(STACK, tmp_path, "--quick") == printed  # from the runs that are there
+    assert {path: path.stat().st_mtime_ns for path in began} == began
