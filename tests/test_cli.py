@@ -46,7 +46,7 @@ def test_help_does_not_load_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sing"], "'sing' is not a verb of drumhead; there are segment, train"),
+        (["sing"], "'sing' is not a verb of drumhead; there are segment, listen, train"),
         (["segment", "nowhere.png"], "nowhere.png does not exist"),
         (["segment", "--model", "nowhere"], "no weights at 'nowhere'"),
         (["train", "tetrominoes/none"], "did you mean"),
@@ -308,7 +308,7 @@ def test_listening_pixels_lie_inside_their_objects():
 def test_many_objects_are_measured_together_and_the_largest_listened_to(tmp_path, weights, capsys, monkeypatch):
     from scipy import ndimage
 
-    from drumhead.cli.segment import MOST
+    from drumhead.cli.hearing import MOST
     from drumhead.networks.timed import Timed
 
     passes, measure = [], ndimage.distance_transform_edt

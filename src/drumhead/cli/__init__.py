@@ -13,12 +13,14 @@ from drumhead.errors import DrumheadError
 
 VERBS = {
     "segment": "find objects in images and show how they were heard",
+    "listen": "hear the objects of images, one by one and all together",
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
     "reproduce": "repeat the paper's experiments and set its numbers beside ours",
     "export": "write a network as ONNX graphs that run without drumhead",
     "waves": "look for waves in a recording, or say what a network's would be in cortex",
     "drum": "strike a drum of any shape and say what can be heard of its shape",
+    "playground": "draw, and see and hear what a network makes of it, in the browser",
     "bench": "measure time and memory against a loop like the published code's",
     "doctor": "say what is installed, found and missing",
 }

@@ -1,25 +1,18 @@
 """`drumhead segment`: find objects in images and show how they were heard."""
 
-import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from drumhead.cli.hearing import TRUTH, class_names, find_files, hear, objects, samples, sound_path
 from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
     from drumhead.networks.segmenter import Segmenter
-    from drumhead.networks.tiles import Tiles
     from drumhead.read.classes import ClassList
-
-TRUTH = ".mask.png"
-LONGEST = 160  # bytes of an image's name: with what is added a file's name has at most 255
-MOST = 36  # objects that are listened to: of more lines and sounds nobody tells one from another
 
 
 def segment(
@@ -47,7 +40,7 @@ def segment(
             takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no movie and
             no sound.
     """
-    files = _files(images)  # what is missing is said before torch comes
+    files = find_files(images)  # what is missing is said before torch comes
 
     import torch
 
@@ -65,19 +58,17 @@ def segment(
     network = load(model)
     config = network.config
     metadata = read_safetensors(find_weights(model))[0]
-    files = files or _files((_samples(metadata.get("task", "")),))
+    files = files or find_files((samples(metadata.get("task", "")),))
     if pictures:
         check_place(out, files)
-    names = metadata.get("classes", "").split("\n")
-    if len(names) != config.classes:
-        names = ["background", *(f"class {i}" for i in range(1, config.classes))]
+    names = class_names(metadata, config.classes)
     shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
     names = [caption(name) for name in names]
     network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        labels, waves, milliseconds = _hear(network, to_images(image), path, pictures, tiles)
+        labels, waves, milliseconds = hear(network, to_images(image), path, pictures, tiles)
         truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
@@ -92,48 +83,17 @@ def segment(
         print(f"masks, wave movies, spectra and sounds are in {out}/")
 
 
-def _hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles") -> tuple[Any, Any, float]:
-    """Return labels (y, x), waves (t, c, y, x) where wanted and the image is whole, and the ms of that one pass."""
-    import torch
-
-    from drumhead.networks.tiles import answer
-    from drumhead.networks.timed import Timed
-    from drumhead.physics.records import All
-
-    began = time.perf_counter()
-    with torch.no_grad():
-        if listens and isinstance(network, Timed) and not tiles.apart(*tensor.shape[-2:]):
-            logits, waves = network.heard(tensor, All())
-        else:
-            logits, waves = answer(network, tensor, tiles), None
-    labels = logits[0].argmax(0).numpy()
-    milliseconds = 1000 * (time.perf_counter() - began)
-    if waves is None:
-        return labels, None, milliseconds
-    if not waves.isfinite().all():
-        raise DrumheadError(
-            f"the waves of this network are not finite on {path}: its courant is {network.courant(tensor)}"
-        )
-    return labels, waves[0].numpy(), milliseconds
-
-
 def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndarray | None",
           truth: "np.ndarray | None", names: list[str], network: "Segmenter") -> None:  # fmt: skip
     """Write all files of one image, whose paths begin with `base`."""
-    import numpy as np
     import torch
 
     from drumhead.networks.images import to_images
     from drumhead.networks.timed import Timed
     from drumhead.show import movies, sound
     from drumhead.show import pictures as draw
-    from drumhead.show.figures import caption
-    from drumhead.show.listen import listen
 
-    heard = [] if waves is None else listen(labels, waves, names, network.stride)
-    if len(heard) > MOST:
-        print(f"{caption(base.name)}: listening to the {MOST} largest of {len(heard)} objects")
-        heard = [heard[i] for i in sorted(np.argsort([-spot.size for spot in heard], kind="stable")[:MOST])]
+    heard = [] if waves is None else objects(base.name, labels, waves, names, network.stride)
     draw.save_mask(base.with_name(f"{base.name}-mask.png"), image, labels, names, heard, truth)
     if waves is None or not isinstance(network, Timed):  # nothing to hear
         return
@@ -142,42 +102,7 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
         lower = [network.waves(to_images(image), layer=k)[0].numpy() for k in network.sounding[:-1]]
     movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, [*lower, waves], labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
-        word = "".join(c for c in spot.name if c.isalnum())[:20] or "object"
-        sound.save_tone(base.with_name(f"{base.name}-{number}-{word}.wav"), spot.series, network.dt)
-
-
-def _samples(task: str) -> Path:
-    """Return the directory of the sample images of a task: pieces where it has none of its own."""
-    samples = Path(__file__).parent.parent / "samples"
-    own = samples / task
-    return own if task and own.is_dir() else samples
-
-
-def _files(images: tuple[Path, ...]) -> list[Path]:
-    """Expand directories; refuse what is missing before anything is computed."""
-    from drumhead.read.images import SUFFIXES, find_images
-
-    files: list[Path] = []
-    for path in images:
-        if path.is_dir():
-            inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
-            if not inside:
-                raise DrumheadError(f"{path} holds no images ({', '.join(SUFFIXES)})")
-            files += inside
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise DrumheadError(f"{path} does not exist; give image files or directories of them")
-    names: dict[str, Path] = {}
-    for path in files:
-        if len(os.fsencode(path.stem)) > LONGEST:
-            raise DrumheadError(
-                f"{path} has a name too long to name files after it: {LONGEST} bytes are the most; rename it"
-            )
-        other = names.setdefault(path.stem, path)
-        if other is not path:
-            raise DrumheadError(f"{other} and {path} would write the same files; segment them into different --out")
-    return files
+        sound.save_tone(sound_path(base, number, spot.name), spot.series, network.dt)
 
 
 def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndarray | None":

@@ -67,3 +67,27 @@ def _innermost(mask: np.ndarray) -> list[list[int]]:
 def spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:
     """Return the magnitude spectrum of a series (t, c), root mean square over channels: (padded // 2 + 1,)."""
     return np.sqrt((np.abs(np.fft.rfft(series, n=padded, axis=0)) ** 2).mean(1))
+
+
+def peaks(series: np.ndarray, dt: float, most: int = 3, least: float = 0.1) -> list[float]:
+    """Return the angular frequencies of the loudest peaks of a series (t, c), the loudest first; none where it rests.
+
+    Args:
+        series: what a pixel heard.
+        dt: model time between two states.
+        most: how many at most.
+        least: magnitude of the least of them over that of the loudest.
+
+    Example:
+        >>> time = 0.5 * np.arange(1, 81)
+        >>> series = np.cos(2 * np.pi * 0.1 * time) + 0.5 * np.cos(2 * np.pi * 0.3 * time)
+        >>> [round(omega / (2 * np.pi), 3) for omega in peaks(series[:, None], dt=0.5)]
+        [0.1, 0.3]
+    """
+    constant, *rest = spectrum(series)
+    loud = np.array(rest)
+    sides = np.pad(loud, 1)
+    floor = max(least * loud.max(initial=0), 1e-6 * constant)  # what is below that of a constant is its round-off
+    found = np.flatnonzero((loud > sides[:-2]) & (loud >= sides[2:]) & (loud >= floor))
+    order = found[np.argsort(-loud[found], kind="stable")][:most]
+    return (2 * np.pi * (order + 1) / (len(series) * dt)).tolist()

@@ -10,6 +10,7 @@ from PIL import Image
 
 from drumhead.errors import DrumheadError
 from drumhead.show.figures import MADE_BY
+from drumhead.show.sound import is_ours
 
 OF_AN_IMAGE = re.compile(r"(.+)-(mask\.png|spectrum\.png|waves\.gif|\d+-[^-]+\.wav)", re.DOTALL)
 OURS = re.compile(
@@ -54,6 +55,8 @@ def _is_ours(path: Path) -> bool:
     found = OF_AN_IMAGE.fullmatch(path.name)
     if found is None:
         return OURS.fullmatch(path.name) is not None
+    if path.suffix == ".wav" and path.is_file() and is_ours(path):  # `listen` writes no mask beside it
+        return True
     with contextlib.suppress(OSError), Image.open(path.with_name(f"{found[1]}-mask.png")) as mask:
         return mask.info.get("Software") == MADE_BY["Software"]
     return False

@@ -1,14 +1,17 @@
 """Sound: what a pixel hears, slowed or sped up into the range of the ear."""
 
 import io
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from drumhead.files import write_atomic
-from drumhead.show.listen import spectrum
+from drumhead.show.listen import Heard, spectrum
 
 RATE_HZ, HZ_PER_OMEGA, SECONDS, DECAY_SECONDS = 22_050, 200.0, 1.5, 0.35
+MADE_BY = b"LIST" + struct.pack("<I", 22) + b"INFOISFT" + struct.pack("<I", 9) + b"drumhead\0\0"  # ends each WAV
 
 
 def tone(series: np.ndarray, dt: float) -> np.ndarray:
@@ -32,6 +35,34 @@ def save_tone(path: Path, series: np.ndarray, dt: float) -> None:
     _save(path, tone(series, dt))
 
 
+def together(heard: Sequence[Heard], dt: float, width: int) -> np.ndarray:
+    """Return the tones of all objects at once, float (n, 2) in [-1, 1]: left and right ear.
+
+    Each comes from its place, by the law of equal power: at the left edge it is in the left ear alone, in the middle
+    equally in both. Its power is proportional to the object's pixels.
+
+    Args:
+        heard: from `listen`.
+        dt: model time between two states.
+        width: of the image in pixels.
+    """
+    sound = np.zeros((round(SECONDS * RATE_HZ), 2))
+    for spot in heard:
+        angle = np.pi / 2 * (spot.x + 0.5) / width
+        sound += np.sqrt(spot.size) * tone(spot.series, dt)[:, None] * [np.cos(angle), np.sin(angle)]
+    return sound / max(np.abs(sound).max(), 1e-12)
+
+
+def save_together(path: Path, heard: Sequence[Heard], dt: float, width: int) -> None:
+    """Write `together(heard, dt, width)` as a 16-bit stereo WAV."""
+    _save(path, together(heard, dt, width))
+
+
+def is_ours(path: Path) -> bool:
+    """Say whether a WAV was written here."""
+    return path.read_bytes()[-len(MADE_BY) :] == MADE_BY
+
+
 def save_ringing(path: Path, series: np.ndarray, dt: float, omega: float, hz: float = 110.0) -> None:
     """Write a series (t,) itself, not its spectrum, as a WAV: sped up so that angular frequency `omega` sounds at `hz`.
 
@@ -50,4 +81,5 @@ def _save(path: Path, sound: np.ndarray) -> None:
 
     content = io.BytesIO()
     wavfile.write(content, RATE_HZ, np.rint(sound * 0.9 * 32767).astype("<i2"))
-    write_atomic(path, content.getvalue())
+    chunks = content.getvalue()[8:] + MADE_BY
+    write_atomic(path, b"RIFF" + struct.pack("<I", len(chunks)) + chunks)

@@ -1,0 +1,105 @@
+"""What `segment` and `listen` share: which images, one pass of a network, where to listen, names of files."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drumhead.errors import DrumheadError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from drumhead.networks.segmenter import Segmenter
+    from drumhead.networks.tiles import Tiles
+    from drumhead.show.listen import Heard
+
+TRUTH = ".mask.png"
+LONGEST = 160  # bytes of an image's name: with what is added a file's name has at most 255
+MOST = 36  # objects that are listened to: of more lines and sounds nobody tells one from another
+
+
+def samples(task: str) -> Path:
+    """Return the directory of the sample images of a task: pieces where it has none of its own."""
+    samples = Path(__file__).parent.parent / "samples"
+    own = samples / task
+    return own if task and own.is_dir() else samples
+
+
+def find_files(images: tuple[Path, ...]) -> list[Path]:
+    """Expand directories; refuse what is missing before anything is computed."""
+    from drumhead.read.images import SUFFIXES, find_images
+
+    files: list[Path] = []
+    for path in images:
+        if path.is_dir():
+            inside = [image for image in find_images(path) if not image.name.endswith(TRUTH)]
+            if not inside:
+                raise DrumheadError(f"{path} holds no images ({', '.join(SUFFIXES)})")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise DrumheadError(f"{path} does not exist; give image files or directories of them")
+    names: dict[str, Path] = {}
+    for path in files:
+        if len(os.fsencode(path.stem)) > LONGEST:
+            raise DrumheadError(
+                f"{path} has a name too long to name files after it: {LONGEST} bytes are the most; rename it"
+            )
+        other = names.setdefault(path.stem, path)
+        if other is not path:
+            raise DrumheadError(f"{other} and {path} would write the same files; use a different --out for each")
+    return files
+
+
+def class_names(metadata: dict[str, str], classes: int) -> list[str]:
+    """Return the names of a network's classes, the background first, that its file has, or numbers for them."""
+    names = metadata.get("classes", "").split("\n")
+    return names if len(names) == classes else ["background", *(f"class {i}" for i in range(1, classes))]
+
+
+def hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles") -> tuple[Any, Any, float]:
+    """Return labels (y, x), waves (t, c, y, x) where wanted and the image is whole, and the ms of that one pass."""
+    import torch
+
+    from drumhead.networks.tiles import answer
+    from drumhead.networks.timed import Timed
+    from drumhead.physics.records import All
+
+    began = time.perf_counter()
+    with torch.no_grad():
+        if listens and isinstance(network, Timed) and not tiles.apart(*tensor.shape[-2:]):
+            logits, waves = network.heard(tensor, All())
+        else:
+            logits, waves = answer(network, tensor, tiles), None
+    labels = logits[0].argmax(0).numpy()
+    milliseconds = 1000 * (time.perf_counter() - began)
+    if waves is None:
+        return labels, None, milliseconds
+    if not waves.isfinite().all():
+        raise DrumheadError(
+            f"the waves of this network are not finite on {path}: its courant is {network.courant(tensor)}"
+        )
+    return labels, waves[0].numpy(), milliseconds
+
+
+def objects(name: str, labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: int) -> list["Heard"]:
+    """Return what a pixel of each object heard, of the largest where there are many, which is said."""
+    import numpy as np
+
+    from drumhead.show.figures import caption
+    from drumhead.show.listen import listen
+
+    heard = listen(labels, waves, names, stride)
+    if len(heard) <= MOST:
+        return heard
+    print(f"{caption(name)}: listening to the {MOST} largest of {len(heard)} objects")
+    return [heard[i] for i in sorted(np.argsort([-spot.size for spot in heard], kind="stable")[:MOST])]
+
+
+def sound_path(base: Path, number: int, name: str) -> Path:
+    """Return the file of the sound of an object, NAME-NUMBER-CLASS.wav; numbers begin at 1."""
+    word = "".join(c for c in name if c.isalnum())[:20] or "object"
+    return base.with_name(f"{base.name}-{number}-{word}.wav")
