@@ -117,8 +117,8 @@ def analyse(
         left_out["radial"] = why_no_rings(phases["phase"])
         if "line" in left_out["radial"]:
             beware.append(
-                "The sites lie on one line, so direction, speed and wavelength are along it: a wave that meets the line "
-                "at an angle is slower and shorter than told."
+                "The sites lie on one line, so direction, speed and wavelength are along it: a wave that meets the "
+                "line at an angle is slower and shorter than told."
             )
     if seen[2] is None:
         left_out["singularities"] = "a phase turns around squares of sites, and these sites have none"
