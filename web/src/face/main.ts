@@ -1,10 +1,97 @@
-import { openNetwork } from "../core/network";
+import { openNetwork } from "./fake";
+import { Actions } from "./actions";
+import { createAnswer } from "./answer";
+import { startClock } from "./clock";
+import { openHow, openKeys } from "./dialogs";
+import { byId, radios, setText } from "./dom";
+import { createDrumkit, type Drumkit } from "./drumkit";
+import { createEar } from "./ear";
+import { createKeys } from "./keys";
+import { createListening } from "./listening";
+import { createMembrane } from "./membrane";
+import { createPictures } from "./picture";
+import { createPointer } from "./pointer";
+import { createSharing } from "./sharing";
+import { createStage } from "./stage";
+import { beginning, fromAddress, listModels } from "./start";
+import { createStore, type Mode, type State } from "./state";
+import { createTheme } from "./theme";
+import { startOf, total } from "./timeline";
+import { createTools } from "./tools";
+import { createTransport } from "./transport";
+import { says } from "./words";
 
-// A placeholder until the face is built: open a network, let it hear an empty image, and say how long that took.
-const network = await openNetwork("./models/wires/");
-const [height, width] = network.manifest.image.size ?? [64, 64];
-const channels = network.manifest.image.channels;
-const data = new Float32Array(channels * height * width);
-const hearing = await network.hear({ data, channels, height, width });
-console.log(network.manifest.name, hearing.milliseconds, "ms", hearing.layers.length, "layers");
-document.body.dataset["ready"] = String(Math.round(hearing.milliseconds));
+const TEXT: Record<Mode, [string, string]> = {
+  waves: [
+    "Can you hear a shape?",
+    "Draw something. Every pixel is a tiny drum that feels only its neighbours, and your drawing decides how stiff and how damped each one is. " +
+      "Waves run through them all, and from what it hears over time, each pixel works out which shape it belongs to.",
+  ],
+  drum: [
+    "Can you hear a drum’s shape?",
+    "What you draw is the skin of a drum, held fast all around its rim. Strike it anywhere, watch it ring, and listen. " +
+      "From its notes alone it works out how large it is, without ever seeing itself.",
+  ],
+};
+
+const [shared, models] = await Promise.all([fromAddress(), listModels()]);
+const { state: initial, drawings } = beginning(shared, models);
+const store = createStore(initial);
+createTheme(store);
+const stage = createStage(byId<HTMLCanvasElement>("stage"), store, () => kit.now());
+const kit: Drumkit = createDrumkit(store, () => stage.redraw());
+const listening = createListening(store, openNetwork);
+const actions = new Actions(store, kit, listening, drawings);
+const openImage = createPictures((file) => void actions.take(file));
+const theme = () => byId("theme-button").click();
+const { toggle, skip, surprise, clear, undo, redo, draw, touch } = actions;
+createTools(store, { surprise, clear, undo, redo, openImage });
+createTransport(store, skip, toggle);
+createAnswer(store, (name) => void actions.choose(name));
+createMembrane(store, kit);
+actions.play = createEar(store, touch);
+createPointer(stage, store, { draw, touch });
+createKeys(store, {
+  toggle, skip, surprise, clear, undo, redo, openImage, theme, help: openKeys,
+  mode: () => actions.setMode(store.state.mode === "waves" ? "drum" : "waves"),
+}); // prettier-ignore
+const share = createSharing(store, stage, kit);
+const onClick: Record<string, () => void> = { "help-button": openKeys, how: openHow, "share-button": () => void share() };
+for (const [id, act] of Object.entries(onClick)) byId(id).addEventListener("click", act);
+const showMode = radios(byId("modes"), (value) => actions.setMode(value as Mode));
+startClock(store);
+
+let moved = shared === null || shared.frame === null;
+store.listen((state, changed) => {
+  if (changed("mode")) {
+    showMode(state.mode);
+    document.documentElement.dataset["mode"] = state.mode;
+    setText(byId("title"), TEXT[state.mode][0]);
+    setText(byId("lede"), TEXT[state.mode][1]);
+  }
+  if (changed("coupling") && state.manifest) listening.hear();
+  if (changed("hearing")) actions.listenSomewhere();
+  if (changed("hearing", "drum", "mode", "failure")) setText(byId("live"), spoken(state));
+  const note = byId("note");
+  const text = state.mode === "drum" ? state.drum?.failure : (state.failure ?? (state.hearing ? null : "The network is loading…"));
+  note.hidden = !text;
+  setText(note, text ?? "");
+  document.documentElement.dataset["busy"] = String(state.busy);
+  if (changed("hearing") && state.hearing && !moved && shared) {
+    moved = true; // to where the link stood
+    const layer = Math.max(0, Math.min(shared.layer, state.hearing.layers.length - 1));
+    store.update({ at: Math.min(total(state.hearing), startOf(state.hearing, layer) + (shared.frame ?? 0)) });
+  }
+});
+if (store.state.mode === "drum") kit.take(store.state.image);
+await actions.open(store.state.model);
+
+/** What screen readers are told when an answer has come. */
+function spoken({ mode, drum, hearing, manifest, coupling, failure }: Readonly<State>): string {
+  if (mode === "drum") {
+    if (!drum?.truth || !drum.heard) return drum?.failure ?? "";
+    return `The drum's area is ${Math.round(drum.truth.area)} square pixels; its notes say ${Math.round(drum.heard.area)}.`;
+  }
+  if (failure) return failure;
+  return hearing && manifest ? `${says(hearing, manifest)}${coupling ? "" : " The coupling is cut."}` : "";
+}

@@ -1,0 +1,153 @@
+import { middle } from "../core/drum";
+import { blank } from "../core/raster";
+import type { Field } from "../types";
+import { toast } from "./dialogs";
+import { type Drumkit, onDrum } from "./drumkit";
+import { History } from "./history";
+import { brightness } from "./ink";
+import type { Listening } from "./listening";
+import { cleared } from "./pencil";
+import { readPicture } from "./picture";
+import { sampleOf, surpriseOf } from "./samples";
+import type { Mode, Spot, Store } from "./state";
+import { total } from "./timeline";
+
+const DEBOUNCE = 140; // milliseconds after a stroke
+
+export type Spots = [Spot | null, Spot | null];
+
+/** Everything that a person can do, whatever with: pointer, key or button. */
+export class Actions {
+  private readonly spots: Record<Mode, Spots>;
+  /** Sounds what a pixel hears; set once the ear is there. */
+  play: (which: 0 | 1) => void = () => {};
+
+  constructor(
+    private readonly store: Store,
+    private readonly kit: Drumkit,
+    private readonly listening: Listening,
+    private readonly drawings: Record<Mode, History>,
+  ) {
+    this.spots = { waves: [null, null], drum: [null, null], [store.state.mode]: store.state.spots };
+  }
+
+  /** A drawing is finished: keep it and let it be heard. */
+  draw = (image: Field): void => {
+    this.drawings[this.store.state.mode].push(image);
+    this.show(image, DEBOUNCE);
+  };
+
+  undo = (): void => this.show(this.drawings[this.store.state.mode].move(-1));
+  redo = (): void => this.show(this.drawings[this.store.state.mode].move(1));
+  clear = (): void => this.draw(cleared(this.store.state.image));
+  surprise = (): void => this.draw(surpriseOf(this.store.state.model, this.store.state.mode));
+
+  /** Read an image file into the drawing. */
+  take = async (file: Blob): Promise<void> => {
+    try {
+      this.draw(await readPicture(file, this.store.state.image));
+    } catch (error) {
+      toast((error as Error).message);
+    }
+  };
+
+  /** Listen to a pixel, or strike the drum there. */
+  touch = (spot: Spot): void => {
+    const { mode, spots, active, drum } = this.store.state;
+    if (mode === "drum" && !(drum && onDrum(drum, spot))) return toast("That place is not on the drum: strike where it is drawn.");
+    const next: Spots = [...spots];
+    next[active] = spot;
+    this.store.update({ spots: next });
+    if (mode === "drum") this.kit.strike(spot);
+    // The sound is that of the state after this change.
+    requestAnimationFrame(() => this.play(active));
+  };
+
+  toggle = (): void => {
+    const { playing, at, hearing, mode, spots, drum } = this.store.state;
+    if (mode === "drum") {
+      const place = spots[0] ?? (drum?.membrane ? middle(drum.membrane) : null);
+      if (place) this.touch(place);
+      return;
+    }
+    const end = total(hearing);
+    this.store.update({ playing: !playing, at: !playing && at >= end ? 0 : at });
+  };
+
+  /** Move by whole steps and stay there. */
+  skip = (steps: number): void => {
+    const { at, hearing } = this.store.state;
+    const whole = steps > 0 ? Math.floor(at + 1e-6) : Math.ceil(at - 1e-6);
+    this.store.update({ at: Math.max(0, Math.min(total(hearing), whole + steps)), playing: false });
+  };
+
+  setMode = (mode: Mode): void => {
+    const { state } = this.store;
+    if (mode === state.mode) return;
+    this.spots[state.mode] = state.spots;
+    const history = this.drawings[mode];
+    this.store.update({
+      mode,
+      image: history.present,
+      canUndo: history.canUndo,
+      canRedo: history.canRedo,
+      spots: this.spots[mode],
+      active: 0,
+      tool: mode === "drum" ? "strike" : "pen",
+    });
+    if (mode === "drum" && !state.drum) this.kit.take(history.present);
+    if (mode === "drum") this.kit.show(null);
+    if (mode === "waves" && !state.hearing) this.listening.hear();
+  };
+
+  /** Another network, and at once a drawing that it knows. */
+  choose = async (name: string): Promise<void> => {
+    const { reduced } = this.store.state;
+    this.start(sampleOf(name));
+    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0 });
+    await this.open(name);
+  };
+
+  /** Load a network and let it hear; a drawing that does not fit it gives way to an empty one. */
+  open = async (name: string): Promise<void> => {
+    await this.listening.open(name);
+    const { manifest, image, mode } = this.store.state;
+    if (!manifest || this.store.state.model !== name) return;
+    if (mode === "waves" && image.channels !== manifest.image.channels) {
+      const [height, width] = manifest.image.size ?? [64, 64];
+      this.start(blank(height, width, manifest.image.channels));
+    }
+    this.listening.hear();
+  };
+
+  /** Choose a pixel to listen to where nobody has: the one deepest inside what is drawn. */
+  listenSomewhere(): void {
+    const { mode, spots, image, hearing } = this.store.state;
+    if (mode !== "waves" || spots[0] || !hearing) return;
+    const spot = deepest(brightness(image), image.width);
+    if (spot) this.store.update({ spots: [spot, spots[1]] });
+  }
+
+  private start(image: Field): void {
+    this.drawings.waves = new History(image);
+    if (this.store.state.mode === "waves") this.store.update({ image, canUndo: false, canRedo: false });
+  }
+
+  private show(image: Field, delay = 0): void {
+    const history = this.drawings[this.store.state.mode];
+    this.store.update({ image, canUndo: history.canUndo, canRedo: history.canRedo });
+    if (this.store.state.mode === "drum") this.kit.take(image);
+    else this.listening.hear(delay);
+  }
+}
+
+/** The drawn pixel that is farthest from any that is not, in steps along rows and columns. */
+function deepest(bright: Float32Array, width: number): Spot | null {
+  let layer = Uint8Array.from(bright, (value) => Number(value > 0.25));
+  let found = layer.indexOf(1);
+  while (layer.includes(1)) {
+    found = layer.indexOf(1);
+    layer = layer.map((one, i) => (one && layer[i - 1] && layer[i + 1] && layer[i - width] && layer[i + width] ? 1 : 0));
+  }
+  return found < 0 ? null : { y: Math.floor(found / width), x: found % width };
+}

@@ -1,0 +1,237 @@
+import type { Answer, Field, Hearing, Layer } from "../types";
+import { inked, masked, outlines, rim } from "./ink";
+import { amountColours, colourise, type Colours, Upsampler, waveColours } from "./paint";
+import { between, medium, sheet } from "./sheets";
+import type { State, Store } from "./state";
+import { answerAt, locate, total } from "./timeline";
+
+/** The displacement of a drum, and the size that counts as much. */
+export interface Skin {
+  field: Float32Array;
+  scale: number;
+}
+
+/** What lies over the picture while someone draws. */
+export type Ghost = (context: CanvasRenderingContext2D, pixel: number) => void;
+
+export interface Stage {
+  /** Draw something over the picture until it is called with null; in units of pixels of the drawing. */
+  ghost(draw: Ghost | null): void;
+  /** While a stroke is made the drawing is shown alone and full. */
+  drawing(now: boolean): void;
+  redraw(): void;
+  /** The picture of another moment, or of another state of the drum, as pixels on paper. */
+  snapshot(side: number, of: { at?: number; skin?: Skin }): ImageData;
+  canvas: HTMLCanvasElement;
+}
+
+/** The square picture: the drawing, its waves, the answer, and the pixels that are listened to. */
+export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () => Skin | null): Stage {
+  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const ink = new Cached((image: Field, dark: boolean) => toCanvas(inked(image, dark)));
+  const edge = new Cached((image: Field) => rim(image));
+  const mask = new Cached((answer: Answer, state: Readonly<State>) => {
+    const { width, height } = state.hearing as Hearing;
+    const classes = state.manifest?.classes ?? [];
+    return { picture: toCanvas(masked(answer, classes, width, height)), lines: outlines(answer.labels, width, height), classes };
+  });
+  const waves = new Waves();
+  let ghost: Ghost | null = null;
+  let drawing = false;
+  let reveal = 0;
+  let last = 0;
+  let asked = false;
+
+  const redraw = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame((time) => {
+      asked = false;
+      paint(store.state, Math.min(50, time - last));
+      last = time;
+    });
+  };
+
+  function paint(state: Readonly<State>, passed: number, ringing = state.mode === "drum" ? skin() : null): void {
+    const { image, hearing, dark, overlay } = state;
+    const pixel = canvas.width / image.width;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    const moment = hearing && !drawing && state.mode === "waves" ? locate(hearing, state.at) : null;
+    const answer = hearing && moment ? answerAt(hearing, moment) : null;
+    const ended = Boolean(answer) && state.at >= total(hearing);
+    const aim = overlay === "mask" || (overlay === "waves" && ended) ? 1 : 0;
+    reveal = state.reduced ? aim : Math.max(0, Math.min(1, reveal + ((aim ? 1 : -2.5) * passed) / 450));
+    const shown = moment && answer ? reveal : 0;
+    const covered = Boolean(moment && overlay !== "none" && hearing?.layers.length) || (ringing && !drawing);
+
+    context.globalAlpha = covered ? (dark ? 0.3 : 0.22) : state.mode === "drum" ? 0.85 : 1;
+    picture(ink.get(image, dark), false);
+    if (hearing && moment && hearing.layers.length && overlay !== "none") {
+      context.globalAlpha = overlay === "mask" ? 0.12 : 1 - 0.88 * shown;
+      const drawn = waves.layer(hearing.layers[moment.layer], moment.step, state);
+      if (drawn) picture(drawn, true);
+    }
+    if (ringing && !drawing) {
+      context.globalAlpha = 1;
+      picture(waves.drum(ringing, image, state), true);
+    }
+    context.globalAlpha = 1;
+    context.setTransform(pixel, 0, 0, pixel, 0, 0);
+    context.lineJoin = "round";
+    context.lineCap = "round";
+    if (covered || state.mode === "drum") stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
+    if (answer && overlay !== "none") {
+      const { picture: filled, lines, classes } = mask.get(answer, state);
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.globalAlpha = shown * 0.88;
+      if (shown) picture(filled, false);
+      context.globalAlpha = 1;
+      context.setTransform(pixel, 0, 0, pixel, 0, 0);
+      const wide = Math.max(2.5, canvas.width / 230) / pixel;
+      for (const [label, path] of lines) {
+        stroke(path, dark ? "#090d18" : "#fffdf7", wide * 1.7);
+        stroke(path, classes[label]?.colour ?? "#888", wide);
+      }
+    }
+    if (!drawing && state.mode === "waves") for (const which of [1, 0] as const) spot(state, which, pixel);
+    ghost?.(context, pixel);
+    if (state.mode === "waves" && Math.abs(reveal - aim) > 1e-3) redraw();
+  }
+
+  function picture(source: CanvasImageSource, smooth: boolean): void {
+    context.imageSmoothingEnabled = smooth;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  }
+
+  function stroke(path: Path2D, style: string, width: number): void {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.stroke(path);
+  }
+
+  function spot({ spots, dark, active }: Readonly<State>, which: 0 | 1, pixel: number): void {
+    const place = spots[which];
+    if (!place) return;
+    const unit = Math.max(canvas.width / 640, 0.8) / pixel;
+    const [x, y] = [place.x + 0.5, place.y + 0.5];
+    const colour = which ? (dark ? "#bda2f2" : "#6a3fa0") : dark ? "#e3b365" : "#85510a";
+    const ring = new Path2D();
+    ring.arc(x, y, 9 * unit, 0, 2 * Math.PI);
+    stroke(ring, dark ? "#090d18" : "#fffdf7", 6 * unit);
+    stroke(ring, colour, (which === active ? 3 : 2) * unit);
+    context.font = `600 ${13 * unit}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const above = y - 19 * unit > 8 * unit ? -19 : 19;
+    context.lineWidth = 4 * unit;
+    context.strokeStyle = dark ? "#090d18" : "#fffdf7";
+    context.strokeText(which ? "B" : "A", x, y + above * unit);
+    context.fillStyle = colour;
+    context.fillText(which ? "B" : "A", x, y + above * unit);
+  }
+
+  new ResizeObserver(([entry]) => {
+    const side = Math.round(entry.contentRect.width * Math.min(2, devicePixelRatio || 1));
+    if (side < 1 || side === canvas.width) return;
+    canvas.width = canvas.height = side;
+    redraw();
+  }).observe(canvas);
+  const keys = ["image", "hearing", "at", "overlay", "sheet", "dark", "mode", "spots", "active", "drum", "playing"] as const;
+  store.listen((_, changed) => {
+    if (changed(...keys)) redraw();
+  });
+  return {
+    canvas,
+    redraw,
+    ghost(draw) {
+      ghost = draw;
+      redraw();
+    },
+    snapshot(side, { at = store.state.at, skin: other }) {
+      const kept = reveal;
+      paint({ ...store.state, at, reduced: true, spots: [null, null] }, 0, ...(other ? [other] : []));
+      reveal = kept;
+      const small = Object.assign(document.createElement("canvas"), { width: side, height: side });
+      const drawn = small.getContext("2d", { willReadFrequently: true }) as CanvasRenderingContext2D;
+      drawn.fillStyle = store.state.dark ? "#090d18" : "#fffdf7";
+      drawn.fillRect(0, 0, side, side);
+      drawn.imageSmoothingQuality = "high";
+      drawn.drawImage(canvas, 0, 0, side, side);
+      redraw();
+      return drawn.getImageData(0, 0, side, side);
+    },
+    drawing(now) {
+      drawing = now;
+      redraw();
+    },
+  };
+}
+
+/** The coloured waves of one moment, in canvases that are used again. */
+class Waves {
+  private readonly upsamplers = new Map<string, Upsampler>();
+  private readonly canvases = new Map<string, HTMLCanvasElement>();
+  private readonly colours = new Map<string, Colours>();
+  private values = new Float32Array(0);
+
+  layer(layer: Layer, step: number, { overlay, sheet: which, dark }: Readonly<State>): HTMLCanvasElement | null {
+    const { width, height } = layer.frames[0];
+    if (overlay === "omega" || overlay === "alpha") {
+      const field = layer[overlay];
+      if (!field) return null;
+      const { values, low, high } = medium(field, which);
+      return this.draw(values, width, height, this.table(overlay, dark), low, high, 1);
+    }
+    const wave = sheet(layer, which);
+    if (this.values.length !== width * height) this.values = new Float32Array(width * height);
+    return this.draw(between(layer, wave, step, this.values), width, height, this.table("waves", dark), 0, wave.scale, 0.75);
+  }
+
+  drum(values: Skin, { width, height }: Field, { dark }: Readonly<State>): HTMLCanvasElement {
+    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8);
+  }
+
+  private table(overlay: "waves" | "omega" | "alpha", dark: boolean): Colours {
+    const key = `${overlay}-${dark}`;
+    const found = this.colours.get(key) ?? (overlay === "waves" ? waveColours(dark) : amountColours(overlay, dark));
+    this.colours.set(key, found);
+    return found;
+  }
+
+  private draw(values: Float32Array, width: number, height: number, colours: Colours, low: number, high: number, gamma: number): HTMLCanvasElement {
+    const key = `${width}x${height}`;
+    const fine = this.upsamplers.get(key) ?? new Upsampler(width, height, 128);
+    this.upsamplers.set(key, fine);
+    const canvas = this.canvases.get(key) ?? Object.assign(document.createElement("canvas"), { width: fine.width, height: fine.height });
+    this.canvases.set(key, canvas);
+    const picture = new ImageData(fine.width, fine.height);
+    colourise(fine.apply(values, width, height), picture, colours, low, high, gamma);
+    canvas.getContext("2d")?.putImageData(picture, 0, 0);
+    return canvas;
+  }
+}
+
+/** Remembers what was made of the last arguments. */
+class Cached<Args extends unknown[], Result> {
+  private args: Args | null = null;
+  private result: Result | null = null;
+
+  constructor(private readonly make: (...args: Args) => Result) {}
+
+  get(...args: Args): Result {
+    const [first, second] = args;
+    if (this.args?.[0] !== first || (typeof second !== "object" && this.args?.[1] !== second)) {
+      this.args = args;
+      this.result = this.make(...args);
+    }
+    return this.result as Result;
+  }
+}
+
+function toCanvas(picture: ImageData): HTMLCanvasElement {
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
+  canvas.getContext("2d")?.putImageData(picture, 0, 0);
+  return canvas;
+}
