@@ -72,11 +72,12 @@ function reflect(m: Float64Array, vectors: Float64Array, n: number, k: number): 
   let size = 0;
   for (let i = k + 1; i < n; i++) size += v[i] * v[i];
   for (const target of [m, vectors]) {
+    const from = target === m ? k : 1; // what lies left of it is done, or never touched
     const products = new Float64Array(n); // rows: H X = X - 2 v (v^T X) / v^T v
-    for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) products[j] += v[i] * target[i * n + j];
-    for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) target[i * n + j] -= ((2 * v[i]) / size) * products[j];
+    for (let i = k + 1; i < n; i++) for (let j = from; j < n; j++) products[j] += v[i] * target[i * n + j];
+    for (let i = k + 1; i < n; i++) for (let j = from; j < n; j++) target[i * n + j] -= ((2 * v[i]) / size) * products[j];
   }
-  for (let i = 0; i < n; i++) {
+  for (let i = k; i < n; i++) {
     let product = 0;
     for (let j = k + 1; j < n; j++) product += m[i * n + j] * v[j];
     for (let j = k + 1; j < n; j++) m[i * n + j] -= ((2 * product) / size) * v[j];
@@ -108,9 +109,10 @@ function chase(d: Float64Array, e: Float64Array, vectors: Float64Array, n: numbe
     d[i + 1] = base + left;
     ahead = c * turn - along;
     for (let k = 0; k < n; k++) {
-      const [low0, high0] = [vectors[i * n + k], vectors[(i + 1) * n + k]];
-      vectors[(i + 1) * n + k] = s * low0 + c * high0;
-      vectors[i * n + k] = c * low0 - s * high0;
+      const lower = vectors[i * n + k];
+      const upper = vectors[(i + 1) * n + k];
+      vectors[(i + 1) * n + k] = s * lower + c * upper;
+      vectors[i * n + k] = c * lower - s * upper;
     }
   }
   d[low] -= left;

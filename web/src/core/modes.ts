@@ -72,11 +72,12 @@ export function findModes(cells: Cells, count: number): Modes {
     return 0;
   };
   for (let i = 0; i < Math.min(BLOCK, size); i++) restart();
-  for (let next = 0, check = Math.min(size, wanted + 20); ; next++) {
+  for (let next = 0, check = Math.min(size, 3 * wanted + 18); ; next++) {
     const image = basis[next].slice();
     solve(factor, image);
     const seen = new Float64Array(size < 4000 ? size : 4000);
-    for (let i = 0; i < basis.length; i++) {
+    // It has no share of earlier ones: their images ended before this vector. Rounding's shares go with `orthogonalise`.
+    for (let i = Math.max(0, next - BLOCK); i < basis.length; i++) {
       seen[i] = dot(basis[i], image);
       add(image, basis[i], -seen[i]);
     }
@@ -97,7 +98,7 @@ export function findModes(cells: Cells, count: number): Modes {
   }
 }
 
-/** Take the projections of a basis out of a vector, twice, and scale it to 1; returns the share that was left. */
+/** Take the projections of a basis out of a vector and scale it to 1; returns the share that was left. */
 function orthogonalise(vector: Float64Array, basis: Float64Array[]): number {
   const before = Math.sqrt(dot(vector, vector));
   for (const one of basis) add(vector, one, -dot(one, vector));
