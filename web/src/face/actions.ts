@@ -8,7 +8,7 @@ import { brightness } from "./ink";
 import type { Listening } from "./listening";
 import { cleared } from "./pencil";
 import { readPicture } from "./picture";
-import { sampleOf, surpriseOf } from "./samples";
+import { brushOf, sampleOf, surpriseOf } from "./samples";
 import type { Mode, Spot, Store } from "./state";
 import { total } from "./timeline";
 
@@ -94,6 +94,7 @@ export class Actions {
       spots: this.spots[mode],
       active: 0,
       tool: mode === "drum" ? "strike" : "pen",
+      brush: brushOf(mode === "drum" ? "drum" : state.model),
     });
     if (mode === "drum" && !state.drum) this.kit.take(history.present);
     if (mode === "drum") this.kit.show(null);
@@ -104,7 +105,7 @@ export class Actions {
   choose = async (name: string): Promise<void> => {
     const { reduced } = this.store.state;
     this.start(sampleOf(name));
-    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0 });
+    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0, brush: brushOf(name) });
     await this.open(name);
   };
 

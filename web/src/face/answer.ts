@@ -52,7 +52,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
       legend.replaceChildren(...rows.map(({ item }) => item));
     }
     if (changed("hearing", "failure", "busy", "manifest")) {
-      const text = state.failure ?? (hearing && manifest ? says(hearing, manifest) : "Listening…");
+      const text = state.failure ? "It could not listen." : hearing && manifest ? says(hearing, manifest) : "Listening…";
       setText(sentence, text);
       if (hearing) {
         bright = brightness(state.image);

@@ -7,6 +7,7 @@ const KEYS: [string, string][] = [
   ["P E F G", "pen, eraser, fill, corners of a polygon"],
   ["1 2 3 4", "stamps: piece, digit, wire, shape"],
   ["L S", "listen to a pixel, strike the drum"],
+  ["X", "turn the stamp"],
   ["[ ]", "narrower, wider pen"],
   ["R", "surprise me"],
   ["C", "cut the coupling, or connect again"],

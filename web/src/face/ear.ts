@@ -23,12 +23,14 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
   const tonesName = el("span", {});
   byId("ear").append(
     el("div", { class: "head" }, el("h2", { id: "ear-title" }, "Listen to a pixel"), mute),
-    hint,
     el("div", { class: "spots", role: "group", "aria-label": "Pixels" }, ...chips),
-    el("p", { class: "caption" }, courseName),
-    course.node,
-    el("p", { class: "caption" }, tonesName),
-    tones.node,
+    el(
+      "div",
+      { class: "pair" },
+      el("div", {}, el("p", { class: "caption" }, courseName), course.node),
+      el("div", {}, el("p", { class: "caption" }, tonesName), tones.node),
+    ),
+    hint,
   );
   let voices: (Voice | null)[] = [null, null];
 
@@ -62,7 +64,7 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
       chips.forEach((chip, which) => {
         const spot = spots[which];
         const name = which ? "B" : "A";
-        setText(chip.lastElementChild as Element, spot ? `${name}: ${spot.x}, ${spot.y}` : which ? "B: compare a second" : "A: none yet");
+        setText(chip.lastElementChild as Element, spot ? `${name}: ${spot.x}, ${spot.y}` : which ? "B: compare" : "A: none yet");
         chip.setAttribute("aria-pressed", String(which === active));
         chip.setAttribute("aria-label", spot ? `Hear pixel ${name}, column ${spot.x}, row ${spot.y}` : `Choose pixel ${name}`);
       });
@@ -76,7 +78,7 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
       course.draw(heard.map(({ voice, of }) => ({ values: (voice as Voice).course, of })), -high, high); // prettier-ignore
       tones.draw(heard.map(({ voice, of }) => ({ values: normal((voice as Voice).spectrum), of })), 0, 1, true); // prettier-ignore
       const layers = hearing?.layers.length ?? 0;
-      setText(courseName, mode === "drum" ? "Up and down after the strike" : layers > 1 ? "Up and down, through all layers" : "Up and down");
+      setText(courseName, mode === "drum" ? "Up and down" : layers > 1 ? "Up and down, all layers" : "Up and down");
       setText(tonesName, mode === "drum" ? "Its notes" : layers > 1 ? `Its notes in layer ${now + 1}` : "Its notes");
       course.ends("start", mode === "drum" ? "100 units of time" : `step ${total(hearing)}`);
       const [one] = heard;

@@ -11,14 +11,14 @@ export function brightness({ data, channels, height, width }: Field): Float32Arr
 /**
  * A drawing as ink: what is black for the network is bare paper here, in light and dark alike.
  *
- * A grey drawing is ink on paper or chalk on night; a coloured one keeps its colours, and its brightness covers.
+ * A drum's skin is parchment. Else, a grey drawing is ink on paper or chalk on night; a coloured one keeps its colours, and its brightness covers.
  */
-export function inked(image: Field, dark: boolean): ImageData {
+export function inked(image: Field, dark: boolean, skin = false): ImageData {
   const { data, channels, height, width } = image;
   const size = height * width;
   const bright = brightness(image);
   const out = new ImageData(width, height);
-  const chalk = dark ? [236, 230, 216] : [33, 29, 23];
+  const chalk = skin ? (dark ? [50, 48, 56] : [238, 225, 198]) : dark ? [236, 230, 216] : [33, 29, 23];
   for (let i = 0; i < size; i++) {
     const most = bright[i];
     for (let k = 0; k < 3; k++) out.data[4 * i + k] = channels === 1 ? chalk[k] : (255 * data[k * size + i]) / Math.max(most, 1e-6);

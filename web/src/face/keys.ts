@@ -47,6 +47,7 @@ export function createKeys(store: Store, commands: Commands): void {
       ".": () => commands.skip(1),
       "[": () => store.update({ brush: Math.max(1, state.brush - 1) }),
       "]": () => store.update({ brush: Math.min(16, state.brush + 1) }),
+      x: () => store.update({ turns: state.turns + 1 }),
       r: commands.surprise,
       c: () => state.mode === "waves" && store.update({ coupling: !state.coupling }),
       w: () => store.update({ overlay: OVERLAYS[(OVERLAYS.indexOf(state.overlay) + 1) % OVERLAYS.length] }),

@@ -1,4 +1,4 @@
-import { openNetwork } from "./fake";
+import { openNetwork } from "../core/network";
 import { Actions } from "./actions";
 import { createAnswer } from "./answer";
 import { startClock } from "./clock";
@@ -20,19 +20,6 @@ import { startOf, total } from "./timeline";
 import { createTools } from "./tools";
 import { createTransport } from "./transport";
 import { says } from "./words";
-
-const TEXT: Record<Mode, [string, string]> = {
-  waves: [
-    "Can you hear a shape?",
-    "Draw something. Every pixel is a tiny drum that feels only its neighbours, and your drawing decides how stiff and how damped each one is. " +
-      "Waves run through them all, and from what it hears over time, each pixel works out which shape it belongs to.",
-  ],
-  drum: [
-    "Can you hear a drum’s shape?",
-    "What you draw is the skin of a drum, held fast all around its rim. Strike it anywhere, watch it ring, and listen. " +
-      "From its notes alone it works out how large it is, without ever seeing itself.",
-  ],
-};
 
 const [shared, models] = await Promise.all([fromAddress(), listModels()]);
 const { state: initial, drawings } = beginning(shared, models);
@@ -66,8 +53,6 @@ store.listen((state, changed) => {
   if (changed("mode")) {
     showMode(state.mode);
     document.documentElement.dataset["mode"] = state.mode;
-    setText(byId("title"), TEXT[state.mode][0]);
-    setText(byId("lede"), TEXT[state.mode][1]);
   }
   if (changed("coupling") && state.manifest) listening.hear();
   if (changed("hearing")) actions.listenSomewhere();

@@ -70,6 +70,26 @@ export function colourise(values: ArrayLike<number>, into: ImageData, { table, s
   }
 }
 
+/** Light a surface from the upper left: slopes towards it are brighter, slopes away darker. */
+export function relief(values: Float32Array, into: ImageData, high: number): void {
+  const { width, height, data } = into;
+  const steep = 620 / Math.max(high, 1e-12);
+  for (let y = 1; y < height; y++) {
+    for (let x = 1; x < width; x++) {
+      const i = y * width + x;
+      const slope = (2 * values[i] - values[i - 1] - values[i - width]) * steep;
+      const light = Math.max(-90, Math.min(90, slope));
+      if (Math.abs(light) < 2) continue;
+      const opacity = data[4 * i + 3] / 255;
+      const share = Math.abs(light) / 255;
+      const target = light > 0 ? 255 : 0;
+      const whole = opacity + share * (1 - opacity);
+      for (let k = 0; k < 3; k++) data[4 * i + k] = (data[4 * i + k] * opacity * (1 - share) + target * share) / Math.max(whole, 1e-6);
+      data[4 * i + 3] = 255 * whole;
+    }
+  }
+}
+
 /** Draw a coarse grid of oscillators finer: a smooth surface through all of them. */
 export class Upsampler {
   readonly width: number;

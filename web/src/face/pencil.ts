@@ -1,4 +1,5 @@
 import { blank, copy, eraser, fill, type Place, pen } from "../core/raster";
+import { fillPolygon, place, type Stamp } from "../core/stamps";
 import type { Field } from "../types";
 import { stampOf } from "./samples";
 import type { State, Tool } from "./state";
@@ -25,17 +26,10 @@ export function filled(state: Readonly<State>, at: Place): Field {
   return next;
 }
 
-/** A copy with a polygon filled: the pixels whose middles lie inside. */
+/** A copy with a polygon filled. */
 export function polygon(state: Readonly<State>, corners: Place[]): Field {
   const next = copy(state.image);
-  const colour = colourOf(state);
-  const size = next.height * next.width;
-  for (let y = 0; y < next.height; y++) {
-    for (let x = 0; x < next.width; x++) {
-      if (!inside(corners, y + 0.5, x + 0.5)) continue;
-      for (let k = 0; k < next.channels; k++) next.data[k * size + y * next.width + x] = colour[k] ?? colour[0];
-    }
-  }
+  fillPolygon(next, corners, colourOf(state));
   return next;
 }
 
@@ -43,39 +37,17 @@ export function polygon(state: Readonly<State>, corners: Place[]): Field {
 export function stamped(state: Readonly<State>, at: Place): Field {
   const stamp = stampOf(state);
   const next = copy(state.image);
-  const { top, left } = corner(stamp, next, at);
-  const size = next.height * next.width;
-  for (let y = 0; y < stamp.height; y++) {
-    for (let x = 0; x < stamp.width; x++) {
-      const cover = stamp.cover[y * stamp.width + x];
-      const [row, column] = [top + y, left + x];
-      if (!cover || row < 0 || column < 0 || row >= next.height || column >= next.width) continue;
-      for (let k = 0; k < next.channels; k++) {
-        const place = k * size + row * next.width + column;
-        const value = stamp.image.data[(k % stamp.image.channels) * stamp.height * stamp.width + y * stamp.width + x];
-        next.data[place] = cover >= 1 ? value : Math.max(next.data[place], value);
-      }
-    }
-  }
+  place(next, stamp, settle(stamp, next, at));
   return next;
 }
 
-/** Where the upper left corner of a stamp comes to lie. */
-export function corner(stamp: { height: number; width: number }, image: Field, at: Place): { top: number; left: number } {
-  const fit = (middle: number, own: number, all: number) => Math.max(0, Math.min(all - own, Math.round(middle - own / 2)));
-  return { top: fit(at.y, stamp.height, image.height), left: fit(at.x, stamp.width, image.width) };
+/** The middle of a stamp, moved so that all of it lies on the drawing. */
+export function settle({ field }: Stamp, image: Field, { y, x }: Place): Place {
+  const fit = (middle: number, own: number, all: number) => Math.max(own / 2, Math.min(all - own / 2, middle));
+  return { y: fit(y, field.height, image.height), x: fit(x, field.width, image.width) };
 }
 
 /** An empty drawing of the same size. */
 export function cleared({ height, width, channels }: Field): Field {
   return blank(height, width, channels);
-}
-
-function inside(corners: Place[], y: number, x: number): boolean {
-  let odd = false;
-  corners.forEach((a, i) => {
-    const b = corners[(i + 1) % corners.length];
-    if (a.y <= y !== b.y <= y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x)) odd = !odd;
-  });
-  return odd;
 }

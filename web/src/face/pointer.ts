@@ -1,6 +1,6 @@
 import type { Place } from "../core/raster";
 import type { Field } from "../types";
-import { colourOf, corner, filled, polygon, STAMPS, stamped, stroke } from "./pencil";
+import { colourOf, filled, polygon, settle, STAMPS, stamped, stroke } from "./pencil";
 import { stampOf } from "./samples";
 import type { Stage } from "./stage";
 import type { Spot, Store } from "./state";
@@ -99,11 +99,13 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
         context.stroke();
       } else if (place && STAMPS.includes(tool)) {
         const stamp = stampOf(store.state);
-        const { top, left } = corner(stamp, image, place);
+        const { height, width, data } = stamp.field;
+        const middle = settle(stamp, image, place);
+        const [top, left] = [Math.round(middle.y - height / 2), Math.round(middle.x - width / 2)];
         const [r, g, b] = colourOf(store.state).map((value) => Math.round(255 * value));
         context.fillStyle = image.channels === 3 ? `rgb(${r} ${g} ${b} / 60%)` : dark ? "rgb(236 230 216 / 50%)" : "rgb(33 29 23 / 40%)";
         stamp.cover.forEach((cover, i) => {
-          if (cover > 0.25) context.fillRect(left + (i % stamp.width), top + Math.floor(i / stamp.width), 1.02, 1.02);
+          if (cover && data[i] > 0.25 / stamp.field.channels) context.fillRect(left + (i % width), top + Math.floor(i / width), 1.02, 1.02);
         });
       }
       if (place && (keyed || tool === "listen" || tool === "strike" || tool === "fill")) cross(context, place, pixel);
@@ -173,9 +175,9 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
     event.stopPropagation();
   });
   store.listen((_, changed) => {
-    if (changed("tool", "mode")) {
-      corners = [];
-      if (stage) show();
+    if (changed("tool", "mode", "turns", "piece", "digit", "dot", "sides")) {
+      if (changed("tool", "mode")) corners = [];
+      show();
     }
   });
 }

@@ -1,60 +1,63 @@
-// TEMPORARY until core/stamps.ts is there.
-import { blank, pen } from "../core/raster";
+import { corners, digit, fillPolygon, type Piece, PIECES, place, polygon, type Stamp, tetromino, wire } from "../core/stamps";
+import { blank } from "../core/raster";
 import type { Field } from "../types";
 import type { Mode, State } from "./state";
 
-export const PIECES = ["I", "O", "T", "S/Z", "J/L"];
+export const PIECE_NAMES = Object.keys(PIECES) as Piece[];
 export const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-export interface Stamp { image: Field; cover: Float32Array; height: number; width: number }
-const SHAPES = [[[1,1,1,1]],[[1,1],[1,1]],[[0,1,0],[1,1,1]],[[0,1,1],[1,1,0]],[[1,0,0],[1,1,1]]];
+export const WIRES = ["With dot", "Without"] as const;
 
-export function stampOf(state: Readonly<State>): Stamp {
-  const { tool, image } = state;
-  const k = image.channels;
-  const colour = k === 3 ? state.colour.map((v) => v / 255) : [1];
-  if (tool === "piece") {
-    const shape = SHAPES[state.piece];
-    const f = blank(shape.length * 7, shape[0].length * 7, k);
-    const cover = new Float32Array(f.height * f.width);
-    for (let y = 0; y < f.height; y++) for (let x = 0; x < f.width; x++) {
-      if (!shape[Math.floor(y / 7)][Math.floor(x / 7)]) continue;
-      const rim = y % 7 === 0 || y % 7 === 6 || x % 7 === 0 || x % 7 === 6;
-      cover[y * f.width + x] = 1;
-      for (let c = 0; c < k; c++) f.data[c * f.height * f.width + y * f.width + x] = k === 1 ? 1 : Math.min(1, colour[c] * (rim ? 1 : 0.7));
-    }
-    return { image: f, cover, height: f.height, width: f.width };
-  }
-  const f = blank(24, 24, k);
-  const points = Array.from({ length: state.sides }, (_, i) => ({ y: 12 - 11 * Math.cos((2 * Math.PI * i) / state.sides), x: 12 + 11 * Math.sin((2 * Math.PI * i) / state.sides) }));
-  const cover = new Float32Array(24 * 24);
-  for (let y = 0; y < 24; y++) for (let x = 0; x < 24; x++) {
-    let odd = false;
-    points.forEach((a, i) => { const b = points[(i + 1) % points.length]; if (a.y <= y + .5 !== b.y <= y + .5 && x + .5 < a.x + ((y + .5 - a.y) / (b.y - a.y)) * (b.x - a.x)) odd = !odd; });
-    if (odd) { cover[y * 24 + x] = 1; for (let c = 0; c < k; c++) f.data[c * 576 + y * 24 + x] = colour[c]; }
-  }
-  return { image: f, cover, height: 24, width: 24 };
+/** How wide a pen fits what a network knows. */
+export function brushOf(model: string): number {
+  return { wires: 2, mnist: 5, tetrominoes: 7, drum: 10 }[model] ?? 3;
 }
 
-export function sampleOf(model: string): Field {
-  if (model === "drum") {
-    const f = blank(96, 96, 1);
-    for (let y = 0; y < 96; y++) for (let x = 0; x < 96; x++) {
-      const a = Math.atan2(y - 48, x - 48);
-      if (Math.hypot(y - 48, x - 48) < 30 + 6 * Math.sin(3 * a) + 4 * Math.cos(2 * a + 1)) f.data[y * 96 + x] = 1;
-    }
-    return f;
-  }
-  const f = blank(model === "mnist" ? 56 : 64, model === "mnist" ? 56 : 64, model === "tetrominoes" ? 3 : 1);
-  if (model === "tetrominoes") {
-    for (const [piece, top, left, colour] of [[2, 8, 6, [230, 160, 60]], [1, 40, 10, [90, 170, 240]], [4, 34, 36, [200, 90, 200]], [0, 12, 34, [80, 200, 120]]] as [number, number, number, [number, number, number]][]) {
-      const stamp = stampOf({ tool: "piece", piece, colour, image: f } as never);
-      for (let y = 0; y < stamp.height; y++) for (let x = 0; x < stamp.width; x++) if (stamp.cover[y * stamp.width + x]) for (let c = 0; c < 3; c++) f.data[c * 4096 + (top + y) * 64 + left + x] = stamp.image.data[c * stamp.height * stamp.width + y * stamp.width + x];
-    }
-  } else {
-    let from = { y: 10, x: 12 };
-    for (let i = 1; i < 60; i++) { const to = { y: 10 + i * 0.7, x: 24 + 14 * Math.sin(i / 9 - 0.9) }; pen(f, from, to, { size: model === "wires" ? 2 : 5, soft: model !== "wires", colour: [1] }); from = to; }
-  }
-  return f;
+/** The stamp that is chosen, in the chosen colour. */
+export function stampOf({ tool, image, colour, piece, digit: value, sides, dot, turns }: Readonly<State>): Stamp {
+  // The rim of a piece is half as bright again, in bytes that wrap around: its body must leave room.
+  if (tool === "piece") return tetromino(PIECE_NAMES[piece], colour.map((one) => Math.min(one, 165)), turns); // prettier-ignore
+  if (tool === "digit") return digit(value, Math.min(40, image.height * 0.7));
+  if (tool === "wire") return wire(turns, dot);
+  const paint = image.channels === 3 ? colour.map((one) => one / 255) : [1];
+  return polygon(sides, image.width * (image.width > 80 ? 0.55 : 0.4), paint, (turns * Math.PI) / (2 * sides));
 }
 
-export function surpriseOf(model: string, mode: Mode): Field { return sampleOf(mode === "drum" ? "drum" : model); }
+/** A drawing that a network knows, or a drum; always the same one. */
+export function sampleOf(name: string): Field {
+  if (name === "drum") return drumOf(0);
+  if (name === "mnist") return put(blank(56, 56, 1), [digit(3), 28, 28]);
+  if (name === "wires") return put(blank(64, 64, 1), [wire(0, true), 26, 24], [wire(1, false), 40, 44]);
+  if (name !== "tetrominoes") return blank(64, 64, 1);
+  return put(
+    blank(64, 64, 3),
+    [tetromino("T", [160, 104, 30], 0), 14, 16],
+    [tetromino("I", [40, 96, 160], 1), 24, 50],
+    [tetromino("L", [134, 60, 140], 3), 44, 17],
+    [tetromino("O", [40, 140, 90], 0), 51, 40],
+  );
+}
+
+/** Another drawing of the same kind. */
+export function surpriseOf(model: string, mode: Mode): Field {
+  return mode === "drum" ? drumOf(Math.random()) : sampleOf(model);
+}
+
+function put(field: Field, ...stamps: [Stamp, number, number][]): Field {
+  for (const [stamp, y, x] of stamps) place(field, stamp, { y, x });
+  return field;
+}
+
+/** A rounded or cornered shape on 96 x 96 cells. */
+function drumOf(chance: number): Field {
+  const field = blank(96, 96, 1);
+  const turn = 2 * Math.PI * chance;
+  const waves = [2, 3, 5].map((k) => ({ k, size: (2 + 4 * ((chance * 7 * k) % 1)) / k ** 0.3, phase: turn * k }));
+  const points = Array.from({ length: 240 }, (_, i) => {
+    const angle = (2 * Math.PI * i) / 240;
+    const radius = 32 + waves.reduce((sum, { k, size, phase }) => sum + size * Math.sin(k * angle + phase + k), 0);
+    return { y: 48 + radius * Math.sin(angle), x: 48 + radius * Math.cos(angle) };
+  });
+  const pick = Math.floor(chance * 20) % 4;
+  fillPolygon(field, chance && pick === 3 ? corners(3 + Math.floor(chance * 97) % 6, 40, { y: 48, x: 48 }, turn) : points, [1]);
+  return field;
+}

@@ -1,6 +1,7 @@
 import type { Answer, Field, Hearing, Layer } from "../types";
 import { inked, masked, outlines, rim } from "./ink";
-import { amountColours, colourise, type Colours, Upsampler, waveColours } from "./paint";
+import { things } from "./objects";
+import { amountColours, colourise, type Colours, relief, Upsampler, waveColours } from "./paint";
 import { between, medium, sheet } from "./sheets";
 import type { State, Store } from "./state";
 import { answerAt, locate, total } from "./timeline";
@@ -29,11 +30,12 @@ export interface Stage {
 export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () => Skin | null): Stage {
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   const ink = new Cached((image: Field, dark: boolean) => toCanvas(inked(image, dark)));
+  const skinned = new Cached((image: Field, dark: boolean) => toCanvas(inked(image, dark, true)));
   const edge = new Cached((image: Field) => rim(image));
   const mask = new Cached((answer: Answer, state: Readonly<State>) => {
     const { width, height } = state.hearing as Hearing;
     const classes = state.manifest?.classes ?? [];
-    return { picture: toCanvas(masked(answer, classes, width, height)), lines: outlines(answer.labels, width, height), classes };
+    return { picture: toCanvas(masked(answer, classes, width, height)), lines: outlines(answer.labels, width, height), classes, names: things(answer.labels, width, height) };
   });
   const waves = new Waves();
   let ghost: Ghost | null = null;
@@ -63,10 +65,10 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     const aim = overlay === "mask" || (overlay === "waves" && ended) ? 1 : 0;
     reveal = state.reduced ? aim : Math.max(0, Math.min(1, reveal + ((aim ? 1 : -2.5) * passed) / 450));
     const shown = moment && answer ? reveal : 0;
-    const covered = Boolean(moment && overlay !== "none" && hearing?.layers.length) || (ringing && !drawing);
+    const covered = Boolean(moment && overlay !== "none" && hearing?.layers.length);
 
-    context.globalAlpha = covered ? (dark ? 0.3 : 0.22) : state.mode === "drum" ? 0.85 : 1;
-    picture(ink.get(image, dark), false);
+    context.globalAlpha = covered ? (dark ? 0.3 : 0.22) : 1;
+    picture((state.mode === "drum" ? skinned : ink).get(image, dark), false);
     if (hearing && moment && hearing.layers.length && overlay !== "none") {
       context.globalAlpha = overlay === "mask" ? 0.12 : 1 - 0.88 * shown;
       const drawn = waves.layer(hearing.layers[moment.layer], moment.step, state);
@@ -82,7 +84,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     context.lineCap = "round";
     if (covered || state.mode === "drum") stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
     if (answer && overlay !== "none") {
-      const { picture: filled, lines, classes } = mask.get(answer, state);
+      const { picture: filled, lines, classes, names } = mask.get(answer, state);
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.globalAlpha = shown * 0.88;
       if (shown) picture(filled, false);
@@ -93,6 +95,9 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
         stroke(path, dark ? "#090d18" : "#fffdf7", wide * 1.7);
         stroke(path, classes[label]?.colour ?? "#888", wide);
       }
+      context.globalAlpha = shown;
+      if (shown) for (const { label, y, x } of names) word(classes[label]?.name ?? "", x + 0.5, y + 0.5, 17, "#fff", "rgb(10 10 16 / 85%)", pixel);
+      context.globalAlpha = 1;
     }
     if (!drawing && state.mode === "waves") for (const which of [1, 0] as const) spot(state, which, pixel);
     ghost?.(context, pixel);
@@ -121,15 +126,22 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     ring.arc(x, y, 9 * unit, 0, 2 * Math.PI);
     stroke(ring, dark ? "#090d18" : "#fffdf7", 6 * unit);
     stroke(ring, colour, (which === active ? 3 : 2) * unit);
-    context.font = `600 ${13 * unit}px system-ui, sans-serif`;
+    const above = y - 19 * unit > 8 * unit ? -19 : 19;
+    word(which ? "B" : "A", x, y + above * unit, 13, colour, dark ? "#090d18" : "#fffdf7", pixel);
+  }
+
+  function word(text: string, x: number, y: number, size: number, colour: string, halo: string, pixel: number): void {
+    const unit = Math.max(canvas.width / 640, 0.8) / pixel;
+    context.font = `600 ${size * unit}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const above = y - 19 * unit > 8 * unit ? -19 : 19;
+    const half = context.measureText(text).width / 2 + 4 * unit;
+    const inside = Math.max(half, Math.min(canvas.width / pixel - half, x));
     context.lineWidth = 4 * unit;
-    context.strokeStyle = dark ? "#090d18" : "#fffdf7";
-    context.strokeText(which ? "B" : "A", x, y + above * unit);
+    context.strokeStyle = halo;
+    context.strokeText(text, inside, y);
     context.fillStyle = colour;
-    context.fillText(which ? "B" : "A", x, y + above * unit);
+    context.fillText(text, inside, y);
   }
 
   new ResizeObserver(([entry]) => {
@@ -190,7 +202,7 @@ class Waves {
   }
 
   drum(values: Skin, { width, height }: Field, { dark }: Readonly<State>): HTMLCanvasElement {
-    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8);
+    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8, true);
   }
 
   private table(overlay: "waves" | "omega" | "alpha", dark: boolean): Colours {
@@ -200,14 +212,16 @@ class Waves {
     return found;
   }
 
-  private draw(values: Float32Array, width: number, height: number, colours: Colours, low: number, high: number, gamma: number): HTMLCanvasElement {
+  private draw(values: Float32Array, width: number, height: number, colours: Colours, low: number, high: number, gamma: number, lit = false): HTMLCanvasElement {
     const key = `${width}x${height}`;
     const fine = this.upsamplers.get(key) ?? new Upsampler(width, height, 128);
     this.upsamplers.set(key, fine);
     const canvas = this.canvases.get(key) ?? Object.assign(document.createElement("canvas"), { width: fine.width, height: fine.height });
     this.canvases.set(key, canvas);
     const picture = new ImageData(fine.width, fine.height);
-    colourise(fine.apply(values, width, height), picture, colours, low, high, gamma);
+    const surface = fine.apply(values, width, height);
+    colourise(surface, picture, colours, low, high, gamma);
+    if (lit) relief(surface, picture, high);
     canvas.getContext("2d")?.putImageData(picture, 0, 0);
     return canvas;
   }

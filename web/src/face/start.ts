@@ -3,7 +3,7 @@ import { decode } from "../core/share";
 import type { Shared } from "../types";
 import { toast } from "./dialogs";
 import { History } from "./history";
-import { sampleOf } from "./samples";
+import { brushOf, sampleOf } from "./samples";
 import type { Mode, Spot, State } from "./state";
 import { startsDark } from "./theme";
 
@@ -53,11 +53,13 @@ export function beginning(shared: Shared | null, models: string[]): { state: Sta
     canUndo: false,
     canRedo: false,
     tool: mode === "drum" ? "strike" : "pen",
-    brush: 3,
+    brush: brushOf(mode === "drum" ? "drum" : model),
     colour: [60, 120, 230],
     piece: 2,
     digit: 3,
+    dot: true,
     sides: 5,
+    turns: 0,
     hearing: null,
     whole: null,
     busy: true,

@@ -24,7 +24,10 @@ export interface State {
   colour: [number, number, number];
   piece: number;
   digit: number;
+  dot: boolean;
   sides: number;
+  /** How often the stamp was turned, or, of wires, which one it is. */
+  turns: number;
   /** What the network heard in the drawing, and what it hears while connected, for comparison. */
   hearing: Hearing | null;
   whole: Hearing | null;

@@ -1,6 +1,6 @@
 import { byId, el, icon, radios, setText } from "./dom";
 import { STAMPS } from "./pencil";
-import { DIGITS, PIECES } from "./samples";
+import { DIGITS, PIECE_NAMES, WIRES } from "./samples";
 import type { State, Store, Tool } from "./state";
 
 const TOOLS: [Tool, string, string][] = [
@@ -37,8 +37,7 @@ export function createTools(store: Store, actions: Actions): void {
   const group = byId("tools");
   for (const [tool, name, title] of TOOLS) {
     const wide = tool === "listen" || tool === "strike" ? "tool wide" : "tool";
-    const label = tool === "listen" ? "Listen to a pixel" : tool === "strike" ? "Strike the drum" : name;
-    group.append(el("button", { type: "button", role: "radio", class: wide, value: tool, title, "data-testid": `tool-${tool}` }, icon(iconOf(tool)), el("span", {}, label)));
+    group.append(el("button", { type: "button", role: "radio", class: wide, value: tool, title, "data-testid": `tool-${tool}` }, icon(iconOf(tool)), el("span", {}, name)));
   }
   const choose = radios(group, (tool) => store.update({ tool: tool as Tool }));
 
@@ -55,11 +54,24 @@ export function createTools(store: Store, actions: Actions): void {
     button.textContent = "";
     (button as HTMLElement).style.background = `rgb(${COLOURS[i][1].join(" ")})`;
   });
-  const pieces = choices("Piece", PIECES, (name) => store.update({ piece: PIECES.indexOf(name) }));
+  const turn = () => store.update({ turns: store.state.turns + 1 });
+  const pieces = choices("Piece", PIECE_NAMES, (name) => {
+    const piece = PIECE_NAMES.findIndex((one) => one === name);
+    if (piece === store.state.piece) turn();
+    else store.update({ piece });
+  });
+  const wires = choices("Wire", WIRES, (name) => {
+    const dot = name === WIRES[0];
+    if (dot === store.state.dot) turn();
+    else store.update({ dot });
+  });
   const digits = choices("Digit", DIGITS.map(String), (name) => store.update({ digit: Number(name) }));
-  const sides = choices("Corners", ["3", "4", "5", "6", "7", "8"], (name) => store.update({ sides: Number(name) }));
+  const sides = choices("Corners", ["3", "4", "5", "6", "7", "8"], (name) => {
+    if (Number(name) === store.state.sides) turn();
+    else store.update({ sides: Number(name) });
+  });
   const hint = el("p", { class: "hint" });
-  byId("options").append(brushBox, pieces.box, digits.box, sides.box, colours.box, hint);
+  byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, hint);
 
   const act = (name: keyof Actions, image: string, label: string, title: string) =>
     el("button", { type: "button", class: "tool", title, "data-testid": name, onclick: () => actions[name]() }, icon(image), el("span", {}, label));
@@ -76,17 +88,19 @@ export function createTools(store: Store, actions: Actions): void {
         button.hidden = button.value === (drum ? "listen" : "strike") || (drum && (button.value === "wire" || button.value === "digit"));
       }
     }
-    if (changed("tool", "mode", "image", "brush", "piece", "digit", "sides", "colour")) {
+    if (changed("tool", "mode", "image", "brush", "piece", "digit", "dot", "sides", "colour")) {
       choose(tool);
       brushBox.hidden = tool !== "pen" && tool !== "eraser";
       pieces.box.hidden = tool !== "piece";
+      wires.box.hidden = tool !== "wire";
+      wires.show(state.dot ? WIRES[0] : WIRES[1]);
       digits.box.hidden = tool !== "digit";
       sides.box.hidden = tool !== "shape";
-      colours.box.hidden = state.image.channels !== 3 || tool === "eraser" || tool === "listen" || tool === "strike";
+      colours.box.hidden = state.image.channels !== 3 || ["eraser", "listen", "digit", "wire"].includes(tool);
       brush.value = String(state.brush);
       brush.style.setProperty("--done", `${(100 * (state.brush - 1)) / 15}%`);
       setText(width, `${state.brush} px`);
-      pieces.show(PIECES[state.piece]);
+      pieces.show(PIECE_NAMES[state.piece]);
       digits.show(String(state.digit));
       sides.show(String(state.sides));
       colours.show(COLOURS.find(([, value]) => value.join() === state.colour.join())?.[0] ?? "");
@@ -105,7 +119,8 @@ function hintOf({ tool }: Readonly<State>): string {
   if (tool === "fill") return "Touch an area to fill it.";
   if (tool === "listen") return "Touch any pixel of the drawing.";
   if (tool === "strike") return "Touch the drum. The middle sounds low, the rim bright.";
-  return STAMPS.includes(tool) ? "Touch the drawing to place it." : "";
+  if (tool === "digit") return "Touch the drawing to place it.";
+  return STAMPS.includes(tool) ? `Press it again ${tool === "wire" ? "for another curve" : "to turn it"}.` : "";
 }
 
 function iconOf(tool: Tool): string {

@@ -41,11 +41,25 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
     el("div", { class: "line" }, play, back, forward, el("div", { class: "scrub" }, segments, range), time, speed),
     el("div", { class: "line" }, overlays, sheets),
   );
+  const pace = speed.cloneNode(true) as HTMLSelectElement;
+  pace.dataset["testid"] = "drum-speed";
+  pace.addEventListener("change", () => store.update({ speed: Number(pace.value) }));
+  byId("sticks").append(
+    el(
+      "div",
+      { class: "line" },
+      el("button", { type: "button", class: "primary strike", "data-testid": "strike-again", onclick: toggle }, icon("strike"), el("span", {}, "Strike")),
+      el("p", { class: "hint" }, "Touch the drum, or strike it again where it was struck."),
+      el("span", { class: "push" }),
+      pace,
+    ),
+  );
 
   let layers = "";
   store.listen((state, changed) => {
     const { hearing, at, playing } = state;
     byId("transport").hidden = state.mode === "drum";
+    byId("sticks").hidden = state.mode !== "drum";
     if (changed("playing")) {
       setIcon(play, playing ? "pause" : "play");
       setText(play.lastElementChild as Element, playing ? "Pause" : "Play");
@@ -78,14 +92,14 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
       range.value = String(at);
       range.style.setProperty("--done", `${(100 * at) / (total(hearing) || 1)}%`);
       range.setAttribute("aria-valuetext", `layer ${layer + 1}, step ${Math.floor(step)} of ${steps}`);
-      setText(time, steps ? `step ${Math.floor(step + 1e-6)} / ${steps}` : "");
+      setText(time, steps ? `${Math.floor(step + 1e-6)} / ${steps}` : "");
       [...segments.children].forEach((button, index) => {
         if (index === layer) button.setAttribute("aria-current", "true");
         else button.removeAttribute("aria-current");
       });
     }
     if (changed("overlay")) chooseOverlay(state.overlay);
-    if (changed("speed")) speed.value = String(state.speed);
+    if (changed("speed")) speed.value = pace.value = String(state.speed);
     if (changed("sheet")) sheets.value = String(state.sheet);
   });
 
