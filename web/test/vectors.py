@@ -3,15 +3,19 @@
 python web/test/vectors.py
 """
 
+import base64
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+import drumhead as dh
 from drumhead import drum
 from drumhead.show import sound
 from drumhead.show.listen import spectrum
 from drumhead.show.palette import class_colours
+from drumhead.tasks import tetrominoes, wires
 
 DT = 0.5
 
@@ -27,6 +31,11 @@ def main() -> None:
         "strike": _strike(),
         "square": _square(),
         "colours": class_colours(13).tolist(),
+        "networks": [
+            _network("wires", wires.arrays("test", count=3)[0][2]),
+            _network("tetrominoes", tetrominoes.arrays("test")[0][4]),
+            _network("mnist", np.pad(wires.arrays("test", length=16, count=4)[0][1], [(12, 12), (12, 12), (0, 0)])),
+        ],
     }
     path = Path(__file__).with_name("vectors.json")
     path.write_text(json.dumps(_rounded(found), separators=(",", ":")) + "\n", encoding="utf-8")
@@ -81,6 +90,27 @@ def _square() -> dict:
     series = drum.strike(membrane, (5, 4), steps=3000, dt=DT, listen=[(6, 3)])
     heard = drum.area_heard(series, DT)
     return {"side": 12, "steps": 3000, "omega": float(heard.omega[0]), "area": float(heard.area[0])}
+
+
+def _network(name: str, image: np.ndarray) -> dict:
+    model, x = dh.load(name), dh.to_images(image[None])
+    spot = tuple(int(middle) for middle in np.argwhere(image.max(-1) > 0)[40])
+    waves = model.waves(x)[0].detach().numpy()
+    stride = -(-image.shape[0] // waves.shape[2])
+    return {
+        "name": name,
+        "shape": image.shape,
+        "image": _packed(image),
+        "labels": _packed(model.segment(x)[0].numpy().astype(np.uint8)),
+        "cut": _packed(model.cut().segment(x)[0].numpy().astype(np.uint8)),
+        "spot": spot,
+        "stride": stride,
+        "series": waves[:, :, spot[0] // stride, spot[1] // stride][:, :3].T.astype(float).tolist(),
+    }
+
+
+def _packed(array: np.ndarray) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
 
 
 def _rounded(value: object) -> object:

@@ -70,7 +70,8 @@ function run(file: string, session: ort.InferenceSession): Run {
       given[name] = new ort.Tensor(type, data as Float32Array, dims);
     }
     try {
-      return (await session.run(given)) as unknown as Record<string, Tensor>;
+      const found = await session.run(given);
+      return session.outputNames.map((name) => found[name] as unknown as Tensor);
     } catch (error) {
       throw new HearError(`${file} could not be run: ${firstLine(error)}`);
     }

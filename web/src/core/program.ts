@@ -6,8 +6,8 @@ export interface Tensor {
   readonly dims: readonly number[];
 }
 
-/** A graph that is ready to run. */
-export type Run = (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
+/** A graph that is ready to run: inputs by name, outputs in the order of the manifest, as ONNX has other names for them. */
+export type Run = (feeds: Record<string, Tensor>) => Promise<readonly Tensor[]>;
 
 /** The hearing was given up; nobody waits for it any more. */
 export class Cancelled extends Error {
@@ -59,11 +59,10 @@ export async function hearImage(
       feeds[name] = tensor;
     }
     const found = await run(feeds);
-    for (const name of graph.outputs) {
-      const tensor = found[name];
-      if (!tensor) throw new HearError(`The graph ${graph.file} does not give "${name}", which the manifest promises.`);
-      into.set(name, tensor);
+    if (found.length !== graph.outputs.length) {
+      throw new HearError(`The graph ${graph.file} gives ${found.length} tensors and the manifest says ${graph.outputs.length}.`);
     }
+    graph.outputs.forEach((name, i) => into.set(name, found[i]));
   };
 
   const answers: Answer[] = [];
