@@ -1,14 +1,16 @@
 import { middle } from "../core/drum";
 import { blank } from "../core/raster";
+import { brushOf, scene } from "../core/scenes";
 import type { Field } from "../types";
 import { toast } from "./dialogs";
 import { type Drumkit, onDrum } from "./drumkit";
+import { fromRadius } from "./drums";
 import { History } from "./history";
 import { brightness } from "./ink";
 import type { Listening } from "./listening";
 import { cleared } from "./pencil";
 import { readPicture } from "./picture";
-import { brushOf, sampleOf, surpriseOf } from "./samples";
+import { sampleOf } from "./samples";
 import type { Mode, Spot, Store } from "./state";
 import { total } from "./timeline";
 
@@ -40,7 +42,12 @@ export class Actions {
   undo = (): void => this.show(this.drawings[this.store.state.mode].move(-1));
   redo = (): void => this.show(this.drawings[this.store.state.mode].move(1));
   clear = (): void => this.draw(cleared(this.store.state.image));
-  surprise = (): void => this.draw(surpriseOf(this.store.state.model, this.store.state.mode));
+  surprise = (): void => {
+    const { mode, model, manifest, image } = this.store.state;
+    const task = mode === "drum" ? "drum" : (manifest?.task ?? model);
+    if (mode === "drum" && Math.random() < 0.5) return this.draw(pebble());
+    this.draw(scene(task, image.height, image.width, image.channels as 1 | 3));
+  };
 
   /** Read an image file into the drawing. */
   take = async (file: Blob): Promise<void> => {
@@ -94,7 +101,7 @@ export class Actions {
       spots: this.spots[mode],
       active: 0,
       tool: mode === "drum" ? "strike" : "pen",
-      brush: brushOf(mode === "drum" ? "drum" : state.model),
+      brush: Math.round(brushOf(mode === "drum" ? "drum" : state.model).size),
     });
     if (mode === "drum" && !state.drum) this.kit.take(history.present);
     if (mode === "drum") this.kit.show(null);
@@ -105,7 +112,7 @@ export class Actions {
   choose = async (name: string): Promise<void> => {
     const { reduced } = this.store.state;
     this.start(sampleOf(name));
-    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0, brush: brushOf(name) });
+    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0, brush: Math.round(brushOf(name).size) });
     await this.open(name);
   };
 
@@ -140,6 +147,12 @@ export class Actions {
     if (this.store.state.mode === "drum") this.kit.take(image);
     else this.listening.hear(delay);
   }
+}
+
+/** A rounded drum that nobody has seen before. */
+function pebble(): Field {
+  const parts = [2, 3, 4].map((k) => ({ k, size: (9 * Math.random()) / Math.sqrt(k), phase: 2 * Math.PI * Math.random() }));
+  return fromRadius((angle) => 33 + parts.reduce((sum, { k, size, phase }) => sum + size * Math.sin(k * angle + phase), 0));
 }
 
 /** The drawn pixel that is farthest from any that is not, in steps along rows and columns. */

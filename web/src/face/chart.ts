@@ -1,9 +1,11 @@
 import { svg } from "./dom";
 
-/** One curve: values over [0, 1] from left to right, or x given with them. */
+/** One curve: values at equal distances from left to right, over a part of the width if it says so. */
 export interface Curve {
   values: ArrayLike<number>;
   of: "a" | "b";
+  from?: number;
+  to?: number;
 }
 
 /** A small chart with curves that share one scale, a cursor, and words at its ends. */
@@ -40,13 +42,14 @@ export class Chart {
   /** Put the cursor at a share of the width, or nowhere. */
   now(place: number | null): void {
     this.place = place;
-    const [curve] = this.drawn.curves;
+    const curve = this.drawn.curves.find(({ to = 1 }) => place !== null && place <= to);
     for (const node of [this.cursor, this.dot]) node.setAttribute("visibility", place === null || !curve ? "hidden" : "visible");
     if (place === null || !curve) return;
     const x = String(place * this.width);
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
-    const at = place * (curve.values.length - 1);
+    const { from = 0, to = 1 } = curve;
+    const at = ((place - from) / (to - from)) * (curve.values.length - 1);
     const low = Math.floor(at);
     const [one, other] = [curve.values[low], curve.values[Math.min(low + 1, curve.values.length - 1)]];
     this.dot.setAttribute("cx", x);
@@ -67,10 +70,10 @@ export class Chart {
   private redraw(): void {
     const { curves, low, bars } = this.drawn;
     this.curves.replaceChildren(
-      ...curves.map(({ values, of }, index) => {
+      ...curves.map(({ values, of, from = 0, to = 1 }, index) => {
         const count = values.length;
         const points = Array.from({ length: count }, (_, i) => {
-          const x = bars ? ((i + 0.5 + (index - (curves.length - 1) / 2) * 0.3) / count) * this.width : (i / Math.max(1, count - 1)) * this.width;
+          const x = bars ? ((i + 0.5 + (index - (curves.length - 1) / 2) * 0.3) / count) * this.width : (from + ((to - from) * i) / Math.max(1, count - 1)) * this.width;
           const y = this.y(values[i]).toFixed(2);
           return bars ? `M${x.toFixed(2)} ${this.y(low)}V${y}` : `${i ? "L" : "M"}${x.toFixed(2)} ${y}`;
         });

@@ -74,8 +74,9 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
       layer = now;
       voices = spots.map((spot) => voiceOf(state, spot));
       const heard = voices.map((voice, which) => ({ voice, of: which ? ("b" as const) : ("a" as const) })).filter(({ voice }) => voice);
-      const high = heard.reduce((most, { voice }) => (voice as Voice).course.reduce((top, value) => Math.max(top, Math.abs(value)), most), 1e-6);
-      course.draw(heard.map(({ voice, of }) => ({ values: (voice as Voice).course, of })), -high, high); // prettier-ignore
+      const curves = heard.flatMap(({ voice, of }) => (voice as Voice).course.map((part) => ({ ...part, of })));
+      const high = curves.reduce((most, { values }) => values.reduce((top, value) => Math.max(top, Math.abs(value)), most), 1e-6);
+      course.draw(curves, -high, high);
       tones.draw(heard.map(({ voice, of }) => ({ values: normal((voice as Voice).spectrum), of })), 0, 1, true); // prettier-ignore
       const layers = hearing?.layers.length ?? 0;
       setText(courseName, mode === "drum" ? "Up and down" : layers > 1 ? "Up and down, all layers" : "Up and down");

@@ -38,7 +38,7 @@ export function createKeys(store: Store, commands: Commands): void {
     const { state } = store;
     const tool = TOOLS[key];
     if (tool) {
-      const fits = state.mode === "drum" ? !["listen", "wire", "digit"].includes(tool) : tool !== "strike";
+      const fits = state.mode === "drum" ? !["listen", "wire", "digit", "piece"].includes(tool) : tool !== "strike";
       if (fits) store.update({ tool });
       return true;
     }

@@ -32,7 +32,7 @@ const actions = new Actions(store, kit, listening, drawings);
 const openImage = createPictures((file) => void actions.take(file));
 const theme = () => byId("theme-button").click();
 const { toggle, skip, surprise, clear, undo, redo, draw, touch } = actions;
-createTools(store, { surprise, clear, undo, redo, openImage });
+createTools(store, { surprise, clear, undo, redo, openImage }, draw);
 createTransport(store, skip, toggle);
 createAnswer(store, (name) => void actions.choose(name));
 createMembrane(store, kit);

@@ -1,4 +1,5 @@
 import { blank, copy, eraser, fill, type Place, pen } from "../core/raster";
+import { brushOf } from "../core/scenes";
 import { fillPolygon, place, type Stamp } from "../core/stamps";
 import type { Field } from "../types";
 import { stampOf } from "./samples";
@@ -15,7 +16,7 @@ export function colourOf({ image, colour }: Readonly<State>): number[] {
 export function stroke(state: Readonly<State>, image: Field, from: Place, to: Place): Field {
   const next = copy(image);
   if (state.tool === "eraser") eraser(next, from, to, Math.max(2, state.brush * 1.6));
-  else pen(next, from, to, { size: state.brush, soft: state.manifest?.task.startsWith("mnist") === true && state.mode === "waves", colour: colourOf(state) });
+  else pen(next, from, to, { size: state.brush, soft: state.mode === "waves" && brushOf(state.manifest?.task ?? "").soft, colour: colourOf(state) });
   return next;
 }
 

@@ -14,7 +14,8 @@ const kept = new WeakMap<Layer, Map<number | "all", Sheet>>();
 /**
  * Take one sheet out of a layer, or all sheets together as their strongest common pattern.
  *
- * That pattern is their first principal component: a plain mean would let sheets of opposite sign cancel.
+ * That pattern is their first principal component, since in a plain mean sheets of opposite sign would cancel. What is
+ * the same everywhere is left out of it: all pixels swing together before the first wave has come.
  */
 export function sheet(layer: Layer, which: number | "all"): Sheet {
   const chosen = which === "all" ? which : Math.min(which, layer.channels - 1);
@@ -24,6 +25,7 @@ export function sheet(layer: Layer, which: number | "all"): Sheet {
   if (!found) {
     const weights = chosen === "all" ? common(layer) : Float32Array.from({ length: layer.channels }, (_, c) => Number(c === chosen));
     const frames = layer.frames.map((frame) => mix(frame, weights));
+    if (chosen === "all") for (const frame of frames) level(frame);
     found = { frames, scale: mostOf(frames) };
     sheets.set(chosen, found);
   }
@@ -63,7 +65,13 @@ function mix({ data, channels, height, width }: Field, weights: Float32Array): F
   return out;
 }
 
-/** The first principal component of a layer's sheets, by power iteration. */
+/** Take the median away. */
+function level(values: Float32Array): void {
+  const middle = values.slice().sort()[values.length >> 1];
+  for (let i = 0; i < values.length; i++) values[i] -= middle;
+}
+
+/** The first principal component of a layer's sheets over places and times, by power iteration. */
 function common(layer: Layer): Float32Array {
   const count = layer.channels;
   const products = new Float64Array(count * count);
@@ -71,8 +79,13 @@ function common(layer: Layer): Float32Array {
     const size = height * width;
     for (let a = 0; a < count; a++) {
       for (let b = a; b < count; b++) {
-        let sum = 0;
-        for (let i = 0; i < size; i++) sum += data[a * size + i] * data[b * size + i];
+        let [sum, one, other] = [0, 0, 0];
+        for (let i = 0; i < size; i++) {
+          sum += data[a * size + i] * data[b * size + i];
+          one += data[a * size + i];
+          other += data[b * size + i];
+        }
+        sum -= (one * other) / size;
         products[a * count + b] += sum;
         if (a !== b) products[b * count + a] += sum;
       }

@@ -1,9 +1,10 @@
 import { fromBytes } from "../core/raster";
+import { brushOf } from "../core/scenes";
 import { decode } from "../core/share";
 import type { Shared } from "../types";
 import { toast } from "./dialogs";
 import { History } from "./history";
-import { brushOf, sampleOf } from "./samples";
+import { sampleOf } from "./samples";
 import type { Mode, Spot, State } from "./state";
 import { startsDark } from "./theme";
 
@@ -53,7 +54,7 @@ export function beginning(shared: Shared | null, models: string[]): { state: Sta
     canUndo: false,
     canRedo: false,
     tool: mode === "drum" ? "strike" : "pen",
-    brush: brushOf(mode === "drum" ? "drum" : model),
+    brush: Math.round(brushOf(mode === "drum" ? "drum" : model).size),
     colour: [60, 120, 230],
     piece: 2,
     digit: 3,

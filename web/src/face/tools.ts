@@ -1,6 +1,8 @@
 import { byId, el, icon, radios, setText } from "./dom";
+import { DRUMS, type DrumName, drumOf } from "./drums";
 import { STAMPS } from "./pencil";
 import { DIGITS, PIECE_NAMES, WIRES } from "./samples";
+import type { Field } from "../types";
 import type { State, Store, Tool } from "./state";
 
 const TOOLS: [Tool, string, string][] = [
@@ -33,7 +35,7 @@ export interface Actions {
 }
 
 /** The tools, what can be set for the chosen one, and what is done to the whole drawing. */
-export function createTools(store: Store, actions: Actions): void {
+export function createTools(store: Store, actions: Actions, draw: (image: Field) => void): void {
   const group = byId("tools");
   for (const [tool, name, title] of TOOLS) {
     const wide = tool === "listen" || tool === "strike" ? "tool wide" : "tool";
@@ -70,8 +72,9 @@ export function createTools(store: Store, actions: Actions): void {
     if (Number(name) === store.state.sides) turn();
     else store.update({ sides: Number(name) });
   });
+  const drums = choices("Drums", DRUMS, (name) => draw(drumOf(name as DrumName)));
   const hint = el("p", { class: "hint" });
-  byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, hint);
+  byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, drums.box, hint);
 
   const act = (name: keyof Actions, image: string, label: string, title: string) =>
     el("button", { type: "button", class: "tool", title, "data-testid": name, onclick: () => actions[name]() }, icon(image), el("span", {}, label));
@@ -85,7 +88,7 @@ export function createTools(store: Store, actions: Actions): void {
     if (changed("mode")) {
       const drum = mode === "drum";
       for (const button of group.querySelectorAll<HTMLButtonElement>("button")) {
-        button.hidden = button.value === (drum ? "listen" : "strike") || (drum && (button.value === "wire" || button.value === "digit"));
+        button.hidden = button.value === (drum ? "listen" : "strike") || (drum && ["wire", "digit", "piece"].includes(button.value));
       }
     }
     if (changed("tool", "mode", "image", "brush", "piece", "digit", "dot", "sides", "colour")) {
@@ -105,6 +108,7 @@ export function createTools(store: Store, actions: Actions): void {
       sides.show(String(state.sides));
       colours.show(COLOURS.find(([, value]) => value.join() === state.colour.join())?.[0] ?? "");
       setText(hint, hintOf(state));
+      drums.box.hidden = tool !== "strike";
       hint.hidden = !hint.textContent;
     }
     if (changed("canUndo", "canRedo")) {
@@ -118,7 +122,7 @@ function hintOf({ tool }: Readonly<State>): string {
   if (tool === "polygon") return "Touch corner after corner; the first one again closes the shape.";
   if (tool === "fill") return "Touch an area to fill it.";
   if (tool === "listen") return "Touch any pixel of the drawing.";
-  if (tool === "strike") return "Touch the drum. The middle sounds low, the rim bright.";
+  if (tool === "strike") return "The twins sound alike. Compare their pitches.";
   if (tool === "digit") return "Touch the drawing to place it.";
   return STAMPS.includes(tool) ? `Press it again ${tool === "wire" ? "for another curve" : "to turn it"}.` : "";
 }

@@ -34,7 +34,7 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
   );
   const chooseOverlay = radios(overlays, (value) => store.update({ overlay: value as Overlay }));
   const sheets = el("select", {
-    class: "push", "aria-label": "Sheet", title: "One sheet of oscillators, or the pattern that all share", "data-testid": "sheet",
+    class: "push", "aria-label": "Sheet", title: "One sheet of oscillators as it is, or the strongest pattern of all, without what is the same everywhere", "data-testid": "sheet",
     onchange: () => store.update({ sheet: sheets.value === "all" ? "all" : Number(sheets.value) }),
   }); // prettier-ignore
   byId("transport").append(

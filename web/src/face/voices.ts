@@ -3,11 +3,12 @@ import { RATE, seriesAt, spectrum, tone } from "../core/sound";
 import { onDrum } from "./drumkit";
 import { sheet } from "./sheets";
 import type { Spot, State } from "./state";
-import { locate } from "./timeline";
+import { locate, startOf, total } from "./timeline";
 
 /** What one place hears: a curve over time, how much of each frequency, and the sound of it. */
 export interface Voice {
-  course: Float32Array;
+  /** One for each layer. */
+  course: { values: Float32Array; from: number; to: number }[];
   spectrum: Float64Array;
   /** The largest angular frequency of the spectrum. */
   top: number;
@@ -27,14 +28,16 @@ function waveVoice({ hearing, at, sheet: which }: Readonly<State>, { y, x }: Spo
   if (!hearing?.layers.length) return null;
   const layer = hearing.layers[locate(hearing, at).layer];
   const series = seriesAt(layer.frames.slice(1), layer.stride, y, x);
-  const parts = hearing.layers.map((one) => {
+  const end = total(hearing);
+  const course = hearing.layers.map((one, index) => {
     const { frames, scale } = sheet(one, which);
     const { width, height } = one.frames[0];
     const place = Math.min(height - 1, Math.floor(y / one.stride)) * width + Math.min(width - 1, Math.floor(x / one.stride));
-    return frames.slice(one === hearing.layers[0] ? 0 : 1).map((frame) => frame[place] / scale);
+    const from = startOf(hearing, index) / end;
+    return { values: Float32Array.from(frames, (frame) => frame[place] / scale), from, to: from + one.steps / end };
   });
   return {
-    course: Float32Array.from(parts.flat()),
+    course,
     spectrum: spectrum(series).slice(1),
     top: Math.PI / layer.dt,
     sound: () => tone(series, layer.dt),
@@ -50,7 +53,7 @@ function drumVoice({ drum }: Readonly<State>, spot: Spot): Voice | null {
   const highest = Math.sqrt(modes.values[modes.values.length - 1]) * 1.05;
   const bins = Math.min(loud.length, Math.ceil((highest * DRUM_STEPS * 0.5) / (2 * Math.PI)));
   return {
-    course: Float32Array.from(series.subarray(0, SEEN)),
+    course: [{ values: Float32Array.from(series.subarray(0, SEEN)), from: 0, to: 1 }],
     spectrum: loud.slice(1, bins),
     top: highest,
     sound: () => drumTone(modes, sizes, spot.y, spot.x),
