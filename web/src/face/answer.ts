@@ -1,5 +1,5 @@
 import { Chart } from "./chart";
-import { byId, el, icon, setText } from "./dom";
+import { byId, el, setText } from "./dom";
 import { brightness } from "./ink";
 import type { Store } from "./state";
 import { answerAt, locate } from "./timeline";
@@ -28,8 +28,6 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
     chart.node,
     el("div", { class: "cut" }, coupling, hint),
   );
-  byId("answer").append(el("span", { class: "hide" }, icon("mark")));
-
   let rows: { item: HTMLElement; share: HTMLElement }[] = [];
   let bright: Float32Array = new Float32Array(0);
   let sureOver: number[] = [];
@@ -69,6 +67,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
       rows.forEach(({ item, share }, index) => {
         const part = answer?.shares[index] ?? 0;
         setText(share, answer ? (part ? percent(part) : "–") : "–");
+        item.dataset["share"] = part.toFixed(5);
         item.classList.toggle("absent", !part);
       });
       const index = answer ? hearing.answers.indexOf(answer) : -1;

@@ -14,14 +14,14 @@ export function createMembrane(store: Store, kit: Drumkit): void {
   const rows = [
     area("It is", "true-area", false),
     area("Its notes say", "heard-area", true),
-    area("Its lowest note, were it a square", "square-area", true),
+    area("Lowest note alone", "square-area", true, "The area of the square that has this lowest note"),
   ];
   const grid = el("div", { class: "modes-grid", role: "group", "aria-label": "Modes" });
   byId("drum").append(
     el("div", { class: "head" }, el("h2", { id: "drum-title" }, "How large it believes to be")),
     sentence,
     el("div", { class: "areas" }, ...rows.flatMap(({ nodes }) => nodes)),
-    el("p", { class: "caption" }, el("span", {}, "Its modes: the ways in which it can ring, and their pitch")),
+    el("p", { class: "caption" }, el("span", {}, "The ways in which it can ring, and their pitch")),
     grid,
   );
   const buttons = Array.from({ length: SHOWN }, (_, index) => {
@@ -88,14 +88,14 @@ export function createMembrane(store: Store, kit: Drumkit): void {
 function verdict(truth: number | undefined, heard: number | undefined): string {
   if (truth === undefined || heard === undefined) return "Counting its notes…";
   const off = (heard - truth) / truth;
-  const size = Math.abs(off) < 0.005 ? "exactly right, to half a percent" : `${(100 * Math.abs(off)).toFixed(1)} % too ${off > 0 ? "large" : "small"}`;
-  return `From 40 notes it tells its area: ${size}.`;
+  const size = Math.abs(off) < 0.005 ? "right to half a percent" : `${(100 * Math.abs(off)).toFixed(1)} % too ${off > 0 ? "large" : "small"}`;
+  return `Its area, told from 40 notes, is ${size}.`;
 }
 
-function area(label: string, testId: string, belief: boolean) {
+function area(label: string, testId: string, belief: boolean, title = "") {
   const bar = el("i", belief ? { class: "belief" } : {});
   const number = el("b", { "data-testid": testId });
-  return { bar, number, nodes: [el("span", {}, label), el("span", { class: "bar" }, bar), number] };
+  return { bar, number, nodes: [el("span", { title: title || null }, label), el("span", { class: "bar" }, bar), number] };
 }
 
 interface Box {

@@ -1,16 +1,10 @@
-import type { Answer, Field, Hearing, Layer } from "../types";
+import type { Answer, Field, Hearing } from "../types";
+import { Cached } from "./cached";
 import { inked, masked, outlines, rim } from "./ink";
 import { things } from "./objects";
-import { amountColours, colourise, type Colours, relief, Upsampler, waveColours } from "./paint";
-import { between, medium, sheet } from "./sheets";
 import type { State, Store } from "./state";
+import { type Skin, Surface } from "./surface";
 import { answerAt, locate, total } from "./timeline";
-
-/** The displacement of a drum, and the size that counts as much. */
-export interface Skin {
-  field: Float32Array;
-  scale: number;
-}
 
 /** What lies over the picture while someone draws. */
 export type Ghost = (context: CanvasRenderingContext2D, pixel: number) => void;
@@ -37,7 +31,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     const classes = state.manifest?.classes ?? [];
     return { picture: toCanvas(masked(answer, classes, width, height)), lines: outlines(answer.labels, width, height), classes, names: things(answer.labels, width, height) };
   });
-  const waves = new Waves();
+  const waves = new Surface();
   let ghost: Ghost | null = null;
   let drawing = false;
   let reveal = 0;
@@ -76,7 +70,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     }
     if (ringing && !drawing) {
       context.globalAlpha = 1;
-      picture(waves.drum(ringing, image, state), true);
+      picture(waves.drum(ringing, image, state), canvas.width < 400);
     }
     context.globalAlpha = 1;
     context.setTransform(pixel, 0, 0, pixel, 0, 0);
@@ -179,69 +173,6 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
       redraw();
     },
   };
-}
-
-/** The coloured waves of one moment, in canvases that are used again. */
-class Waves {
-  private readonly upsamplers = new Map<string, Upsampler>();
-  private readonly canvases = new Map<string, HTMLCanvasElement>();
-  private readonly colours = new Map<string, Colours>();
-  private values = new Float32Array(0);
-
-  layer(layer: Layer, step: number, { overlay, sheet: which, dark }: Readonly<State>): HTMLCanvasElement | null {
-    const { width, height } = layer.frames[0];
-    if (overlay === "omega" || overlay === "alpha") {
-      const field = layer[overlay];
-      if (!field) return null;
-      const { values, low, high } = medium(field, which);
-      return this.draw(values, width, height, this.table(overlay, dark), low, high, 1);
-    }
-    const wave = sheet(layer, which);
-    if (this.values.length !== width * height) this.values = new Float32Array(width * height);
-    return this.draw(between(layer, wave, step, this.values), width, height, this.table("waves", dark), 0, wave.scale, 0.75);
-  }
-
-  drum(values: Skin, { width, height }: Field, { dark }: Readonly<State>): HTMLCanvasElement {
-    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8, true);
-  }
-
-  private table(overlay: "waves" | "omega" | "alpha", dark: boolean): Colours {
-    const key = `${overlay}-${dark}`;
-    const found = this.colours.get(key) ?? (overlay === "waves" ? waveColours(dark) : amountColours(overlay, dark));
-    this.colours.set(key, found);
-    return found;
-  }
-
-  private draw(values: Float32Array, width: number, height: number, colours: Colours, low: number, high: number, gamma: number, lit = false): HTMLCanvasElement {
-    const key = `${width}x${height}`;
-    const fine = this.upsamplers.get(key) ?? new Upsampler(width, height, 128);
-    this.upsamplers.set(key, fine);
-    const canvas = this.canvases.get(key) ?? Object.assign(document.createElement("canvas"), { width: fine.width, height: fine.height });
-    this.canvases.set(key, canvas);
-    const picture = new ImageData(fine.width, fine.height);
-    const surface = fine.apply(values, width, height);
-    colourise(surface, picture, colours, low, high, gamma);
-    if (lit) relief(surface, picture, high);
-    canvas.getContext("2d")?.putImageData(picture, 0, 0);
-    return canvas;
-  }
-}
-
-/** Remembers what was made of the last arguments. */
-class Cached<Args extends unknown[], Result> {
-  private args: Args | null = null;
-  private result: Result | null = null;
-
-  constructor(private readonly make: (...args: Args) => Result) {}
-
-  get(...args: Args): Result {
-    const [first, second] = args;
-    if (this.args?.[0] !== first || (typeof second !== "object" && this.args?.[1] !== second)) {
-      this.args = args;
-      this.result = this.make(...args);
-    }
-    return this.result as Result;
-  }
 }
 
 function toCanvas(picture: ImageData): HTMLCanvasElement {
