@@ -63,15 +63,9 @@ export async function press(page: Page, x: number, y: number, side = 64): Promis
   await page.mouse.click(...(await at(page, x, y, side)));
 }
 
-/** A sum over all pixels of the stage, which any change of the picture changes. */
-export function picture(page: Page): Promise<number> {
-  return page.getByTestId("stage").evaluate((canvas) => {
-    const { width, height } = canvas as HTMLCanvasElement;
-    const data = (canvas as HTMLCanvasElement).getContext("2d")?.getImageData(0, 0, width, height).data ?? [];
-    let sum = 0;
-    for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]) % 1_000_000_007;
-    return sum;
-  });
+/** The stage as one string, which any change of the picture changes. */
+export function picture(page: Page): Promise<string> {
+  return page.getByTestId("stage").evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
 }
 
 /** The share of all pixels that got a class. */

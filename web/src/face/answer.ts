@@ -47,6 +47,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
         return { item, share };
       });
       legend.classList.toggle("one", manifest.classes.some(({ name }) => name.length > 14));
+      legend.classList.toggle("many", manifest.classes.length > 6 && manifest.classes.slice(1).every(({ name }) => name.length < 3));
       legend.replaceChildren(...rows.map(({ item }) => item));
     }
     if (changed("hearing", "failure", "busy", "manifest")) {
@@ -79,13 +80,13 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
     if (changed("coupling", "hearing", "whole")) {
       coupling.setAttribute("aria-checked", String(on));
       hint.classList.toggle("off", !on);
-      setText(hint, on ? "Switch it off to cut every pixel from its neighbours: the waves stop travelling." : cutSentence());
+      setText(hint, on ? "Switch this off to cut all pixels from their neighbours and watch the answer fall apart." : cutSentence());
     }
 
     function cutSentence(): string {
       const part = hearing && whole && !hearing.coupled ? fallen(hearing, whole, bright) : null;
-      const change = part === null ? "" : ` ${percent(part)} of the drawing got another answer.`;
-      return `Cut: no wave travels, so each pixel knows only the few around it.${change}`;
+      const change = part === null ? "" : `; ${percent(part)} of the drawing changed its answer`;
+      return `Cut: no wave travels, so each pixel guesses from the few around it${change}.`;
     }
   });
 }

@@ -57,8 +57,8 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
     }
     if (changed("mode", "tool", "active")) {
       setText(byId("ear-title"), mode === "drum" ? "Hear the drum" : "Listen to a pixel");
-      const verb = mode === "drum" ? "Strike the drum anywhere" : "Choose Listen and touch a pixel";
-      setText(hint, active ? "Now touch the second place." : `${verb} to see and hear what it does.`);
+      const verb = mode === "drum" ? "Strike the drum anywhere." : "Choose Listen, then touch a pixel.";
+      setText(hint, active ? "Now touch the second place." : verb);
     }
     if (changed("spots", "active", "mode")) {
       chips.forEach((chip, which) => {
@@ -66,7 +66,6 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
         const name = which ? "B" : "A";
         setText(chip.lastElementChild as Element, spot ? `${name}: ${spot.x}, ${spot.y}` : which ? "B: compare" : "A: none yet");
         chip.setAttribute("aria-pressed", String(which === active));
-        chip.setAttribute("aria-label", spot ? `Hear pixel ${name}, column ${spot.x}, row ${spot.y}` : `Choose pixel ${name}`);
       });
     }
     const now = mode === "waves" && hearing ? locate(hearing, state.at).layer : -1;

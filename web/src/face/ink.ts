@@ -39,6 +39,21 @@ export function masked({ labels, confidence }: Answer, classes: ClassInfo[], wid
   return out;
 }
 
+/** A dot for each labelled pixel, the larger the surer: how the answer grows over the waves. */
+export function beads({ labels, confidence }: Answer, width: number): Map<number, Path2D> {
+  const paths = new Map<number, Path2D>();
+  labels.forEach((label, i) => {
+    if (!label) return;
+    const path = paths.get(label) ?? new Path2D();
+    const radius = 0.1 + 0.3 * confidence[i] ** 2;
+    const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
+    path.moveTo(x + radius, y);
+    path.arc(x, y, radius, 0, 2 * Math.PI);
+    paths.set(label, path);
+  });
+  return paths;
+}
+
 /** The lines between pixels of different labels, for each label but 0, in units of pixels. */
 export function outlines(labels: ArrayLike<number>, width: number, height: number): Map<number, Path2D> {
   const paths = new Map<number, Path2D>();

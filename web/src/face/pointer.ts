@@ -80,7 +80,7 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
     const { tool, brush, image, dark } = store.state;
     const place = hover;
     if ((!place && !corners.length) || from) return stage.ghost(null);
-    const line = dark ? "#e3b365" : "#85510a";
+    const line = dark ? "#e3b365" : "#8a4f04";
     stage.ghost((context, pixel) => {
       context.strokeStyle = line;
       context.lineWidth = 1.5 / pixel;

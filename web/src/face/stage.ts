@@ -1,6 +1,6 @@
 import type { Answer, Field, Hearing } from "../types";
 import { Cached } from "./cached";
-import { inked, masked, outlines, rim } from "./ink";
+import { beads, inked, masked, rim } from "./ink";
 import { things } from "./objects";
 import type { State, Store } from "./state";
 import { type Skin, Surface } from "./surface";
@@ -29,7 +29,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   const mask = new Cached((answer: Answer, state: Readonly<State>) => {
     const { width, height } = state.hearing as Hearing;
     const classes = state.manifest?.classes ?? [];
-    return { picture: toCanvas(masked(answer, classes, width, height)), lines: outlines(answer.labels, width, height), classes, names: things(answer.labels, width, height) };
+    return { picture: toCanvas(masked(answer, classes, width, height)), dots: beads(answer, width), classes, names: things(answer.labels, width, height, 24) };
   });
   const waves = new Surface();
   let ghost: Ghost | null = null;
@@ -48,7 +48,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     });
   };
 
-  function paint(state: Readonly<State>, passed: number, ringing = state.mode === "drum" ? skin() : null): void {
+  function paint(state: Readonly<State>, passed: number, ringing = skin()): void {
     const { image, hearing, dark, overlay } = state;
     const pixel = canvas.width / image.width;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -78,19 +78,21 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     context.lineCap = "round";
     if (covered || state.mode === "drum") stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
     if (answer && overlay !== "none") {
-      const { picture: filled, lines, classes, names } = mask.get(answer, state);
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.globalAlpha = shown * 0.88;
-      if (shown) picture(filled, false);
-      context.globalAlpha = 1;
-      context.setTransform(pixel, 0, 0, pixel, 0, 0);
-      const wide = Math.max(2.5, canvas.width / 230) / pixel;
-      for (const [label, path] of lines) {
-        stroke(path, dark ? "#090d18" : "#fffdf7", wide * 1.7);
-        stroke(path, classes[label]?.colour ?? "#888", wide);
+      const { picture: filled, dots, classes, names } = mask.get(answer, state);
+      context.globalAlpha = 1 - shown;
+      if (shown < 1) {
+        for (const path of dots.values()) stroke(path, dark ? "#090d18" : "#fffdf7", 1.6 / pixel);
+        for (const [label, path] of dots) {
+          context.fillStyle = classes[label]?.colour ?? "#888";
+          context.fill(path);
+        }
       }
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.globalAlpha = shown * 0.94;
+      if (shown) picture(filled, false);
+      context.setTransform(pixel, 0, 0, pixel, 0, 0);
       context.globalAlpha = shown;
-      if (shown) for (const { label, y, x } of names) word(classes[label]?.name ?? "", x + 0.5, y + 0.5, 17, "#fff", "rgb(10 10 16 / 85%)", pixel);
+      if (shown) for (const { label, y, x } of names) name(classes[label]?.name ?? "", x + 0.5, y + 0.5, state, pixel);
       context.globalAlpha = 1;
     }
     if (!drawing && state.mode === "waves") for (const which of [1, 0] as const) spot(state, which, pixel);
@@ -115,13 +117,19 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     if (!place) return;
     const unit = Math.max(canvas.width / 640, 0.8) / pixel;
     const [x, y] = [place.x + 0.5, place.y + 0.5];
-    const colour = which ? (dark ? "#bda2f2" : "#6a3fa0") : dark ? "#e3b365" : "#85510a";
+    const colour = which ? (dark ? "#bda2f2" : "#6a3fa0") : dark ? "#e3b365" : "#8a4f04";
     const ring = new Path2D();
     ring.arc(x, y, 9 * unit, 0, 2 * Math.PI);
     stroke(ring, dark ? "#090d18" : "#fffdf7", 6 * unit);
     stroke(ring, colour, (which === active ? 3 : 2) * unit);
     const above = y - 19 * unit > 8 * unit ? -19 : 19;
     word(which ? "B" : "A", x, y + above * unit, 13, colour, dark ? "#090d18" : "#fffdf7", pixel);
+  }
+
+  function name(text: string, x: number, y: number, { spots, dark }: Readonly<State>, pixel: number): void {
+    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < canvas.width / 24);
+    const below = close ? canvas.width / 22 / pixel : 0;
+    word(text, x, y + below, 17, dark ? "#ece6d8" : "#211d17", dark ? "rgb(9 13 24 / 80%)" : "rgb(255 253 247 / 80%)", pixel);
   }
 
   function word(text: string, x: number, y: number, size: number, colour: string, halo: string, pixel: number): void {

@@ -29,8 +29,8 @@ export class Surface {
     return this.draw(between(layer, wave, step, this.values), width, height, this.table("waves", dark), 0, wave.scale, 0.75);
   }
 
-  drum(values: Skin, { width, height }: Field, { dark, drum }: Readonly<State>): HTMLCanvasElement {
-    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8, drum?.membrane?.mask);
+  drum(values: Skin, { width, height }: Field, { dark, drum, mode }: Readonly<State>): HTMLCanvasElement {
+    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8, mode === "drum" ? drum?.membrane?.mask : undefined);
   }
 
   private table(overlay: "waves" | "omega" | "alpha", dark: boolean): Colours {

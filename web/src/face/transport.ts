@@ -73,13 +73,14 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
         layers = shape;
         segments.replaceChildren(
           ...hearing.layers.map((layer, index) => {
-            const name = hearing.layers.length > 1 ? `Layer ${index + 1}` : "Waves";
+            const name = `Layer ${index + 1}`;
             const start = startOf(hearing, index);
             const button = el("button", { type: "button", "data-testid": `layer-${index}`, onclick: () => store.update({ at: start, playing: false }) }, name);
             button.style.flexGrow = String(layer.steps);
             return button;
           }),
         );
+        segments.hidden = hearing.layers.length < 2;
         const count = hearing.layers[0]?.channels ?? 0;
         sheets.replaceChildren(el("option", { value: "all" }, "All sheets"), ...Array.from({ length: count }, (_, c) => el("option", { value: c }, `Sheet ${c + 1}`)));
         sheets.disabled = !count;

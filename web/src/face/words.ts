@@ -22,16 +22,17 @@ export function says(hearing: Hearing, manifest: Manifest): string {
   const answer = verdict(hearing);
   const names = answer ? named(answer, manifest.classes).map(({ name }) => name) : [];
   if (!names.length) return "It hears nothing but background.";
+  if (!hearing.coupled) return `Cut off, it hears ${list(names.map(withArticle))}.`;
   if (manifest.task.startsWith("wires")) {
     const [dot, other] = ["wire with the dot", "other wire"].map((name) => names.includes(name));
     if (dot && other) return "It hears which wire has the dot, and which do not.";
     return dot ? "It hears a wire with a dot." : "It hears wires without a dot.";
   }
-  return `It hears ${list(names.map((name) => `${article(name)} ${name}`))}.`;
+  return `It hears ${list(names.map(withArticle))}.`;
 }
 
-function article(name: string): string {
-  return /^(8|11|18|[aeio]|[FILMNORSX](\W|$))/.test(name) ? "an" : "a";
+function withArticle(name: string): string {
+  return `${/^(8|11|18|[aeio]|[FILMNORSX](\W|$))/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** How sure an answer is, on average over the pixels that are drawn, or over all where none is. */
