@@ -2,14 +2,17 @@
 # make test    set up, then run the whole test suite
 # make check   lint and types
 # make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set (or ISA=avx2)
+# make page    build the playground page with the shipped networks (npm) into src/drumhead/page/
+# make page-test  its types and its tests
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
 PYTHON ?= python3
 BIN := .venv/bin
+PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench wheel clean
+.PHONY: demo test check sanitize bench page page-models page-test always wheel clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -40,6 +43,26 @@ sanitize: .venv/installed-dev
 bench: .venv/installed
 	$(BIN)/drumhead bench $(ARGS)
 
+page: web/node_modules/installed page-models
+	cd web && npm run build
+
+# MODELS=DIR takes networks that are exported already.
+page-models: web/public/models/index.json
+web/public/models/index.json: $(if $(MODELS),always,.venv/installed-dev $(wildcard src/drumhead/networks/*.py src/drumhead/weights/*))
+	mkdir -p web/public/models
+	for model in $(PAGE_MODELS); do \
+		rm -rf web/public/models/$$model; \
+		$(if $(MODELS),cp -r $(MODELS)/$$model web/public/models/,$(BIN)/drumhead export $$model --out web/public/models/$$model) || exit 1; \
+	done
+	printf '{"models": ["%s", "%s", "%s"]}\n' $(PAGE_MODELS) > $@
+
+page-test: web/node_modules/installed page-models
+	cd web && npm run check && npm test
+
+web/node_modules/installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
 # The wheel, installed into an empty environment, does the main job with the library that was built into it.
 wheel: .venv/installed-dev
 	rm -rf dist .venv-wheel
@@ -66,4 +89,4 @@ wheel: .venv/installed-dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-wheel dist demo-out drum-out
+	rm -rf .venv .venv-wheel dist demo-out drum-out web/node_modules web/public/models src/drumhead/page

@@ -57,7 +57,10 @@ function unpack(codes: number[], bits: number): number[] {
       [size, before] = [bits + 1, null];
       continue;
     }
-    if (code === clear + 1) return out;
+    if (code === clear + 1) {
+      expect(Math.ceil(position / 8)).toBe(codes.length); // nothing is left over
+      return out;
+    }
     const string: number[] = code < table.length ? table[code] : [...before!, before![0]];
     if (before && table.length < 4096) table.push([...before, string[0]]);
     if (table.length === 1 << size && size < 12) size++;
@@ -78,6 +81,13 @@ describe("a GIF", () => {
 
   it("of one pixel and of one colour is whole", () => {
     for (const one of [frame(1, 1, () => [1, 2, 3]), frame(300, 200, () => [9, 9, 9])]) expect(read(gif([one], 1)).frames).toEqual([colours(one)]);
+  });
+
+  it("ends well wherever its codes become longer", () => {
+    for (let width = 1; width < 700; width += 3) {
+      const one = frame(width, 1, (_, x) => [(Math.imul(x * x + 1, 40503) >>> 5) & 3 ? 255 : 0, 0, 0]);
+      expect(read(gif([one], 40)).frames[0], `width ${width}`).toEqual(colours(one));
+    }
   });
 
   it("of many colours is near to them", () => {

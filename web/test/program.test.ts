@@ -109,35 +109,37 @@ describe("the program of a manifest", () => {
     expect(heard.answers[0].shares[1]).toBeCloseTo(1 / 6, 6);
   });
 
-  it("runs cells, and layers in closed form at all their times", async () => {
+  it("runs recurrent cells, which have no medium and no step of time", async () => {
     const cell = {
-      kind: "cell", channels: 1, steps: 2, stride: 1, medium: graph("medium", ["image"], ["y", "h", "c", "d", "heard"]),
-      step: graph("tell", ["x", "heard"], ["y"]), hear: null, tell: null,
+      kind: "cell", channels: 1, steps: 2, stride: 1, medium: graph("medium", ["image"], ["y", "h"]),
+      step: graph("step", ["y", "h"], ["y", "h"]), hear: null, tell: null,
     };
-    const runs = fakes([]);
-    runs.set("medium.onnx", async () => [0, 1, 2, 3, 4].map(() => grid(() => 1)));
-    runs.set("tell.onnx", async () => [grid(() => 2)]);
-    const end = graph("end", ["y"], ["logits"]);
-    runs.set("end.onnx", async ({ y }) => [grid((i) => (i < H * W ? 1.5 : y.data[0]), 2)]);
-    const swapped = { ...cell, step: graph("tell", ["y", "h"], ["y"]) };
-    const heard = await hearImage(parseManifest(manifest({ layers: [swapped], end })), runs, image, 1, never);
-    expect(heard.layers[0].frames.map(({ data }) => data[0])).toEqual([1, 2, 2]);
+    const runs = new Map<string, Run>([
+      ["medium.onnx", async () => [grid(() => 1), grid(() => 5)]],
+      ["step.onnx", async ({ y, h }) => [grid((i) => y.data[i] + h.data[i]), each(h, (value) => value + 1)]],
+      ["end.onnx", async ({ y }) => [grid((i) => (i < H * W ? 8 : y.data[0]), 2)]],
+    ]);
+    const heard = await hearImage(parseManifest(manifest({ layers: [cell], end: graph("end", ["y"], ["logits"]) })), runs, image, 1, never);
+    expect(heard.layers[0].frames.map(({ data }) => data[0])).toEqual([1, 6, 12]);
     expect(heard.layers[0].omega).toBeUndefined();
     expect(heard.layers[0].dt).toBe(1);
+    expect(heard.answers.map(({ labels }) => labels[0])).toEqual([0, 1]);
+  });
 
+  it("runs layers in closed form at all their times, with one answer", async () => {
     const closed = {
-      kind: "closed", channels: 1, steps: 3, dt: 0.5, stride: 1, medium: graph("begin", ["image"], ["y0"]),
-      at: graph("at", ["y0", "z0", "time"], ["y"]), hear: graph("hear", ["y0"], ["heard"]), tell: null,
+      kind: "closed", channels: 1, steps: 3, dt: 0.5, stride: 1, medium: graph("medium", ["image"], ["y0", "z0"]),
+      at: graph("at", ["y0", "z0", "time"], ["y"]), hear: graph("hear", ["y0", "z0"], ["heard"]), tell: null,
     };
-    const both = fakes([]);
-    both.set("begin.onnx", async () => [grid(() => 1), grid(() => 2)]);
-    both.set("hear.onnx", async () => [grid(() => 3)]);
-    const far = { ...closed, medium: graph("begin", ["image"], ["y0", "z0"]) };
-    const at = await hearImage(parseManifest(manifest({ layers: [far], end: graph("end", ["x"], ["logits"]) })), both.set("end.onnx", runs.get("end.onnx") as Run), image, 1, never).catch((error: Error) => error);
-    expect((at as Error).message).toMatch(/reads "x", which nothing before it gives/);
-    const whole = await hearImage(parseManifest(manifest({ layers: [far], end })), both, image, 1, never);
-    expect(whole.layers[0].frames.map(({ data }) => data[0])).toEqual([1, 2, 3, 4]);
-    expect(whole.answers.map(({ step }) => step)).toEqual([3]);
+    const runs = fakes([]);
+    runs.set("medium.onnx", async () => [grid(() => 1), grid(() => 2)]);
+    runs.set("hear.onnx", async ({ y0, z0 }) => [grid((i) => y0.data[i] + z0.data[i])]);
+    runs.set("end.onnx", async ({ heard }) => [grid((i) => (i < H * W ? 0 : heard.data[0]), 2)]);
+    const run = (end: string[]) => hearImage(parseManifest(manifest({ layers: [closed], end: graph("end", end, ["logits"]) })), runs, image, 1, never);
+    const heard = await run(["heard"]);
+    expect(heard.layers[0].frames.map(({ data }) => data[0])).toEqual([1, 2, 3, 4]);
+    expect(heard.answers.map(({ step, labels }) => [step, labels[0]])).toEqual([[3, 1]]);
+    await expect(run(["fine"])).rejects.toThrow('The graph end.onnx reads "fine", which nothing before it gives.');
   });
 
   it("stops where it is cancelled", async () => {

@@ -16,12 +16,16 @@ export interface Weyl {
  * The number of modes below lambda is, on average, A a(lambda) - P p(lambda) + C, with the grid's own counts a and p;
  * "smoothed" is the same law summed with weights exp(-lambda t), and the better of the two.
  *
- * @param values of the lowest modes, ascending, at a speed of one.
- * @returns null where there are fewer than 8, or one from 4 on, for which the grid has no count.
+ * With 40 modes "smoothed" tells the area of most shapes to 2 %, of ragged ones (gww-1 and gww-2) to 5 %.
+ *
+ * @param modes values of the lowest modes, ascending, at a speed of one; those from 3.9 on are left out, as the grid has
+ *   no count for them.
+ * @returns null where fewer than 8 are left.
  */
-export function weyl(values: Float64Array): { counted: Weyl; smoothed: Weyl } | null {
+export function weyl(modes: Float64Array): { counted: Weyl; smoothed: Weyl } | null {
+  const values = modes.filter((value) => value < 3.9);
   const top = values[values.length - 1];
-  if (values.length < 8 || top >= 4) return null;
+  if (values.length < 8) return null;
   const counts = values.map((_, k) => k + 0.5);
   const fade = values.map((value) => Math.sin(Math.PI * Math.sqrt(value / top)) + 1e-3); // a cut wobble would tilt the fit
   const [area, rim] = [values.map(latticeArea), values.map((value) => -Math.asin(Math.sqrt(value) / 2) / (2 * Math.PI))];
@@ -34,9 +38,9 @@ export function weyl(values: Float64Array): { counted: Weyl; smoothed: Weyl } | 
   return { counted, smoothed: fit(columns, trace, g.map((one) => 1 / (one * one))) };
 }
 
-/** Area of the square whose fundamental rings at `omega` in steps of dt, the grid and the steps undone. */
+/** Area of the square whose fundamental rings at `omega`, the grid and the steps of dt (0: none) undone. */
 export function areaOfSquare(omega: number, dt: number): number {
-  const stiffness = ((2 / dt) * Math.sin((omega * dt) / 2)) ** 2;
+  const stiffness = dt ? ((2 / dt) * Math.sin((omega * dt) / 2)) ** 2 : omega * omega;
   const plain = Math.SQRT2 * 2 * Math.asin(Math.min(1, Math.sqrt(stiffness / 8)));
   return (2 * Math.PI ** 2) / plain ** 2;
 }

@@ -37,14 +37,16 @@ export function gif(frames: Frame[], milliseconds: number): Uint8Array {
   out.all([0x21, 0xff, 11]);
   out.text("NETSCAPE2.0");
   out.all([3, 1, 0, 0, 0]); // repeat for ever
+  const table = new Int16Array(MOST_CODES << 8).fill(-1); // code of a string and its next pixel; every frame leaves it so
   const delay = Math.max(2, Math.round(milliseconds / 10));
   for (const { data } of frames) {
     out.all([0x21, 0xf9, 4, 0, delay & 255, delay >> 8, 0, 0, 0x2c, 0, 0, 0, 0]);
     out.short(width);
     out.short(height);
     out.all([0, bits]);
-    const pixels = Uint8Array.from({ length: width * height }, (_, i) => indexOf(rgb(data, i)));
-    compress(pixels, bits, out);
+    const pixels = new Uint8Array(width * height);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = indexOf(rgb(data, i));
+    compress(pixels, bits, table, out);
   }
   out.all([0x3b]);
   return out.done();
@@ -138,11 +140,10 @@ function cut(frames: Frame[]): { palette: number[]; indexOf: (colour: number) =>
 }
 
 /** LZW as GIF has it: codes grow from bits + 1 to 12 bits, lowest bit first, in blocks of at most 255 bytes. */
-function compress(pixels: Uint8Array, bits: number, out: Bytes): void {
+function compress(pixels: Uint8Array, bits: number, table: Int16Array, out: Bytes): void {
   const clear = 1 << bits;
   const block: number[] = [];
   let [size, next, held, holding] = [bits + 1, clear + 2, 0, 0];
-  const table = new Int16Array(MOST_CODES << 8).fill(-1); // code of the string so far and the next pixel
   const used: number[] = [];
   const flush = (least: number) => {
     while (block.length >= least && block.length) {
@@ -182,7 +183,9 @@ function compress(pixels: Uint8Array, bits: number, out: Bytes): void {
     }
     prefix = pixels[i];
   }
+  for (const key of used) table[key] = -1;
   emit(prefix);
+  if (next === 1 << size && size < 12) size++; // a reader notes one string more, and takes longer codes from here on
   emit(clear + 1);
   if (holding) block.push(held & 255);
   flush(1);

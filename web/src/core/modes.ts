@@ -75,7 +75,7 @@ export function findModes(cells: Cells, count: number): Modes {
   for (let next = 0, check = Math.min(size, 3 * wanted + 18); ; next++) {
     const image = basis[next].slice();
     solve(factor, image);
-    const seen = new Float64Array(size < 4000 ? size : 4000);
+    const seen = new Float64Array(size);
     // It has no share of earlier ones: their images ended before this vector. Rounding's shares go with `orthogonalise`.
     for (let i = Math.max(0, next - BLOCK); i < basis.length; i++) {
       seen[i] = dot(basis[i], image);

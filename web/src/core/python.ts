@@ -43,12 +43,12 @@ function wavesScript(shared: Shared, manifest: Manifest): string {
   }
   if (spots && manifest.layers.length) {
     lines.push(
-      `for y, x in [${spots}]:`,
-      `    series = waves[:, :, y // ${stride}, x // ${stride}]  # (t, c)`,
+      `for row, column in [${spots}]:`,
+      `    series = waves[:, :, row // ${stride}, column // ${stride}]  # (t, c)`,
       "    loud = np.sqrt((np.abs(np.fft.rfft(series, axis=0)) ** 2).mean(1))",
       `    omega = 2 * np.pi * np.arange(len(loud)) / (len(series) * ${python(dt)})`,
       "    loudest = 1 + loud[1:].argmax()",
-      "    print(f\"pixel ({y}, {x}) hears omega = {omega[loudest]:.3f} loudest\")",
+      "    print(f\"pixel ({row}, {column}) hears omega = {omega[loudest]:.3f} loudest\")",
     );
   }
   return `${lines.join("\n")}\n`;
