@@ -85,8 +85,8 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
 
     function cutSentence(): string {
       const part = hearing && whole && !hearing.coupled ? fallen(hearing, whole, bright) : null;
-      const change = part === null ? "" : `; ${percent(part)} of the drawing changed its answer`;
-      return `Cut: no wave travels, so each pixel guesses from the few around it${change}.`;
+      const change = part === null ? "each pixel must guess" : `each pixel must guess, and ${percent(part)} changed their answer`;
+      return `Cut: no wave travels, ${change}.`;
     }
   });
 }

@@ -77,8 +77,7 @@ export class Chart {
           const y = this.y(values[i]).toFixed(2);
           return bars ? `M${x.toFixed(2)} ${this.y(low)}V${y}` : `${i ? "L" : "M"}${x.toFixed(2)} ${y}`;
         });
-        const shape = bars ? { "stroke-linecap": "butt", "stroke-dasharray": "none" } : {};
-        const path = svg("path", { class: of, d: points.join(""), ...shape });
+        const path = svg("path", { class: bars ? `${of} bars` : of, d: points.join("") });
         if (bars) path.style.strokeWidth = `${Math.max(2, Math.min(7, (this.width / count) * 0.26))}px`;
         return path;
       }),
