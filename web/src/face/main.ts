@@ -45,10 +45,11 @@ createKeys(store, {
   mode: () => actions.setMode(store.state.mode === "waves" ? "drum" : "waves"),
 }); // prettier-ignore
 const share = createSharing(store, stage, kit);
-const onClick: Record<string, () => void> = { "help-button": openKeys, how: openHow, "share-button": () => void share() };
+const onClick: Record<string, () => void> = { "help-button": openKeys, how: openHow, "how-too": openHow, "share-button": () => void share() };
 for (const [id, act] of Object.entries(onClick)) byId(id).addEventListener("click", act);
 const showMode = radios(byId("modes"), (value) => actions.setMode(value as Mode));
 startClock(store);
+addEventListener("hashchange", () => location.reload()); // another link was pasted
 
 let moved = shared === null || shared.frame === null;
 store.listen((state, changed) => {
