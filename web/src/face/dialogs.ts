@@ -55,7 +55,7 @@ export function openHow(): void {
     p("The drawing is looked at once, through a window of a few pixels. It sets how stiff each oscillator is, how damped, and how far it is lifted at the start. Then the drawing is taken away."),
     p("Now the oscillators are let go. y″ = tanh(W ∗ y) − ω y − α y′: neighbours pull, stiffness pulls back, damping slows. Waves travel, and what they meet on their way changes them."),
     p("Each pixel keeps what it has heard over time, and a small network turns that into a class. No pixel ever sees the whole shape: what it knows of it came by wave. Cut the coupling, and that knowledge is gone."),
-    p("All of it runs in your browser. Drawings and images never leave this device."),
+    p("All of it runs in your browser, the networks by onnxruntime-web (", el("a", { href: "./licences.txt" }, "licence"), "). Drawings and images never leave this device."),
     p(
       "The idea is from ",
       el("a", { href: "https://arxiv.org/abs/2502.06034", target: "_blank", rel: "noopener noreferrer" }, "Traveling Waves Integrate Spatial Information Through Time"),

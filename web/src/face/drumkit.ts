@@ -1,8 +1,8 @@
-import { type Membrane, maskOf, membraneOf, middle, modeField, Ringing } from "../core/drum";
+import { type Membrane, maskOf, membraneOf, modeField, Ringing } from "../core/drum";
 import { areaOfSquare, measure, weyl } from "../core/area";
+import { modesAside } from "../core/aside";
 import type { Modes } from "../core/modes";
 import type { Field } from "../types";
-import type { Asked, Found } from "./modes-worker";
 import type { Spot, Store } from "./state";
 
 const LOSS = 0.014;
@@ -38,25 +38,23 @@ export interface Drumkit {
 /** Simulate the drum of the present drawing; `moved` is called for each picture while it moves. */
 export function createDrumkit(store: Store, moved: () => void): Drumkit {
   let ringing: Ringing | null = null;
-  let worker: Worker | null = null;
-  let id = 0;
   let mode: { index: number; field: Field; omega: number; time: number } | null = null;
   let loud = 0;
   let last = 0;
   let running = false;
 
-  function find({ mask }: Membrane, { height, width }: Field): void {
-    if (!worker) {
-      worker = new Worker(new URL("./modes-worker.ts", import.meta.url), { type: "module" });
-      worker.onmessage = ({ data }: MessageEvent<Found>) => {
-        const { drum } = store.state;
-        if (data.id !== id || !drum) return;
-        const told = weyl(data.modes.values);
-        const square = areaOfSquare(Math.sqrt(data.modes.values[0]), 1e-3);
-        store.update({ drum: { ...drum, modes: data.modes, heard: told ? { area: told.smoothed.area, square } : null } });
-      };
+  async function find(membrane: Membrane): Promise<void> {
+    try {
+      const modes = await modesAside(membrane);
+      const { drum } = store.state;
+      if (drum?.membrane !== membrane) return;
+      const told = weyl(modes.values);
+      const square = areaOfSquare(Math.sqrt(modes.values[0]), 1e-3);
+      store.update({ drum: { ...drum, modes, heard: told ? { area: told.smoothed.area, square } : null } });
+    } catch (error) {
+      const { drum } = store.state;
+      if ((error as Error).name !== "AbortError" && drum) store.update({ drum: { ...drum, failure: (error as Error).message } });
     }
-    worker.postMessage({ id: ++id, mask, height, width } satisfies Asked);
   }
 
   const tick = (time: number) => {
@@ -91,10 +89,9 @@ export function createDrumkit(store: Store, moved: () => void): Drumkit {
         const membrane = membraneOf(maskOf(image), image.height, image.width);
         ringing = new Ringing(membrane.cells, 0.5, LOSS);
         const truth = measure(membrane.mask, image.height, image.width);
-        find(membrane, image);
         store.update({ drum: { membrane, failure: null, modes: null, truth, heard: null } });
+        void find(membrane);
       } catch (error) {
-        id++;
         store.update({ drum: { membrane: null, failure: (error as Error).message, modes: null, truth: null, heard: null } });
       }
     },
@@ -139,10 +136,8 @@ export function createDrumkit(store: Store, moved: () => void): Drumkit {
   };
 }
 
-/** A place on the drum near a spot: the spot itself, or the middle of the drum. */
+/** Whether a spot lies on the drum. */
 export function onDrum(drum: Drum, { y, x }: Spot): boolean {
   const { membrane } = drum;
   return Boolean(membrane && membrane.cells.number[y * membrane.cells.width + x] >= 0);
 }
-
-export { middle };
