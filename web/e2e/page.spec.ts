@@ -208,7 +208,7 @@ describe("the drum", () => {
     await heard(page);
     await page.getByTestId("mode-drum").click();
     await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""), undefined, { timeout: 30_000 });
-    await page.getByTestId("drums-square").click();
+    await page.getByTestId("drum-square").click();
     await page.waitForFunction(() => document.querySelector('[data-testid="heard-area"]')?.textContent === "…");
     await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""), undefined, { timeout: 30_000 });
     const [truth, told, square] = await Promise.all(["true-area", "heard-area", "square-area"].map(async (id) => Number.parseInt(await value(page, id), 10)));
@@ -238,7 +238,7 @@ describe("the drum", () => {
     await heard(page);
     await page.getByTestId("mode-drum").click();
     const pitches: string[][] = [];
-    for (const twin of ["drums-twin 1", "drums-twin 2"]) {
+    for (const twin of ["drum-twin-1", "drum-twin-2"]) {
       await page.getByTestId(twin).click();
       await page.waitForFunction(() => document.querySelector('[data-testid="mode-11"] span')?.textContent === "–");
       await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="mode-11"] span')?.textContent ?? ""), undefined, { timeout: 30_000 });

@@ -64,7 +64,7 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
   },
   async twin(page) {
     await page.getByTestId("mode-drum").click();
-    await page.getByTestId("drums-twin 2").click();
+    await page.getByTestId("drum-twin-2").click();
     await page.waitForTimeout(2500);
     await page.getByTestId("mode-4").click();
     await page.waitForTimeout(100);

@@ -15,10 +15,10 @@ const CORNERS: Record<string, Corners> = {
 }; // prettier-ignore
 
 export const DRUMS = ["Pebble", "Square", "Disc", "L", "Twin 1", "Twin 2"] as const;
-export type DrumName = (typeof DRUMS)[number];
+
 
 /** A drum of 96 x 96 cells by name. */
-export function drumOf(name: DrumName): Field {
+export function drumOf(name: (typeof DRUMS)[number]): Field {
   const corners = CORNERS[name];
   if (corners) return fromCorners(corners, 72);
   return fromRadius((angle) => (name === "Disc" ? 36 : 35 + 6 * Math.sin(2 * angle + 0.6) + 4.5 * Math.sin(3 * angle - 0.4)));

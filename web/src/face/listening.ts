@@ -26,8 +26,7 @@ export function createListening(store: Store, opener: (base: string) => Promise<
     const mine = (stop = new AbortController());
     const { image, coupling, mode, manifest } = store.state;
     const network = present;
-    if (!network || mode !== "waves" || image.channels !== manifest?.image.channels) return;
-    store.update({ busy: true });
+    if (!network || mode !== "waves" || image.channels !== manifest?.image.channels) return store.update({ busy: !network });
     try {
       const hear = (coupled: boolean) => network.hear(image, { coupling: coupled, signal: mine.signal });
       let whole: Hearing | null = wholeOf === image ? store.state.whole : null;
@@ -64,6 +63,7 @@ export function createListening(store: Store, opener: (base: string) => Promise<
     },
     hear(delay = 0) {
       clearTimeout(timer);
+      store.update({ busy: true });
       timer = setTimeout(() => void run(), delay) as unknown as number;
     },
   };

@@ -1,5 +1,5 @@
 import { byId, el, icon, radios, setText } from "./dom";
-import { DRUMS, type DrumName, drumOf } from "./drums";
+import { DRUMS, drumOf } from "./drums";
 import { STAMPS } from "./pencil";
 import { DIGITS, PIECE_NAMES, WIRES } from "./samples";
 import type { Field } from "../types";
@@ -72,9 +72,10 @@ export function createTools(store: Store, actions: Actions, draw: (image: Field)
     if (Number(name) === store.state.sides) turn();
     else store.update({ sides: Number(name) });
   });
-  const drums = choices("Drums", DRUMS, (name) => draw(drumOf(name as DrumName)));
+  const ready = DRUMS.map((name) => el("button", { type: "button", "data-testid": `drum-${name.toLowerCase().replace(" ", "-")}`, onclick: () => draw(drumOf(name)) }, name));
+  const drums = el("div", { class: "option" }, "Drums", el("div", { class: "choices", role: "group", "aria-label": "Drums" }, ...ready));
   const hint = el("p", { class: "hint" });
-  byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, drums.box, hint);
+  byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, drums, hint);
 
   const act = (name: keyof Actions, image: string, label: string, title: string) =>
     el("button", { type: "button", class: "tool", title, "data-testid": name, onclick: () => actions[name]() }, icon(image), el("span", {}, label));
@@ -108,7 +109,7 @@ export function createTools(store: Store, actions: Actions, draw: (image: Field)
       sides.show(String(state.sides));
       colours.show(COLOURS.find(([, value]) => value.join() === state.colour.join())?.[0] ?? "");
       setText(hint, hintOf(state));
-      drums.box.hidden = tool !== "strike";
+      drums.hidden = tool !== "strike";
       hint.hidden = !hint.textContent;
     }
     if (changed("canUndo", "canRedo")) {
