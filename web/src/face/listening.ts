@@ -31,9 +31,9 @@ export function createListening(store: Store, opener: (base: string) => Promise<
       const hear = (coupled: boolean) => network.hear(image, { coupling: coupled, signal: mine.signal });
       let whole: Hearing | null = wholeOf === image ? store.state.whole : null;
       if (!whole) whole = await hear(true);
-      wholeOf = image;
       const hearing = coupling ? whole : await hear(false);
       if (mine.signal.aborted) return;
+      wholeOf = image;
       const { playing, reduced, at } = store.state;
       const end = total(hearing);
       store.update({ hearing, whole, failure: null, busy: false, at: playing ? 0 : reduced ? end : Math.min(at, end) });
@@ -63,6 +63,7 @@ export function createListening(store: Store, opener: (base: string) => Promise<
     },
     hear(delay = 0) {
       clearTimeout(timer);
+      stop.abort(); // what is still heard is of an old drawing
       store.update({ busy: true });
       timer = setTimeout(() => void run(), delay) as unknown as number;
     },
