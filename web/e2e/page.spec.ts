@@ -285,8 +285,8 @@ describe("networks", () => {
     await heard(page);
     expect(await page.getByTestId("coupling").getAttribute("aria-checked")).toBe("false");
     const hint = await value(page, "cut-hint");
-    expect(hint).toMatch(/^Cut: no wave travels, .* \d+ % changed their answer\.$/);
-    expect(Number(/(\d+) %/.exec(hint)?.[1])).toBeGreaterThan(20);
+    expect(hint).toMatch(/^Cut: no wave travels, .* \d+\s% changed their answer\.$/);
+    expect(Number(/(\d+)\s%/.exec(hint)?.[1])).toBeGreaterThan(20);
     expect(await value(page, "live")).toContain("coupling is cut");
     await page.getByTestId("coupling").click();
     await heard(page);

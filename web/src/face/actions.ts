@@ -103,8 +103,7 @@ export class Actions {
       tool: mode === "drum" ? "strike" : "pen",
       brush: Math.round(brushOf(mode === "drum" ? "drum" : state.model).size),
     });
-    if (mode === "drum" && !state.drum) this.kit.take(history.present);
-    if (mode === "drum") this.kit.show(null);
+    if (mode === "drum") this.stretch(history.present);
     if (mode === "waves" && !state.hearing) this.listening.hear();
   };
 
@@ -136,6 +135,17 @@ export class Actions {
     if (spot) this.store.update({ spots: [spot, spots[1]] });
   }
 
+  /** Stretch a new skin and tap it, without a sound, where it was struck before or in its middle. */
+  stretch(image: Field): void {
+    this.kit.take(image);
+    const { drum, spots } = this.store.state;
+    if (!drum?.membrane) return;
+    const [before, other] = spots.map((spot) => (spot && onDrum(drum, spot) ? spot : null));
+    const spot = before ?? middle(drum.membrane);
+    this.store.update({ spots: [spot, other] });
+    this.kit.strike(spot);
+  }
+
   private start(image: Field): void {
     this.drawings.waves = new History(image);
     if (this.store.state.mode === "waves") this.store.update({ image, canUndo: false, canRedo: false });
@@ -144,7 +154,7 @@ export class Actions {
   private show(image: Field, delay = 0): void {
     const history = this.drawings[this.store.state.mode];
     this.store.update({ image, canUndo: history.canUndo, canRedo: history.canRedo });
-    if (this.store.state.mode === "drum") this.kit.take(image);
+    if (this.store.state.mode === "drum") this.stretch(image);
     else this.listening.hear(delay);
   }
 }

@@ -12,12 +12,13 @@ import { createMembrane } from "./membrane";
 import { createPictures } from "./picture";
 import { createPointer } from "./pointer";
 import { createPreview } from "./preview";
+import { medium } from "./sheets";
 import { createSharing } from "./sharing";
 import { createStage } from "./stage";
 import { beginning, fromAddress, listModels } from "./start";
 import { createStore, type Mode, type State } from "./state";
 import { createTheme } from "./theme";
-import { startOf, total } from "./timeline";
+import { locate, startOf, total } from "./timeline";
 import { createTools } from "./tools";
 import { createTransport } from "./transport";
 import { says } from "./words";
@@ -61,7 +62,7 @@ store.listen((state, changed) => {
   if (changed("hearing")) actions.listenSomewhere();
   if (changed("hearing", "drum", "mode", "failure")) setText(byId("live"), spoken(state));
   const note = byId("note");
-  const text = state.mode === "drum" ? state.drum?.failure : (state.failure ?? (state.hearing ? null : "The network is loading. Meanwhile, a plain wave."));
+  const text = noteOf(state);
   note.hidden = !text;
   setText(note, text ?? "");
   document.documentElement.dataset["busy"] = String(state.busy);
@@ -71,8 +72,21 @@ store.listen((state, changed) => {
     store.update({ at: Math.min(total(state.hearing), startOf(state.hearing, layer) + (shared.frame ?? 0)) });
   }
 });
-if (store.state.mode === "drum") kit.take(store.state.image);
+if (store.state.mode === "drum") actions.stretch(store.state.image);
 await actions.open(store.state.model);
+
+/** A line in the corner of the picture, where something is to be said about it. */
+function noteOf({ mode, drum, failure, hearing, overlay, at, sheet, reduced }: Readonly<State>): string | null {
+  if (mode === "drum") return drum?.failure ?? null;
+  if (failure) return failure;
+  if (!hearing) return reduced ? "The network is loading." : "The network is loading. Meanwhile, a plain wave.";
+  if (overlay !== "omega" && overlay !== "alpha") return null;
+  const field = hearing.layers[locate(hearing, at).layer]?.[overlay];
+  const name = overlay === "omega" ? "Stiffness" : "Damping";
+  if (!field) return `${name}: this network has none.`;
+  const { low, high } = medium(field, sheet);
+  return `${name} of each oscillator, from ${low.toFixed(2)} to ${high.toFixed(2)}`;
+}
 
 /** What screen readers are told when an answer has come. */
 function spoken({ mode, drum, hearing, manifest, coupling, failure }: Readonly<State>): string {

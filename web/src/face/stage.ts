@@ -77,7 +77,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     context.lineJoin = "round";
     context.lineCap = "round";
     if (covered || state.mode === "drum") stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
-    if (answer && overlay !== "none") {
+    if (answer && (overlay === "waves" || overlay === "mask")) {
       const { picture: filled, dots, classes, names } = mask.get(answer, state);
       context.globalAlpha = 1 - shown;
       if (shown < 1) {
@@ -127,7 +127,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   }
 
   function name(text: string, x: number, y: number, { spots, dark }: Readonly<State>, pixel: number): void {
-    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < canvas.width / 24);
+    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < canvas.width / 14);
     const below = close ? canvas.width / 22 / pixel : 0;
     word(text, x, y + below, 17, dark ? "#ece6d8" : "#211d17", dark ? "rgb(9 13 24 / 80%)" : "rgb(255 253 247 / 80%)", pixel);
   }

@@ -49,7 +49,7 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
       "div",
       { class: "line" },
       el("button", { type: "button", class: "primary strike", "data-testid": "strike-again", onclick: toggle }, icon("strike"), el("span", {}, "Strike")),
-      el("p", { class: "hint" }, "Touch the drum, or strike it again where it was struck."),
+      el("p", { class: "hint" }, "Touch the drum, or strike it again."),
       el("span", { class: "push" }),
       pace,
     ),

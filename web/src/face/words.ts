@@ -61,7 +61,7 @@ export function fallen(cut: Hearing, whole: Hearing, bright: Float32Array): numb
   return count ? changed / count : null;
 }
 
-/** "12 %", and "< 1 %" for what is there but small. */
+/** "12 %", and "< 1 %" for what is there but small; not broken over two lines. */
 export function percent(share: number): string {
-  return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  return share > 0 && share < 0.01 ? "<\u00a01\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
 }
