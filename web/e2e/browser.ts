@@ -2,6 +2,13 @@ import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { serve } from "./server";
 
+declare global {
+  interface Window {
+    /** How much has moved on the page without being asked, as browsers count it. */
+    moved: number;
+  }
+}
+
 export const PAGE = fileURLToPath(new URL("../../src/drumhead/page", import.meta.url));
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
@@ -27,6 +34,12 @@ export class Bench {
   async page(options: BrowserContextOptions = {}, path = ""): Promise<Page> {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", ...options });
     const page = await context.newPage();
+    await page.addInitScript(() => {
+      window.moved = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) window.moved += entry.value;
+      }).observe({ type: "layout-shift", buffered: true });
+    });
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) this.faults.push(message.text());
     });

@@ -37,6 +37,7 @@ describe("the page opens", () => {
     await heard(page);
     console.log(`heard after ${Date.now() - began} ms`);
     expect(await value(page, "says")).toMatch(/^It hears .*a T/);
+    expect(await page.evaluate(() => window.moved)).toBeLessThan(0.02);
     const one = await picture(page);
     await page.waitForTimeout(300);
     expect(await picture(page)).not.toBe(one);
@@ -361,6 +362,7 @@ describe("everybody", () => {
       const page = await bench.page({ viewport: { width, height }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
       await heard(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      expect(await page.evaluate(() => window.moved)).toBeLessThan(0.02);
       const box = await page.getByTestId("stage").boundingBox();
       expect(box?.width).toBeGreaterThan(width === 820 ? 500 : width - 40);
       await page.getByTestId("clear").tap();

@@ -50,6 +50,7 @@ const onClick: Record<string, () => void> = { "help-button": openKeys, how: open
 for (const [id, act] of Object.entries(onClick)) byId(id).addEventListener("click", act);
 const showMode = radios(byId("modes"), (value) => actions.setMode(value as Mode));
 startClock(store);
+document.documentElement.dataset["ready"] = "";
 addEventListener("hashchange", () => location.reload()); // another link was pasted
 
 let moved = shared === null || shared.frame === null;

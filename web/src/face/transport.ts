@@ -20,7 +20,7 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
     type: "range", min: 0, max: 1, step: "any", value: 0, "data-testid": "scrub", "aria-label": "Time",
     oninput: () => store.update({ at: Number(range.value), playing: false }),
   }); // prettier-ignore
-  const segments = el("div", { class: "segments", role: "group", "aria-label": "Layers" });
+  const segments = el("div", { class: "segments", hidden: true, role: "group", "aria-label": "Layers" });
   const time = el("output", { class: "time", "data-testid": "time" });
   const speed = el(
     "select",
