@@ -1,5 +1,4 @@
 import { middle } from "../core/drum";
-import { blank } from "../core/raster";
 import { brushOf, scene } from "../core/scenes";
 import type { Field } from "../types";
 import { toast } from "./dialogs";
@@ -10,7 +9,7 @@ import { brightness } from "./ink";
 import type { Listening } from "./listening";
 import { cleared } from "./pencil";
 import { readPicture } from "./picture";
-import { sampleOf } from "./samples";
+import { SAMPLED, sampleOf } from "./samples";
 import type { Mode, Spot, Store } from "./state";
 import { total } from "./timeline";
 
@@ -112,17 +111,21 @@ export class Actions {
     const { reduced } = this.store.state;
     this.start(sampleOf(name));
     this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0, brush: Math.round(brushOf(name).size) });
-    await this.open(name);
+    await this.open(name, true);
   };
 
-  /** Load a network and let it hear; a drawing that does not fit it gives way to an empty one. */
-  open = async (name: string): Promise<void> => {
+  /**
+   * Load a network and let it hear. Where no sample of it is known (`fresh`), or the drawing does not fit it, it gets
+   * one of the kind that its task shows.
+   */
+  open = async (name: string, fresh: boolean): Promise<void> => {
     await this.listening.open(name);
     const { manifest, image, mode } = this.store.state;
     if (!manifest || this.store.state.model !== name) return;
-    if (mode === "waves" && image.channels !== manifest.image.channels) {
-      const [height, width] = manifest.image.size ?? [64, 64];
-      this.start(blank(height, width, manifest.image.channels));
+    const { channels, size } = manifest.image;
+    if (mode === "waves" && (image.channels !== channels || (fresh && !SAMPLED.includes(name)))) {
+      const [height, width] = size ?? [64, 64];
+      this.start(scene(manifest.task, height, width, channels));
     }
     this.listening.hear();
   };

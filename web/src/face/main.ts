@@ -74,7 +74,7 @@ store.listen((state, changed) => {
   }
 });
 if (store.state.mode === "drum") actions.stretch(store.state.image);
-await actions.open(store.state.model);
+await actions.open(store.state.model, shared === null);
 
 /** A line in the corner of the picture, where something is to be said about it. */
 function noteOf({ mode, drum, failure, hearing, overlay, at, sheet, reduced }: Readonly<State>): string | null {

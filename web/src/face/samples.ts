@@ -19,7 +19,10 @@ export function stampOf({ tool, image, colour, piece, digit: value, sides, dot, 
   return polygon(sides, image.width * (image.width > 80 ? 0.55 : 0.4), paint, (turns * Math.PI) / (2 * sides));
 }
 
-/** A drawing that a network knows, or a drum; always the same one. */
+/** The networks, and "drum", for which there is a drawing before they are loaded. */
+export const SAMPLED = ["tetrominoes", "mnist", "wires", "drum"];
+
+/** A drawing that a network knows, or a drum; always the same one, and empty for networks that nobody knows. */
 export function sampleOf(name: string): Field {
   if (name === "drum") return drumOf("Pebble");
   if (name === "mnist") return put(blank(56, 56, 1), [digit(3, 40), 28, 28]);

@@ -127,8 +127,8 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   }
 
   function name(text: string, x: number, y: number, { spots, dark }: Readonly<State>, pixel: number): void {
-    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < canvas.width / 14);
-    const below = close ? canvas.width / 22 / pixel : 0;
+    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < Math.max(canvas.width / 14, 30));
+    const below = close ? (26 * Math.max(canvas.width / 640, 0.8)) / pixel : 0;
     word(text, x, y + below, 17, dark ? "#ece6d8" : "#211d17", dark ? "rgb(9 13 24 / 80%)" : "rgb(255 253 247 / 80%)", pixel);
   }
 
