@@ -296,6 +296,25 @@ describe("networks", () => {
   });
 });
 
+describe("networks that lie beside the page", () => {
+  it("gives one that nobody knows a drawing of its task, and says what is missing of another", async () => {
+    const page = await bench.page({}, "licences.txt");
+    await page.route("**/models/index.json", (route) => route.fulfill({ json: { models: ["mine", "gone", "../no"] } }));
+    await page.route("**/models/mine/*", (route) => route.continue({ url: route.request().url().replace("/mine/", "/wires/") }));
+    await page.goto(bench.url);
+    await heard(page);
+    expect(await value(page, "says")).toMatch(/^It hears .*wire/);
+    expect(await page.getByTestId("model").locator("option").allTextContents()).toEqual(["mine", "gone"]);
+    const before = bench.faults.length;
+    await model(page, "gone");
+    expect(await value(page, "note")).toMatch(/There is no network at .*\/gone\/manifest\.json/);
+    bench.faults.length = before; // the browser complains of the missing file, as it should
+    await model(page, "mine");
+    expect(await value(page, "says")).toMatch(/^It hears .*wire/);
+    await page.context().close();
+  });
+});
+
 describe("sharing", () => {
   it("opens a link with the same drawing, settings and moment", async () => {
     const page = await bench.page();

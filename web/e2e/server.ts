@@ -10,6 +10,7 @@ const TYPES: Record<string, string> = {
   ".css": "text/css",
   ".svg": "image/svg+xml",
   ".json": "application/json",
+  ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
   ".onnx": "application/octet-stream",
 };
