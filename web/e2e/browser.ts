@@ -10,7 +10,15 @@ declare global {
 }
 
 export const PAGE = fileURLToPath(new URL("../../src/drumhead/page", import.meta.url));
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** A built page on a server of its own, in Debian's Chromium. */
 export class Bench {
@@ -32,7 +40,11 @@ export class Bench {
 
   /** A page in a browser that knows nothing of the others. */
   async page(options: BrowserContextOptions = {}, path = ""): Promise<Page> {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", ...options });
+    const context = await this.browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      colorScheme: "light",
+      ...options,
+    });
     const page = await context.newPage();
     await page.addInitScript(() => {
       window.moved = 0;
@@ -45,7 +57,8 @@ export class Bench {
     });
     page.on("pageerror", (error) => this.faults.push(error.message));
     page.on("request", (request) => {
-      if (!request.url().startsWith(this.url) && !/^(blob|data):/.test(request.url())) this.faults.push(`asked for ${request.url()}`);
+      if (!request.url().startsWith(this.url) && !/^(blob|data):/.test(request.url()))
+        this.faults.push(`asked for ${request.url()}`);
     });
     await page.goto(this.url + path);
     return page;
@@ -60,7 +73,9 @@ export class Bench {
 /** Wait until the present drawing has been heard. */
 export async function heard(page: Page): Promise<void> {
   await page.waitForTimeout(220); // a stroke is heard a moment after its end
-  await page.waitForFunction(() => document.documentElement.dataset["busy"] === "false", undefined, { timeout: 30_000 });
+  await page.waitForFunction(() => document.documentElement.dataset["busy"] === "false", undefined, {
+    timeout: 30_000,
+  });
   await page.waitForTimeout(60);
 }
 

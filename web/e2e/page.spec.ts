@@ -50,7 +50,8 @@ describe("the page opens", () => {
     await heard(page);
     const client = await page.context().newCDPSession(page);
     await client.send("Performance.enable");
-    const script = async () => (await client.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ScriptDuration")?.value ?? NaN;
+    const script = async () =>
+      (await client.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ScriptDuration")?.value ?? NaN;
     const before = await script();
     const rate = await page.evaluate(async () => {
       const times: number[] = [];
@@ -79,7 +80,14 @@ describe("drawing", () => {
     await heard(page);
     expect(await value(page, "says")).toBe("It hears nothing but background.");
     await page.getByTestId("tool-polygon").click();
-    for (const [x, y] of [[24, 24], [38, 24], [38, 38], [24, 38], [24, 24]]) await page.mouse.click(...(await at(page, x - 0.5, y - 0.5))); // prettier-ignore
+    for (const [x, y] of [
+      [24, 24],
+      [38, 24],
+      [38, 38],
+      [24, 38],
+      [24, 24],
+    ])
+      await page.mouse.click(...(await at(page, x - 0.5, y - 0.5)));
     await heard(page);
     expect(await value(page, "says")).toBe("It hears an O.");
     await page.getByTestId("scrub").press("End");
@@ -208,11 +216,21 @@ describe("the drum", () => {
     const page = await bench.page();
     await heard(page);
     await page.getByTestId("mode-drum").click();
-    await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""), undefined, { timeout: 30_000 });
+    await page.waitForFunction(
+      () => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""),
+      undefined,
+      { timeout: 30_000 },
+    );
     await page.getByTestId("drum-square").click();
     await page.waitForFunction(() => document.querySelector('[data-testid="heard-area"]')?.textContent === "…");
-    await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""), undefined, { timeout: 30_000 });
-    const [truth, told, square] = await Promise.all(["true-area", "heard-area", "square-area"].map(async (id) => Number.parseInt(await value(page, id), 10)));
+    await page.waitForFunction(
+      () => /\d/.test(document.querySelector('[data-testid="heard-area"]')?.textContent ?? ""),
+      undefined,
+      { timeout: 30_000 },
+    );
+    const [truth, told, square] = await Promise.all(
+      ["true-area", "heard-area", "square-area"].map(async (id) => Number.parseInt(await value(page, id), 10)),
+    );
     expect(Math.abs(truth / 72 ** 2 - 1)).toBeLessThan(0.02);
     expect(Math.abs(told / 72 ** 2 - 1)).toBeLessThan(0.05);
     expect(Math.abs(square / 72 ** 2 - 1)).toBeLessThan(0.01);
@@ -229,7 +247,9 @@ describe("the drum", () => {
     const samples = await tone();
     // The lowest mode of a square of side 72 rings at 2000 sqrt(2) pi / 72 Hz.
     const hz = (2000 * Math.SQRT2 * Math.PI) / 72;
-    expect(power(samples.subarray(0, 22_050), hz, 22_050)).toBeGreaterThan(20 * power(samples.subarray(0, 22_050), hz * 1.25, 22_050));
+    expect(power(samples.subarray(0, 22_050), hz, 22_050)).toBeGreaterThan(
+      20 * power(samples.subarray(0, 22_050), hz * 1.25, 22_050),
+    );
     expect(await page.getByTestId("mode-0").getAttribute("aria-pressed")).toBe("true");
     await page.context().close();
   });
@@ -242,7 +262,11 @@ describe("the drum", () => {
     for (const twin of ["drum-twin-1", "drum-twin-2"]) {
       await page.getByTestId(twin).click();
       await page.waitForFunction(() => document.querySelector('[data-testid="mode-11"] span')?.textContent === "–");
-      await page.waitForFunction(() => /\d/.test(document.querySelector('[data-testid="mode-11"] span')?.textContent ?? ""), undefined, { timeout: 30_000 });
+      await page.waitForFunction(
+        () => /\d/.test(document.querySelector('[data-testid="mode-11"] span')?.textContent ?? ""),
+        undefined,
+        { timeout: 30_000 },
+      );
       pitches.push(await page.locator(".modes-grid span").allTextContents());
     }
     expect(pitches[0]).toEqual(pitches[1]);
@@ -300,7 +324,9 @@ describe("networks that lie beside the page", () => {
   it("gives one that nobody knows a drawing of its task, and says what is missing of another", async () => {
     const page = await bench.page({}, "licences.txt");
     await page.route("**/models/index.json", (route) => route.fulfill({ json: { models: ["mine", "gone", "../no"] } }));
-    await page.route("**/models/mine/*", (route) => route.continue({ url: route.request().url().replace("/mine/", "/wires/") }));
+    await page.route("**/models/mine/*", (route) =>
+      route.continue({ url: route.request().url().replace("/mine/", "/wires/") }),
+    );
     await page.goto(bench.url);
     await heard(page);
     expect(await value(page, "says")).toMatch(/^It hears .*wire/);
@@ -356,7 +382,10 @@ describe("sharing", () => {
     await heard(page);
     await page.getByTestId("share").click();
     const save = async (id: string) => {
-      const [download] = await Promise.all([page.waitForEvent("download", { timeout: 30_000 }), page.getByTestId(id).click()]);
+      const [download] = await Promise.all([
+        page.waitForEvent("download", { timeout: 30_000 }),
+        page.getByTestId(id).click(),
+      ]);
       return { name: download.suggestedFilename(), content: readFileSync(await download.path()) };
     };
     const film = await save("save-gif");
@@ -377,8 +406,17 @@ describe("sharing", () => {
 
 describe("everybody", () => {
   it("fits phones, draws by touch, and does not scroll while drawing", async () => {
-    for (const [width, height] of [[360, 640], [390, 844], [820, 1180]]) {
-      const page = await bench.page({ viewport: { width, height }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    for (const [width, height] of [
+      [360, 640],
+      [390, 844],
+      [820, 1180],
+    ]) {
+      const page = await bench.page({
+        viewport: { width, height },
+        hasTouch: true,
+        isMobile: true,
+        deviceScaleFactor: 2,
+      });
       await heard(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       expect(await page.evaluate(() => window.moved)).toBeLessThan(0.02);
@@ -425,7 +463,21 @@ describe("everybody", () => {
       seen.add(await page.evaluate(() => document.activeElement?.getAttribute("data-testid") ?? ""));
       await page.keyboard.press("Tab");
     }
-    for (const id of ["share", "theme", "stage", "play", "scrub", "overlay-waves", "sheet", "model", "coupling", "mute", "spot-b", "surprise"]) expect([...seen]).toContain(id);
+    for (const id of [
+      "share",
+      "theme",
+      "stage",
+      "play",
+      "scrub",
+      "overlay-waves",
+      "sheet",
+      "model",
+      "coupling",
+      "mute",
+      "spot-b",
+      "surprise",
+    ])
+      expect([...seen]).toContain(id);
     await page.context().close();
   });
 
@@ -446,8 +498,19 @@ describe("everybody", () => {
       const check = async (what: string) => {
         await page.evaluate(AXE);
         const found = await page.evaluate(async () => {
-          const axe = (window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
-          return (await axe.run()).violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(" | ")}`);
+          const axe = (
+            window as unknown as {
+              axe: {
+                run(): Promise<{
+                  violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+                }>;
+              };
+            }
+          ).axe;
+          return (await axe.run()).violations.map(
+            ({ id, impact, nodes }) =>
+              `${impact} ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(" | ")}`,
+          );
         });
         expect(found, `${what}, ${colorScheme}`).toEqual([]);
       };

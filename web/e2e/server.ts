@@ -28,7 +28,10 @@ export async function serve(folder: string, prefix = "/some/where/"): Promise<{ 
     try {
       if (!path.startsWith(prefix) || inside.startsWith("..")) throw new Error("outside");
       const content = await readFile(join(folder, inside));
-      response.writeHead(200, { "content-type": TYPES[extname(inside)] ?? "application/octet-stream", "content-security-policy": POLICY });
+      response.writeHead(200, {
+        "content-type": TYPES[extname(inside)] ?? "application/octet-stream",
+        "content-security-policy": POLICY,
+      });
       response.end(content);
     } catch {
       response.writeHead(404).end();

@@ -6,7 +6,13 @@ import type { Page } from "playwright-core";
 import { at, Bench, heard } from "./browser";
 
 const OUT = fileURLToPath(new URL("../shots", import.meta.url));
-const SIZES: [number, number][] = [[1280, 800], [1920, 1080], [820, 1180], [390, 844], [360, 640]]; // prettier-ignore
+const SIZES: [number, number][] = [
+  [1280, 800],
+  [1920, 1080],
+  [820, 1180],
+  [390, 844],
+  [360, 640],
+];
 
 const STATES: Record<string, (page: Page) => Promise<void>> = {
   async waves(page) {
@@ -82,7 +88,10 @@ for (const [width, height] of SIZES) {
       const page = await bench.page({ viewport: { width, height }, colorScheme });
       await heard(page);
       await act(page);
-      await page.screenshot({ path: `${OUT}/${file}`, fullPage: width < 900 && !["share", "keys", "how"].includes(name) });
+      await page.screenshot({
+        path: `${OUT}/${file}`,
+        fullPage: width < 900 && !["share", "keys", "how"].includes(name),
+      });
       await page.context().close();
     }
   }

@@ -9,9 +9,16 @@ import { answerAt, around, cubic, locate, startOf, total } from "../src/face/tim
 import { fallen, list, percent, says, sureness } from "../src/face/words";
 import type { Answer, Hearing, Layer, Manifest } from "../src/types";
 
-function layer(steps: number, channels: number, size: number, value: (c: number, i: number, t: number) => number): Layer {
+function layer(
+  steps: number,
+  channels: number,
+  size: number,
+  value: (c: number, i: number, t: number) => number,
+): Layer {
   const frames = Array.from({ length: steps + 1 }, (_, t) => ({
-    data: Float32Array.from({ length: channels * size * size }, (_, at) => value(Math.floor(at / (size * size)), at % (size * size), t)),
+    data: Float32Array.from({ length: channels * size * size }, (_, at) =>
+      value(Math.floor(at / (size * size)), at % (size * size), t),
+    ),
     channels,
     height: size,
     width: size,
@@ -22,7 +29,12 @@ function layer(steps: number, channels: number, size: number, value: (c: number,
 function answer(step: number, labels: number[], classes = 3, confidence = 0.9): Answer {
   const shares = new Float32Array(classes);
   for (const label of labels) shares[label] += 1 / labels.length;
-  return { step, labels: Uint8Array.from(labels), confidence: new Float32Array(labels.length).fill(confidence), shares };
+  return {
+    step,
+    labels: Uint8Array.from(labels),
+    confidence: new Float32Array(labels.length).fill(confidence),
+    shares,
+  };
 }
 
 function hearing(layers: Layer[], answers: Answer[], coupled = true): Hearing {
@@ -30,7 +42,10 @@ function hearing(layers: Layer[], answers: Answer[], coupled = true): Hearing {
 }
 
 describe("the timeline", () => {
-  const both = hearing([layer(3, 1, 2, () => 0), layer(5, 1, 2, () => 0)], [answer(1, [0, 0, 0, 0]), answer(4, [0, 0, 0, 1])]);
+  const both = hearing(
+    [layer(3, 1, 2, () => 0), layer(5, 1, 2, () => 0)],
+    [answer(1, [0, 0, 0, 0]), answer(4, [0, 0, 0, 1])],
+  );
 
   it("runs through all layers one after another", () => {
     expect(total(both)).toBe(8);
@@ -74,7 +89,8 @@ describe("sheets", () => {
     expect(middle).toBeCloseTo(0, 4);
     const sign = Math.sign((frames[0][1] - frames[0][0]) * (pattern(1, 0) - pattern(0, 0)));
     for (const t of [0, 1, 3]) {
-      for (let i = 1; i < 25; i++) expect(frames[t][i] - frames[t][0]).toBeCloseTo(sign * length * (pattern(i, t) - pattern(0, t)), 3);
+      for (let i = 1; i < 25; i++)
+        expect(frames[t][i] - frames[t][0]).toBeCloseTo(sign * length * (pattern(i, t) - pattern(0, t)), 3);
     }
   });
 
@@ -110,14 +126,19 @@ describe("colours", () => {
   it("draw a plane finer as the same plane", () => {
     const fine = new Upsampler(6, 4, 30);
     expect([fine.width, fine.height]).toEqual([30, 20]);
-    const out = fine.apply(Float32Array.from({ length: 24 }, (_, i) => (i % 6) + 10 * Math.floor(i / 6)), 6, 4);
+    const out = fine.apply(
+      Float32Array.from({ length: 24 }, (_, i) => (i % 6) + 10 * Math.floor(i / 6)),
+      6,
+      4,
+    );
     const [x, y] = [13, 10];
     expect(out[y * 30 + x]).toBeCloseTo((x + 0.5) / 5 - 0.5 + 10 * ((y + 0.5) / 5 - 0.5), 4);
   });
 });
 
 describe("words", () => {
-  const manifest = (task: string, ...names: string[]) => ({ task, classes: names.map((name) => ({ name, colour: "#000000" })) }) as unknown as Manifest;
+  const manifest = (task: string, ...names: string[]) =>
+    ({ task, classes: names.map((name) => ({ name, colour: "#000000" })) }) as unknown as Manifest;
 
   it("say what is heard", () => {
     const pieces = manifest("tetrominoes", "background", "I", "T");
@@ -144,7 +165,11 @@ describe("words", () => {
 
 it("finds objects, apart from those of the same class that they do not touch", () => {
   const labels = [1, 1, 0, 1, 1, 0, 0, 1, 2, 2, 0, 1];
-  expect(things(labels, 4, 3, 1).map(({ label, size }) => [label, size])).toEqual([[1, 3], [1, 3], [2, 2]]); // prettier-ignore
+  expect(things(labels, 4, 3, 1).map(({ label, size }) => [label, size])).toEqual([
+    [1, 3],
+    [1, 3],
+    [2, 2],
+  ]);
   expect(things(labels, 4, 3, 3)).toHaveLength(2);
 });
 

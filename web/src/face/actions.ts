@@ -60,7 +60,8 @@ export class Actions {
   /** Listen to a pixel, or strike the drum there. */
   touch = (spot: Spot): void => {
     const { mode, spots, active, drum } = this.store.state;
-    if (mode === "drum" && !(drum && onDrum(drum, spot))) return toast("That place is not on the drum: strike where it is drawn.");
+    if (mode === "drum" && !(drum && onDrum(drum, spot)))
+      return toast("That place is not on the drum: strike where it is drawn.");
     const next: Spots = [...spots];
     next[active] = spot;
     this.store.update({ spots: next });
@@ -110,7 +111,17 @@ export class Actions {
   choose = async (name: string): Promise<void> => {
     const { reduced } = this.store.state;
     this.start(sampleOf(name));
-    this.store.update({ manifest: null, hearing: null, whole: null, at: 0, playing: !reduced, sheet: "all", spots: [null, null], active: 0, brush: Math.round(brushOf(name).size) });
+    this.store.update({
+      manifest: null,
+      hearing: null,
+      whole: null,
+      at: 0,
+      playing: !reduced,
+      sheet: "all",
+      spots: [null, null],
+      active: 0,
+      brush: Math.round(brushOf(name).size),
+    });
     await this.open(name, true);
   };
 
@@ -164,8 +175,14 @@ export class Actions {
 
 /** A rounded drum that nobody has seen before. */
 function pebble(): Field {
-  const parts = [2, 3, 4].map((k) => ({ k, size: (9 * Math.random()) / Math.sqrt(k), phase: 2 * Math.PI * Math.random() }));
-  return fromRadius((angle) => 33 + parts.reduce((sum, { k, size, phase }) => sum + size * Math.sin(k * angle + phase), 0));
+  const parts = [2, 3, 4].map((k) => ({
+    k,
+    size: (9 * Math.random()) / Math.sqrt(k),
+    phase: 2 * Math.PI * Math.random(),
+  }));
+  return fromRadius(
+    (angle) => 33 + parts.reduce((sum, { k, size, phase }) => sum + size * Math.sin(k * angle + phase), 0),
+  );
 }
 
 /** The drawn pixel that is farthest from any that is not, in steps along rows and columns. */
@@ -174,7 +191,9 @@ function deepest(bright: Float32Array, width: number): Spot | null {
   let found = layer.indexOf(1);
   while (layer.includes(1)) {
     found = layer.indexOf(1);
-    layer = layer.map((one, i) => (one && layer[i - 1] && layer[i + 1] && layer[i - width] && layer[i + width] ? 1 : 0));
+    layer = layer.map((one, i) =>
+      one && layer[i - 1] && layer[i + 1] && layer[i - width] && layer[i + width] ? 1 : 0,
+    );
   }
   return found < 0 ? null : { y: Math.floor(found / width), x: found % width };
 }

@@ -9,15 +9,29 @@ const TITLES: Record<string, string> = { tetrominoes: "Pieces", mnist: "Digits",
 
 /** The network, what it answers in words, in colours and over time, and the switch that cuts its coupling. */
 export function createAnswer(store: Store, chooseModel: (name: string) => void): void {
-  const models = el("select", { "aria-label": "Network", "data-testid": "model", onchange: () => chooseModel(models.value) });
+  const models = el("select", {
+    "aria-label": "Network",
+    "data-testid": "model",
+    onchange: () => chooseModel(models.value),
+  });
   const sentence = el("p", { class: "says", "data-testid": "says" });
-  const legend = el("ul", { class: "legend", "data-testid": "legend", "aria-label": "Classes and their share of the pixels" });
+  const legend = el("ul", {
+    class: "legend",
+    "data-testid": "legend",
+    "aria-label": "Classes and their share of the pixels",
+  });
   const chart = new Chart("How sure the network is over time", "confidence");
   const sure = el("b", { "data-testid": "sure" });
   const hint = el("p", { class: "hint", "data-testid": "cut-hint" });
   const coupling = el(
     "button",
-    { type: "button", class: "toggle", role: "switch", "data-testid": "coupling", onclick: () => store.update({ coupling: !store.state.coupling }) },
+    {
+      type: "button",
+      class: "toggle",
+      role: "switch",
+      "data-testid": "coupling",
+      onclick: () => store.update({ coupling: !store.state.coupling }),
+    },
     "Neighbours feel each other",
   );
   byId("answer").append(
@@ -46,12 +60,22 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
         const item = el("li", { "data-class": name }, swatch, el("span", { class: "name" }, name), share);
         return { item, share };
       });
-      legend.classList.toggle("one", manifest.classes.some(({ name }) => name.length > 14));
-      legend.classList.toggle("many", manifest.classes.length > 6 && manifest.classes.slice(1).every(({ name }) => name.length < 3));
+      legend.classList.toggle(
+        "one",
+        manifest.classes.some(({ name }) => name.length > 14),
+      );
+      legend.classList.toggle(
+        "many",
+        manifest.classes.length > 6 && manifest.classes.slice(1).every(({ name }) => name.length < 3),
+      );
       legend.replaceChildren(...rows.map(({ item }) => item));
     }
     if (changed("hearing", "failure", "busy", "manifest")) {
-      const text = state.failure ? "It could not listen." : hearing && manifest ? says(hearing, manifest) : "Listening…";
+      const text = state.failure
+        ? "It could not listen."
+        : hearing && manifest
+          ? says(hearing, manifest)
+          : "Listening…";
       setText(sentence, text);
       if (hearing) {
         bright = brightness(state.image);
@@ -80,12 +104,16 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
     if (changed("coupling", "hearing", "whole")) {
       coupling.setAttribute("aria-checked", String(on));
       hint.classList.toggle("off", !on);
-      setText(hint, on ? "Switch this off to cut all pixels from their neighbours and watch the answer fall apart." : cutSentence());
+      setText(
+        hint,
+        on ? "Switch this off to cut all pixels from their neighbours and watch the answer fall apart." : cutSentence(),
+      );
     }
 
     function cutSentence(): string {
       const part = hearing && whole && !hearing.coupled ? fallen(hearing, whole, bright) : null;
-      const change = part === null ? "each pixel must guess" : `each pixel must guess, and ${percent(part)} changed their answer`;
+      const change =
+        part === null ? "each pixel must guess" : `each pixel must guess, and ${percent(part)} changed their answer`;
       return `Cut: no wave travels, ${change}.`;
     }
   });

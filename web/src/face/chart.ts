@@ -18,7 +18,12 @@ export class Chart {
   private readonly right = svg("text", { y: 71, "text-anchor": "end" });
   private readonly zero = svg("line", { class: "axis", x1: 0 });
   private width = 300;
-  private drawn: { curves: Curve[]; low: number; high: number; bars: boolean } = { curves: [], low: 0, high: 1, bars: false };
+  private drawn: { curves: Curve[]; low: number; high: number; bars: boolean } = {
+    curves: [],
+    low: 0,
+    high: 1,
+    bars: false,
+  };
   private place: number | null = null;
 
   /** @param label says what is seen, for those who do not see it. */
@@ -43,7 +48,8 @@ export class Chart {
   now(place: number | null): void {
     this.place = place;
     const curve = this.drawn.curves.find(({ to = 1 }) => place !== null && place <= to);
-    for (const node of [this.cursor, this.dot]) node.setAttribute("visibility", place === null || !curve ? "hidden" : "visible");
+    for (const node of [this.cursor, this.dot])
+      node.setAttribute("visibility", place === null || !curve ? "hidden" : "visible");
     if (place === null || !curve) return;
     const x = String(place * this.width);
     this.cursor.setAttribute("x1", x);
@@ -73,7 +79,9 @@ export class Chart {
       ...curves.map(({ values, of, from = 0, to = 1 }, index) => {
         const count = values.length;
         const points = Array.from({ length: count }, (_, i) => {
-          const x = bars ? ((i + 0.5 + (index - (curves.length - 1) / 2) * 0.3) / count) * this.width : (from + ((to - from) * i) / Math.max(1, count - 1)) * this.width;
+          const x = bars
+            ? ((i + 0.5 + (index - (curves.length - 1) / 2) * 0.3) / count) * this.width
+            : (from + ((to - from) * i) / Math.max(1, count - 1)) * this.width;
           const y = this.y(values[i]).toFixed(2);
           return bars ? `M${x.toFixed(2)} ${this.y(low)}V${y}` : `${i ? "L" : "M"}${x.toFixed(2)} ${y}`;
         });

@@ -23,7 +23,12 @@ const KEYS: [string, string][] = [
 /** Show something in the page's one dialog. */
 export function openDialog(title: string, ...content: (Node | string)[]): void {
   const dialog = byId<HTMLDialogElement>("dialog");
-  const close = el("button", { type: "button", class: "icon", title: "Close (Esc)", "data-testid": "close", onclick: () => dialog.close() }, icon("close"), el("span", { class: "hide" }, "Close"));
+  const close = el(
+    "button",
+    { type: "button", class: "icon", title: "Close (Esc)", "data-testid": "close", onclick: () => dialog.close() },
+    icon("close"),
+    el("span", { class: "hide" }, "Close"),
+  );
   dialog.replaceChildren(el("header", {}, el("h2", { id: "dialog-title" }, title), close), ...content);
   if (!dialog.open) dialog.showModal();
   dialog.onclick = (event) => {
@@ -51,14 +56,30 @@ export function openHow(): void {
   const p = (...children: (Node | string)[]) => el("p", {}, ...children);
   openDialog(
     "How it works",
-    p("Every pixel (or small group of pixels) holds several oscillators: weights on springs that swing up and down. Each is tied to its neighbours, as the points of a drum's skin are."),
-    p("The drawing is looked at once, through a window of a few pixels. It sets how stiff each oscillator is, how damped, and how far it is lifted at the start. Then the drawing is taken away."),
-    p("Now the oscillators are let go. y″ = tanh(W ∗ y) − ω y − α y′: neighbours pull, stiffness pulls back, damping slows. Waves travel, and what they meet on their way changes them."),
-    p("Each pixel keeps what it has heard over time, and a small network turns that into a class. No pixel ever sees the whole shape: what it knows of it came by wave. Cut the coupling, and that knowledge is gone."),
-    p("All of it runs in your browser, the networks by onnxruntime-web (", el("a", { href: "./licences.txt" }, "licence"), "). Drawings and images never leave this device."),
+    p(
+      "Every pixel (or small group of pixels) holds several oscillators: weights on springs that swing up and down. Each is tied to its neighbours, as the points of a drum's skin are.",
+    ),
+    p(
+      "The drawing is looked at once, through a window of a few pixels. It sets how stiff each oscillator is, how damped, and how far it is lifted at the start. Then the drawing is taken away.",
+    ),
+    p(
+      "Now the oscillators are let go. y″ = tanh(W ∗ y) − ω y − α y′: neighbours pull, stiffness pulls back, damping slows. Waves travel, and what they meet on their way changes them.",
+    ),
+    p(
+      "Each pixel keeps what it has heard over time, and a small network turns that into a class. No pixel ever sees the whole shape: what it knows of it came by wave. Cut the coupling, and that knowledge is gone.",
+    ),
+    p(
+      "All of it runs in your browser, the networks by onnxruntime-web (",
+      el("a", { href: "./licences.txt" }, "licence"),
+      "). Drawings and images never leave this device.",
+    ),
     p(
       "The idea is from ",
-      el("a", { href: "https://arxiv.org/abs/2502.06034", target: "_blank", rel: "noopener noreferrer" }, "Traveling Waves Integrate Spatial Information Through Time"),
+      el(
+        "a",
+        { href: "https://arxiv.org/abs/2502.06034", target: "_blank", rel: "noopener noreferrer" },
+        "Traveling Waves Integrate Spatial Information Through Time",
+      ),
       ". In drumhead's documentation, docs/theory/waves.md has the equation, docs/theory/drum.md what can be heard of a drum, and docs/results how good such networks are.",
     ),
   );

@@ -53,7 +53,8 @@ export function createDrumkit(store: Store, moved: () => void): Drumkit {
       store.update({ drum: { ...drum, modes, heard: told ? { area: told.smoothed.area, square } : null } });
     } catch (error) {
       const { drum } = store.state;
-      if ((error as Error).name !== "AbortError" && drum) store.update({ drum: { ...drum, failure: (error as Error).message } });
+      if ((error as Error).name !== "AbortError" && drum)
+        store.update({ drum: { ...drum, failure: (error as Error).message } });
     }
   }
 
@@ -92,7 +93,9 @@ export function createDrumkit(store: Store, moved: () => void): Drumkit {
         store.update({ drum: { membrane, failure: null, modes: null, truth, heard: null } });
         void find(membrane);
       } catch (error) {
-        store.update({ drum: { membrane: null, failure: (error as Error).message, modes: null, truth: null, heard: null } });
+        store.update({
+          drum: { membrane: null, failure: (error as Error).message, modes: null, truth: null, heard: null },
+        });
       }
     },
     strike(spot) {
@@ -105,7 +108,10 @@ export function createDrumkit(store: Store, moved: () => void): Drumkit {
     },
     show(index) {
       const modes = store.state.drum?.modes;
-      mode = index === null || !modes ? null : { index, field: modeField(modes, index), omega: Math.sqrt(modes.values[index]), time: 0 };
+      mode =
+        index === null || !modes
+          ? null
+          : { index, field: modeField(modes, index), omega: Math.sqrt(modes.values[index]), time: 0 };
       if (!mode) ringing?.y.fill(0);
       run();
     },

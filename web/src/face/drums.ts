@@ -8,20 +8,51 @@ type Corners = [number, number][];
 
 /** Gordon, Webb and Wolpert's two drums sound alike though they are not: seven half-squares each, glued in two ways. */
 const CORNERS: Record<string, Corners> = {
-  Square: [[0, 0], [1, 0], [1, 1], [0, 1]],
-  L: [[0, 0], [1, 0], [1, 1], [2, 1], [2, 2], [0, 2]],
-  "Twin 1": [[0, 3], [0, 2], [2, 0], [2, 1], [3, 1], [2, 2], [1, 2], [1, 3]],
-  "Twin 2": [[1, 3], [0, 2], [0, 1], [2, 1], [2, 0], [3, 1], [2, 2], [1, 2]],
-}; // prettier-ignore
+  Square: [
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [0, 1],
+  ],
+  L: [
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [2, 1],
+    [2, 2],
+    [0, 2],
+  ],
+  "Twin 1": [
+    [0, 3],
+    [0, 2],
+    [2, 0],
+    [2, 1],
+    [3, 1],
+    [2, 2],
+    [1, 2],
+    [1, 3],
+  ],
+  "Twin 2": [
+    [1, 3],
+    [0, 2],
+    [0, 1],
+    [2, 1],
+    [2, 0],
+    [3, 1],
+    [2, 2],
+    [1, 2],
+  ],
+};
 
 export const DRUMS = ["Pebble", "Square", "Disc", "L", "Twin 1", "Twin 2"] as const;
-
 
 /** A drum of 96 x 96 cells by name. */
 export function drumOf(name: (typeof DRUMS)[number]): Field {
   const corners = CORNERS[name];
   if (corners) return fromCorners(corners, 72);
-  return fromRadius((angle) => (name === "Disc" ? 36 : 35 + 6 * Math.sin(2 * angle + 0.6) + 4.5 * Math.sin(3 * angle - 0.4)));
+  return fromRadius((angle) =>
+    name === "Disc" ? 36 : 35 + 6 * Math.sin(2 * angle + 0.6) + 4.5 * Math.sin(3 * angle - 0.4),
+  );
 }
 
 /** A drum in polar coordinates around the middle. */

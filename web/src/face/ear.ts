@@ -9,12 +9,27 @@ import { RATE, type Voice, voiceOf } from "./voices";
 export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 | 1) => void {
   const mute = el(
     "button",
-    { type: "button", class: "plain", "data-testid": "mute", onclick: () => store.update({ muted: !store.state.muted }) },
+    {
+      type: "button",
+      class: "plain",
+      "data-testid": "mute",
+      onclick: () => store.update({ muted: !store.state.muted }),
+    },
     icon("sound"),
     el("span", {}, "Sound on"),
   );
   const chips = ([0, 1] as const).map((which) =>
-    el("button", { type: "button", class: which ? "of-b" : "of-a", "data-testid": which ? "spot-b" : "spot-a", onclick: () => press(which) }, icon("play"), el("span", {})),
+    el(
+      "button",
+      {
+        type: "button",
+        class: which ? "of-b" : "of-a",
+        "data-testid": which ? "spot-b" : "spot-a",
+        onclick: () => press(which),
+      },
+      icon("play"),
+      el("span", {}),
+    ),
   );
   const hint = el("p", { class: "hint", "data-testid": "ear-hint" });
   const course = new Chart("What the pixel does over time", "course");
@@ -64,7 +79,10 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
       chips.forEach((chip, which) => {
         const spot = spots[which];
         const name = which ? "B" : "A";
-        setText(chip.lastElementChild as Element, spot ? `${name}: ${spot.x}, ${spot.y}` : which ? "B: compare" : "A: none yet");
+        setText(
+          chip.lastElementChild as Element,
+          spot ? `${name}: ${spot.x}, ${spot.y}` : which ? "B: compare" : "A: none yet",
+        );
         chip.setAttribute("aria-pressed", String(which === active));
       });
     }
@@ -72,11 +90,21 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
     if (changed("spots", "hearing", "sheet", "mode", "drum") || now !== layer) {
       layer = now;
       voices = spots.map((spot) => voiceOf(state, spot));
-      const heard = voices.map((voice, which) => ({ voice, of: which ? ("b" as const) : ("a" as const) })).filter(({ voice }) => voice);
+      const heard = voices
+        .map((voice, which) => ({ voice, of: which ? ("b" as const) : ("a" as const) }))
+        .filter(({ voice }) => voice);
       const curves = heard.flatMap(({ voice, of }) => (voice as Voice).course.map((part) => ({ ...part, of })));
-      const high = curves.reduce((most, { values }) => values.reduce((top, value) => Math.max(top, Math.abs(value)), most), 1e-6);
+      const high = curves.reduce(
+        (most, { values }) => values.reduce((top, value) => Math.max(top, Math.abs(value)), most),
+        1e-6,
+      );
       course.draw(curves, -high, high);
-      tones.draw(heard.map(({ voice, of }) => ({ values: normal((voice as Voice).spectrum), of })), 0, 1, true); // prettier-ignore
+      tones.draw(
+        heard.map(({ voice, of }) => ({ values: normal((voice as Voice).spectrum), of })),
+        0,
+        1,
+        true,
+      );
       const layers = hearing?.layers.length ?? 0;
       setText(courseName, mode === "drum" ? "Up and down" : layers > 1 ? "Up and down, all layers" : "Up and down");
       setText(tonesName, mode === "drum" ? "Its notes" : layers > 1 ? `Its notes in layer ${now + 1}` : "Its notes");
@@ -85,7 +113,8 @@ export function createEar(store: Store, touch: (spot: Spot) => void): (which: 0 
       tones.ends("low", one ? `high (ω = ${(one.voice as Voice).top.toFixed(1)})` : "high");
       course.now(null);
     }
-    if (changed("at", "spots", "hearing", "mode")) course.now(mode === "waves" && voices[0] ? state.at / (total(hearing) || 1) : null);
+    if (changed("at", "spots", "hearing", "mode"))
+      course.now(mode === "waves" && voices[0] ? state.at / (total(hearing) || 1) : null);
   });
   return play;
 }

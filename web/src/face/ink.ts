@@ -4,7 +4,8 @@ import { rgb } from "./paint";
 /** How bright a pixel is, over all its channels. */
 export function brightness({ data, channels, height, width }: Field): Float32Array {
   const out = new Float32Array(height * width);
-  for (let c = 0; c < channels; c++) for (let i = 0; i < out.length; i++) out[i] = Math.max(out[i], data[c * out.length + i]);
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < out.length; i++) out[i] = Math.max(out[i], data[c * out.length + i]);
   return out;
 }
 
@@ -21,7 +22,8 @@ export function inked(image: Field, dark: boolean, skin = false): ImageData {
   const chalk = skin ? (dark ? [50, 48, 56] : [238, 225, 198]) : dark ? [236, 230, 216] : [33, 29, 23];
   for (let i = 0; i < size; i++) {
     const most = bright[i];
-    for (let k = 0; k < 3; k++) out.data[4 * i + k] = channels === 1 ? chalk[k] : (255 * data[k * size + i]) / Math.max(most, 1e-6);
+    for (let k = 0; k < 3; k++)
+      out.data[4 * i + k] = channels === 1 ? chalk[k] : (255 * data[k * size + i]) / Math.max(most, 1e-6);
     out.data[4 * i + 3] = 255 * (channels === 1 ? most : Math.min(1, most) ** 0.6);
   }
   return out;

@@ -13,7 +13,18 @@ export interface Commands {
   theme(): void;
 }
 
-const TOOLS: Record<string, Tool> = { p: "pen", e: "eraser", f: "fill", g: "polygon", 1: "piece", 2: "digit", 3: "wire", 4: "shape", l: "listen", s: "strike" };
+const TOOLS: Record<string, Tool> = {
+  p: "pen",
+  e: "eraser",
+  f: "fill",
+  g: "polygon",
+  1: "piece",
+  2: "digit",
+  3: "wire",
+  4: "shape",
+  l: "listen",
+  s: "strike",
+};
 const OVERLAYS = ["waves", "omega", "alpha", "mask", "none"] as const;
 
 /** Shortcuts that work wherever nothing else takes the key. */

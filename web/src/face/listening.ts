@@ -26,7 +26,8 @@ export function createListening(store: Store, opener: (base: string) => Promise<
     const mine = (stop = new AbortController());
     const { image, coupling, mode, manifest } = store.state;
     const network = present;
-    if (!network || mode !== "waves" || image.channels !== manifest?.image.channels) return store.update({ busy: !network });
+    if (!network || mode !== "waves" || image.channels !== manifest?.image.channels)
+      return store.update({ busy: !network });
     try {
       const hear = (coupled: boolean) => network.hear(image, { coupling: coupled, signal: mine.signal });
       let whole: Hearing | null = wholeOf === image ? store.state.whole : null;

@@ -27,7 +27,9 @@ const [shared, models] = await Promise.all([fromAddress(), listModels()]);
 const { state: initial, drawings } = beginning(shared, models);
 const store = createStore(initial);
 createTheme(store);
-const stage = createStage(byId<HTMLCanvasElement>("stage"), store, () => (store.state.mode === "drum" ? kit.now() : preview()));
+const stage = createStage(byId<HTMLCanvasElement>("stage"), store, () =>
+  store.state.mode === "drum" ? kit.now() : preview(),
+);
 const kit: Drumkit = createDrumkit(store, () => stage.redraw());
 const preview = createPreview(store, () => stage.redraw());
 const listening = createListening(store, openNetwork);
@@ -42,11 +44,24 @@ createMembrane(store, kit);
 actions.play = createEar(store, touch);
 createPointer(stage, store, { draw, touch });
 createKeys(store, {
-  toggle, skip, surprise, clear, undo, redo, openImage, theme, help: openKeys,
+  toggle,
+  skip,
+  surprise,
+  clear,
+  undo,
+  redo,
+  openImage,
+  theme,
+  help: openKeys,
   mode: () => actions.setMode(store.state.mode === "waves" ? "drum" : "waves"),
-}); // prettier-ignore
+});
 const share = createSharing(store, stage, kit);
-const onClick: Record<string, () => void> = { "help-button": openKeys, how: openHow, "how-too": openHow, "share-button": () => void share() };
+const onClick: Record<string, () => void> = {
+  "help-button": openKeys,
+  how: openHow,
+  "how-too": openHow,
+  "share-button": () => void share(),
+};
 for (const [id, act] of Object.entries(onClick)) byId(id).addEventListener("click", act);
 const showMode = radios(byId("modes"), (value) => actions.setMode(value as Mode));
 startClock(store);

@@ -27,7 +27,12 @@ export function createMembrane(store: Store, kit: Drumkit): void {
   const buttons = Array.from({ length: SHOWN }, (_, index) => {
     const picture = el("canvas", { width: 72, height: 72, "aria-hidden": "true" });
     const name = el("span", {}, "–");
-    const button = el("button", { type: "button", disabled: true, "aria-pressed": "false", "data-testid": `mode-${index}` }, picture, name);
+    const button = el(
+      "button",
+      { type: "button", disabled: true, "aria-pressed": "false", "data-testid": `mode-${index}` },
+      picture,
+      name,
+    );
     button.addEventListener("click", () => choose(index));
     grid.append(button);
     return { button, picture, name };
@@ -88,14 +93,21 @@ export function createMembrane(store: Store, kit: Drumkit): void {
 function verdict(truth: number | undefined, heard: number | undefined): string {
   if (truth === undefined || heard === undefined) return "Counting its notes…";
   const off = (heard - truth) / truth;
-  const size = Math.abs(off) < 0.005 ? "right to half a percent" : `${(100 * Math.abs(off)).toFixed(1)} % too ${off > 0 ? "large" : "small"}`;
+  const size =
+    Math.abs(off) < 0.005
+      ? "right to half a percent"
+      : `${(100 * Math.abs(off)).toFixed(1)} % too ${off > 0 ? "large" : "small"}`;
   return `Its area, told from 40 notes, is ${size}.`;
 }
 
 function area(label: string, testId: string, belief: boolean, title = "") {
   const bar = el("i", belief ? { class: "belief" } : {});
   const number = el("b", { "data-testid": testId });
-  return { bar, number, nodes: [el("span", { title: title || null }, label), el("span", { class: "bar" }, bar), number] };
+  return {
+    bar,
+    number,
+    nodes: [el("span", { title: title || null }, label), el("span", { class: "bar" }, bar), number],
+  };
 }
 
 interface Box {
@@ -118,7 +130,12 @@ function bounds(place: Int32Array, width: number): Box {
   return { top: Math.round((top + bottom - side) / 2), left: Math.round((left + right - side) / 2), side };
 }
 
-function crop(data: Float32Array, width: number, height: number, { top, left, side }: Box): { data: Float32Array; side: number } {
+function crop(
+  data: Float32Array,
+  width: number,
+  height: number,
+  { top, left, side }: Box,
+): { data: Float32Array; side: number } {
   const out = new Float32Array(side * side);
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {

@@ -17,7 +17,12 @@ export function things(labels: ArrayLike<number>, width: number, height: number,
     seen[start] = 1;
     for (let i = 0; i < part.length; i++) {
       const [y, x] = [Math.floor(part[i] / width), part[i] % width];
-      for (const [row, column] of [[y - 1, x], [y + 1, x], [y, x - 1], [y, x + 1]]) {
+      for (const [row, column] of [
+        [y - 1, x],
+        [y + 1, x],
+        [y, x - 1],
+        [y, x + 1],
+      ]) {
         const at = row * width + column;
         if (row < 0 || column < 0 || row >= height || column >= width || seen[at] || labels[at] !== label) continue;
         seen[at] = 1;

@@ -12,8 +12,30 @@ const ENTRIES = 512;
 /** Blue below zero, red above; at zero nothing, so that paper stays white and night stays dark. */
 export function waveColours(dark: boolean): Colours {
   const [cold, warm] = dark
-    ? [[[36, 92, 190], [64, 156, 255], [190, 228, 255]], [[178, 44, 40], [255, 92, 76], [255, 214, 196]]] // prettier-ignore
-    : [[[146, 190, 226], [44, 112, 184], [5, 42, 97]], [[244, 166, 140], [203, 62, 56], [103, 0, 25]]]; // prettier-ignore
+    ? [
+        [
+          [36, 92, 190],
+          [64, 156, 255],
+          [190, 228, 255],
+        ],
+        [
+          [178, 44, 40],
+          [255, 92, 76],
+          [255, 214, 196],
+        ],
+      ]
+    : [
+        [
+          [146, 190, 226],
+          [44, 112, 184],
+          [5, 42, 97],
+        ],
+        [
+          [244, 166, 140],
+          [203, 62, 56],
+          [103, 0, 25],
+        ],
+      ];
   return {
     signed: true,
     table: tabulate((t) => {
@@ -28,8 +50,28 @@ export function waveColours(dark: boolean): Colours {
 export function amountColours(which: "omega" | "alpha", dark: boolean): Colours {
   const stops =
     which === "omega"
-      ? dark ? [[10, 30, 34], [22, 120, 112], [176, 240, 206]] : [[236, 244, 232], [70, 160, 130], [4, 66, 58]] // prettier-ignore
-      : dark ? [[22, 16, 40], [118, 74, 178], [236, 204, 255]] : [[244, 238, 246], [158, 120, 190], [62, 14, 92]]; // prettier-ignore
+      ? dark
+        ? [
+            [10, 30, 34],
+            [22, 120, 112],
+            [176, 240, 206],
+          ]
+        : [
+            [236, 244, 232],
+            [70, 160, 130],
+            [4, 66, 58],
+          ]
+      : dark
+        ? [
+            [22, 16, 40],
+            [118, 74, 178],
+            [236, 204, 255],
+          ]
+        : [
+            [244, 238, 246],
+            [158, 120, 190],
+            [62, 14, 92],
+          ];
   return { signed: false, table: tabulate((t) => [...blend(stops, t), 255]) };
 }
 
@@ -51,7 +93,14 @@ function tabulate(colour: (t: number) => number[]): Uint8ClampedArray {
  *
  * @param gamma below 1 lifts small waves, which a damped medium is full of.
  */
-export function colourise(values: ArrayLike<number>, into: ImageData, { table, signed }: Colours, low: number, high: number, gamma = 1): void {
+export function colourise(
+  values: ArrayLike<number>,
+  into: ImageData,
+  { table, signed }: Colours,
+  low: number,
+  high: number,
+  gamma = 1,
+): void {
   const out = into.data;
   const range = Math.max(signed ? high : high - low, 1e-12);
   for (let i = 0; i < values.length; i++) {
@@ -84,7 +133,8 @@ export function relief(values: Float32Array, into: ImageData, high: number): voi
       const share = Math.abs(light) / 255;
       const target = light > 0 ? 255 : 0;
       const whole = opacity + share * (1 - opacity);
-      for (let k = 0; k < 3; k++) data[4 * i + k] = (data[4 * i + k] * opacity * (1 - share) + target * share) / Math.max(whole, 1e-6);
+      for (let k = 0; k < 3; k++)
+        data[4 * i + k] = (data[4 * i + k] * opacity * (1 - share) + target * share) / Math.max(whole, 1e-6);
       data[4 * i + 3] = 255 * whole;
     }
   }

@@ -16,7 +16,12 @@ export function colourOf({ image, colour }: Readonly<State>): number[] {
 export function stroke(state: Readonly<State>, image: Field, from: Place, to: Place): Field {
   const next = copy(image);
   if (state.tool === "eraser") eraser(next, from, to, Math.max(2, state.brush * 1.6));
-  else pen(next, from, to, { size: state.brush, soft: state.mode === "waves" && brushOf(state.manifest?.task ?? "").soft, colour: colourOf(state) });
+  else
+    pen(next, from, to, {
+      size: state.brush,
+      soft: state.mode === "waves" && brushOf(state.manifest?.task ?? "").soft,
+      colour: colourOf(state),
+    });
   return next;
 }
 

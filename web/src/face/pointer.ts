@@ -24,7 +24,10 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
   const placeOf = (event: PointerEvent): Place => {
     const box = canvas.getBoundingClientRect();
     const { width, height } = store.state.image;
-    return { y: ((event.clientY - box.top) / box.height) * height, x: ((event.clientX - box.left) / box.width) * width };
+    return {
+      y: ((event.clientY - box.top) / box.height) * height,
+      x: ((event.clientX - box.left) / box.width) * width,
+    };
   };
   const spotOf = ({ y, x }: Place): Spot => {
     const { width, height } = store.state.image;
@@ -103,9 +106,11 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
         const middle = settle(stamp, image, place);
         const [top, left] = [Math.round(middle.y - height / 2), Math.round(middle.x - width / 2)];
         const [r, g, b] = colourOf(store.state).map((value) => Math.round(255 * value));
-        context.fillStyle = image.channels === 3 ? `rgb(${r} ${g} ${b} / 60%)` : dark ? "rgb(236 230 216 / 50%)" : "rgb(33 29 23 / 40%)";
+        context.fillStyle =
+          image.channels === 3 ? `rgb(${r} ${g} ${b} / 60%)` : dark ? "rgb(236 230 216 / 50%)" : "rgb(33 29 23 / 40%)";
         stamp.cover.forEach((cover, i) => {
-          if (cover && data[i] > 0.25 / stamp.field.channels) context.fillRect(left + (i % width), top + Math.floor(i / width), 1.02, 1.02);
+          if (cover && data[i] > 0.25 / stamp.field.channels)
+            context.fillRect(left + (i % width), top + Math.floor(i / width), 1.02, 1.02);
         });
       }
       if (place && (keyed || tool === "listen" || tool === "strike" || tool === "fill")) cross(context, place, pixel);

@@ -12,7 +12,12 @@ export const WIRES = ["With dot", "Without"] as const;
 /** The stamp that is chosen, in the chosen colour. */
 export function stampOf({ tool, image, colour, piece, digit: value, sides, dot, turns }: Readonly<State>): Stamp {
   // The rim of a piece is half as bright again, in bytes that wrap around: its body must leave room.
-  if (tool === "piece") return tetromino(PIECE_NAMES[piece], colour.map((one) => Math.min(one, 165)), turns); // prettier-ignore
+  if (tool === "piece")
+    return tetromino(
+      PIECE_NAMES[piece],
+      colour.map((one) => Math.min(one, 165)),
+      turns,
+    );
   if (tool === "digit") return digit(value, Math.min(40, image.height * 0.72));
   if (tool === "wire") return wire(turns, dot);
   const paint = image.channels === 3 ? colour.map((one) => one / 255) : [1];

@@ -82,7 +82,14 @@ export function createSharing(store: Store, stage: Stage, kit: Drumkit): () => v
   return async () => {
     const { state } = store;
     const address = await link();
-    const field = el("input", { type: "text", readonly: true, value: address, "aria-label": "Link", "data-testid": "link", onfocus: () => field.select() });
+    const field = el("input", {
+      type: "text",
+      readonly: true,
+      value: address,
+      "aria-label": "Link",
+      "data-testid": "link",
+      onfocus: () => field.select(),
+    });
     const choice = (id: string, label: string, image: string, act: () => Promise<void> | void) => {
       const button = el("button", { type: "button", "data-testid": id }, icon(image), el("span", {}, label));
       button.addEventListener("click", async () => {
@@ -100,7 +107,16 @@ export function createSharing(store: Store, stage: Stage, kit: Drumkit): () => v
     openDialog(
       "Share what you made",
       el("p", { class: "hint" }, "The link holds the drawing and the settings; nothing is stored anywhere else."),
-      el("p", { class: "address" }, field, el("button", { type: "button", class: "primary", "data-testid": "copy-link", onclick: () => void copy(address, "Link") }, "Copy")),
+      el(
+        "p",
+        { class: "address" },
+        field,
+        el(
+          "button",
+          { type: "button", class: "primary", "data-testid": "copy-link", onclick: () => void copy(address, "Link") },
+          "Copy",
+        ),
+      ),
       el(
         "div",
         { class: "shares" },
@@ -112,7 +128,12 @@ export function createSharing(store: Store, stage: Stage, kit: Drumkit): () => v
         choice("save-wav", "Sound (WAV)", "sound", () => {
           const now = store.state;
           const voice = voiceOf(now, now.spots[now.active] ?? now.spots[0]);
-          if (!voice) throw new Error(now.mode === "drum" ? "Strike the drum first; then its sound can be saved." : "Listen to a pixel first; then its sound can be saved.");
+          if (!voice)
+            throw new Error(
+              now.mode === "drum"
+                ? "Strike the drum first; then its sound can be saved."
+                : "Listen to a pixel first; then its sound can be saved.",
+            );
           save(wav(voice.sound(), RATE), "audio/wav", `${name()}.wav`);
         }),
         choice("copy-python", "Copy as Python", "share", () => copy(script, "Python script")),
@@ -135,5 +156,10 @@ function save(content: Uint8Array | Blob, type: string, name: string): void {
 function toPng(picture: ImageData): Promise<Blob> {
   const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
   canvas.getContext("2d")?.putImageData(picture, 0, 0);
-  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The picture could not be written."))), "image/png"));
+  return new Promise((resolve, reject) =>
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error("The picture could not be written."))),
+      "image/png",
+    ),
+  );
 }

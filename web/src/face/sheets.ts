@@ -23,7 +23,8 @@ export function sheet(layer: Layer, which: number | "all"): Sheet {
   kept.set(layer, sheets);
   let found = sheets.get(chosen);
   if (!found) {
-    const weights = chosen === "all" ? common(layer) : Float32Array.from({ length: layer.channels }, (_, c) => Number(c === chosen));
+    const weights =
+      chosen === "all" ? common(layer) : Float32Array.from({ length: layer.channels }, (_, c) => Number(c === chosen));
     const frames = layer.frames.map((frame) => mix(frame, weights));
     if (chosen === "all") for (const frame of frames) level(frame);
     found = { frames, scale: mostOf(frames) };
@@ -37,14 +38,17 @@ export function between(layer: Layer, { frames }: Sheet, step: number, into: Flo
   const { frames: places, between: t } = around(layer, step);
   const weights = cubic(t);
   const [a, b, c, d] = places.map((place) => frames[place]);
-  for (let i = 0; i < into.length; i++) into[i] = weights[0] * a[i] + weights[1] * b[i] + weights[2] * c[i] + weights[3] * d[i];
+  for (let i = 0; i < into.length; i++)
+    into[i] = weights[0] * a[i] + weights[1] * b[i] + weights[2] * c[i] + weights[3] * d[i];
   return into;
 }
 
 /** Stiffness or damping of one sheet, or the mean over all; and its least and largest value. */
 export function medium(field: Field, which: number | "all"): { values: Float32Array; low: number; high: number } {
   const { channels } = field;
-  const weights = Float32Array.from({ length: channels }, (_, c) => (which === "all" ? 1 / channels : Number(c === Math.min(which, channels - 1))));
+  const weights = Float32Array.from({ length: channels }, (_, c) =>
+    which === "all" ? 1 / channels : Number(c === Math.min(which, channels - 1)),
+  );
   const values = mix(field, weights);
   let low = Infinity;
   let high = -Infinity;

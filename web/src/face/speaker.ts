@@ -15,7 +15,11 @@ export function sound(store: Store, samples: Float32Array, rate: number): void {
   if (store.state.muted) return;
   try {
     playing?.stop();
-    playing = play(samples.map((value) => value * 0.6), rate, window.drumheadSpeaker);
+    playing = play(
+      samples.map((value) => value * 0.6),
+      rate,
+      window.drumheadSpeaker,
+    );
   } catch {
     playing = null; // no sound device: everything else goes on
   }

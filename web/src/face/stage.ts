@@ -29,7 +29,12 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   const mask = new Cached((answer: Answer, state: Readonly<State>) => {
     const { width, height } = state.hearing as Hearing;
     const classes = state.manifest?.classes ?? [];
-    return { picture: toCanvas(masked(answer, classes, width, height)), dots: beads(answer, width), classes, names: things(answer.labels, width, height, 24) };
+    return {
+      picture: toCanvas(masked(answer, classes, width, height)),
+      dots: beads(answer, width),
+      classes,
+      names: things(answer.labels, width, height, 24),
+    };
   });
   const waves = new Surface();
   let ghost: Ghost | null = null;
@@ -76,7 +81,8 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     context.setTransform(pixel, 0, 0, pixel, 0, 0);
     context.lineJoin = "round";
     context.lineCap = "round";
-    if (covered || state.mode === "drum") stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
+    if (covered || state.mode === "drum")
+      stroke(edge.get(image), dark ? "rgb(236 230 216 / 55%)" : "rgb(33 29 23 / 50%)", 1.25 / pixel);
     if (answer && (overlay === "waves" || overlay === "mask")) {
       const { picture: filled, dots, classes, names } = mask.get(answer, state);
       context.globalAlpha = 1 - shown;
@@ -127,9 +133,19 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   }
 
   function name(text: string, x: number, y: number, { spots, dark }: Readonly<State>, pixel: number): void {
-    const close = spots.some((spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < Math.max(canvas.width / 14, 30));
+    const close = spots.some(
+      (spot) => spot && Math.hypot(spot.x + 0.5 - x, spot.y + 0.5 - y) * pixel < Math.max(canvas.width / 14, 30),
+    );
     const below = close ? (26 * Math.max(canvas.width / 640, 0.8)) / pixel : 0;
-    word(text, x, y + below, 17, dark ? "#ece6d8" : "#211d17", dark ? "rgb(9 13 24 / 80%)" : "rgb(255 253 247 / 80%)", pixel);
+    word(
+      text,
+      x,
+      y + below,
+      17,
+      dark ? "#ece6d8" : "#211d17",
+      dark ? "rgb(9 13 24 / 80%)" : "rgb(255 253 247 / 80%)",
+      pixel,
+    );
   }
 
   function word(text: string, x: number, y: number, size: number, colour: string, halo: string, pixel: number): void {
@@ -152,7 +168,19 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
     canvas.width = canvas.height = side;
     redraw();
   }).observe(canvas);
-  const keys = ["image", "hearing", "at", "overlay", "sheet", "dark", "mode", "spots", "active", "drum", "playing"] as const;
+  const keys = [
+    "image",
+    "hearing",
+    "at",
+    "overlay",
+    "sheet",
+    "dark",
+    "mode",
+    "spots",
+    "active",
+    "drum",
+    "playing",
+  ] as const;
   store.listen((_, changed) => {
     if (changed(...keys)) redraw();
   });

@@ -27,7 +27,9 @@ export async function listModels(): Promise<string[]> {
   try {
     const response = await fetch("./models/index.json");
     const { models } = (await response.json()) as { models: unknown };
-    const names = Array.isArray(models) ? models.filter((name): name is string => typeof name === "string" && /^\w[\w.-]*$/.test(name)) : [];
+    const names = Array.isArray(models)
+      ? models.filter((name): name is string => typeof name === "string" && /^\w[\w.-]*$/.test(name))
+      : [];
     return names.length ? names : SHIPPED;
   } catch {
     return SHIPPED;

@@ -26,11 +26,28 @@ export class Surface {
     }
     const wave = sheet(layer, which);
     if (this.values.length !== width * height) this.values = new Float32Array(width * height);
-    return this.draw(between(layer, wave, step, this.values), width, height, this.table("waves", dark), 0, wave.scale, 0.75);
+    return this.draw(
+      between(layer, wave, step, this.values),
+      width,
+      height,
+      this.table("waves", dark),
+      0,
+      wave.scale,
+      0.75,
+    );
   }
 
   drum(values: Skin, { width, height }: Field, { dark, drum, mode }: Readonly<State>): HTMLCanvasElement {
-    return this.draw(values.field, width, height, this.table("waves", dark), 0, values.scale, 0.8, mode === "drum" ? drum?.membrane?.mask : undefined);
+    return this.draw(
+      values.field,
+      width,
+      height,
+      this.table("waves", dark),
+      0,
+      values.scale,
+      0.8,
+      mode === "drum" ? drum?.membrane?.mask : undefined,
+    );
   }
 
   private table(overlay: "waves" | "omega" | "alpha", dark: boolean): Colours {
@@ -40,11 +57,22 @@ export class Surface {
     return found;
   }
 
-  private draw(values: Float32Array, width: number, height: number, colours: Colours, low: number, high: number, gamma: number, skin?: Uint8Array): HTMLCanvasElement {
+  private draw(
+    values: Float32Array,
+    width: number,
+    height: number,
+    colours: Colours,
+    low: number,
+    high: number,
+    gamma: number,
+    skin?: Uint8Array,
+  ): HTMLCanvasElement {
     const key = `${width}x${height}`;
     const fine = this.upsamplers.get(key) ?? new Upsampler(width, height, 128);
     this.upsamplers.set(key, fine);
-    const canvas = this.canvases.get(key) ?? Object.assign(document.createElement("canvas"), { width: fine.width, height: fine.height });
+    const canvas =
+      this.canvases.get(key) ??
+      Object.assign(document.createElement("canvas"), { width: fine.width, height: fine.height });
     this.canvases.set(key, canvas);
     const picture = new ImageData(fine.width, fine.height);
     const surface = fine.apply(values, width, height);

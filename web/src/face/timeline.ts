@@ -20,7 +20,8 @@ export function startOf(hearing: Hearing, layer: number): number {
 export function locate(hearing: Hearing, at: number): Moment {
   let rest = at;
   for (const [index, layer] of hearing.layers.entries()) {
-    if (rest < layer.steps || index === hearing.layers.length - 1) return { layer: index, step: Math.min(rest, layer.steps) };
+    if (rest < layer.steps || index === hearing.layers.length - 1)
+      return { layer: index, step: Math.min(rest, layer.steps) };
     rest -= layer.steps;
   }
   return { layer: 0, step: 0 };

@@ -39,17 +39,33 @@ export function createTools(store: Store, actions: Actions, draw: (image: Field)
   const group = byId("tools");
   for (const [tool, name, title] of TOOLS) {
     const wide = tool === "listen" || tool === "strike" ? "tool wide" : "tool";
-    group.append(el("button", { type: "button", role: "radio", class: wide, value: tool, title, "data-testid": `tool-${tool}` }, icon(iconOf(tool)), el("span", {}, name)));
+    group.append(
+      el(
+        "button",
+        { type: "button", role: "radio", class: wide, value: tool, title, "data-testid": `tool-${tool}` },
+        icon(iconOf(tool)),
+        el("span", {}, name),
+      ),
+    );
   }
   const choose = radios(group, (tool) => store.update({ tool: tool as Tool }));
 
   const brush = el("input", {
-    type: "range", min: 1, max: 16, step: 1, "aria-label": "Width of the pen", "data-testid": "brush",
+    type: "range",
+    min: 1,
+    max: 16,
+    step: 1,
+    "aria-label": "Width of the pen",
+    "data-testid": "brush",
     oninput: () => store.update({ brush: Number(brush.value) }),
-  }); // prettier-ignore
+  });
   const width = el("output", {});
   const brushBox = el("label", { class: "option" }, "Width ", width, brush);
-  const colours = choices("Colour", COLOURS.map(([name]) => name), (name) => store.update({ colour: COLOURS.find(([one]) => one === name)?.[1] ?? COLOURS[0][1] })); // prettier-ignore
+  const colours = choices(
+    "Colour",
+    COLOURS.map(([name]) => name),
+    (name) => store.update({ colour: COLOURS.find(([one]) => one === name)?.[1] ?? COLOURS[0][1] }),
+  );
   [...colours.list.children].forEach((button, i) => {
     button.className = "colour";
     button.setAttribute("aria-label", COLOURS[i][0]);
@@ -72,24 +88,51 @@ export function createTools(store: Store, actions: Actions, draw: (image: Field)
     if (Number(name) === store.state.sides) turn();
     else store.update({ sides: Number(name) });
   });
-  const ready = DRUMS.map((name) => el("button", { type: "button", "data-testid": `drum-${name.toLowerCase().replace(" ", "-")}`, onclick: () => draw(drumOf(name)) }, name));
-  const drums = el("div", { class: "option" }, "Drums", el("div", { class: "choices", role: "group", "aria-label": "Drums" }, ...ready));
+  const ready = DRUMS.map((name) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "data-testid": `drum-${name.toLowerCase().replace(" ", "-")}`,
+        onclick: () => draw(drumOf(name)),
+      },
+      name,
+    ),
+  );
+  const drums = el(
+    "div",
+    { class: "option" },
+    "Drums",
+    el("div", { class: "choices", role: "group", "aria-label": "Drums" }, ...ready),
+  );
   const hint = el("p", { class: "hint" });
   byId("options").append(brushBox, pieces.box, digits.box, wires.box, sides.box, colours.box, drums, hint);
 
   const act = (name: keyof Actions, image: string, label: string, title: string) =>
-    el("button", { type: "button", class: "tool", title, "data-testid": name, onclick: () => actions[name]() }, icon(image), el("span", {}, label));
+    el(
+      "button",
+      { type: "button", class: "tool", title, "data-testid": name, onclick: () => actions[name]() },
+      icon(image),
+      el("span", {}, label),
+    );
   const undo = act("undo", "undo", "Undo", "Undo (Ctrl+Z)");
   const redo = act("redo", "redo", "Redo", "Redo (Ctrl+Shift+Z)");
   const surprise = act("surprise", "dice", "Surprise", "Draw something else (R)");
-  byId("actions").append(surprise, undo, redo, act("openImage", "image", "Image", "Draw an image from a file; it stays on this device (O)"), act("clear", "clear", "Clear", "Clear the drawing (Delete)"));
+  byId("actions").append(
+    surprise,
+    undo,
+    redo,
+    act("openImage", "image", "Image", "Draw an image from a file; it stays on this device (O)"),
+    act("clear", "clear", "Clear", "Clear the drawing (Delete)"),
+  );
 
   store.listen((state, changed) => {
     const { tool, mode } = state;
     if (changed("mode")) {
       const drum = mode === "drum";
       for (const button of group.querySelectorAll<HTMLButtonElement>("button")) {
-        button.hidden = button.value === (drum ? "listen" : "strike") || (drum && ["wire", "digit", "piece"].includes(button.value));
+        button.hidden =
+          button.value === (drum ? "listen" : "strike") || (drum && ["wire", "digit", "piece"].includes(button.value));
       }
     }
     if (changed("tool", "mode", "image", "brush", "piece", "digit", "dot", "sides", "colour")) {
@@ -134,7 +177,14 @@ function iconOf(tool: Tool): string {
 
 function choices(label: string, names: readonly string[], pick: (name: string) => void) {
   const list = el("div", { class: "choices", role: "radiogroup", "aria-label": label });
-  for (const name of names) list.append(el("button", { type: "button", role: "radio", value: name, "data-testid": `${label.toLowerCase()}-${name.toLowerCase()}` }, name));
+  for (const name of names)
+    list.append(
+      el(
+        "button",
+        { type: "button", role: "radio", value: name, "data-testid": `${label.toLowerCase()}-${name.toLowerCase()}` },
+        name,
+      ),
+    );
   const box = el("div", { class: "option" }, label, list);
   return { box, list, show: radios(list, pick) };
 }

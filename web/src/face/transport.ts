@@ -13,30 +13,51 @@ const OVERLAYS: [Overlay, string, string][] = [
 
 /** Play, pause, step, scrub and speed; what is shown over the drawing; which sheet. */
 export function createTransport(store: Store, skip: (steps: number) => void, toggle: () => void): void {
-  const play = el("button", { type: "button", class: "go", "data-testid": "play", onclick: toggle }, icon("play"), el("span", { class: "hide" }, "Play"));
+  const play = el(
+    "button",
+    { type: "button", class: "go", "data-testid": "play", onclick: toggle },
+    icon("play"),
+    el("span", { class: "hide" }, "Play"),
+  );
   const back = stepper("back", "One step back", () => skip(-1));
   const forward = stepper("forward", "One step forward", () => skip(1));
   const range = el("input", {
-    type: "range", min: 0, max: 1, step: "any", value: 0, "data-testid": "scrub", "aria-label": "Time",
+    type: "range",
+    min: 0,
+    max: 1,
+    step: "any",
+    value: 0,
+    "data-testid": "scrub",
+    "aria-label": "Time",
     oninput: () => store.update({ at: Number(range.value), playing: false }),
-  }); // prettier-ignore
+  });
   const segments = el("div", { class: "segments", hidden: true, role: "group", "aria-label": "Layers" });
   const time = el("output", { class: "time", "data-testid": "time" });
   const speed = el(
     "select",
-    { "aria-label": "Speed", title: "Speed", "data-testid": "speed", onchange: () => store.update({ speed: Number(speed.value) }) },
+    {
+      "aria-label": "Speed",
+      title: "Speed",
+      "data-testid": "speed",
+      onchange: () => store.update({ speed: Number(speed.value) }),
+    },
     ...SPEEDS.map((value) => el("option", { value }, `${{ 0.25: "¼", 0.5: "½" }[value] ?? value}×`)),
   );
   const overlays = el(
     "div",
     { class: "switch", role: "radiogroup", "aria-label": "What is shown" },
-    ...OVERLAYS.map(([value, name, title]) => el("button", { type: "button", role: "radio", value, title, "data-testid": `overlay-${value}` }, name)),
+    ...OVERLAYS.map(([value, name, title]) =>
+      el("button", { type: "button", role: "radio", value, title, "data-testid": `overlay-${value}` }, name),
+    ),
   );
   const chooseOverlay = radios(overlays, (value) => store.update({ overlay: value as Overlay }));
   const sheets = el("select", {
-    class: "push", "aria-label": "Sheet", title: "One sheet of oscillators as it is, or the strongest pattern of all, without what is the same everywhere", "data-testid": "sheet",
+    class: "push",
+    "aria-label": "Sheet",
+    title: "One sheet of oscillators as it is, or the strongest pattern of all, without what is the same everywhere",
+    "data-testid": "sheet",
     onchange: () => store.update({ sheet: sheets.value === "all" ? "all" : Number(sheets.value) }),
-  }); // prettier-ignore
+  });
   byId("transport").append(
     el("div", { class: "line" }, play, back, forward, el("div", { class: "scrub" }, segments, range), time, speed),
     el("div", { class: "line" }, overlays, sheets),
@@ -48,7 +69,12 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
     el(
       "div",
       { class: "line" },
-      el("button", { type: "button", class: "primary strike", "data-testid": "strike-again", onclick: toggle }, icon("strike"), el("span", {}, "Strike")),
+      el(
+        "button",
+        { type: "button", class: "primary strike", "data-testid": "strike-again", onclick: toggle },
+        icon("strike"),
+        el("span", {}, "Strike"),
+      ),
       el("p", { class: "hint" }, "Touch the drum, or strike it again."),
       el("span", { class: "push" }),
       pace,
@@ -75,14 +101,25 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
           ...hearing.layers.map((layer, index) => {
             const name = `Layer ${index + 1}`;
             const start = startOf(hearing, index);
-            const button = el("button", { type: "button", "data-testid": `layer-${index}`, onclick: () => store.update({ at: start, playing: false }) }, name);
+            const button = el(
+              "button",
+              {
+                type: "button",
+                "data-testid": `layer-${index}`,
+                onclick: () => store.update({ at: start, playing: false }),
+              },
+              name,
+            );
             button.style.flexGrow = String(layer.steps);
             return button;
           }),
         );
         segments.hidden = hearing.layers.length < 2;
         const count = hearing.layers[0]?.channels ?? 0;
-        sheets.replaceChildren(el("option", { value: "all" }, "All sheets"), ...Array.from({ length: count }, (_, c) => el("option", { value: c }, `Sheet ${c + 1}`)));
+        sheets.replaceChildren(
+          el("option", { value: "all" }, "All sheets"),
+          ...Array.from({ length: count }, (_, c) => el("option", { value: c }, `Sheet ${c + 1}`)),
+        );
         sheets.disabled = !count;
         sheets.value = String(state.sheet);
       }
@@ -105,6 +142,11 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
   });
 
   function stepper(name: "back" | "forward", label: string, act: () => void): HTMLButtonElement {
-    return el("button", { type: "button", class: "icon", "data-testid": name, title: label, onclick: act }, icon(name), el("span", { class: "hide" }, label));
+    return el(
+      "button",
+      { type: "button", class: "icon", "data-testid": name, title: label, onclick: act },
+      icon(name),
+      el("span", { class: "hide" }, label),
+    );
   }
 }

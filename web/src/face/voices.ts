@@ -32,7 +32,8 @@ function waveVoice({ hearing, at, sheet: which }: Readonly<State>, { y, x }: Spo
   const course = hearing.layers.map((one, index) => {
     const { frames, scale } = sheet(one, which);
     const { width, height } = one.frames[0];
-    const place = Math.min(height - 1, Math.floor(y / one.stride)) * width + Math.min(width - 1, Math.floor(x / one.stride));
+    const place =
+      Math.min(height - 1, Math.floor(y / one.stride)) * width + Math.min(width - 1, Math.floor(x / one.stride));
     const from = startOf(hearing, index) / end;
     return { values: Float32Array.from(frames, (frame) => frame[place] / scale), from, to: from + one.steps / end };
   });
