@@ -101,6 +101,33 @@ def test_the_unit_of_the_signal_does_not_matter(scale):
     assert np.allclose(W.surrogate(x).values, W.surrogate(y).values / scale)
 
 
+@pytest.mark.parametrize("spike", [1e10, 1e30])
+def test_a_spike_in_one_channel_silences_no_other(spike):
+    x = made(put((2, 3), WAVE[:, 2, 3] + spike * (np.arange(200) == 90)))
+    assert np.isfinite(W.phase(x, BAND).phase.values).all()
+
+
+def test_one_loud_electrode_is_told():
+    x = made(WAVE * np.where(np.arange(30).reshape(5, 6) == 7, 1e4, 1))
+    said = " ".join(dh.neuro.analyse(x, BAND, n=19, fit=False).report()["warnings"])
+    assert "1 of 30 sites is more than 30 times as loud" in said
+    assert "as loud" not in " ".join(dh.neuro.analyse(made(WAVE), BAND, n=19, fit=False).report()["warnings"])
+
+
+def test_four_sites_are_tested_and_no_source_is_looked_for():
+    found = dh.neuro.analyse(made(WAVE[:, :2, :2]), BAND, n=19, fit=False)
+    assert found.patterns.radial is None
+    assert "4 sites are fewer" in found.left_out["radial"]
+
+
+def test_a_tight_group_of_sites_takes_no_more_memory_than_an_even_one():
+    """The shortest waves looked for are two neighbours long, and neighbours here are 1000 times nearer than others."""
+    where = np.array([[0, 0], [0, 1e-3], [1e-3, 0], [1e-3, 1e-3], [0.4, 0.8], [0.9, 0.1], [0.9, 0.9]])
+    ph = W.phase(W.field(WAVE.reshape(200, -1)[:, :7], 200, "1 m", at=where), BAND)
+    assert np.isfinite(W.planar(ph).speed).all()
+    assert np.isfinite(W.radial(ph).speed).all()
+
+
 REFUSED = {
     "sampling rate is missing": lambda: W.field(WAVE),
     "real numbers": lambda: W.field(WAVE + 1j, 200),
@@ -112,6 +139,8 @@ REFUSED = {
     "whose square": lambda: W.field(WAVE * 1e200, 200),
     "sites have gaps": lambda: W.field(np.where(ONCE & (np.arange(6) == 2), np.nan, WAVE), 200),
     "the same place": lambda: W.field(WAVE[:, 0, :3], 200, "1 mm", at=[[0, 0], [0, 1e-3], [0, 1e-3]]),
+    "as far from the middle": lambda: W.field(WAVE[:, 0, :4], 200, "1 mm", at=[[0, 0], [0, 1], [1, 0], [9e3, 9e3]]),
+    "seed=-1": lambda: W.travels(made(WAVE), BAND, n=19, seed=-1),
     "a length above zero": lambda: W.field(WAVE, 200, 0.0),
     "time is not evenly spaced": lambda: W.field(timed(np.arange(200) + (np.arange(200) > 99))),
     "time falls from entry to entry": lambda: W.field(timed(-np.arange(200))),

@@ -342,3 +342,11 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
     monkeypatch.setattr(train.Training, "_epoch", interrupt)
     assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", tmp_path / "run") == 130
     assert f"interrupted; go on with: drumhead train --resume {tmp_path / 'run'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.mat", "a.npz", "a.csv"])
+def test_a_file_that_is_no_weights_is_a_recording_to_convert(name, tmp_path, capsys):
+    (tmp_path / name).write_bytes(b"numbers")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["waves", str(tmp_path / name), "--band", "10-30"])
+    assert "recordings end in" in capsys.readouterr().err

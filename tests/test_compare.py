@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 import drumhead as dh
+from conftest import call
 from drumhead import cli
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
@@ -19,6 +20,7 @@ from drumhead.neuro import Observation, explained, noise_ceiling, propagators, r
 from drumhead.neuro.ceiling import distances
 from drumhead.neuro.distance import apart
 from drumhead.neuro.vector import MEASURES, Measure, vector
+from drumhead.waves import synth
 
 S = dh.waves.synth
 SMALL = S.Array((6, 6), "0.4 mm", "250 Hz", "1.2 s")
@@ -132,6 +134,19 @@ def test_the_vector_of_a_plane_wave():
 
 
 # --- dynamics ---
+
+
+def test_a_frame_is_planar_by_one_rule_in_reports_and_in_vectors():
+    """Rings from near a corner are nearly a plane: pgd alone would call their frames planar."""
+    array = synth.Array((6, 8), "0.4 mm", "200 Hz", "2 s")
+    x = synth.sensor_noise(synth.target(array, 20, 0.1, source=(0.0, 0.0)), 2, 0)
+    ph = dh.waves.phase(x, "10-30 Hz")
+    assert (dh.waves.planar(ph).pgd > 0.5).mean() > 0.5
+    planar, radial = (float(dh.neuro.vector(x, "10-30 Hz")[name].mean()) for name in ("planar", "radial"))
+    shares = dh.neuro.analyse(x, "10-30 Hz", n=19, fit=False).patterns.shares()
+    assert planar + radial <= 1
+    assert planar == pytest.approx(shares["planar"], abs=0.1)
+    assert radial == pytest.approx(shares["radial"], abs=0.1)
 
 
 def test_time_reversal_adds_to_the_distance_of_propagators_and_not_to_that_of_spectra():
@@ -256,6 +271,9 @@ def test_media_are_compared_in_deviations_where_both_tell_them(monkeypatch):
     assert f0.apart == 0
     assert np.isnan(tau.apart)
     assert len(told) == 2
+    assert speed.report()["name"] == "speed_px_s"  # these have no pitch
+    with_pitch = dh.waves.field(other.values, "20 Hz", "0.4 mm")
+    assert "lengths in m and the other in px" in operators(one, with_pitch)[1][0]
     assert operators(one.isel(time=slice(100)), other)[0] == ()
 
 
@@ -292,7 +310,7 @@ def test_the_verb(tmp_path, capsys):
     words = [f"--{name}={value}" for name, value in asked.items()]
     cli.main(["waves", "compare", "tetrominoes", str(tmp_path / "recording.npy"), *words])
     said = capsys.readouterr().out
-    assert "periodic edges" in said
+    assert "Edges are joined" in said
     assert "times as far" in said
     report = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert report["measures"]["speed"]["distance"] > 0
@@ -302,3 +320,31 @@ def test_the_verb(tmp_path, capsys):
     }  # fmt: skip
     with pytest.raises(SystemExit):
         cli.main(["waves", "compare", "tetrominoes", str(tmp_path / "none.npy")])
+
+
+def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, capsys, monkeypatch):
+    def late(*given, **more):
+        raise AssertionError("the network ran")
+
+    monkeypatch.setattr("drumhead.networks.driven.driven", late)
+    noise = np.random.default_rng(0).normal(size=(3000, 40, 40)).astype(np.float32)
+    cases = {
+        "nobody knows where its sites lie": (noise[:, :6, :6], []),
+        "a line of 32 sites": (noise[:, :32, :1], ["--array-pitch", "0.4mm"]),
+        "does not fit into": (noise[:700, :6, :6], ["--array-pitch", "0.4mm"]),
+        "take fewer sites": (noise, ["--array-pitch", "0.4mm"]),
+    }
+    for message, (values, more) in cases.items():
+        np.save(tmp_path / "x.npy", values)
+        assert call("waves", "compare", "tetrominoes", tmp_path / "x.npy", "--fs", "250", "--band", "12-60", *more) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_windows_of_speeds_are_drawn_by_factors_and_with_their_unit():
+    from drumhead.show.comparing import windows_figure
+
+    windows = {"model": {"speed": np.log([0.1, 0.2, 40.0]), "pgd": np.array([0.1, 0.2, 0.3])}}
+    speed, pgd = windows_figure(windows, [("speed", "log"), ("pgd", "linear")], across=2).axes
+    assert (speed.get_xscale(), pgd.get_xscale()) == ("log", "linear")
+    assert (speed.get_title(), pgd.get_title()) == ("speed (m/s)", "pgd")
+    np.testing.assert_allclose(np.asarray(speed.lines[0].get_xdata()), [0.1, 0.2, 40])

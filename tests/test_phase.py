@@ -1,5 +1,6 @@
 """Filters, phases, gradients, planes and rings, against waves that are known."""
 
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from drumhead.waves import frames, synth
 from drumhead.waves.fields import places, rate
 from drumhead.waves.phase import analytic, gaps_of, repair, unwrapped, wrap
 from drumhead.waves.radial import rho_linear
+from drumhead.waves.rings import Rings
 
 W = dh.waves
 ARRAY = synth.Array((10, 10), "0.4 mm", "1 kHz", "1 s")
@@ -619,3 +621,16 @@ def test_averages_are_of_their_kind():
 def test_what_cannot_be_done_is_refused(call, message):
     with pytest.raises(dh.DrumheadError, match=message):
         call(synth.plane(ARRAY))
+
+
+def test_a_search_for_sources_in_a_film_does_not_fill_the_memory():
+    y, x = np.divmod(np.arange(1600), 40)
+    rings = Rings(np.stack([y, x], 1).astype(float))
+    unit = np.exp(-1j * np.hypot(y - 11.7, x - 25.2))[None].repeat(3, 0)
+    tracemalloc.start()
+    s, at = rings.fit(unit, rings.sources)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert s == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(at, [[11.7, 25.2]] * 3, atol=1e-2)
+    assert peak < 100e6  # waves of all 85 wave numbers at once took 440 MB, and 17 GB of 100 x 100 sites

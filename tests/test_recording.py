@@ -10,7 +10,7 @@ import zarr
 
 import drumhead as dh
 from drumhead.neuro.lattice import lattice
-from drumhead.waves.fields import good, rate, spacing
+from drumhead.waves.fields import good, pitches, rate, spacing, square_pitch
 
 RNG = np.random.default_rng(0)
 FILM = RNG.normal(size=(60, 4, 5)).astype(np.float32)
@@ -113,6 +113,49 @@ def test_a_lattice_is_found_with_holes_and_turned(turn):
     np.testing.assert_allclose(np.linalg.norm(index[:, None] - index[None], axis=-1), steps, atol=1e-6)
 
 
+@pytest.mark.parametrize(("down", "across"), [(1.0, 1.1), (1.1, 1.0), (1.0, 1.25)])
+def test_an_oblong_array_keeps_its_places(tmp_path, down, across):
+    """Four rows of five are near enough to a square lattice of another pitch."""
+    where = grid() * [down, across]
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    x = dh.neuro.read(tmp_path / "a.npy", fs=500, at=where)
+    np.testing.assert_allclose(np.stack([x.y, x.x], 1), where)
+
+
+def test_a_part_without_gaps_can_be_read(tmp_path):
+    times = np.arange(60) / 500
+    times[30:] += 0.1
+    part = dh.neuro.read(nwb(tmp_path / "a.nwb", timestamps=times), stop="60 ms")
+    assert part.shape == (30, 4, 5)
+    assert rate(part) == pytest.approx(500)
+
+
+@pytest.mark.parametrize("kind", ["h5", "nwb"])
+def test_a_file_is_closed_after_it_was_read(tmp_path, kind):
+    path = nwb(tmp_path / "a.nwb") if kind == "nwb" else written(tmp_path, "h5")
+    dh.neuro.read(path, fs=500)
+    with h5py.File(path, "r+"):
+        pass
+
+
+@pytest.mark.parametrize(("turn", "shape"), [(0.0, (32, 1)), (np.pi / 2, (1, 32)), (0.3, (32, 1))])
+def test_a_probe_is_a_line_of_sites_with_holes(tmp_path, turn, shape):
+    along = np.arange(32) * 5e-5
+    where = np.stack([along * np.cos(turn), along * np.sin(turn)], 1)
+    kept = np.delete(RNG.permutation(32), [3, 8])  # channels seldom come in order
+    values = RNG.normal(size=(100, 32))
+    values[:, 0] = values[:, -1] = 1.0  # the ends stay, whichever channels are lost
+    kept = np.union1d(kept, [0, 31])
+    RNG.shuffle(kept)
+    np.save(tmp_path / "probe.npy", values[:, kept])
+    x = dh.neuro.read(tmp_path / "probe.npy", fs=500, at=where[kept])
+    assert x.shape[1:] == shape
+    assert pitches(x) == pytest.approx((5e-5,))
+    expected = np.full((100, 32), np.nan)
+    expected[:, kept] = values[:, kept]
+    np.testing.assert_array_equal(x.values.reshape(100, 32), expected)
+
+
 def test_scattered_sites_stay_scattered(tmp_path):
     where = RNG.random((20, 2)) * 3e-3
     assert lattice(where) is None
@@ -148,13 +191,80 @@ def test_attributes_of_hdf5_are_known(tmp_path):
         ({"fs": "5 mm"}, "fs="),
         ({"fs": 500, "start": "1 s"}, "leave 0 of 60"),
         ({"fs": 500, "series": "a"}, "holds one array"),
-        ({"fs": 500, "order": "xyt"}, "order="),
+        ({"fs": 500, "order": "xyz"}, "order="),
         ({"fs": 500, "bad": [99]}, "no such site"),
+        ({"fs": 500, "bad": [(0.5, 1)]}, "no such site"),
+        ({"fs": 500, "bad": 3}, "a list of sites"),
+        ({"fs": 500, "at": "here"}, "as numbers"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, given, message):
     with pytest.raises(dh.DrumheadError, match=message):
         dh.neuro.read(written(tmp_path, "npy"), **given)
+
+
+@pytest.mark.parametrize("order", ["tyx", "txy", "yxt", "xyt", "ytx"])
+def test_axes_may_come_in_any_order(tmp_path, order):
+    np.save(tmp_path / "a.npy", FILM.transpose(["tyx".index(axis) for axis in order]))
+    part = dh.neuro.read(tmp_path / "a.npy", fs=500, order=order, start="20 ms", stop="60 ms")
+    np.testing.assert_array_equal(part.values, FILM[10:30])
+
+
+def test_integers_of_32_bits_keep_their_last_digits(tmp_path):
+    counts = np.round(FILM * 10).astype(np.int32)
+    np.save(tmp_path / "a.npy", counts + 2**30)
+    np.testing.assert_array_equal(dh.neuro.read(tmp_path / "a.npy", fs=500).values - 2**30, counts)
+
+
+def test_reading_a_tiff_never_writes_to_it(tmp_path):
+    path = written(tmp_path, "tif")
+    path.write_bytes(path.read_bytes()[: FILM.nbytes // 2])
+    size = path.stat().st_size
+    with pytest.raises(dh.DrumheadError):
+        dh.neuro.read(path, fs=500, pitch="20 um")
+    assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((20, 30, 3), {"photometric": "rgb"}),
+        ((3, 20, 30), {"photometric": "rgb", "planarconfig": "separate"}),
+        ((3, 20, 30), {"imagej": True, "metadata": {"axes": "CYX"}}),
+    ],
+)
+def test_colours_are_no_frames(tmp_path, shape, how):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, np.uint8), **how)
+    with pytest.raises(dh.DrumheadError, match="one grey image a time"):
+        dh.neuro.read(tmp_path / "a.tif", fs=500, pitch="20 um")
+
+
+@pytest.mark.parametrize(("interval", "unit", "hz"), [(0.02, "sec", 50), (20.0, "ms", 50), (0.5, "min", 1 / 30)])
+def test_the_frame_interval_of_imagej_has_a_unit(tmp_path, interval, unit, hz):
+    about = {"axes": "TYX", "finterval": interval, "tunit": unit}
+    tifffile.imwrite(tmp_path / "a.tif", FILM, imagej=True, metadata=about)
+    assert rate(dh.neuro.read(tmp_path / "a.tif", pitch="20 um")) == pytest.approx(hz)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan, "fast", np.array([100.0, 200.0])])
+def test_a_wrong_rate_in_a_file_does_no_harm_if_one_is_given(tmp_path, wrong):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["film"] = FILM
+        file["film"].attrs["fs"] = wrong
+    assert rate(dh.neuro.read(tmp_path / "a.h5", fs=500)) == pytest.approx(500)
+    with pytest.raises(dh.DrumheadError, match="fs="):
+        dh.neuro.read(tmp_path / "a.h5")
+
+
+def test_damaged_pieces_are_said(tmp_path):
+    zarr.create_array(str(tmp_path / "a.zarr"), data=FILM, chunks=(10, 4, 5))
+    next(path for path in (tmp_path / "a.zarr" / "c").rglob("*") if path.is_file()).write_bytes(b"junk")
+    with pytest.raises(dh.DrumheadError, match="is damaged"):
+        dh.neuro.read(tmp_path / "a.zarr", fs=500)
+
+
+def test_a_recording_may_be_read_from_zero_on(tmp_path):
+    assert dh.neuro.read(written(tmp_path, "npy"), fs=500, start="0 s").shape == FILM.shape
 
 
 def test_files_that_are_no_recordings_are_refused(tmp_path):
@@ -165,11 +275,27 @@ def test_files_that_are_no_recordings_are_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(dh.DrumheadError, match="no array"):
         dh.neuro.read(tmp_path / "objects.npy", fs=500)
+    np.savez(tmp_path / "several.npz", a=FILM, b=FILM)
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    with pytest.raises(dh.DrumheadError, match=r"several arrays.*a, b"):
+        dh.neuro.read(tmp_path / "several.npy", fs=500)
+    np.save(tmp_path / "number.npy", 3.0)
+    with pytest.raises(dh.DrumheadError, match="the shape"):
+        dh.neuro.read(tmp_path / "number.npy", fs=500)
     with pytest.raises(dh.DrumheadError, match="does not exist"):
         dh.neuro.read(tmp_path / "missing.npy")
     np.save(tmp_path / "flat.npy", FILM.reshape(60, 20))
     with pytest.raises(dh.DrumheadError, match="without places"):
         dh.neuro.read(tmp_path / "flat.npy", fs=500)
-    line = np.stack([np.arange(20) * 1e-4, np.zeros(20)], 1)
-    with pytest.raises(dh.DrumheadError, match="one line"):
+    line = np.stack([np.arange(20) ** 1.5 * 1e-4, np.zeros(20)], 1)
+    with pytest.raises(dh.DrumheadError, match="one line, but not evenly"):
         dh.neuro.read(tmp_path / "flat.npy", fs=500, at=line)
+
+
+def test_one_pitch_is_asked_of_a_grid_in_one_place():
+    oblong = dh.waves.field(RNG.normal(size=(100, 4, 5)), 100, "0.4 mm")
+    oblong = oblong.assign_coords(y=("y", np.arange(4) * 0.41e-3, {"units": "m"}))
+    assert square_pitch(oblong.assign_coords(y=oblong["x"].values[:4]), "this") == pytest.approx(0.4e-3)
+    for asks in (lambda: dh.neuro.fit(oblong), lambda: dh.neuro.Observation.of(oblong)):
+        with pytest.raises(dh.DrumheadError, match=r"rows are 0\.00041 m apart and columns 0\.0004 m"):
+            asks()

@@ -16,7 +16,8 @@ from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
-from drumhead.neuro.patterns import on_a_line
+from drumhead.neuro.page import summary_table
+from drumhead.neuro.patterns import why_no_rings
 from drumhead.show.movies import LARGEST, save_phases
 from drumhead.show.place import check_place
 from drumhead.waves import synth
@@ -48,6 +49,10 @@ def test_a_plane_wave_is_told_with_its_way_and_pace(plane):
     assert report["modes"][0]["travelling"] > 0.8
     assert plane.found.startswith("Waves travel in 10-30 Hz (p = 0.05 or less")
     assert "toward 9" in plane.found or "toward 8" in plane.found
+    # 5 rows of 0.4 mm along a wave of 5 mm; the numbers beside each other are of the same frames
+    span = report["planar"]["aperture_over_wavelength"]
+    assert span == pytest.approx(0.4, abs=0.02)
+    assert f"The sites span {span:.2g} of a wavelength, so speed and wavelength are rough." in plane.found
     json.dumps(report, allow_nan=False)
 
 
@@ -105,11 +110,14 @@ def test_a_mean_of_two_ways_is_not_told_as_the_way():
 def test_a_column_of_sites_is_read_along_it():
     line = synth.Array((8, 1), fs="250 Hz", duration="2.5 s")
     found = analyse(synth.sensor_noise(synth.plane(line, 20, 0.1, np.pi / 2), 2, 0), "10-30 Hz", n=19)
-    assert on_a_line(found.x)
+    assert "one line" in why_no_rings(found.x)
     assert found.report()["left_out"].keys() == {"operator", "radial", "singularities"}
     assert found.report()["radial"]["share"] is None
     assert "toward 90° (down)" in found.found
     assert found.report()["planar"]["speed_m_s"] == pytest.approx(0.1, rel=0.03)
+    assert found.report()["data"]["pitch_m"] == pytest.approx([0.4e-3])
+    assert dict(row[:2] for row in summary_table(found).rows)["pitch"] == "0.4 mm"
+    assert any("one line" in words for words in found.report()["warnings"])
 
 
 def test_sites_anywhere_have_no_wave_numbers():
@@ -131,7 +139,7 @@ def test_a_medium_is_fitted_to_what_is_long_enough(monkeypatch):
         report=lambda: {"speed_m_s": 0.1, "f0_hz": 12.0, "tau_s": 0.05, "identifiable": True},
     )  # fmt: skip
     stand_in = ModuleType("drumhead.neuro.fit")
-    stand_in.fit = lambda x: fitted
+    stand_in.fit = lambda x, avoid: fitted
     monkeypatch.setitem(sys.modules, "drumhead.neuro.fit", stand_in)
     long = synth.Array((4, 4), fs="100 Hz", duration="15 s")
     x = synth.sensor_noise(synth.plane(long, 20, 0.1), 2, 0)
@@ -141,7 +149,7 @@ def test_a_medium_is_fitted_to_what_is_long_enough(monkeypatch):
     short = analyse(x, "15-25 Hz", n=19, fit=False)
     assert short.report()["operator"]["reason"] == "it was not asked for"
 
-    def refuses(x):
+    def refuses(x, avoid):
         raise dh.DrumheadError("it is too quiet")
 
     stand_in.fit = refuses
@@ -200,7 +208,7 @@ def test_the_verb_writes_a_page_that_needs_no_other(tmp_path, capsys):
     )
     assert call(*arguments, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "2 sites without numbers" in said
+    assert "Sites without numbers (NaN), which are left out: 2" in said
     assert {path.name for path in (tmp_path / "out").iterdir()} == PICTURES | {
         f"report.{e}" for e in ("html", "md", "json")
     }

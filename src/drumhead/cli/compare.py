@@ -12,6 +12,8 @@ from drumhead.errors import DrumheadError, at_least, none_ignored, options
 if TYPE_CHECKING:
     from xarray import DataArray
 
+    from drumhead.neuro.observe import Observation
+
 TURN = 2.5  # of the fastest wave between two states: below pi, so that it is not taken for a slower one
 
 
@@ -73,10 +75,12 @@ def compare(
         out: directory for compare.json, compare.md and pictures.
     """
     at_least(2, limit, "--limit ")
+    at_least(0, seed, "--seed ")
     given = anchors(pitch, speed, f0, t0)
     from drumhead import neuro
     from drumhead.files import without_nan, write_atomic
     from drumhead.neuro import compare_tables as tables
+    from drumhead.neuro.compare import ready
     from drumhead.neuro.vector import MEASURES
     from drumhead.show.comparing import distances_figure, windows_figure
     from drumhead.show.figures import save_figure
@@ -89,7 +93,10 @@ def compare(
     there = neuro.read(recording, fs or None, array_pitch or None, series=series or None, start=start or None,
                        stop=stop or None)  # fmt: skip
     observation = neuro.Observation.of(there, point_spread=point_spread or None, noise=noise, seed=seed)
-    trials, calibration, notes = _trials(model, given, layer, drive, task, data, images, limit, seconds, seed)
+    ready(there, band)  # what cannot be compared is refused before the model takes its minute
+    trials, calibration, notes = _trials(
+        model, given, layer, drive, task, data, images, limit, seconds, seed, observation
+    )
     found = neuro.compare(trials, there, band, observation=observation, seed=seed, notes=notes)
     for grid in (tables.measures(found), tables.dynamics(found), tables.operators(found)):
         if grid is not None:
@@ -118,7 +125,7 @@ def _times(found: Any) -> tuple[Any, ...]:
 
 def _trials(
     source: str, given: dict[str, str], layer: int, drive: str, task: str, data: str, files: tuple[Path, ...],
-    limit: int, seconds: float, seed: int,
+    limit: int, seconds: float, seed: int, array: "Observation",
 ) -> "tuple[list[DataArray], dict[str, Any], tuple[str, ...]]":  # fmt: skip
     """Return a network's waves under noise, an image a trial, in cortical units; the calibration, and what to mind."""
     import math
@@ -127,6 +134,7 @@ def _trials(
 
     from drumhead.networks.driven import driven, heard_alike
     from drumhead.networks.inside import material
+    from drumhead.neuro.around import joined_edges
     from drumhead.waves.fields import field
 
     if not 0.1 <= seconds <= 600:
@@ -135,6 +143,7 @@ def _trials(
     one = material(network, batches, layer)
     anchored = calibrated(given, [one])
     cortex = anchored.cortex
+    array.weights(one.size, (cortex.pitch, cortex.pitch))  # refuses an array that is larger than the sheet
     every = max(1, math.floor(TURN / (one.dt * math.sqrt(float(one.omega.max()) + 8 * anchored.kappa))))
     fs = 1 / cortex.seconds(every * one.dt)
     out = []
@@ -145,28 +154,12 @@ def _trials(
             out.append(field(heard_alike(waves)[0].numpy(), fs, cortex.pitch))
     side, pace = min(cortex.metres(n) for n in one.size), cortex.speed()
     tau = float(cortex.tau(np.median(one.alpha)))
-    notes = _around(one.boundary, side, pace, tau, seconds)
+    notes = joined_edges(one.boundary, side, pace, seconds, tau)
     calibration = {
         "given": given, "pitch_m": cortex.pitch, "speed_m_per_s": pace, "unit_of_time_s": cortex.t0, "drive": drive,
         "tau_s": tau, "side_m": side, "boundary": one.boundary, "sampling_hz": fs,
     }  # fmt: skip
     return out, calibration, notes
-
-
-def _around(boundary: str, side: float, pace: float, tau: float, seconds: float) -> tuple[str, ...]:
-    """Return a warning if waves come around a periodic edge."""
-    import math
-
-    from drumhead.waves.units import said
-
-    if boundary != "periodic" or seconds <= side / pace:
-        return ()
-    left = math.exp(-side / pace / tau)
-    return (
-        f"periodic edges: a wave is around the sheet ({said(side, 'm')}) after {said(side / pace, 's')}, which none in "
-        f"cortex is; {100 * left:.2g} % of it is left by then (tau {said(tau, 's')})"
-        + ("; do not trust wavelengths and planes near the size of the sheet" if left > 0.05 else ""),
-    )
 
 
 def run(arguments: list[str]) -> None:

@@ -64,7 +64,7 @@ def waves(
         stop: recording: read up to this time.
         bad: recording: sites to leave out, as 12 (a channel) or 3,4 (row and column).
         at: recording: .npy file with y and x in m of each channel, where the file has none.
-        order: recording: txy for films whose second axis is x.
+        order: recording: of the axes of a film, as txy, or yxt if time comes last.
         null: recording: surrogates of the test, zero_lag, channel_shuffle or independent_phase; only the first is fair
             to smooth noise and standing waves.
         n: recording: how many surrogates.
@@ -80,6 +80,7 @@ def waves(
         seed: of the surrogates.
         out: directory for the report; by default waves-out of a recording, and none of a network.
     """
+    at_least(0, seed, "--seed ")
     if is_recording(source):
         from drumhead.cli.waves_of_recording import Reading, analyse
 
@@ -93,10 +94,11 @@ def waves(
 
 
 def is_recording(source: str) -> bool:
-    """Say whether a source is a file of a recording, by its ending."""
+    """Say whether a source is a file of a recording: by its ending, or because it is a file and no weights."""
     from drumhead.neuro.recording import ENDINGS
 
-    return Path(source).suffix.lower() in ENDINGS
+    path = Path(source)
+    return path.suffix.lower() in ENDINGS or (path.is_file() and path.suffix != ".safetensors")
 
 
 def refuse_idle(source: str, given: set[str]) -> None:

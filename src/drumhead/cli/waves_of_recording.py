@@ -49,7 +49,7 @@ def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool
 def read(reading: Reading) -> "tuple[DataArray, list[str]]":
     """Return the field, and what a reader has to know of how it was read."""
     from drumhead.neuro import recording
-    from drumhead.waves.fields import good, rate, spacing, unit_of_length
+    from drumhead.waves.fields import good, pitches, rate, unit_of_length
     from drumhead.waves.units import said
 
     one = reading
@@ -63,7 +63,7 @@ def read(reading: Reading) -> "tuple[DataArray, list[str]]":
         f"{said(rate(x), 'Hz', 4)}."
     ]
     if known.sum() < known.size:
-        notes.append(f"{known.size - known.sum()} sites without numbers (NaN) are left out.")
+        notes.append(f"Sites without numbers (NaN), which are left out: {known.size - known.sum()}.")
     if "fs_of_file_hz" in x.attrs:
         notes.append(
             f"The file says {said(x.attrs['fs_of_file_hz'], 'Hz', 4)}; --fs {one.fs} is taken instead. "
@@ -78,7 +78,8 @@ def read(reading: Reading) -> "tuple[DataArray, list[str]]":
             "No pitch is known, so lengths are counted in pixels (px) and speeds in px/s; --pitch 0.4mm gives one."
         )
     elif "site" not in x.dims:
-        notes.append(f"Neighbours are {said(max(spacing(x)), 'm')} apart.")
+        apart = dict.fromkeys(said(step, "m") for step in pitches(x))
+        notes.append(f"Neighbours are {' and '.join(apart)} apart.")
     return x, notes
 
 

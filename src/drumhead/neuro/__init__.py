@@ -14,5 +14,6 @@ from drumhead.neuro.portrait import Portrait, pooled, spread, typical
 from drumhead.neuro.recording import read
 from drumhead.neuro.responses import explained, noise_ceiling, rdm, rsa
 from drumhead.neuro.slowing import gain_of, tanh_gain
+from drumhead.neuro.suspects import mains, suspects
 from drumhead.neuro.vector import MEASURES, vector
 from drumhead.neuro.verdict import Estimate, Fit

@@ -7,8 +7,9 @@ import numpy as np
 from drumhead.errors import DrumheadError, whole
 from drumhead.neuro.findings import verdict
 from drumhead.neuro.numbers import numbers
-from drumhead.neuro.patterns import Look, look, thinned, together
+from drumhead.neuro.patterns import Look, look, thinned, together, why_no_rings
 from drumhead.neuro.seen import Seen
+from drumhead.neuro.suspects import mains, of_mains, suspects
 from drumhead.neuro.verdict import LONG
 from drumhead.show.terminal import Progress
 from drumhead.waves.complex_modes import complex_pca
@@ -33,6 +34,7 @@ WIDER = 2.0  # times the band's upper edge, up to which the k-f plane reaches
 FINE = 4  # grid of wave numbers, times as fine as 2 pi over the aperture
 ENOUGH = 2000  # frames of surrogates, for a 95th percentile that is steady
 MOST = 8  # surrogates looked at
+HUM = 1.0  # Hz to both sides of a line of the mains, that the fit does without
 
 
 class Analysis(Seen):
@@ -89,7 +91,8 @@ def analyse(
     low, high = edges_of("band", band)
     filter_of(x, (low, high))  # refuses a band that does not fit before anything takes time
     left_out = {"operator": why} if (why := _why_no_fit(x, fit)) else {}
-    show, operator = progress or Progress(), None
+    lines = mains(x)
+    show, operator, beware = progress or Progress(), None, [*suspects(x, (low, high)), *of_mains(lines, (low, high))]
     with show.section(5 - bool(why), name="waves"):
         show.tick("test against surrogates", 0)
         test = travels(x, (low, high), null, n, seed)
@@ -104,19 +107,27 @@ def analyse(
         if not why:
             show.tick("fit the medium", 4)
             try:
-                operator = _fit(x)
+                operator = _fit(x, tuple((f - HUM, f + HUM) for f, _ in lines))
+                if lines:
+                    beware.append(_left_for(lines))
             except DrumheadError as error:  # the fit's own reasons
                 left_out["operator"] = str(error)
         show.tick("")
     if seen[1] is None:
-        left_out["radial"] = "the sites lie on one line, along which a source is only an end"
+        left_out["radial"] = why_no_rings(phases["phase"])
+        if "line" in left_out["radial"]:
+            beware.append(
+                "The sites lie on one line, so direction, speed and wavelength are along it: a wave that meets the line "
+                "at an angle is slower and shorter than told."
+            )
     if seen[2] is None:
         left_out["singularities"] = "a phase turns around squares of sites, and these sites have none"
     if spectrum is None:
         left_out["kf"] = "wave numbers are read from a grid, and these sites lie anywhere"
     return Analysis(
         x, (low, high), together([seen], chance, 2 / (low + high)), phases, modes, test, spectrum, top, operator,
-        None if operator is None else operator.curve, left_out, seed=seed, surrogates=n,
+        None if operator is None else operator.curve, left_out, tuple(beware), seed=seed,
+        surrogates=n,
     )  # fmt: skip
 
 
@@ -167,7 +178,12 @@ def _why_no_fit(x: "DataArray", fit: bool) -> str:
     return ""
 
 
-def _fit(x: "DataArray") -> Any:
+def _fit(x: "DataArray", avoid: tuple[tuple[float, float], ...]) -> Any:
     from drumhead.neuro.fit import fit
 
-    return fit(x)
+    return fit(x, avoid=avoid)
+
+
+def _left_for(lines: tuple[tuple[float, float], ...]) -> str:
+    which = ", ".join(f"{f:g}" for f, _ in lines)
+    return f"The mains stand out at {which} Hz; the medium was fitted without {HUM:g} Hz to both sides of them."

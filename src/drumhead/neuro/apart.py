@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from drumhead.errors import DrumheadError
 from drumhead.neuro.vector import listed
 from drumhead.neuro.verdict import LONG
-from drumhead.waves.fields import rate
+from drumhead.waves.fields import rate, unit_of_length
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-NAMES = {"speed": "speed_m_s", "f0": "f0_hz", "tau": "tau_s"}
+NAMES = ("speed", "f0", "tau")
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,19 @@ class Parameter:
         model: value, low and high.
         recording: value, low and high.
         apart: in standard deviations of both; NaN where one is not identifiable.
+        length: unit of length of both, "m" or "px".
     """
 
     name: str
     model: tuple[float, float, float]
     recording: tuple[float, float, float]
     apart: float
+    length: str = "m"
 
     def report(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"name": NAMES[self.name], "model": list(self.model), "recording": list(self.recording),
+        """Return plain values, the unit in the name."""
+        name = {"speed": f"speed_{self.length}_s", "f0": "f0_hz", "tau": "tau_s"}[self.name]
+        return {"name": name, "model": list(self.model), "recording": list(self.recording),
                 "standard_deviations_apart": self.apart}  # fmt: skip
 
 
@@ -53,6 +56,9 @@ def operators(
         model: a field or trials; the longest one is fitted.
         recording: the same, wideband: filters would be taken for a medium.
     """
+    units = {unit_of_length(x) for one in (model, recording) for x in listed(one)}
+    if len(units) > 1:
+        return (), ("no fit of the medium: one has lengths in m and the other in px; give both a pitch",)
     longest = [max(listed(one), key=lambda x: x.sizes["time"]) for one in (model, recording)]
     lasting = [x.sizes["time"] / rate(x) for x in longest]
     if min(lasting) < LONG:
@@ -67,7 +73,7 @@ def operators(
     for name in NAMES:
         a, b = getattr(one, name), getattr(other, name)
         known = a.identifiable and b.identifiable
-        out.append(Parameter(name, _three(a), _three(b), _apart(a, b) if known else math.nan))
+        out.append(Parameter(name, _three(a), _three(b), _apart(a, b) if known else math.nan, *units))
     told = [f"the {who}: {found.verdict}" for who, found in (("model", one), ("recording", other))]
     return tuple(out), tuple(told)
 

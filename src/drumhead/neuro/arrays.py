@@ -1,8 +1,10 @@
 """Arrays in NumPy, HDF5, Zarr and TIFF files, opened and not yet read.
 
-Each reader returns a dictionary: the array as `data`, and what the file knows of `fs` (Hz) and `pitch` (m).
+Each reader returns a dictionary: the array as `data`, and what the file says of `fs` and `pitch`.
+`close`, where there is one, closes it.
 """
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,23 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.opening import choose_series, load
-from drumhead.waves.units import quantity
+
+SECONDS = {"sec": 1, "s": 1, "msec": 1e-3, "ms": 1e-3, "usec": 1e-6, "µsec": 1e-6, "us": 1e-6, "min": 60}
+"""ImageJ's units of time; a rate in another one has to be said."""
 
 
 def numpy(path: Path, series: str | None) -> dict[str, Any]:
     """Open a .npy file; pickled objects are refused."""
     _no_series(path, series)
     try:
-        return {"data": np.load(path, mmap_mode="r", allow_pickle=False)}
+        data = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise DrumheadError(f"{path.name} is no array that NumPy can map: {error}") from None
+    if not isinstance(data, np.ndarray):
+        raise DrumheadError(
+            f"{path.name} holds several arrays (.npz): {', '.join(data)}; save one of them with np.save"
+        )
+    return {"data": data}
 
 
 def hdf5(path: Path, series: str | None) -> dict[str, Any]:
@@ -30,8 +39,15 @@ def hdf5(path: Path, series: str | None) -> dict[str, Any]:
     except OSError as error:
         raise DrumheadError(f"{path.name} is no HDF5 file: {error}") from None
     arrays: dict[str, Any] = {}
-    file.visititems(lambda name, item: arrays.update({name: item}) if _is_series(item) else None)
-    return _with_attributes(arrays[choose_series(path, arrays, series)])
+    try:
+        file.visititems(lambda name, item: arrays.update({name: item}) if _is_series(item) else None)
+    except RuntimeError as error:
+        raise DrumheadError(f"{path.name} is damaged: {error}; copy it again from where it came") from None
+    try:
+        return {**_with_attributes(arrays[choose_series(path, arrays, series)]), "close": file.close}
+    except DrumheadError:
+        file.close()
+        raise
 
 
 def zarr(path: Path, series: str | None) -> dict[str, Any]:
@@ -49,37 +65,42 @@ def zarr(path: Path, series: str | None) -> dict[str, Any]:
 
 
 def tiff(path: Path, series: str | None) -> dict[str, Any]:
-    """Open a TIFF stack, mapped if it is not compressed; ImageJ's frame interval is known."""
+    """Open a TIFF stack, mapped if it is not compressed; ImageJ's frame interval and its unit are known."""
     tifffile = load("tifffile", path)
     try:
         with tifffile.TiffFile(path) as file:
-            stack, about = file.series[int(series or 0)], file.imagej_metadata or {}
-            data = tifffile.memmap(path, series=int(series or 0)) if stack.dataoffset is not None else stack.asarray()
-    except (tifffile.TiffFileError, ValueError, IndexError, OSError) as error:
-        raise DrumheadError(f"{path.name} has no stack {series or 0}: {error}") from None
-    if data.ndim != 3:
+            number, about = int(series or 0), file.imagej_metadata or {}
+            stack = file.series[number]
+            colours = "S" in stack.axes or "C" in stack.axes
+            mapped = stack.dataoffset is not None
+            # "r": the default maps to write, which a read-only file refuses, and which lengthens one that is cut short.
+            data = tifffile.memmap(path, series=number, mode="r") if mapped else stack.asarray()
+    except (tifffile.TiffFileError, ValueError, IndexError, OSError, RuntimeError, zlib.error) as error:
+        raise DrumheadError(f"{path.name}: its stack {series or 0} cannot be read: {error}") from None
+    if data.ndim != 3 or colours:
         raise DrumheadError(
-            f"{path.name}: a stack of the shape {data.shape}; one image a time, (time, y, x), is needed"
+            f"{path.name}: a stack of the shape {data.shape}, {stack.axes}; one grey image a time, (time, y, x), is "
+            "needed; save one channel as a stack"
         )
     found: dict[str, Any] = {"data": data, "film": True}
-    if about.get("finterval"):
-        found["fs"] = 1 / float(about["finterval"])
+    step, unit = about.get("finterval") or 0, str(about.get("tunit") or "sec")
+    if isinstance(step, int | float) and step > 0 and unit in SECONDS:
+        found["fs"] = 1 / (step * SECONDS[unit])
     return found
 
 
 def _is_series(item: Any) -> bool:
-    return getattr(item, "ndim", 0) in (2, 3) and item.shape[0] > 1 and np.issubdtype(item.dtype, np.number)
+    return getattr(item, "ndim", 0) in (2, 3) and max(item.shape) > 1 and np.issubdtype(item.dtype, np.number)
 
 
 def _with_attributes(data: Any) -> dict[str, Any]:
-    """Return an array with the sampling rate and pitch that its attributes name in SI units."""
+    """Return an array with the sampling rate and pitch that its attributes name, as they stand there."""
     found: dict[str, Any] = {"data": data}
     for key, names in (("fs", ("fs", "fs_hz")), ("pitch", ("pitch", "pitch_m"))):
         value = next((data.attrs[name] for name in names if name in data.attrs), None)
-        if value is not None:
-            found[key] = quantity(
-                key, value.item() if hasattr(value, "item") else value, "frequency" if key == "fs" else "length"
-            )
+        if value is not None and np.size(value) == 1:  # of several numbers nobody knows which
+            value = np.asarray(value).item()
+            found[key] = value.decode(errors="replace") if isinstance(value, bytes) else value
     return found
 
 

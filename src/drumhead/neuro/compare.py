@@ -123,7 +123,7 @@ def compare(
     """
     whole("splits", splits, 2)
     low, high = edges_of("band", band)
-    there = _trials(recording)
+    there = ready(recording, band, window)
     observe = observation or Observation.of(there[0])
     here = whole_here = [observe(x, number + seed) for number, x in enumerate(listed(model))]
     if here[0].shape[1:] != there[0].shape[1:]:
@@ -151,6 +151,30 @@ def compare(
     }  # fmt: skip
     said = _verdict(found, together, nulls)
     return Comparison(found, together, moving, parameters, (*notes, *more), said, settings, plain)
+
+
+def ready(
+    recording: "DataArray | Sequence[DataArray]", band: str | tuple[float, float], window: Quantity | None = None
+) -> "list[DataArray]":
+    """Return a recording's trials, or say why it cannot be compared with anything.
+
+    Args:
+        recording: as of `compare`.
+        band: what is compared.
+        window: of the physical vector.
+
+    Raises:
+        DrumheadError: a line of sites, or trials that are shorter than a window.
+    """
+    there = _trials(recording)
+    rows, columns = there[0].shape[1:]
+    if min(rows, columns) < 2:
+        raise DrumheadError(
+            f"compare: the recording is a line of {rows * columns} sites; rings and singularities, which are compared "
+            "as well, need two rows and two columns or more. `drumhead waves` reads a line"
+        )
+    vector(min(there, key=lambda x: x.sizes["time"]), band, window)  # refuses a trial without a window
+    return there
 
 
 def _trials(recording: "DataArray | Sequence[DataArray]") -> "list[DataArray]":

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 SIGNIFICANT = 0.05
 ONE_WAY = 0.5  # of a singularity, that a frame has on average, charges of both signs added up
 SMALL = 0.25  # of a wavelength, below which an aperture cannot tell a wave from what swells everywhere at once
+WHOLE = 1.0  # wavelength, below which speeds and wavelengths are rough
 PERMITTED = 0.05  # of surrogate frames, that a detection may call waves
 REPAIRED = 0.1  # of the phases: noise alone has 0.2 in 5-40 Hz
+LOUD = 30.0  # times the median amplitude, that electrodes do not differ by
 HELD = 0.7  # resultant of directions, below which their mean may be a way that no frame goes
 WAYS = ("right", "right and down", "down", "left and down", "left", "left and up", "up", "right and up")
 FREE = {
@@ -55,8 +57,9 @@ def verdict(a: "Seen") -> str:
             )
         return words
     words = f"Waves travel in {band} ({p} against surrogates without lags): {_way(a)}{_pace(a)}."
-    if span < SMALL and test.kind != "rotation":
-        words += f" The sites span only {span:.2g} of a wavelength, so speed and wavelength are rough."
+    if span < WHOLE and test.kind != "rotation":
+        words += f" The sites span {'only ' if span < SMALL else ''}{span:.2g} of a wavelength, so "
+        words += "nothing said of speed and wavelength holds." if span < SMALL else "speed and wavelength are rough."
     return words + _turning(a)
 
 
@@ -91,14 +94,23 @@ def warnings(a: "Seen") -> list[str]:
         )
     if a.operator is not None and not a.operator.identifiable:
         found.append(f"The medium is not identified: {a.operator.verdict}")
+    loud = a.phases["amplitude"].median("time").values
+    if many := int((loud > LOUD * np.nanmedian(loud)).sum()):
+        found.append(
+            f"{many} of {good(a.x).size} sites {'is' if many == 1 else 'are'} more than {LOUD:g} times as loud as the "
+            "median one and may speak for all others in the test; look at their traces, and leave them out if they are "
+            "broken (bad=, --bad)."
+        )
     if bad := int((~good(a.x)).sum()):
-        found.append(f"{bad} of {good(a.x).size} sites have no numbers (NaN) and are left out everywhere.")
+        has = "has no numbers (NaN) and is" if bad == 1 else "have no numbers (NaN) and are"
+        found.append(f"{bad} of {good(a.x).size} sites {has} left out everywhere.")
     return found
 
 
 def aperture(a: "Seen") -> float:
-    """Return how many wavelengths the sites span in the median frame, of planes or of rings if that is more."""
-    seen = [a.patterns.planar] + ([] if a.patterns.radial is None else [a.patterns.radial])
+    """Return how many wavelengths the sites span in the median frame that counts, of planes or of rings if more."""
+    planes = a.patterns.planar.isel(time=a.patterns.kept)  # those whose speed and wavelength are told
+    seen = [planes] + ([] if a.patterns.radial is None else [a.patterns.radial])
     return max(float(np.nanmedian(one["aperture_over_wavelength"])) for one in seen[: 1 + _from_a_source(a)])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.neuro.verdict import RESOLVED, Estimate, Fit, objections
-from drumhead.waves.fields import rate, spacing, unit_of_length
+from drumhead.waves.fields import rate, square_pitch, unit_of_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,12 +98,7 @@ def _read(x: "DataArray", band: tuple[float, float] | None) -> tuple[np.ndarray,
         raise DrumheadError(
             "fit: these sites lie anywhere; a wave operator is fitted to a grid (time, y, x), NaN where none is"
         )
-    fs, (down, across) = rate(x), spacing(x)
-    sides = x.shape[1:]
-    if min(sides) > 1 and abs(down / across - 1) > 0.01:
-        raise DrumheadError(
-            f"fit: rows are {down:g} and columns {across:g} apart; sites as far in both ways are needed"
-        )
+    fs, pitch, sides = rate(x), square_pitch(x, "fit"), x.shape[1:]
     seconds = x.sizes["time"] / fs
     low, high = band or (max(3 / seconds, fs / 500), 0.4 * fs)
     if not 3 / seconds <= low < high < fs / 2 or (high - low) * seconds < 20:
@@ -118,7 +113,7 @@ def _read(x: "DataArray", band: tuple[float, float] | None) -> tuple[np.ndarray,
     there = int(np.isfinite(values[0]).sum())
     if there < LEAST:
         raise DrumheadError(f"fit: {there} sites have numbers; at least {LEAST} are needed")
-    return values, (across if sides[1] > 1 else down) * side, fs, (low, high)
+    return values, pitch * side, fs, (low, high)
 
 
 def _blocks(values: np.ndarray, side: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from drumhead.files import without_nan
 from drumhead.neuro.findings import aperture, ring_speeds, speeds, verdict, warnings
-from drumhead.waves.fields import good, rate, spacing
+from drumhead.waves.fields import good, pitches, rate
 
 if TYPE_CHECKING:
     from drumhead.neuro.seen import Seen
@@ -45,7 +45,7 @@ def _data(a: "Seen") -> dict[str, Any]:
         "trials": a.trials,
         "fs_hz": rate(a.x),
         "duration_s": a.x.sizes["time"] / rate(a.x),
-        f"pitch_{a.length}": list(spacing(a.x)) if "site" not in a.x.dims else None,
+        f"pitch_{a.length}": list(pitches(a.x)) if "site" not in a.x.dims else None,
         "band_hz": list(a.band),
         "edges_dropped_s": a.phases.attrs.get("edges_s"),
         "repaired_share": a.phases.attrs.get("repaired_fraction"),

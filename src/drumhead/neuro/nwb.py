@@ -13,12 +13,22 @@ MICRON = 1e-6  # rel_x and rel_y are in µm by the standard
 
 
 def series_of(path: Path, name: str | None) -> dict[str, Any]:
-    """Return data, rate, unit and what finds the places of one series; the file stays open while the data are read."""
+    """Return data, rate, unit and what finds the places of one series; `close` closes the file."""
     pynwb = load("pynwb", path)
+    io = None
     try:
-        file = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True).read()
+        io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
+        return {**_chosen(path, io.read(), name, pynwb), "close": io.close}
     except Exception as error:  # HDF5's, the schema's and the file's own
+        if io is not None:
+            io.close()
+        if isinstance(error, DrumheadError):
+            raise
         raise DrumheadError(f"{path.name} cannot be read as NWB: {error}") from None
+
+
+def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, Any]:
+    """Return what is known of one series of a file that is open."""
     kinds = (pynwb.ecephys.ElectricalSeries, pynwb.image.ImageSeries)
     found = {item.name: item for item in file.objects.values() if isinstance(item, kinds)}
     if getattr(pynwb, "ophys", None):
@@ -27,8 +37,13 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
     if found and (not shaped or (name in found and name not in shaped)):
         raise DrumheadError(f"{path.name}: its frames lie in an external file; save them as .tif or .npy and give that")
     item = shaped[choose_series(path, {key: value.data for key, value in shaped.items()}, name)]
-    about = {"data": item.data, "fs": _rate(path, item), "unit": str(item.unit or "")}
+    about = {"data": item.data, **_rate(item), "unit": str(item.unit or "")}
     scale = float(item.conversion or 1.0) * np.asarray(getattr(item, "channel_conversion", None) or 1.0, np.float64)
+    if scale.ndim and scale.shape != item.data.shape[1:]:
+        raise DrumheadError(
+            f"{path.name}: {item.name} has {len(scale)} factors (channel_conversion) for the shape {item.data.shape}; "
+            "repair the file, or save the series as .npy"
+        )
     offset = float(getattr(item, "offset", 0.0) or 0.0)
     if np.any(scale != 1) or offset:
         about |= {"scale": scale, "offset": offset}
@@ -37,21 +52,16 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
     return about | {"film": True}
 
 
-def _rate(path: Path, item: Any) -> float | None:
+def _rate(item: Any) -> dict[str, Any]:
+    """Return the rate of a series, and its timestamps if these tell it."""
     if item.rate:
-        return float(item.rate)
-    times = np.asarray(item.timestamps if item.timestamps is not None else [], np.float64)
-    if len(times) < 2:
-        return None
-    steps = np.diff(times)
-    step = (times[-1] - times[0]) / len(steps)
-    if not step > 0 or np.abs(steps - step).max() > UNEVEN * step:
-        worst = int(np.abs(steps - step).argmax())
-        raise DrumheadError(
-            f"{path.name}: the timestamps of {item.name} are irregular ({steps[worst]:.6g} s after sample {worst}, "
-            f"{step:.6g} s on average); resample it to even times, or cut it at the gap with start= and stop="
-        )
-    return 1 / step
+        return {"fs": float(item.rate)}
+    if item.timestamps is None or len(item.timestamps) < 2:
+        return {}
+    steps = np.diff(np.asarray(item.timestamps, np.float64))
+    mean = float(steps.mean())  # of even times the best; where there are gaps, a part without them may be read
+    step = mean if np.abs(steps - mean).max() <= UNEVEN * mean else float(np.median(steps))
+    return {"fs": 1 / step if step else 0.0, "times": item.timestamps}
 
 
 def _places(path: Path, item: Any) -> np.ndarray:

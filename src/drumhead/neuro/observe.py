@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.errors import DrumheadError
-from drumhead.waves.fields import field, good, rate, spacing, unit_of_length
+from drumhead.waves.fields import field, good, rate, spacing, square_pitch, unit_of_length
 from drumhead.waves.filters import bandpass, resample
 from drumhead.waves.units import Quantity, quantity
 
@@ -76,11 +76,12 @@ class Observation:
         """Return the array of a recording: its pitch, shape, sampling rate and bad sites; more is as above."""
         if "site" in recording.dims:
             raise DrumheadError("a recording on a grid is needed, (time, y, x); this one's sites lie anywhere")
-        steps = spacing(recording)
-        if abs(steps[0] - steps[1]) > 1e-3 * steps[0] and min(recording.shape[1:]) > 1:
-            raise DrumheadError(f"rows are {steps[0]:.4g} apart and columns {steps[1]:.4g}; an even grid is needed")
-        pitch = steps[1] if recording.shape[2] > 1 else steps[0]
-        known = good(recording)
+        if unit_of_length(recording) != "m":
+            raise DrumheadError(
+                "the recording has no pitch, so nobody knows where its sites lie on the model's sheet; give pitch=, as "
+                "pitch='0.4 mm' (on the command line --array-pitch 0.4mm)"
+            )
+        pitch, known = square_pitch(recording, "the recording"), good(recording)
         return cls(pitch, (known.shape[0], known.shape[1]), fs=rate(recording), mask=known, **more)
 
     def __call__(self, x: "DataArray", seed: int | None = None) -> "DataArray":
@@ -89,19 +90,13 @@ class Observation:
 
         if not good(x).all():
             raise DrumheadError("the field to observe has bad sites; a model's is known everywhere")
-        steps = spacing(x)
-        pitch = steps[0] if self.pitch is None else float(self.pitch)
-        shape = self.shape or (x.shape[1:] if self.pitch is None else _fitting(x.shape[1:], steps, pitch))
-        spread = 0.0 if self.point_spread is None else float(self.point_spread)
-        if (self.pitch is not None or spread) and unit_of_length(x) != "m":
+        length, steps = unit_of_length(x), spacing(x)
+        if (self.pitch is not None or self.point_spread) and length != "m":
             raise DrumheadError("the field has no pitch, so nobody knows where the array's sites lie on it")
-        rows, columns = (
-            _weights(count, n, pitch / step, spread / step, name)
-            for count, n, step, name in zip(x.shape[1:], shape, steps, ("rows", "columns"), strict=True)
-        )
+        rows, columns = self.weights((x.shape[1], x.shape[2]), steps)
         values = np.einsum("ay,tyx,bx->tab", rows, x.values, columns, optimize=True)
-        length = unit_of_length(x)
-        places = {a: (a, np.arange(n) * pitch, {"units": length}) for a, n in zip("yx", shape, strict=True)}
+        pitch = self._pitch(steps)
+        places = {a: (a, np.arange(n) * pitch, {"units": length}) for a, n in zip("yx", values.shape[1:], strict=True)}
         out = DataArray(values, {"time": x["time"], **places}, x.dims, x.name, x.attrs)
         if self.fs is not None and abs(rate(out) / float(self.fs) - 1) > 1e-6:
             out = resample(out, self.fs)
@@ -112,6 +107,28 @@ class Observation:
             out = bandpass(out, self.band)
         kept = out.attrs
         return out if self.mask is None else field(out, mask=self.mask).assign_attrs(kept)
+
+    def weights(self, sheet: tuple[int, int], steps: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what rows and columns of the array hear of those of a sheet, (site, oscillator) each.
+
+        Args:
+            sheet: its rows and columns.
+            steps: their distances in m.
+
+        Raises:
+            DrumheadError: an array that is larger than the sheet.
+        """
+        pitch = self._pitch(steps)
+        shape = self.shape or (sheet if self.pitch is None else _fitting(sheet, steps, pitch))
+        spread = 0.0 if self.point_spread is None else float(self.point_spread)
+        rows, columns = (
+            _weights(count, n, pitch / step, spread / step, name)
+            for count, n, step, name in zip(sheet, shape, steps, ("rows", "columns"), strict=True)
+        )
+        return rows, columns
+
+    def _pitch(self, steps: tuple[float, float]) -> float:
+        return steps[0] if self.pitch is None else float(self.pitch)
 
 
 def _fitting(sheet: tuple[int, ...], steps: tuple[float, float], pitch: float) -> tuple[int, int]:

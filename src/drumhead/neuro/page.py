@@ -12,7 +12,7 @@ from drumhead.files import write_atomic
 from drumhead.neuro import plates
 from drumhead.neuro.findings import REPAIRED, aperture, ring_speeds, speeds, toward, verdict, warnings
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
-from drumhead.waves.fields import good, rate, spacing
+from drumhead.waves.fields import good, pitches, rate
 from drumhead.waves.units import said, scale
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _read(a: "Seen") -> list[tuple[str, str, str]]:
         ("band", f"{a.band[0]:.4g}-{a.band[1]:.4g} Hz", ""),
     ]
     if "site" not in x.dims:
-        rows.insert(2, ("pitch", said(max(spacing(x)), a.length), ""))
+        apart = dict.fromkeys(said(step, a.length) for step in pitches(x))  # rows and columns seldom differ
+        rows.insert(2, ("pitch", " and ".join(apart), ""))
     if a.trials > 1:
         rows.insert(0, ("sheets", str(a.trials), ""))
     return rows
@@ -201,5 +202,7 @@ def _how(a: "Seen") -> list[str]:
 _OF_THE_TEST = (
     "Direction: flow that goes one way all the time. Persistence: flow whose direction holds for two cycles. Source: "
     "flow away from, or toward, one place. Rotation: flow around one place. Each is a share of what it could be at "
-    "most."
+    "most. The p of all four together is that of the question whether anything travels; those of single rows are not "
+    "corrected and do not say which kind of wave it is: a plane wave leaves one edge and passes all corners, so it "
+    "passes source and rotation as well."
 )

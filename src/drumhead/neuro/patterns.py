@@ -16,7 +16,7 @@ import numpy as np
 
 from drumhead.waves.fields import good, places, rate
 from drumhead.waves.planar import planar
-from drumhead.waves.radial import radial
+from drumhead.waves.radial import LEAST, radial
 from drumhead.waves.rings import SOURCES
 from drumhead.waves.singularities import singularities
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PER_CYCLE = 8  # frames looked at for each period of the band's upper edge: more of them say the same again
 MOST, FEWEST = 1000, 50  # frames that sources are searched in
 WORK = 2.5e9  # of the search, sites times sources times wave numbers: 1000 frames of 256 sites
-CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave
+CUSTOMARY = 0.5  # of pgd, above which a frame is often called a wave (Rubino, Robbins and Hatsopoulos 2006)
 LEVEL = 95  # percentile of surrogate frames
 
 
@@ -78,9 +78,8 @@ class Patterns:
         flat, rings = (self.planar_null, self.radial_null) if null else (self.planar, self.radial)
         if rings is None:
             return {"planar": float((flat["pgd"].values > CUSTOMARY).mean())}
-        pgd, centred = rings["pgd"].values, rings["centred_pgd"].values
-        planar = (pgd > CUSTOMARY) & (pgd >= np.abs(centred))
-        radial = (np.abs(centred) > CUSTOMARY) & ~planar
+        centred = rings["centred_pgd"].values
+        planar, radial = kinds(rings["pgd"].values, centred)
         outward = float((centred[radial] > 0).mean()) if radial.any() else np.nan
         return {"planar": float(planar.mean()), "radial": float(radial.mean()), "outward": outward}
 
@@ -102,6 +101,12 @@ class Patterns:
         }
 
 
+def kinds(pgd: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which frames are planar and which radial, bool, by their pgd and centred_pgd; none is both."""
+    rings = np.abs(centred)
+    return (pgd > CUSTOMARY) & ~(rings > pgd), (rings > CUSTOMARY) & (rings > pgd)
+
+
 Look = tuple["Dataset", "Dataset | None", "Dataset | None"]
 
 
@@ -115,7 +120,7 @@ def look(phases: "Dataset", high: float, trials: int = 1) -> Look:
     """
     some = thinned(phases, high)
     flat, rings = planar(some), None
-    if not on_a_line(phases["phase"]):
+    if not why_no_rings(phases["phase"]):
         searched = -(-_searched(int(good(phases["phase"]).sum())) // trials)
         sparse = slice(None, None, -(-some.sizes["time"] // searched))
         rings = radial(some.isel(time=sparse)).assign(pgd=flat["pgd"].isel(time=sparse))
@@ -138,11 +143,13 @@ def thinned(x: Any, high: float) -> Any:
     return x.isel(time=slice(None, None, max(1, int(rate(x) / (PER_CYCLE * high)))))
 
 
-def on_a_line(x: "DataArray") -> bool:
-    """Say whether all good sites lie on one line, where a source is only an end."""
+def why_no_rings(x: "DataArray") -> str:
+    """Return why no sources are looked for; "" if they are."""
     where: Any = places(x)[good(x).ravel()]
     wide = np.linalg.svd(where - where.mean(0), compute_uv=False)
-    return bool(wide[-1] <= 1e-6 * wide[0])
+    if wide[-1] <= 1e-6 * wide[0]:
+        return "the sites lie on one line, along which a source is only an end"
+    return "" if len(where) >= LEAST else f"{len(where)} sites are fewer than the {LEAST} that tell a source"
 
 
 def has_squares(x: "DataArray") -> bool:

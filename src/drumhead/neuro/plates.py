@@ -120,7 +120,7 @@ def _plane(a: "Seen", folder: Path) -> Picture:
     marks = np.where(top["k"].values > 0, top["k"].values, np.nan)
     save_kf(
         folder / "kf.png", spectrum["f"].values, k, spectrum.values, marks, a.band, a.length,
-        None if a.curve is None else np.asarray(a.curve(k)),
+        a.curve,
         "the medium that fits" if fitted else "long, weak waves of the median sheet",
     )  # fmt: skip
     words = "Power over wave number and frequency, the mean over all directions, and the strongest wave number of each "

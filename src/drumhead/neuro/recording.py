@@ -14,6 +14,7 @@ from drumhead.errors import DrumheadError
 from drumhead.neuro import arrays, nwb
 from drumhead.neuro.lattice import lattice
 from drumhead.waves.fields import field
+from drumhead.waves.filters import span
 from drumhead.waves.units import Quantity, quantity
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read(
         stop: read up to this time; what lies outside is not read.
         bad: sites to leave out: channel numbers, or (row, column) on a grid.
         at: places of the channels (channel, 2), y and x in m, where the file has none.
-        order: "txy" for films whose second axis is x, as some NWB files have.
+        order: of the axes of a film: "txy" if the second one is x, as in some NWB files, "yxt" if time comes last.
 
     Returns:
         The field; where fs or pitch differ from what the file says, attrs has its fs_of_file_hz or pitch_of_file_m.
@@ -64,28 +65,47 @@ def read(
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         raise DrumheadError(f"{path}: recordings end in {', '.join(ENDINGS)}; save the array as .npy, for example")
-    if order not in ("tyx", "txy"):
-        raise DrumheadError(f"order={order!r}: 'tyx' or 'txy' is needed")
+    if sorted(order) != sorted("tyx"):
+        raise DrumheadError(f"order={order!r}: the letters t, y and x in the order of the axes are needed, as 'txy'")
     found = _READERS[kind](path, series)
-    rate = quantity("fs", fs, "frequency") if fs is not None else found.get("fs")
+    try:
+        return _field(path, found, fs, pitch, start, stop, bad, at, order)
+    finally:
+        found.get("close", lambda: None)()
+
+
+def _field(
+    path: Path, found: dict[str, Any], fs: Quantity | None, pitch: Quantity | None, start: Quantity | None,
+    stop: Quantity | None, bad: Sequence[Any], at: Any, order: str,
+) -> "DataArray":  # fmt: skip
+    """Return what a file that was opened holds as a field."""
+    data = found["data"]
+    if len(data.shape) not in (2, 3):
+        raise DrumheadError(
+            f"{path.name}: got the shape {tuple(data.shape)}; (time, y, x) or (time, channel) is needed"
+        )
+    if len(data.shape) == 2 and order != "tyx":
+        raise DrumheadError(f"{path.name}: order={order!r} is of films, and this is (time, channel); leave it out")
+    rate = _said("fs", fs, found, "frequency", path.name)
     if rate is None:
         raise DrumheadError(
             f"{path.name}: the sampling rate is missing: give fs=, as fs='500 Hz' (on the command line --fs 500)"
         )
-    values = _part(found["data"], rate, start, stop, path.name)
-    if "scale" in found:
-        values = values * found["scale"] + found["offset"]
-    if order == "txy" and values.ndim == 3:
-        values = values.transpose(0, 2, 1)
+    values = _part(found, order.index("t"), rate, start, stop, path.name)
     if not np.isrealobj(values) or values.dtype.kind not in "fiub":
         raise DrumheadError(f"{path.name}: got {values.dtype}; real numbers are needed")
-    values = _without(values.astype(np.float32 if values.dtype.itemsize <= 4 else np.float64), bad)
-    pitch = pitch if pitch is not None else found.get("pitch")
-    places = found.get("at", lambda: None)() if at is None else np.asarray(at, np.float64)
+    if "scale" in found:
+        values = values * found["scale"] + found["offset"]
+    if values.ndim == 3:
+        values = values.transpose([order.index(axis) for axis in "tyx"])
+    single = values.dtype.itemsize <= (4 if values.dtype.kind == "f" else 2)  # which holds no integer of 32 bits
+    values = _without(values.astype(np.float32 if single else np.float64), bad)
+    pitch = _said("pitch", pitch, found, "length", path.name)
+    places = found.get("at", lambda: None)() if at is None else _numbers(at)
     if values.ndim == 2 and places is None:
         raise DrumheadError(
-            f"{path.name}: (time, channel) {values.shape} without places: give at= (channel, 2) with y and x in m, or "
-            "reshape it to (time, y, x)"
+            f"{path.name}: (time, channel) {values.shape} without places: give at= (channel, 2) with y and x in m "
+            "(--at places.npy), or reshape it to (time, y, x); a probe with contacts in order is (time, channel, 1)"
         )
     if found.get("film") and pitch is None:
         raise DrumheadError(
@@ -98,12 +118,45 @@ def read(
     return out.assign_attrs(_overruled(found, rate, pitch))
 
 
-def _overruled(found: dict[str, Any], rate: float, pitch: Quantity | None) -> dict[str, float]:
+def _said(name: str, given: Quantity | None, found: dict[str, Any], kind: str, file: str) -> float | None:
+    """Return what was given, or what the file says, in SI units; what it says wrongly does no harm if some is given."""
+    try:
+        if found.get(name) is not None:
+            found[name] = quantity(name, found[name], kind)
+    except DrumheadError as error:
+        wrong = found.pop(name)
+        if given is None:
+            raise DrumheadError(f"{file} says {name}={wrong!r}; give {name}= instead (--{name}): {error}") from None
+    return quantity(name, given, kind) if given is not None else found.get(name)
+
+
+def _even(times: np.ndarray, name: str) -> None:
+    """Refuse timestamps that have gaps or run backward."""
+    steps = np.diff(times)
+    step = (times[-1] - times[0]) / len(steps)
+    off = np.abs(steps - step)
+    if not (step > 0 and off.max() <= nwb.UNEVEN * step):
+        worst = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
+        raise DrumheadError(
+            f"{name}: its timestamps are irregular ({steps[worst]:.6g} s after sample {worst}, {step:.6g} s on "
+            f"average); resample it to even times, or read a part without gaps with start= and stop= (--start, --stop)"
+        )
+
+
+def _numbers(at: Any) -> np.ndarray:
+    """Return places as numbers."""
+    try:
+        return np.asarray(at, np.float64)
+    except (TypeError, ValueError):
+        raise DrumheadError("at: y and x in m of each channel are needed, as numbers (channel, 2)") from None
+
+
+def _overruled(found: dict[str, Any], rate: float, pitch: float | None) -> dict[str, float]:
     """Return what the file says of rate and pitch where something else was given: fs_of_file_hz, pitch_of_file_m."""
     out = {}
     if "fs" in found and found["fs"] and abs(found["fs"] / rate - 1) > UNLIKE:
         out["fs_of_file_hz"] = float(found["fs"])
-    if "pitch" in found and pitch is not None and abs(found["pitch"] / quantity("pitch", pitch, "length") - 1) > UNLIKE:
+    if "pitch" in found and pitch is not None and abs(found["pitch"] / pitch - 1) > UNLIKE:
         out["pitch_of_file_m"] = float(found["pitch"])
     return out
 
@@ -124,25 +177,37 @@ def _electrodes(values: np.ndarray, places: np.ndarray, rate: float, unit: str, 
     return field(grid, rate, pitch, unit=unit)
 
 
-def _part(data: Any, rate: float, start: Quantity | None, stop: Quantity | None, name: str) -> np.ndarray:
+def _part(
+    found: dict[str, Any], axis: int, rate: float, start: Quantity | None, stop: Quantity | None, name: str
+) -> np.ndarray:
     """Return the frames that are asked for, read only these."""
-    count = data.shape[0]
-    first = 0 if start is None or start == 0 else round(quantity("start", start, "time") * rate)
-    last = count if stop is None else min(count, round(quantity("stop", stop, "time") * rate))
+    data, count = found["data"], found["data"].shape[axis]
+    first = 0 if start is None else round(min(span("start", start) * rate, count))
+    last = count if stop is None else round(min(span("stop", stop) * rate, count))
     if last - first < 2:
+        asked = "" if start is None and stop is None else f"start={start}, stop={stop} leave "
         raise DrumheadError(
-            f"{name}: start={start}, stop={stop} leave {max(0, last - first)} of {count} samples ({count / rate:g} s)"
+            f"{name}: {asked}{max(0, last - first)} of {count} samples ({count / rate:g} s); at least 2 are needed, so "
+            f"{'ask for a longer part' if asked else 'say which axis is time, as order=yxt, if it is not the first'}"
         )
-    return np.asarray(data[first:last])
+    if found.get("times") is not None:
+        _even(np.asarray(found["times"][first:last], np.float64), name)
+    try:
+        return np.asarray(data[(*[slice(None)] * axis, slice(first, last))])
+    except (OSError, RuntimeError, ValueError) as error:  # a damaged piece: each library has an error of its own
+        raise DrumheadError(f"{name} is damaged: {error}; copy it again, or read another part of it") from None
 
 
 def _without(values: np.ndarray, bad: Sequence[Any]) -> np.ndarray:
+    if not isinstance(bad, Sequence | np.ndarray) or isinstance(bad, str):
+        raise DrumheadError(f"bad={bad!r}: a list of sites is needed, as [12] (a channel) or [(3, 4)] (row and column)")
     for site in bad:
-        place = (
-            (site,) if isinstance(site, int | np.integer) and values.ndim == 2 else tuple(np.atleast_1d(site).tolist())
-        )
-        if len(place) != values.ndim - 1 or not all(0 <= i < n for i, n in zip(place, values.shape[1:], strict=True)):
-            raise DrumheadError(f"bad={site!r}: no such site; the recording has the shape {values.shape[1:]} of sites")
+        place = tuple(np.atleast_1d(np.asarray(site)).tolist())
+        there = len(place) == values.ndim - 1 and all(isinstance(i, int) for i in place)
+        if not there or not all(0 <= i < n for i, n in zip(place, values.shape[1:], strict=True)):
+            many = " x ".join(map(str, values.shape[1:]))
+            what = "a channel as 12" if values.ndim == 2 else "row and column as (3, 4), 3,4 on the command line"
+            raise DrumheadError(f"bad={site!r}: no such site; of {many}, counted from 0, {what}")
         values[(slice(None), *place)] = np.nan
     return values
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.analysis import Analysis, plane_of
+from drumhead.neuro.around import joined_edges
 from drumhead.neuro.patterns import Look, together
 from drumhead.neuro.portrait import Portrait, pooled
 from drumhead.show.terminal import Progress
@@ -19,7 +20,6 @@ from drumhead.waves.nulls import surrogate
 from drumhead.waves.phase import phase
 from drumhead.waves.planar import planar
 from drumhead.waves.singularities import singularities
-from drumhead.waves.units import said
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -69,7 +69,7 @@ def of_states(states: np.ndarray, layer: Portrait, seed: int = 0, progress: Prog
         liveliest, band, together(looks, null, 2 / sum(band)), phase(liveliest, method="hilbert", edges=0),
         spectrum=spectrum, ridge=top,
         curve=lambda k: np.hypot(np.nan_to_num(f0), c * np.asarray(k) / (2 * np.pi)), trials=len(trials), seed=seed,
-        left_out=_left_out(states.shape[1]), warnings=tuple(edge_warnings(layer)),
+        left_out=_left_out(states.shape[1]), warnings=edge_warnings(layer),
     )  # fmt: skip
 
 
@@ -79,23 +79,11 @@ def comes_around(layer: Portrait) -> bool:
     return layer.material.boundary == "periodic" and way > layer.cortex.metres(min(layer.material.size))
 
 
-def edge_warnings(layer: Portrait) -> list[str]:
+def edge_warnings(layer: Portrait) -> tuple[str, ...]:
     """Return what is to be said of a sheet whose edges are joined, which no cortex is."""
-    if layer.material.boundary != "periodic":
-        return []
-    side = layer.cortex.metres(min(layer.material.size))
-    way = pooled([layer], "way")["median"]
-    words = (
-        "Edges are joined (boundary periodic): a wave that leaves at one side comes in at the other, as in no cortex."
-    )
-    if comes_around(layer):
-        return [
-            f"{words} The rollout lasts long enough for it to come around: a long wave runs {said(way, 'm')}, and a "
-            f"side is {said(side, 'm')}. Count only what happens before, or train with another boundary."
-        ]
-    return [
-        f"{words} In this rollout a long wave runs {said(way, 'm')} of a side of {said(side, 'm')}, not all the way."
-    ]
+    one, cortex = layer.material, layer.cortex
+    speed, tau = (pooled([layer], name)["median"] for name in ("speed", "tau"))
+    return joined_edges(one.boundary, cortex.metres(min(one.size)), speed, cortex.seconds(one.steps * one.dt), tau)
 
 
 def _look(x: "DataArray") -> Look:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drumhead.errors import DrumheadError
+from drumhead.neuro.patterns import kinds
 from drumhead.waves.complex_modes import complex_pca
 from drumhead.waves.fields import good, rate
 from drumhead.waves.neighbours import edges
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 PERIODS = 5.0  # of the band's middle in a window
 LOOKS = 4.0  # frames in a period of the upper edge: more say the same again
 MODES = 3  # complex modes that are asked whether they travel
-CLEAR = 0.5  # of pgd, from which on a frame is one wave (Rubino, Robbins and Hatsopoulos 2006)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ MEASURES = (
     Measure("persistence", "resultant of the directions within a window"),
     Measure("pgd", "phase gradient directionality"),
     Measure("R", "how well one plane fits"),
-    Measure("planar", "share of frames with pgd above 0.5"),
+    Measure("planar", "share of frames with pgd above 0.5 and not below that of rings"),
     Measure("radial", "share of frames with rings and no plane"),
     Measure("travelling", "travelling index of complex modes"),
     Measure("flow", "share of what neighbours share that is lagged one way throughout a trial"),
@@ -160,7 +160,8 @@ def _flow(ph: "Dataset") -> float:
 def _of_window(ph: "Dataset", planes: "Dataset", rings: "Dataset") -> dict[str, float]:
     """Return the entries of one window, but for those of singularities and of flow, which may outlast it."""
     heading = np.nanmean(np.exp(1j * planes["direction"].values))
-    pgd, about = planes["pgd"].values, np.abs(rings["centred_pgd"].values)
+    pgd = planes["pgd"].values
+    flat, around = kinds(pgd, rings["centred_pgd"].values)
     f = ph["frequency"].values
     lower, middle, upper = np.nanpercentile(f, (25, 50, 75))
     signal = (ph["amplitude"] * np.exp(1j * ph["phase"])).astype(complex)
@@ -176,8 +177,8 @@ def _of_window(ph: "Dataset", planes: "Dataset", rings: "Dataset") -> dict[str, 
             "persistence": float(np.abs(heading)),
             "pgd": float(np.nanmean(pgd)),
             "R": float(np.nanmean(planes["R"].values)),
-            "planar": float(np.mean(pgd > CLEAR)),
-            "radial": float(np.mean(about > np.maximum(CLEAR, pgd))),
+            "planar": float(flat.mean()),
+            "radial": float(around.mean()),
             "travelling": float(weight @ modes["travelling"].values),
             "smoothness": float(weight @ modes["smoothness"].values),
             "repaired": float(ph["repaired"].values.mean()),

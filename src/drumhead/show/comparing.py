@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"model": "#d55e00", "recording": "#0072b2"}
 GREYS = ("#555555", "#aaaaaa", "#cccccc")
+UNITS = {"speed": "m/s", "wavelength": "m", "frequency": "Hz", "direction": "degrees", "lifetime": "s"}
 SHORTEST = 0.3  # times the ceiling: nearer than this is the same
 
 
@@ -50,7 +51,8 @@ def windows_figure(
 
     Args:
         windows: by whose they are, then by measure, (window,).
-        measures: name and kind; of kind "log" they are shown as what they are logarithms of, angles in degrees.
+        measures: name and kind; of kind "log" they are shown as what they are logarithms of, on such an axis,
+            and angles in degrees.
         across: panels in a row.
     """
     down = -(-len(measures) // across)
@@ -65,8 +67,11 @@ def windows_figure(
             if len(values):
                 axis.step(values, np.arange(1, len(values) + 1) / len(values), color=colours[name], label=name,
                           linewidth=1.6 if name in COLOURS else 1)  # fmt: skip
-        axis.set_title(measure, fontsize=9)
-        axis.locator_params(axis="x", nbins=4)
+        axis.set_title(f"{measure} ({UNITS[measure]})" if measure in UNITS else measure, fontsize=9)
+        if kind == "log":
+            axis.set_xscale("log")
+        else:
+            axis.locator_params(axis="x", nbins=4)
         axis.set_ylim(0, 1.02)
         open_axes(axis, 7)
     for axis in axes[len(measures) :]:

@@ -22,7 +22,8 @@ table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
-@media (max-width: 640px) { th:first-child, td:first-child { white-space: normal; min-width: 7rem; } }
+@media (max-width: 640px) { th, td { white-space: normal; padding: .25rem .3rem; } th:first-child,
+       td:first-child { min-width: 7rem; } }
 tbody tr:hover td { background: var(--soft); }
 code { background: var(--soft); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 p:has(img) { margin-bottom: 0; max-width: none; }

@@ -3,7 +3,7 @@
 What surrogates have is grey in all of them. Plain arrays in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED = class_colours(5)[1:] / 255
 GREY = "0.72"
 SPEEDS, ANGLES, LIVES = 48, 36, 28  # bins
+SMOOTH = 400  # points of a curve
 POINTS = 600  # of a trace: a minute is drawn as means of as many pieces
 
 
@@ -106,7 +107,7 @@ def save_speeds(
 
 def save_kf(
     path: Path, f: np.ndarray, k: np.ndarray, power: np.ndarray, ridge: np.ndarray, band: tuple[float, float],
-    unit: str, curve: np.ndarray | None = None, curve_name: str = "",
+    unit: str, curve: Callable[[np.ndarray], Any] | None = None, curve_name: str = "",
 ) -> None:  # fmt: skip
     """Draw which wave numbers stand out at each frequency, with ridge and curve.
 
@@ -118,12 +119,13 @@ def save_kf(
         ridge: wave number of the peak of each frequency (f,), NaN where none is clear.
         band: in Hz.
         unit: "m" or "px".
-        curve: frequency of the waves of each wave number (k,), if a medium is known.
+        curve: the frequency in Hz of waves of given wave numbers, if a medium is known; NaN where none run. It is drawn
+            on a grid of its own: on that of a small array it has kinks.
         curve_name: of it.
     """
     figure = new_figure(6.4, 4.2)
     axis: Axes = figure.subplots()
-    factor, length = scale(2 * np.pi / k[-1], unit)
+    factor, length = scale(10 * 2 * np.pi / k[-1], unit)  # so that there are tens of waves, not thousandths
     across = k * factor / (2 * np.pi)
     middle = np.maximum(np.median(power, axis=1, keepdims=True), 1e-12 * power.max())
     above = 10 * np.log10(np.maximum(power / middle, 1e-3))
@@ -132,7 +134,8 @@ def save_kf(
     if np.isfinite(ridge).any():
         axis.plot(ridge * factor / (2 * np.pi), f, "o", mfc="none", mec="#7fd6ff", ms=3.5, mew=1, label="its ridge")
     if curve is not None:
-        axis.plot(across, curve, color="#9cff9c", lw=1.8, label=curve_name)
+        fine = np.linspace(0, k[-1], SMOOTH)
+        axis.plot(fine * factor / (2 * np.pi), np.asarray(curve(fine)), color="#9cff9c", lw=1.8, label=curve_name)
     for edge in band:
         axis.axhline(edge, color="w", lw=0.8, ls=":", alpha=0.8)
     axis.set(xlim=(0, across[-1]), ylim=(f[0], f[-1]))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 GRID, SITES = ("time", "y", "x"), ("time", "site")
 SMALL, LARGE = 1e-100, 1e100  # of numbers that are squared and summed in float64
 SINGLE = 1e15  # and its inverse, the same of float32
+FAR = 1000.0  # times as far out as half of the sites: another unit, or a place that nobody filled in
 UNEVEN = 1e-3  # of a step, that two neighbouring times or places may be off
+SQUARE = 1e-2  # of the distance of columns, that that of rows may differ by on a square grid
 
 
 def field(
@@ -99,6 +101,37 @@ def rate(x: "DataArray") -> float:
 def spacing(x: "DataArray") -> tuple[float, float]:
     """Return the distance of rows and of columns, in the unit of the places."""
     return _step(x["y"].values, "y"), _step(x["x"].values, "x")
+
+
+def pitches(x: "DataArray") -> tuple[float, ...]:
+    """Return the distances of neighbours on a grid: of rows and of columns, or of the sites of a line; () of one site.
+
+    Example:
+        >>> x = dh.waves.field(np.random.default_rng(0).normal(size=(100, 32, 1)), fs="1 kHz", pitch="50 um")
+        >>> len(pitches(x)), spacing(x)[1]  # one column has no neighbour, so its distance says nothing
+        (1, 1.0)
+    """
+    return tuple(step for step, n in zip(spacing(x), x.shape[1:], strict=True) if n > 1)
+
+
+def square_pitch(x: "DataArray", what: str) -> float:
+    """Return the distance of neighbours on a grid whose rows are as far apart as its columns, or on a line of sites.
+
+    Args:
+        x: a field on a grid.
+        what: needs that, for the message.
+
+    Raises:
+        DrumheadError: rows and columns that differ by more than 1 %.
+    """
+    found = pitches(x) or (1.0,)
+    down, across = found[0], found[-1]
+    if abs(down / across - 1) > SQUARE:
+        raise DrumheadError(
+            f"{what}: rows are {down:.4g} {_length(x)} apart and columns {across:.4g} {_length(x)}; a grid whose sites "
+            "are equally far apart both ways is needed"
+        )
+    return across
 
 
 def places(x: "DataArray") -> np.ndarray:
@@ -183,6 +216,14 @@ def _sites(given: "DataArray | None", at: Any, count: int) -> np.ndarray:
         raise DrumheadError(f"at: got the shape {found.shape}; a finite y and x for each of {count} sites are needed")
     if len(np.unique(found, axis=0)) < count:
         raise DrumheadError("at: two sites lie in the same place")
+    if count > 2:
+        away = np.linalg.norm(found - np.median(found, axis=0), axis=1)
+        far = int(away.argmax())
+        if away[far] > FAR * np.median(away):
+            raise DrumheadError(
+                f"at: site {far} lies {away[far] / np.median(away):.3g} times as far from the middle as half of the "
+                "sites do; give its place in the unit of the others, or leave it out"
+            )
     return found
 
 

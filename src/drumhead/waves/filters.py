@@ -168,6 +168,18 @@ def by_channel(x: "DataArray", function: Callable[[np.ndarray], np.ndarray], cou
     return out.reshape(-1, *x.shape[1:])
 
 
+def unsloped(values: np.ndarray) -> np.ndarray:
+    """Return series (time, n) without the straight line that fits each best.
+
+    A Fourier transform takes the end of a series for what comes before its beginning, so the jump that a drift leaves
+    there would be power in every band. float32 stays, with means in float64.
+    """
+    flat = values - values.mean(0, dtype=np.float64).astype(values.dtype)
+    steps = np.linspace(-1, 1, len(values), dtype=values.dtype)
+    flat -= steps[:, None] * (steps @ flat / (steps @ steps))
+    return flat
+
+
 def span(name: str, value: Quantity) -> float:
     """Return a time in s that may be zero."""
-    return 0.0 if not isinstance(value, str) and value == 0 else quantity(name, value, "time")
+    return quantity(name, value, "time", zero=True)

@@ -41,14 +41,12 @@ def edges(x: "DataArray") -> Edges:
         first, second = (np.concatenate([pair[end].ravel() for pair in pairs]) for end in (0, 1))
     else:
         sites = np.flatnonzero(known)
-        _, near = KDTree(where[sites]).query(where[sites], min(NEAREST + 1, len(sites)))
-        both = {
-            (min(a, b), max(a, b))
-            for a, row in zip(sites, sites[np.atleast_2d(near)], strict=True)
-            for b in row
-            if a != b
-        }
-        first, second = np.array(sorted(both), int).reshape(-1, 2).T
+        tree, count = KDTree(where[sites]), min(NEAREST + 1, len(sites))
+        away = np.asarray(tree.query(where[sites], count)[0]).reshape(len(sites), -1)[:, -1]
+        # All that are as far as the last: which of them come first must not depend on how sites are numbered.
+        near = tree.query_ball_point(where[sites], away * (1 + 1e-6))
+        both = {(min(a, b), max(a, b)) for a, row in enumerate(near) for b in row if a != b}
+        first, second = sites[np.array(sorted(both), int).reshape(-1, 2)].T
     kept = known.ravel()[first] & known.ravel()[second]
     first, second = first[kept], second[kept]
     if len(np.unique(np.concatenate([first, second]))) < 3:

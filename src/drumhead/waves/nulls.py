@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drumhead.errors import choose
-from drumhead.waves.fields import good
-from drumhead.waves.filters import as_field
+from drumhead.errors import choose, whole
+from drumhead.waves.fields import good, rate
+from drumhead.waves.filters import as_field, unsloped
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -34,7 +34,7 @@ NULLS = ("zero_lag", "channel_shuffle", "independent_phase", "common_phase", "ti
 
 
 def surrogate(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "DataArray":
-    """Return one surrogate of a field; bad sites stay bad.
+    """Return one surrogate of a field; bad sites stay bad, and each site keeps its mean and its drift, a straight line.
 
     Args:
         x: a field.
@@ -62,15 +62,17 @@ def surrogates(x: "DataArray", null: str = "zero_lag", seed: int = 0) -> "Iterat
         seed: of the random numbers.
     """
     x = as_field(x, "surrogate")
+    rate(x)  # refuses a single moment
     known = good(x)
     values = x.values[:, known]
-    spectrum = np.fft.rfft(values, axis=0)
-    for drawn in draws(spectrum, null, seed, np.fft.rfftfreq(len(values))):
-        drawn[0] = spectrum[0]  # the mean of each site says nothing about waves
+    flat = unsloped(values)
+    spectrum = np.fft.rfft(flat, axis=0)
+    # Without means and drifts, which stay: they say nothing about waves, and would speak for all slow frequencies.
+    for drawn in draws(spectrum[1:], null, seed, np.fft.rfftfreq(len(values))[1:]):
         if len(values) % 2 == 0:
             drawn[-1] = drawn[-1].real
         out = np.full(x.shape, np.nan, x.dtype)
-        out[:, known] = np.fft.irfft(drawn, len(values), axis=0)
+        out[:, known] = np.fft.irfft(np.concatenate([0 * drawn[:1], drawn]), len(values), axis=0) + (values - flat)
         yield x.copy(data=out)
 
 
@@ -84,7 +86,7 @@ def draws(spectrum: np.ndarray, null: str, seed: int, frequencies: np.ndarray) -
         frequencies: of the coefficients, in cycles a sample.
     """
     choose("null", null, NULLS)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(whole("seed", seed, 0))
     count, sites = spectrum.shape
     parts = _Halves(spectrum) if null == "zero_lag" else None
     while True:

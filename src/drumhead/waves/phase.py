@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 METHODS = ("generalized", "hilbert")
 LONGER = 3  # times its length, that a run of negative frequencies is taken for
-SILENT = 1e-9  # of the loudest channel: less is what a filter leaves of a dead one
+SILENT = 1e-9  # of a loud channel: less is what a filter leaves of a dead one
+LOUD = 75  # percentile of channels: the loudest one may be an artefact
 
 
 def phase(
@@ -69,7 +70,8 @@ def phase(
     fs, flat = rate(x), x.values.reshape(x.sizes["time"], -1)
     kept = span("edges", edges) if edges is not None else 1 / low if low > 0 else 0.0
     loud = np.ptp(flat, axis=0)
-    columns = np.flatnonzero(good(x).ravel() & (loud > SILENT * np.nanmax(loud)))
+    loudness = np.nanpercentile(loud, LOUD, method="lower") or np.nanmax(loud)
+    columns = np.flatnonzero(good(x).ravel() & (loud > SILENT * loudness))
     if not len(columns):
         raise DrumheadError("no channel changes over time, so there is no phase to find")
     found = {name: np.full(flat.shape, np.nan, flat.dtype) for name in ("phase", "amplitude", "frequency")}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 FINE = 4  # points of the search across each lobe of the array, along either axis
+MOST = 100_000  # wave vectors tried on sites anywhere: those in tight groups tell shorter waves than anybody looks for
 COLUMNS = 1024  # wave vectors tried at a time on sites anywhere
 
 
@@ -40,7 +41,8 @@ class Planes:
         pitch = float(np.median(KDTree(at).query(at, 2)[0][:, 1]))
         extent = np.ptp(self.at @ axes.T, axis=0)
         fine = 2 * np.pi / (FINE * (extent + pitch))
-        most = np.where(extent > 1e-6 * extent.max(), np.floor(np.pi / pitch / fine), 0)
+        most = np.where(extent > 1e-6 * extent.max(), np.pi / pitch / fine, 0)
+        most = np.floor(most * min(1, np.sqrt(MOST / np.prod(2 * most + 1))))
         one, two = (np.arange(-m, m + 1) * d for m, d in zip(most, fine, strict=True))
         q = np.stack(np.meshgrid(one, two, indexing="ij"), -1).reshape(-1, 2)
         self.k = q[np.hypot(*q.T) <= np.pi / pitch] @ axes

@@ -7,6 +7,7 @@ from drumhead.waves.climb import climb, turned
 
 FINE = 3  # wave numbers of the search across each lobe of the array
 HERE = 1e-9  # of the largest distance: a source that is no farther is at the site, but for rounding
+NUMBERS = 1024  # wave numbers tried at most: sites in tight groups tell shorter waves than anybody looks for
 SOURCES = 400  # tried at most: more sites are thinned out
 FRAMES = 256  # searched at a time
 
@@ -27,7 +28,7 @@ class Rings:
         self.at, self.low, self.high = at, at.min(0), at.max(0)
         pitch = float(np.median(KDTree(at).query(at, 2)[0][:, 1]))
         fine = 2 * np.pi / (FINE * (np.hypot(*(self.high - self.low)) + pitch))
-        self.numbers = np.arange(int(np.pi / pitch / fine) + 1) * fine
+        self.numbers = np.arange(min(int(np.pi / pitch / fine), NUMBERS) + 1) * fine
         sides = self.high - self.low
         step = max(pitch, np.sqrt(sides[0] * sides[1] / SOURCES), sides.max() / SOURCES)
         y, x = (np.linspace(a, b, round((b - a) / step) + 1) for a, b in zip(self.low, self.high, strict=True))
@@ -41,19 +42,19 @@ class Rings:
         """Return for exp(i phi) (frame, site) the best s and source (frame,), and for each source |sum| (frame, m).
 
         With the real parts of both factors, one product of matrices serves s and -s. Few frames at a time, so that all
-        that is in flight stays near the processor.
+        that is in flight stays near the processor; one s at a time, since waves of all would fill the memory of a film.
         """
         away, n, m = distances(self.at, sources)[0], len(unit), len(sources)
         parts = np.stack([np.real(unit), np.imag(unit)]).astype(np.float32)
+        frames = [slice(first, first + FRAMES) for first in range(0, n, FRAMES)]
+        blocks = [(rows, parts[:, rows].reshape(-1, len(away))) for rows in frames]
         tops = np.zeros((n, m), np.float32)
         best, which, most = np.zeros(n), np.zeros(n, int), np.full(n, -np.inf, np.float32)
-        angles = (self.numbers[:, None, None] * away).astype(np.float32)
-        waves = np.concatenate([np.cos(angles), np.sin(angles)], 2)
-        for first in range(0, n, FRAMES):
-            rows = slice(first, first + FRAMES)
-            block = np.ascontiguousarray(parts[:, rows]).reshape(-1, len(away))
-            count = len(block) // 2
-            for s, wave in zip(self.numbers, waves, strict=True):
+        for s in self.numbers:
+            angles = (s * away).astype(np.float32)
+            wave = np.concatenate([np.cos(angles), np.sin(angles)], 1)
+            for rows, block in blocks:
+                count = len(block) // 2
                 sums = block @ wave
                 real, imaginary = sums[:count], sums[count:]
                 other = real[:, m:] * imaginary[:, :m]

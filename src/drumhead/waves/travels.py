@@ -22,7 +22,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import good, places, rate
-from drumhead.waves.filters import as_field
+from drumhead.waves.filters import as_field, unsloped
 from drumhead.waves.neighbours import Edges, edges
 from drumhead.waves.nulls import draws
 from drumhead.waves.units import band as read_band
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 KINDS = ("direction", "persistence", "source", "rotation")
 CYCLES = 2.0  # of the band's middle in a window of `persistence`
+HERE = 1e-9  # of the largest distance: what is no farther is in the same place, but for rounding
 FEW = 8  # independent frequencies in the band, below which a test says nothing
 
 
@@ -141,11 +142,11 @@ def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray
             f"band={low:g}-{high:g} Hz: {len(values) / fs:g} s hold {int(inside.sum())} independent frequencies of it; "
             f"at least {FEW} are needed, so a recording of {FEW / (high - low):.2g} s or a wider band"
         )
-    values = values - values.mean(0)
-    loudest = np.abs(values).max()
-    if not loudest > 0:
+    flat = unsloped(values)
+    loudest = np.abs(flat).max()
+    if not loudest > 10 * np.finfo(flat.dtype).eps * np.ptp(values, axis=0).max():  # but for rounding
         raise DrumheadError("no channel changes over time, so nothing can travel")
-    return np.fft.rfft(values / loudest, axis=0)[inside], (f / fs)[inside]
+    return np.fft.rfft(flat / loudest, axis=0)[inside], (f / fs)[inside]
 
 
 def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
@@ -171,7 +172,9 @@ def _statistics(spectrum: np.ndarray, net: Edges, about: np.ndarray, window: int
 def _about(net: Edges, sources: np.ndarray) -> np.ndarray:
     """Return what makes flow away from each source, and flow around it, of flow along edges (2, s, m)."""
     away = net.middle[None] - sources[:, None]
-    away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), np.finfo(float).tiny)
+    far = np.linalg.norm(away, axis=-1, keepdims=True)
+    apart = far > HERE * far.max()
+    away = np.where(apart, away / np.where(apart, far, 1), 0)
     around = np.stack([away[..., 1], -away[..., 0]], -1)
     return np.einsum("ksmi,mi->ksm", np.stack([away, around]), _unit(net.step))
 

@@ -18,13 +18,14 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PREFIXES = ((1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"))
 
 
-def quantity(name: str, value: Quantity, kind: str) -> float:
+def quantity(name: str, value: Quantity, kind: str, zero: bool = False) -> float:
     """Return a positive quantity in SI units.
 
     Args:
         name: what to call it in a message.
         value: a number in SI units, or a text with its unit; a text without one is in SI units too.
         kind: "length", "time", "frequency" or "speed".
+        zero: whether it may be zero.
 
     Raises:
         DrumheadError: no number above zero, or a unit of another kind.
@@ -41,8 +42,10 @@ def quantity(name: str, value: Quantity, kind: str) -> float:
                 f"{name}={value!r}: a {kind} such as {_EXAMPLES[kind]!r} is needed, in {', '.join(UNITS[kind])}"
             )
         value = float(found[1]) * factor
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
-        raise DrumheadError(f"{name}={value!r}: a {kind} above zero such as {_EXAMPLES[kind]!r} is needed")
+    fits = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf and (zero or value > 0)
+    if not fits:
+        least = "of zero or more" if zero else "above zero"
+        raise DrumheadError(f"{name}={value!r}: a {kind} {least} such as {_EXAMPLES[kind]!r} is needed")
     return float(value)
 
 

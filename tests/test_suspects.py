@@ -1,0 +1,80 @@
+"""What a recording may be before anybody looks for waves: what is planted is named, and nothing else."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import drumhead as dh
+from drumhead.neuro.analysis import analyse
+from drumhead.neuro.suspects import mains, of_mains, suspects
+from drumhead.waves import synth
+
+BAND = (10.0, 30.0)
+ARRAY = synth.Array((8, 8), fs="500 Hz", duration="4 s")
+CLEAN = synth.sensor_noise(synth.plane(ARRAY, 20, 0.1), 2, 0)
+
+
+@pytest.mark.parametrize("x", [
+    CLEAN, synth.plane(ARRAY, 20, 0.1), synth.standing(ARRAY), synth.target(ARRAY), synth.smooth_noise(ARRAY, 0),
+    synth.medium(ARRAY), ARRAY.field(np.round(3 * synth.smooth_noise(ARRAY, 0).values)),
+    ARRAY.field(np.round(200 * CLEAN.values)),
+])  # fmt: skip
+def test_what_is_clean_or_coarse_is_not_suspected(x):
+    assert suspects(x, BAND) == ()
+    assert mains(x) == ()
+
+
+def test_silent_and_loud_sites_are_named_as_bad_wants_them():
+    values = CLEAN.values.copy()
+    values[:, 0, 0] = np.nan
+    values[:, 1, 2] = 7.0
+    values[:, 3, 4] *= 20
+    values[:, 5, 6] /= 50
+    words = suspects(ARRAY.field(values), BAND)
+    assert [text.split(";")[0] for text in words] == [
+        "1 site never changes: (1, 2)",
+        "1 site is far louder than the others: (3, 4) (20 times the median)",
+        "1 site is far quieter than the others: (5, 6) (0.02 times the median)",
+    ]
+    at = np.argwhere(np.ones((8, 8))) * 1e-3
+    scattered = dh.waves.field(values.reshape(len(values), 64), 500, "1 m", at=at)
+    assert suspects(scattered, BAND)[1].startswith("1 site is far louder than the others: 28 (")
+
+
+def test_a_site_that_is_loud_in_the_band_alone_is_named():
+    values = CLEAN.values + 40 * np.sin(2 * np.pi * 100 * ARRAY.times)  # a loud line hides it in the whole
+    values[:, 2, 2] += 10 * np.sin(2 * np.pi * 15.5 * ARRAY.times[:, 0, 0])
+    assert "louder than the others: (2, 2)" in suspects(ARRAY.field(values), BAND)[0]
+
+
+def test_sites_that_were_filled_in_are_seen():
+    counts = np.round(200 * CLEAN.values)
+    twin = counts.copy()
+    twin[:, 4, 4] = twin[:, 4, 5]
+    assert suspects(ARRAY.field(twin), BAND)[0].startswith(
+        "1 pair of neighbours has the same numbers, (4, 4) and (4, 5)"
+    )
+    median = np.stack([ndimage.median_filter(frame, 3) for frame in counts])
+    assert "% of neighbouring samples are equal to the last digit" in suspects(ARRAY.field(median), BAND)[-1]
+
+
+@pytest.mark.parametrize("line", [50.0, 60.0, 120.0])
+def test_the_mains_are_seen_and_named_if_they_are_in_the_band(line):
+    x = CLEAN + 0.3 * np.sin(2 * np.pi * line * CLEAN["time"])
+    assert [f for f, _ in mains(x)] == [line]
+    assert of_mains(mains(x), BAND) == ()
+    assert f"{line:g} Hz stands out" in of_mains(mains(x), (20, 200))[0]
+
+
+def test_gamma_at_60_hz_is_no_line():
+    slow = synth.smooth_noise(ARRAY, 0, band=(1, 240), colour=0)
+    gamma = synth.medium(ARRAY, speed=0.05, f0=60, tau=0.03, seed=0)
+    assert mains(gamma) == ()
+    assert mains(slow + gamma) == ()
+
+
+def test_a_report_tells_of_them(tmp_path):
+    values = CLEAN.values.copy()
+    values[:, 1, 2] = 0
+    found = analyse(ARRAY.field(values), "10-30 Hz", n=19, fit=False)
+    assert any("never changes: (1, 2)" in words for words in found.report()["warnings"])
