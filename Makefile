@@ -12,7 +12,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench page page-models page-test always wheel clean
+.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -58,6 +58,10 @@ web/public/models/index.json: $(if $(MODELS),always,.venv/installed-dev $(wildca
 
 page-test: web/node_modules/installed page-models
 	cd web && npm run check && npm test
+
+# The built page in Debian's Chromium (or CHROMIUM): minutes.
+page-e2e: page
+	cd web && npm run e2e
 
 web/node_modules/installed: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
