@@ -73,8 +73,30 @@ def test_gamma_at_60_hz_is_no_line():
     assert mains(slow + gamma) == ()
 
 
-def test_a_report_tells_of_them(tmp_path):
+def test_a_report_tells_of_them():
     values = CLEAN.values.copy()
     values[:, 1, 2] = 0
     found = analyse(ARRAY.field(values), "10-30 Hz", n=19, fit=False)
     assert any("never changes: (1, 2)" in words for words in found.report()["warnings"])
+
+
+@pytest.mark.parametrize(("gains", "message"), [
+    (np.ones((6, 6)), "all 36 sites have the same numbers"),
+    (np.arange(36).reshape(6, 6) == 5, "1 of 36 sites changes at all"), (np.zeros((6, 6)), "none of 36 sites"),
+])  # fmt: skip
+def test_one_channel_for_all_sites_is_refused(gains, message):
+    one = np.random.default_rng(0).normal(size=(1000, 1, 1))
+    with pytest.raises(dh.DrumheadError, match=message):
+        analyse(dh.waves.field(one * gains, 250, "0.4 mm"), "10-30 Hz", n=19)
+
+
+def test_a_standing_wave_is_not_refused():
+    """Its sites differ in their gains alone."""
+    found = analyse(synth.standing(synth.Array((4, 6), fs="250 Hz", duration="2 s"), 20, 0.1), "10-30 Hz", n=19)
+    assert found.travels.p > 0.05
+
+
+def test_a_few_twins_are_not_refused():
+    values = synth.smooth_noise(synth.Array((4, 4), fs="250 Hz", duration="2 s"), 0).values
+    values[:, :3] = values[:, :1]
+    assert analyse(dh.waves.field(values, 250, "0.4 mm"), "10-30 Hz", n=19).travels is not None
