@@ -114,3 +114,16 @@ def test_numbers_are_told_though_the_disk_is_full(tmp_path, capsys, monkeypatch)
     assert "written" not in told.out
     assert "make room" in told.err
     assert not out.exists()
+
+
+def test_a_look_at_a_network_does_not_wait_for_a_server(tmp_path, capsys, monkeypatch):
+    from drumhead.tasks import idx
+
+    monkeypatch.setattr(idx, "places", lambda data=None: [data or tmp_path])
+    monkeypatch.setattr(idx, "download", lambda *_: pytest.fail("it asked a server"))
+    assert call("waves", "mnist") == 2
+    error = capsys.readouterr().err
+    assert "the images of mnist are not on this machine" in error
+    assert "--images" in error
+    assert call("waves", "mnist", "--data", tmp_path) == 2
+    assert "lacks MNIST's IDX files" in capsys.readouterr().err
