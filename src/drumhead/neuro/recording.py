@@ -48,6 +48,7 @@ def read(
 
     Returns:
         The field; where fs or pitch differ from what the file says, attrs has its fs_of_file_hz or pitch_of_file_m.
+        Of channels that lie on a grid attrs has the `channel` (rows, columns) at each place, -1 where none is.
 
     Raises:
         DrumheadError: a file, a series or a number that is missing or cannot be used; the message says what to do.
@@ -187,7 +188,9 @@ def _electrodes(values: np.ndarray, places: np.ndarray, rate: float, unit: str, 
     grid = np.full((len(values), *(index.max(0) + 1)), np.nan, values.dtype)
     on = index[:, 0] >= 0
     grid[:, index[on, 0], index[on, 1]] = values[:, on]
-    return field(grid, rate, pitch, unit=unit)
+    channel = np.full(grid.shape[1:], -1)
+    channel[index[on, 0], index[on, 1]] = np.flatnonzero(on)  # by which they go in their file
+    return field(grid, rate, pitch, unit=unit).assign_attrs(channel=channel)
 
 
 def _part(

@@ -184,9 +184,10 @@ def _without(values: np.ndarray, mask: Any) -> np.ndarray:
         raise DrumheadError("no site has numbers at all times, so there is nothing to look at")
     if (some & ~every).any():
         where, when = np.argwhere(some & ~every)[0].tolist(), int(np.argmin(finite.all(tuple(range(1, finite.ndim)))))
+        many = int((some & ~every).sum())
         raise DrumheadError(
-            f"{int((some & ~every).sum())} sites have gaps (NaN or infinite), the first one {where}, from time {when}; "
-            "fill the gaps, cut them off, or leave these sites out with mask="
+            f"{many} {'site has' if many == 1 else 'sites have'} gaps (NaN or infinite), the first one {where}, from "
+            f"time {when}; fill the gaps, cut them off, or leave these sites out with mask= (--bad)"
         )
     values[:, ~every] = np.nan
     return values
