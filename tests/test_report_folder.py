@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,27 @@ def test_numbers_are_told_though_the_disk_is_full(tmp_path, capsys, monkeypatch)
     assert "written" not in told.out
     assert "make room" in told.err
     assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")
+@pytest.mark.parametrize("before", [True, False])
+def test_an_interrupted_look_leaves_what_was_there(tmp_path, before):
+    out, array = tmp_path / "out", synth.Array((8, 8), fs="500 Hz", duration="4 s")
+    np.save(tmp_path / "a.npy", synth.smooth_noise(array, 0).values)
+    if before:
+        write(out, "old")
+    code = "import sys; from drumhead.cli import main; main(sys.argv[1:])"
+    arguments = ["waves", tmp_path / "a.npy", "--fs", "500", "--band", "10-30", "--n", "99999", "--out", out]
+    with subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True) as look:
+        while not (out / ".unfinished").exists():
+            assert look.poll() is None
+            time.sleep(0.02)
+        assert call(*arguments) == 2  # a second one is sent away at once
+        look.send_signal(signal.SIGINT)
+        assert look.wait() == 130
+        assert look.stderr is not None
+        assert look.stderr.read().strip().endswith("interrupted")
+    assert read(out) == dict.fromkeys(read(out), "old") if before else not out.exists()
 
 
 def test_a_look_at_a_network_does_not_wait_for_a_server(tmp_path, capsys, monkeypatch):

@@ -111,6 +111,7 @@ def test_one_channel_for_all_sites_is_refused(gains, message):
 def test_a_standing_wave_is_not_refused():
     """Its sites differ in their gains alone."""
     found = analyse(synth.standing(synth.Array((4, 6), fs="250 Hz", duration="2 s"), 20, 0.1), "10-30 Hz", n=19)
+    assert found.travels is not None
     assert found.travels.p > 0.05
 
 
