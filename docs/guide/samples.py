@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import drumhead as dh
-from drumhead.tasks import mnist
+from drumhead.tasks import mnist, multi_mnist
 
 OUT = Path(dh.__file__).parent / "samples"
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf"
+PLACES = ((10, 14), (20, 72), (70, 8), (76, 76))  # of several digits
 
 
 def digit(number: int) -> np.ndarray:
@@ -43,6 +44,14 @@ if __name__ == "__main__":
         enlarged = mnist.enlarge(digit(number)[None] / np.float32(255))[0]
         mask = (enlarged > 0.5) * np.uint8(number + 1)
         save("mnist", f"digit-{number}", np.rint(enlarged * 255).astype(np.uint8), mask)
+    for number, digits in enumerate(((2, 3, 5, 8), (6, 0, 4, 3)), 1):
+        image, mask = np.zeros((2, 128, 128), np.uint8)
+        for what, (y, x) in zip(digits, PLACES, strict=True):
+            large = Image.fromarray(digit(what)).resize((multi_mnist.DIGIT, multi_mnist.DIGIT), Image.Resampling.BILINEAR)
+            on = np.asarray(large) > 50  # as the task has it
+            part = slice(y, y + multi_mnist.DIGIT), slice(x, x + multi_mnist.DIGIT)
+            image[part][on], mask[part][on] = 255, what + 1
+        save("multi-mnist", f"digits-{number}", image, mask)
     images, masks = dh.tasks.get("wires").arrays("test")
     for number in range(3):
         save("wires", f"wires-{number + 1}", images[number, ..., 0], masks[number])
