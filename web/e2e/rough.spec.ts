@@ -194,9 +194,10 @@ describe("other eyes", () => {
     await page.getByTestId("tool-fill").click();
     await page.waitForTimeout(100);
     const outline = (id: string) =>
-      page.getByTestId(id).evaluate((node) => Number.parseFloat(getComputedStyle(node).outlineWidth));
-    expect(await outline("tool-fill")).toBeGreaterThan(2);
-    expect(await outline("overlay-waves")).toBeGreaterThan(2);
+      page.getByTestId(id).evaluate((node) => getComputedStyle(node).outlineStyle);
+    expect(await outline("tool-fill")).toBe("solid");
+    expect(await outline("overlay-waves")).toBe("solid");
+    expect(await outline("tool-pen")).toBe("none");
     const swatches = await page.locator(".swatch").evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
     expect(new Set(swatches).size).toBe(6);
     await page.context().close();

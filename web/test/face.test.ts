@@ -150,6 +150,7 @@ describe("words", () => {
     expect(says(hearing([], [answer(1, [0, 1, 1, 1])]), manifest("mnist", "background", "8"))).toBe("It hears an 8.");
     const wires = manifest("wires", "background", "wire with the dot", "other wire");
     expect(says(hearing([], [answer(1, [0, 1, 1, 2])]), wires)).toMatch(/which wire has the dot/);
+    expect(says(hearing([], [answer(1, [0, 1, 1, 2], 3, 0.4)]), pieces)).toBe("It is unsure, and guesses an I and a T.");
     const cut = says(hearing([], [answer(1, [0, 1, 1, 2])], false), wires);
     expect(cut).toBe("Cut off, it hears a wire with the dot and another wire.");
     expect(list(["a", "b", "c"])).toBe("a, b and c");

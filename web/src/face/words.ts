@@ -25,12 +25,24 @@ export function says(hearing: Hearing, manifest: Manifest): string {
   const names = answer ? named(answer, manifest.classes).map(({ name }) => name) : [];
   if (!names.length) return "It hears nothing but background.";
   if (!hearing.coupled) return `Cut off, it hears ${list(names.map(withArticle))}.`;
+  if (answer && unsure(answer)) return `It is unsure, and guesses ${list(names.map(withArticle))}.`;
   if (manifest.task.startsWith("wires")) {
     const [dot, other] = ["wire with the dot", "other wire"].map((name) => names.includes(name));
     if (dot && other) return "It hears which wire has the dot, and which do not.";
     return dot ? "It hears a wire with a dot." : "It hears wires without a dot.";
   }
   return `It hears ${list(names.map(withArticle))}.`;
+}
+
+/** Whether the labelled pixels have, on average, a label that the network gives less than half of its belief. */
+function unsure({ labels, confidence }: Answer): boolean {
+  let [sum, count] = [0, 0];
+  labels.forEach((label, i) => {
+    if (!label) return;
+    sum += confidence[i];
+    count++;
+  });
+  return sum < 0.5 * count;
 }
 
 function withArticle(name: string): string {
