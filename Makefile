@@ -68,13 +68,14 @@ web/node_modules/installed: web/package-lock.json
 	@touch $@
 
 # The wheel, installed into an empty environment, does the main job with the library that was built into it.
-wheel: .venv/installed-dev
+wheel: .venv/installed-dev page
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/drumhead segment --out segmented && ls segmented/pieces-1-waves.gif
 	cd dist && ../.venv-wheel/bin/drumhead doctor | grep "backend native.*built into this installation"
+	cd dist && ../.venv-wheel/bin/python -c "from drumhead.cli.playground import PAGE; assert (PAGE / 'models/wires/manifest.json').is_file()"
 	rm -rf .venv-wheel
 
 .venv/bin/python:

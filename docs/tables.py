@@ -94,7 +94,7 @@ def stacks() -> Grid:
     """Results of stacks: every run, and the variants on MNIST."""
     rows = []
     places = [*sorted((RESULTS / "stack").glob("*-seed-*")), *sorted(
-        path.parent for recipe in ("batch-4", "batch-16", "long-4", "long-16")
+        path.parent for recipe in ("batch-4", "batch-16", "long-16", "shift-4", "shift-16")
         for path in (RESULTS / "reproduce" / recipe).glob("**/evaluation-test.json"))]  # fmt: skip
     for place in places:
         test, where = read(place / "evaluation-test.json"), place.relative_to(RESULTS)
@@ -141,6 +141,15 @@ def results() -> Grid:
     sizes = thousands([test["parameters"] for test in stacks])
     rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", sizes, "80,000",
                  *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
+    for network, label in (
+        ("nwm-stack", "the same, images shifted at random (1 seed)"),
+        ("unet-4", "`unet-4`, the same way (1 seed)"),
+    ):
+        seeds = [runs(f"shift-16/{task}/{network}") for task in TASKS]
+        sizes = [tests[0]["parameters"] for tests in seeds if tests]
+        rows.append(
+            (label, thousands(sizes), "320,000", *(spread(tests, "foreground_accuracy") for tests in seeds), NONE)
+        )
     shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
                for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
     cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]

@@ -137,7 +137,7 @@ REFUSED = {
     "the shape": lambda: W.field(WAVE[0], 200),
     "nothing to look at": lambda: W.field(WAVE * np.nan, 200),
     "whose square": lambda: W.field(WAVE * 1e200, 200),
-    "sites have gaps": lambda: W.field(np.where(ONCE & (np.arange(6) == 2), np.nan, WAVE), 200),
+    "5 sites have gaps": lambda: W.field(np.where(ONCE & (np.arange(6) == 2), np.nan, WAVE), 200),
     "the same place": lambda: W.field(WAVE[:, 0, :3], 200, "1 mm", at=[[0, 0], [0, 1e-3], [0, 1e-3]]),
     "as far from the middle": lambda: W.field(WAVE[:, 0, :4], 200, "1 mm", at=[[0, 0], [0, 1], [1, 0], [9e3, 9e3]]),
     "seed=-1": lambda: W.travels(made(WAVE), BAND, n=19, seed=-1),

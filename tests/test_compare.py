@@ -18,6 +18,7 @@ from drumhead.files import without_nan
 from drumhead.networks.driven import driven, heard_alike
 from drumhead.neuro import Observation, explained, noise_ceiling, propagators, rdm, reversed_in_time, rsa, spectra
 from drumhead.neuro.ceiling import distances
+from drumhead.neuro.compare import ready
 from drumhead.neuro.distance import apart
 from drumhead.neuro.vector import MEASURES, Measure, vector
 from drumhead.waves import synth
@@ -348,3 +349,9 @@ def test_windows_of_speeds_are_drawn_by_factors_and_with_their_unit():
     assert (speed.get_xscale(), pgd.get_xscale()) == ("log", "linear")
     assert (speed.get_title(), pgd.get_title()) == ("speed (m/s)", "pgd")
     np.testing.assert_allclose(np.asarray(speed.lines[0].get_xdata()), [0.1, 0.2, 40])
+
+
+def test_a_recording_that_is_short_for_its_band_is_told_with_its_pieces():
+    short = synth.smooth_noise(synth.Array((4, 4), fs="200 Hz", duration="8 s"), 0)
+    with pytest.raises(dh.DrumheadError, match=r"too short for a band from 1 Hz.*cut into 8 pieces of 1 s"):
+        ready(short, "1-20 Hz")

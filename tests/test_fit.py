@@ -219,3 +219,31 @@ def test_what_cannot_be_fitted_is_refused():
         dh.neuro.fit(x, band=(10.0, 200.0))
     with pytest.raises(DrumheadError, match="cells"):
         dh.neuro.fit(x, cells=3)
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_likelihood_does_not_depend_on_how_a_recording_is_held(holes):
+    """Turned, mirrored, run backward and in another unit a recording says the same of a medium.
+
+    Backward as well: no flow is fitted, only the real part of cross-spectra, which has no arrow of time.
+    """
+    values = noise(1500, 5, 5) + np.cumsum(noise(1500, 1, 5, seed=1), 0) / 10
+    if holes:
+        values[:, [0, 1, 3], [4, 2, 1]] = np.nan
+    turned = np.rot90(values, 1, (1, 2))
+    held = [values, values[::-1], turned, turned[:, ::-1], values * -3e-6 + 7, values * 4e5]
+    found = []
+    for one in held:
+        likelihood = Likelihood("wave", "gaussian", Whittle(one, 125.0, 1.0, 50.0), lattice((5, 5)))
+        at = torch.tensor(starts("wave", 50.0)[3])
+        found.append([float(likelihood(at)), likelihood.misfit(at.numpy())])
+    np.testing.assert_allclose(found, np.broadcast_to(found[0], (6, 2)), rtol=1e-9)
+    upside = Likelihood("wave", "gaussian", Whittle(np.sort(values, 0), 125.0, 1.0, 50.0), lattice((5, 5)))
+    assert abs(float(upside(at)) / found[0][0] - 1) > 1e-3  # another recording says something else
+
+
+def test_bins_of_a_slow_recording_are_those_of_a_fast_one():
+    """Half a hertz would take all of what calcium does in two bins."""
+    values = noise(2990, 3, 3)
+    fast, slow = Whittle(values, 125.0, 0.5, 50.0), Whittle(values, 1.25, 0.005, 0.5)
+    np.testing.assert_allclose(slow.f, fast.f / 100, rtol=0.02)  # at the ends of bins rounding decides

@@ -130,6 +130,58 @@ def test_a_part_without_gaps_can_be_read(tmp_path):
     assert rate(part) == pytest.approx(500)
 
 
+def test_clocks_that_count_from_1970_are_read_to_a_part_of_a_step(tmp_path):
+    """At 1.7e9 s numbers are 0.24 us apart: 0.7 % of a step at 30 kHz, and no excuse for jitter at 500 Hz."""
+    times = 1.7e9 + np.arange(60) / 500
+    assert rate(dh.neuro.read(nwb(tmp_path / "a.nwb", timestamps=times))) == pytest.approx(500)
+    assert rate(dh.neuro.read(nwb(tmp_path / "b.nwb", timestamps=1.7e9 + np.arange(60) / 30_000))) == pytest.approx(
+        30_000, rel=3e-4
+    )
+    x = dh.waves.field(FILM, 500).assign_coords(time=times)
+    assert rate(dh.waves.field(x)) == pytest.approx(500)
+    times[30] += 2e-4  # a tenth of a step
+    for make in (lambda: dh.waves.field(x.assign_coords(time=times)),
+                 lambda: dh.neuro.read(nwb(tmp_path / "c.nwb", timestamps=times))):  # fmt: skip
+        with pytest.raises(dh.DrumheadError, match=r"evenly|irregular"):
+            make()
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (lambda t: np.where(t == t[7], np.nan, t), "1 of its 60 timestamps are no numbers .* at sample 7"),
+    (lambda t: t[::-1].copy(), "run backward, from 0.118 to 0 s"),
+    (lambda t: 0 * t, "begin and end at 0 s"),
+])  # fmt: skip
+def test_timestamps_that_tell_no_rate_are_named(tmp_path, spoil, message):
+    path = nwb(tmp_path / "a.nwb", timestamps=spoil(np.arange(60) / 500))
+    for fs in (None, 500):
+        with pytest.raises(dh.DrumheadError, match=message):
+            dh.neuro.read(path, fs=fs)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan, -5.0])
+def test_a_rate_that_is_none_is_named(tmp_path, wrong):
+    import h5py
+
+    path = nwb(tmp_path / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        file["acquisition/LFP/starting_time"].attrs["rate"] = wrong
+    with pytest.raises(dh.DrumheadError, match=r"says fs=.* give fs= instead|rate"):
+        dh.neuro.read(path)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["film"] = FILM
+        file["film"].attrs["fs"] = wrong
+    with pytest.raises(dh.DrumheadError, match=rf"a.h5 says fs={wrong}; give fs= instead"):
+        dh.neuro.read(tmp_path / "a.h5")
+    assert dh.neuro.read(tmp_path / "a.h5", fs=500).shape == FILM.shape
+
+
+def test_a_time_without_a_number_is_named():
+    times = np.arange(60) / 500
+    times[3] = np.nan
+    with pytest.raises(dh.DrumheadError, match="entry 3 is nan"):
+        dh.waves.field(dh.waves.field(FILM, 500).assign_coords(time=times))
+
+
 @pytest.mark.parametrize("kind", ["h5", "nwb"])
 def test_a_file_is_closed_after_it_was_read(tmp_path, kind):
     path = nwb(tmp_path / "a.nwb") if kind == "nwb" else written(tmp_path, "h5")

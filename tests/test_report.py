@@ -14,6 +14,7 @@ from PIL import Image
 import drumhead as dh
 from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
+from drumhead.files import report_folder
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
 from drumhead.neuro.page import summary_table
@@ -239,8 +240,8 @@ def test_nothing_is_left_of_a_report_that_is_interrupted(tmp_path, monkeypatch, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(plates, "_speeds", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        page.save(plane, tmp_path / "out", "a", plane.report())
+    with pytest.raises(KeyboardInterrupt), report_folder(tmp_path / "out") as folder:
+        page.save(plane, folder, "a", plane.report())
     assert not list(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ import drumhead as dh
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.suspects import mains, of_mains, suspects
 from drumhead.waves import synth
+from drumhead.waves.filters import as_field
 
 BAND = (10.0, 30.0)
 ARRAY = synth.Array((8, 8), fs="500 Hz", duration="4 s")
@@ -39,6 +40,23 @@ def test_silent_and_loud_sites_are_named_as_bad_wants_them():
     at = np.argwhere(np.ones((8, 8))) * 1e-3
     scattered = dh.waves.field(values.reshape(len(values), 64), 500, "1 m", at=at)
     assert suspects(scattered, BAND)[1].startswith("1 site is far louder than the others: 28 (")
+
+
+def test_channels_of_a_file_are_named_as_bad_takes_them(tmp_path):
+    """Channels in any order, one place empty: what is told can be given back to leave them out."""
+    random = np.random.default_rng(0)
+    at = np.argwhere(np.ones((8, 8)))[random.permutation(64)[:63]] * 0.4e-3
+    values = CLEAN.values[:, *np.rint(at.T / 0.4e-3).astype(int)]
+    values[:, 17] = 7.0
+    values[:, 40] *= 20
+    np.save(tmp_path / "a.npy", values)
+    x = dh.neuro.read(tmp_path / "a.npy", fs=500, at=at)
+    words = suspects(as_field(x, "analyse"), BAND)
+    assert [text.split(";")[0] for text in words] == [
+        "1 site never changes: channel 17",
+        "1 site is far louder than the others: channel 40 (20 times the median)",
+    ]
+    assert suspects(dh.neuro.read(tmp_path / "a.npy", fs=500, at=at, bad=[17, 40]), BAND) == ()
 
 
 def test_a_site_that_is_loud_in_the_band_alone_is_named():
@@ -73,8 +91,31 @@ def test_gamma_at_60_hz_is_no_line():
     assert mains(slow + gamma) == ()
 
 
-def test_a_report_tells_of_them(tmp_path):
+def test_a_report_tells_of_them():
     values = CLEAN.values.copy()
     values[:, 1, 2] = 0
     found = analyse(ARRAY.field(values), "10-30 Hz", n=19, fit=False)
     assert any("never changes: (1, 2)" in words for words in found.report()["warnings"])
+
+
+@pytest.mark.parametrize(("gains", "message"), [
+    (np.ones((6, 6)), "all 36 sites have the same numbers"),
+    (np.arange(36).reshape(6, 6) == 5, "1 of 36 sites changes at all"), (np.zeros((6, 6)), "none of 36 sites"),
+])  # fmt: skip
+def test_one_channel_for_all_sites_is_refused(gains, message):
+    one = np.random.default_rng(0).normal(size=(1000, 1, 1))
+    with pytest.raises(dh.DrumheadError, match=message):
+        analyse(dh.waves.field(one * gains, 250, "0.4 mm"), "10-30 Hz", n=19)
+
+
+def test_a_standing_wave_is_not_refused():
+    """Its sites differ in their gains alone."""
+    found = analyse(synth.standing(synth.Array((4, 6), fs="250 Hz", duration="2 s"), 20, 0.1), "10-30 Hz", n=19)
+    assert found.travels is not None
+    assert found.travels.p > 0.05
+
+
+def test_a_few_twins_are_not_refused():
+    values = synth.smooth_noise(synth.Array((4, 4), fs="250 Hz", duration="2 s"), 0).values
+    values[:, :3] = values[:, :1]
+    assert analyse(dh.waves.field(values, 250, "0.4 mm"), "10-30 Hz", n=19).travels is not None

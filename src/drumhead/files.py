@@ -1,13 +1,19 @@
 """Files that are whole or not there at all."""
 
 import contextlib
+import errno
 import math
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from drumhead.errors import DrumheadError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_atomic(path: Path, content: bytes | memoryview | str) -> None:
@@ -49,6 +55,62 @@ def hold(path: Path) -> Iterator[bool]:
         finally:
             if mine:
                 path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def report_folder(out: Path) -> Iterator[Path]:
+    """Yield a hidden folder in `out` for the files of a report, which get their places there when all are written.
+
+    One process at a time has it. If work on the report fails, or its disk is full, what was in `out` before stays as it
+    is. A JSON file, which programs read, goes first and comes last: while it is there the others belong to it, even if
+    the process is killed between two renames. What a killed process left is cleared away by the next one.
+
+    Args:
+        out: made if it does not exist.
+
+    Raises:
+        DrumheadError: `out` cannot be made, another process writes there, or there is no room.
+
+    Example:
+        >>> import tempfile
+        >>> out = Path(tempfile.mkdtemp()) / "out"
+        >>> with report_folder(out) as folder:
+        ...     write_atomic(folder / "report.md", "all is well")
+        >>> [path.name for path in out.iterdir()]
+        ['report.md']
+    """
+    new, folder = not out.exists(), out / ".unfinished"
+    try:
+        with hold(out / ".lock") as mine:
+            if not mine:
+                raise DrumheadError(f"{out}: another process writes there; wait until it ends, or choose another --out")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            try:
+                yield folder
+                _move_all(folder, out)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DrumheadError(
+            f"{out}: {os.strerror(error.errno)}, so nothing was written there; make room, or choose another --out"
+        ) from None
+    finally:
+        if new:
+            with contextlib.suppress(OSError):
+                out.rmdir()  # unless there is something in it
+
+
+def _move_all(folder: Path, out: Path) -> None:
+    """Move all files of a folder to their places, JSON last; old JSON goes first."""
+    names = sorted((path.name for path in folder.iterdir()), key=lambda name: (name.endswith(".json"), name))
+    for name in names:
+        if name.endswith(".json"):
+            (out / name).unlink(missing_ok=True)
+    for name in names:
+        (folder / name).replace(out / name)
 
 
 def without_nan(value: Any) -> Any:

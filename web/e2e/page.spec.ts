@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { at, Bench, heard, picture, press, record, share } from "./browser";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -337,8 +337,8 @@ describe("networks that lie beside the page", () => {
     const before = bench.faults.length;
     await model(page, "gone");
     expect(await value(page, "note")).toMatch(/There is no network at .*\/gone\/manifest\.json/);
-    await page.waitForTimeout(300); // on a busy machine the complaint comes later than the answer
-    bench.faults.length = before; // the browser complains of the missing file, as it should
+    await vi.waitFor(() => expect(bench.faults.length).toBeGreaterThan(before)); // of the missing file, as it should
+    bench.faults.length = before;
     await model(page, "mine");
     expect(await value(page, "says")).toMatch(/^It hears .*wire/);
     await page.context().close();

@@ -63,6 +63,7 @@ def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], l
     from drumhead.learn.crops import open_split
     from drumhead.networks.images import to_images
     from drumhead.read.images import find_images, read_image
+    from drumhead.tasks import idx
 
     if files:
         paths = [path for one in files for path in (find_images(one) if one.is_dir() else [one])]
@@ -75,6 +76,11 @@ def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], l
     if chosen.image_channels != model.config.image_channels:
         raise DrumheadError(
             f"task {task} has {chosen.image_channels} image channels, the model {model.config.image_channels}"
+        )
+    if not data and "mnist" in task and idx.find() is None:  # a look at a network is no reason to wait for a server
+        raise DrumheadError(
+            f"the images of {task} are not on this machine: give others with --images FILE or DIRECTORY, MNIST's IDX "
+            f"files with --data DIRECTORY, or have them fetched once by `drumhead evaluate {task}`"
         )
     for batch, _ in open_split(chosen, "test", torch.device("cpu"), limit).in_order(4):
         yield batch

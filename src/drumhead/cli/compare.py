@@ -1,6 +1,7 @@
 """`drumhead waves compare MODEL RECORDING`: say how far a network's waves are from recorded ones."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -78,7 +79,7 @@ def compare(
     at_least(0, seed, "--seed ")
     given = anchors(pitch, speed, f0, t0)
     from drumhead import neuro
-    from drumhead.files import without_nan, write_atomic
+    from drumhead.files import report_folder, without_nan, write_atomic
     from drumhead.neuro import compare_tables as tables
     from drumhead.neuro.compare import ready
     from drumhead.neuro.vector import MEASURES
@@ -90,25 +91,26 @@ def compare(
 
     if out is not None:
         check_place(out, (recording, *images))
-    there = neuro.read(recording, fs or None, array_pitch or None, series=series or None, start=start or None,
-                       stop=stop or None)  # fmt: skip
-    observation = neuro.Observation.of(there, point_spread=point_spread or None, noise=noise, seed=seed)
-    ready(there, band)  # what cannot be compared is refused before the model takes its minute
-    trials, calibration, notes = _trials(
-        model, given, layer, drive, task, data, images, limit, seconds, seed, observation
-    )
-    found = neuro.compare(trials, there, band, observation=observation, seed=seed, notes=notes)
-    for grid in (tables.measures(found), tables.dynamics(found), tables.operators(found)):
-        if grid is not None:
-            print_table(grid)
-    print("\n".join([found.verdict, *found.notes]))
-    if out is None:
-        return
-    report = {"model": model, "recording": recording.name, "calibration": calibration, **found.report()}
-    save_figure(distances_figure(*_times(found)), out / tables.MEASURES_PNG)
-    save_figure(windows_figure(found.windows, [(one.name, one.kind) for one in MEASURES]), out / tables.WINDOWS_PNG)
-    write_atomic(out / "compare.md", markdown(tables.page(found, f"{model} beside {recording.name}")))
-    write_atomic(out / "compare.json", json.dumps(without_nan(report), indent=1, allow_nan=False) + "\n")
+    with nullcontext() if out is None else report_folder(out) as folder:  # what cannot be written is said at once
+        there = neuro.read(recording, fs or None, array_pitch or None, series=series or None, start=start or None,
+                           stop=stop or None)  # fmt: skip
+        observation = neuro.Observation.of(there, point_spread=point_spread or None, noise=noise, seed=seed)
+        ready(there, band)  # what cannot be compared is refused before the model takes its minute
+        trials, calibration, notes = _trials(
+            model, given, layer, drive, task, data, images, limit, seconds, seed, observation
+        )
+        found = neuro.compare(trials, there, band, observation=observation, seed=seed, notes=notes)
+        for grid in (tables.measures(found), tables.dynamics(found), tables.operators(found)):
+            if grid is not None:
+                print_table(grid)
+        print("\n".join([found.verdict, *found.notes]), flush=True)
+        if folder is None or out is None:
+            return
+        report = {"model": model, "recording": recording.name, "calibration": calibration, **found.report()}
+        save_figure(distances_figure(*_times(found)), folder / tables.MEASURES_PNG)
+        save_figure(windows_figure(found.windows, [(m.name, m.kind) for m in MEASURES]), folder / tables.WINDOWS_PNG)
+        write_atomic(folder / "compare.md", markdown(tables.page(found, f"{model} beside {recording.name}")))
+        write_atomic(folder / "compare.json", json.dumps(without_nan(report), indent=1, allow_nan=False) + "\n")
     print(f"written: {out / 'compare.md'}")
 
 

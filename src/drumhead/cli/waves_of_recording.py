@@ -27,23 +27,26 @@ class Reading:
 
 def analyse(reading: Reading, band: str, null: str, n: int, seed: int, fit: bool, out: Path) -> None:
     """Read a recording, look at it with all instruments, print what was found and write the report."""
+    from drumhead.files import report_folder
     from drumhead.neuro import analysis, page
     from drumhead.show.place import check_place
     from drumhead.show.terminal import Bar, print_table
 
     check_place(out, [reading.path])
-    x, notes = read(reading)
-    for note in notes:
-        print(note)
-    found = analysis.analyse(x, band, null, n, seed, fit=fit, progress=Bar())
-    report = {"file": reading.path.name, "notes": notes, **found.report()}
-    page.save(found, out, f"Waves in {reading.path.name}", report, notes)
-    print_table(page.summary_table(found))
-    if (tested := page.test_table(found)) is not None:
-        print_table(tested)
-    for caution in report["warnings"]:
-        print(f"beware: {caution}")
-    print(f"{found.found}\nwritten: {out / 'report.html'}, report.md, report.json and pictures")
+    with report_folder(out) as folder:  # before the work: what cannot be written is said at once
+        x, notes = read(reading)
+        for note in notes:
+            print(note)
+        found = analysis.analyse(x, band, null, n, seed, fit=fit, progress=Bar())
+        report = {"file": reading.path.name, "notes": notes, **found.report()}
+        print_table(page.summary_table(found))
+        if (tested := page.test_table(found)) is not None:
+            print_table(tested)
+        for caution in report["warnings"]:
+            print(f"beware: {caution}")
+        print(found.found, flush=True)
+        page.save(found, folder, f"Waves in {reading.path.name}", report, notes)
+    print(f"written: {out / 'report.html'}, report.md, report.json and pictures")
 
 
 def read(reading: Reading) -> "tuple[DataArray, list[str]]":

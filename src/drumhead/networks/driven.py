@@ -67,7 +67,9 @@ def driven(
     one = model.at_layer(layer)
     advance: Any = getattr(one, "advance", None)
     if not isinstance(one, NeuralWaveMachine | Stepped):
-        raise DrumheadError("waves in closed form have no steps between which to push them; choose another layer")
+        raise DrumheadError(
+            "waves in closed form have no steps between which to push them; choose another layer or network"
+        )
     random = torch.Generator().manual_seed(seed)
     size, kept = strength * (every * one.dt) ** 0.5, []
     with model.evaluating():

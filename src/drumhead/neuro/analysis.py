@@ -34,6 +34,7 @@ WIDER = 2.0  # times the band's upper edge, up to which the k-f plane reaches
 FINE = 4  # grid of wave numbers, times as fine as 2 pi over the aperture
 ENOUGH = 2000  # frames of surrogates, for a 95th percentile that is steady
 MOST = 8  # surrogates looked at
+FEWEST = 3  # sites that change, for a gradient
 HUM = 1.0  # Hz to both sides of a line of the mains, that the fit does without
 
 
@@ -72,7 +73,7 @@ def analyse(
         An `Analysis`: `found` says it in words, `report()` in numbers.
 
     Raises:
-        DrumheadError: no field, a band that does not fit it, a null that keeps what travels.
+        DrumheadError: no field, sites that are all the same, a band that does not fit, a null that keeps what travels.
 
     Example:
         >>> array = dh.waves.synth.Array((6, 6), fs="250 Hz", duration="2 s")
@@ -90,6 +91,7 @@ def analyse(
     x = as_field(x, "analyse")
     low, high = edges_of("band", band)
     filter_of(x, (low, high))  # refuses a band that does not fit before anything takes time
+    _differ(x)
     left_out = {"operator": why} if (why := _why_no_fit(x, fit)) else {}
     lines = mains(x)
     show, operator, beware = progress or Progress(), None, [*suspects(x, (low, high)), *of_mains(lines, (low, high))]
@@ -164,6 +166,23 @@ def _signal(phases: "Dataset", high: float) -> "DataArray":
     """Return the analytic signal again, in fewer frames."""
     some = thinned(phases, high)
     return some["amplitude"] * np.exp(1j * some["phase"])
+
+
+def _differ(x: "DataArray") -> None:
+    """Refuse sites that are still, or all the same: phases without gradients have no direction or PGD."""
+    values = x.values[:, good(x)]
+    sites = values.shape[1]
+    moving = int((np.ptp(values, axis=0) > 0).sum())
+    if sites >= FEWEST > moving:
+        raise DrumheadError(
+            f"{moving or 'none'} of {sites} sites changes at all, and at least {FEWEST} have to; is it the right array "
+            "of its file?"
+        )
+    if sites >= FEWEST and (values == values[:, :1]).all():
+        raise DrumheadError(
+            f"all {sites} sites have the same numbers at all times: there is nothing between them to look at; was one "
+            "channel read for all?"
+        )
 
 
 def _why_no_fit(x: "DataArray", fit: bool) -> str:

@@ -22,6 +22,7 @@ from drumhead.neuro.ceiling import Distance, Together, distances
 from drumhead.neuro.dynamics import propagators, reversed_in_time, spectra
 from drumhead.neuro.observe import Observation
 from drumhead.neuro.vector import MEASURES, listed, vector
+from drumhead.waves.fields import rate
 from drumhead.waves.filters import bandpass
 from drumhead.waves.nulls import surrogate
 from drumhead.waves.units import Quantity
@@ -173,7 +174,14 @@ def ready(
             f"compare: the recording is a line of {rows * columns} sites; rings and singularities, which are compared "
             "as well, need two rows and two columns or more. `drumhead waves` reads a line"
         )
-    vector(min(there, key=lambda x: x.sizes["time"]), band, window)  # refuses a trial without a window
+    shortest = min(there, key=lambda x: x.sizes["time"])
+    try:
+        vector(shortest, band, window)  # refuses a trial without a window
+    except DrumheadError as error:
+        if len(listed(recording)) > 1:
+            raise
+        seconds = shortest.sizes["time"] / rate(shortest)
+        raise DrumheadError(f"{error} (the recording is cut into {PIECES} pieces of {seconds:.3g} s)") from None
     return there
 
 

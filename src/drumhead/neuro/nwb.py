@@ -7,8 +7,8 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.opening import choose_series, load
+from drumhead.waves.fields import slack
 
-UNEVEN = 1e-3  # of a step, that two timestamps may be off
 MICRON = 1e-6  # rel_x and rel_y are in µm by the standard
 
 
@@ -54,14 +54,15 @@ def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, An
 
 def _rate(item: Any) -> dict[str, Any]:
     """Return the rate of a series, and its timestamps if these tell it."""
-    if item.rate:
+    if item.rate is not None:
         return {"fs": float(item.rate)}
     if item.timestamps is None or len(item.timestamps) < 2:
         return {}
-    steps = np.diff(np.asarray(item.timestamps, np.float64))
+    times = np.asarray(item.timestamps, np.float64)
+    steps = np.diff(times)
     mean = float(steps.mean())  # of even times the best; where there are gaps, a part without them may be read
-    step = mean if np.abs(steps - mean).max() <= UNEVEN * mean else float(np.median(steps))
-    return {"fs": 1 / step if step else 0.0, "times": item.timestamps}
+    step = mean if np.abs(steps - mean).max() <= slack(times, mean) else float(np.nanmedian(steps))
+    return {"fs": 1 / step, "times": item.timestamps} if step > 0 else {"times": item.timestamps}
 
 
 def _places(path: Path, item: Any) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The report on a recording, or on a network's states: a page with pictures, the same in Markdown, and the numbers."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,33 +21,22 @@ WEAK = 0.01  # of the variance: weaker modes are not told
 
 
 def save(
-    a: "Seen", out: Path, title: str, numbers: dict[str, Any], notes: Sequence[str] = (), more: Sequence[Block] = ()
-) -> list[str]:
-    """Write report.html, report.md, report.json and the pictures, all of them or none.
+    a: "Seen", folder: Path, title: str, numbers: dict[str, Any], notes: Sequence[str] = (), more: Sequence[Block] = ()
+) -> None:
+    """Write report.html, report.md, report.json and the pictures.
 
     Args:
         a: the analysis.
-        out: directory; made if it does not exist.
+        folder: from `drumhead.files.report_folder`, so that the report appears as a whole.
         title: of the page.
         numbers: for report.json.
         notes: what a reader has to know of how the data were read.
         more: what else stands below the pictures.
-
-    Returns:
-        The names of the files.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
-        folder = Path(beside)
-        blocks = pages(a, title, plates.save(a, folder), notes, more)
-        write_atomic(folder / "report.md", markdown(blocks))
-        write_atomic(folder / "report.html", webpage(blocks, folder))
-        write_atomic(folder / "report.json", json.dumps(numbers, indent=1, allow_nan=False) + "\n")
-        out.mkdir(exist_ok=True)
-        names = sorted(path.name for path in folder.iterdir())
-        for name in names:
-            (folder / name).replace(out / name)
-    return names
+    blocks = pages(a, title, plates.save(a, folder), notes, more)
+    write_atomic(folder / "report.md", markdown(blocks))
+    write_atomic(folder / "report.html", webpage(blocks, folder))
+    write_atomic(folder / "report.json", json.dumps(numbers, indent=1, allow_nan=False) + "\n")
 
 
 def pages(

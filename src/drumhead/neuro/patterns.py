@@ -54,8 +54,10 @@ class Patterns:
 
     @property
     def level(self) -> float:
-        """The 95th percentile of pgd in surrogates."""
-        return float(np.nanpercentile(self.planar_null["pgd"], LEVEL))
+        """The 95th percentile of pgd in surrogates; NaN where no gradient in any of them is other than zero."""
+        known = self.planar_null["pgd"].values
+        known = known[np.isfinite(known)]
+        return float(np.percentile(known, LEVEL)) if len(known) else np.nan
 
     @property
     def marked(self) -> np.ndarray:

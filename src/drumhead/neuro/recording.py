@@ -13,7 +13,7 @@ import numpy as np
 from drumhead.errors import DrumheadError
 from drumhead.neuro import arrays, nwb
 from drumhead.neuro.lattice import lattice
-from drumhead.waves.fields import field
+from drumhead.waves.fields import field, slack
 from drumhead.waves.filters import span
 from drumhead.waves.units import Quantity, quantity
 
@@ -48,6 +48,7 @@ def read(
 
     Returns:
         The field; where fs or pitch differ from what the file says, attrs has its fs_of_file_hz or pitch_of_file_m.
+        Of channels that lie on a grid attrs has the `channel` (rows, columns) at each place, -1 where none is.
 
     Raises:
         DrumheadError: a file, a series or a number that is missing or cannot be used; the message says what to do.
@@ -88,6 +89,8 @@ def _field(
         raise DrumheadError(f"{path.name}: order={order!r} is of films, and this is (time, channel); leave it out")
     rate = _said("fs", fs, found, "frequency", path.name)
     if rate is None:
+        if found.get("times") is not None:
+            _even(np.asarray(found["times"], np.float64), path.name)
         raise DrumheadError(
             f"{path.name}: the sampling rate is missing: give fs=, as fs='500 Hz' (on the command line --fs 500)"
         )
@@ -131,15 +134,26 @@ def _said(name: str, given: Quantity | None, found: dict[str, Any], kind: str, f
 
 
 def _even(times: np.ndarray, name: str) -> None:
-    """Refuse timestamps that have gaps or run backward."""
+    """Refuse timestamps that lack numbers, run backward, stand still or have gaps."""
+    mend = "resample it to even times, or read a part without gaps with start= and stop= (--start, --stop)"
+    if not (known := np.isfinite(times)).all():
+        raise DrumheadError(
+            f"{name}: {(~known).sum()} of its {len(times)} timestamps are no numbers (NaN or infinite), the first one "
+            f"at sample {int(np.argmin(known))}; {mend}"
+        )
     steps = np.diff(times)
     step = (times[-1] - times[0]) / len(steps)
+    if step <= 0:
+        how = (
+            f"run backward, from {times[0]:.6g} to {times[-1]:.6g} s" if step else f"begin and end at {times[0]:.6g} s"
+        )
+        raise DrumheadError(f"{name}: its timestamps {how}; mend them in the file, or save its data as .npy and say fs")
     off = np.abs(steps - step)
-    if not (step > 0 and off.max() <= nwb.UNEVEN * step):
-        worst = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
+    if off.max() > slack(times, step):
+        worst = int(np.argmax(off))
         raise DrumheadError(
             f"{name}: its timestamps are irregular ({steps[worst]:.6g} s after sample {worst}, {step:.6g} s on "
-            f"average); resample it to even times, or read a part without gaps with start= and stop= (--start, --stop)"
+            f"average); {mend}"
         )
 
 
@@ -174,7 +188,9 @@ def _electrodes(values: np.ndarray, places: np.ndarray, rate: float, unit: str, 
     grid = np.full((len(values), *(index.max(0) + 1)), np.nan, values.dtype)
     on = index[:, 0] >= 0
     grid[:, index[on, 0], index[on, 1]] = values[:, on]
-    return field(grid, rate, pitch, unit=unit)
+    channel = np.full(grid.shape[1:], -1)
+    channel[index[on, 0], index[on, 1]] = np.flatnonzero(on)  # by which they go in their file
+    return field(grid, rate, pitch, unit=unit).assign_attrs(channel=channel)
 
 
 def _part(

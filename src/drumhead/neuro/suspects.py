@@ -7,7 +7,7 @@
 None is left out by itself: whoever recorded knows more.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import fft
@@ -45,7 +45,7 @@ def suspects(x: "DataArray", band: tuple[float, float]) -> tuple[str, ...]:
         ['1 site is far louder than the others: (2, 3) (30 times the median)']
     """
     known = good(x)
-    names = [tuple(place) if len(place) > 1 else place[0] for place in np.argwhere(known).tolist()]
+    names = _names(x, known)
     values = x.values[:, known]
     return (*_silent(values, names), *_loud(values, names, rate(x), band), *_filled(x, values, names))
 
@@ -90,6 +90,13 @@ def of_mains(lines: tuple[tuple[float, float], ...], band: tuple[float, float]) 
         f"The mains are in the band: {which} Hz {'stands' if len(inside) == 1 else 'stand'} out. What all sites share "
         "at once looks like a wave that is far too long; take the line out first, or choose a band without it.",
     )
+
+
+def _names(x: "DataArray", known: np.ndarray) -> list[Any]:
+    """Return the sites as --bad takes them: by the channel in their file, or by row and column where it has none."""
+    if (channel := x.attrs.get("channel")) is not None and np.shape(channel) == known.shape:
+        return [f"channel {number}" for number in np.asarray(channel)[known]]
+    return [tuple(place) if len(place) > 1 else place[0] for place in np.argwhere(known).tolist()]
 
 
 def _silent(values: np.ndarray, names: list) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TAPER = 0.1  # of the recording, half of it at each end
-WIDE, RELATIVE = 0.5, 0.04  # of a bin: Hz, or of its frequency if that is more
+WIDE, FINE, RELATIVE = 0.5, 0.01, 0.04  # of a bin: Hz or, in slow recordings, of the highest frequency; or of its own
 
 
 class Block(NamedTuple):
@@ -137,9 +137,9 @@ class Whittle:
 
 def _bins(f: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where bins start and stop: each of neighbouring frequencies that are used."""
-    starts = [use[0]]
+    starts, least = [use[0]], min(WIDE, FINE * f[use[-1]])
     for before, now in itertools.pairwise(use):
-        if now != before + 1 or f[now] - f[starts[-1]] >= max(WIDE, RELATIVE * f[starts[-1]]):
+        if now != before + 1 or f[now] - f[starts[-1]] >= max(least, RELATIVE * f[starts[-1]]):
             starts.append(now)
     stops = [use[np.searchsorted(use, start) - 1] + 1 for start in starts[1:]] + [use[-1] + 1]
     return np.array(starts), np.array(stops)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from drumhead.settings.config import TrainConfig
+from drumhead.settings.config import Augment, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,17 @@ _STEADY = TrainConfig(
 _RECIPE = "AdamW, weight decay 0.01, loss at all pixels, warm-up, cosine to 0, clipped at 1"
 
 
-def _recipe(name: str, epochs: int, batch: int, lr: float) -> Budget:
+def _recipe(name: str, epochs: int, batch: int, lr: float, augment: Augment = "none") -> Budget:
     text = f"{10_000 * epochs:,} image passes, {batch} a step, largest rate {lr}, {_RECIPE}"
-    return Budget(name, text, replace(_STEADY, epochs=epochs, batch=batch, lr=lr), seeds=3)
+    text += ", images shifted at random" * (augment == "shift")
+    return Budget(name, text, replace(_STEADY, epochs=epochs, batch=batch, lr=lr, augment=augment), seeds=3)
 
 
 RECIPES = {
     "smoke": (_SMOKE,),
     "cpu": (_recipe("batch-4", 8, 4, 1e-3), _recipe("batch-16", 8, 16, 3e-3)),
-    "paper": (_recipe("long-4", 32, 4, 1e-3), _recipe("long-16", 32, 16, 3e-3)),
+    # Without shifts so many passes are learned by heart: training loss was a ninth of validation's on Multi-MNIST.
+    "paper": (_recipe("shift-4", 32, 4, 1e-3, "shift"), _recipe("shift-16", 32, 16, 3e-3, "shift")),
 }
 """What `drumhead reproduce front` trains under a budget: each network counts under its own better recipe."""
 

@@ -26,6 +26,7 @@ from drumhead.settings.networks import Recurrent as Recurrent
 from drumhead.settings.networks import ResNet as ResNet
 from drumhead.settings.networks import Stack as Stack
 from drumhead.settings.networks import UNet as UNet
+from drumhead.settings.training import Augment as Augment
 from drumhead.settings.training import ClassWeights as ClassWeights
 from drumhead.settings.training import TrainConfig as TrainConfig
 

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import os
 import struct
+import sys
 import urllib.request
 import zlib
 from pathlib import Path
@@ -97,6 +98,7 @@ def download(to: Path, url: str = URL) -> Path:
         target = to / f"{name}.gz"
         if target.is_file() or (to / name).is_file():
             continue
+        print(f"drumhead: fetching {url}{name}.gz", file=sys.stderr)  # a server that is far away takes its time
         try:
             with urllib.request.urlopen(f"{url}{name}.gz", timeout=30) as answer:
                 packed = answer.read()

@@ -151,6 +151,20 @@ def unit_of_length(x: "DataArray") -> str:
     return _length(x)
 
 
+def slack(values: np.ndarray, step: float) -> float:
+    """Return how far the distance of two neighbours may be off: a part of a step, or what rounding makes of them.
+
+    Args:
+        values: times or places, one after another.
+        step: their mean distance.
+
+    Example:
+        >>> slack(np.arange(3.0), 1.0), slack(1.7e9 + np.arange(3) * 1e-5, 1e-5) < 1e-6
+        (0.001, True)
+    """
+    return max(UNEVEN * step, 2 * float(np.spacing(np.abs(values).max())))
+
+
 def _length(x: "DataArray") -> str:
     return str(x["x"].attrs.get("units", "px")) if "x" in x.coords else "px"
 
@@ -170,9 +184,10 @@ def _without(values: np.ndarray, mask: Any) -> np.ndarray:
         raise DrumheadError("no site has numbers at all times, so there is nothing to look at")
     if (some & ~every).any():
         where, when = np.argwhere(some & ~every)[0].tolist(), int(np.argmin(finite.all(tuple(range(1, finite.ndim)))))
+        many = int((some & ~every).sum())
         raise DrumheadError(
-            f"{int((some & ~every).sum())} sites have gaps (NaN or infinite), the first one {where}, from time {when}; "
-            "fill the gaps, cut them off, or leave these sites out with mask="
+            f"{many} {'site has' if many == 1 else 'sites have'} gaps (NaN or infinite), the first one {where}, from "
+            f"time {when}; fill the gaps, cut them off, or leave these sites out with mask= (--bad)"
         )
     values[:, ~every] = np.nan
     return values
@@ -198,6 +213,10 @@ def _times(given: "DataArray | None", count: int, fs: Quantity | None) -> np.nda
     if times.dtype.kind in "mM":  # dates, or spans of time
         times = (times - times[0]) / np.timedelta64(1, "s")
     times = np.asarray(times, np.float64)
+    if not (known := np.isfinite(times)).all():
+        raise DrumheadError(
+            f"time: entry {int(np.argmin(known))} is {times[np.argmin(known)]}, no number of seconds; mend it first"
+        )
     _step(times, "time")
     return times
 
@@ -235,7 +254,7 @@ def _step(values: np.ndarray, name: str) -> float:
     step = (values[-1] - values[0]) / len(steps)
     if (steps < 0).all():
         raise DrumheadError(f"{name} falls from entry to entry, and has to rise; sort it first: x.sortby({name!r})")
-    if not step > 0 or np.abs(steps - step).max() > max(UNEVEN * step, 1e-12 * np.abs(values).max()):
+    if not step > 0 or np.abs(steps - step).max() > slack(values, step):
         worst = int(np.abs(steps - step).argmax())
         raise DrumheadError(
             f"{name} is not evenly spaced: {steps[worst]:.6g} after entry {worst}, {step:.6g} on average; "
