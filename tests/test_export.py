@@ -1,6 +1,7 @@
 """Exported graphs: the parts are the network, ONNX Runtime says what torch says, and a stranger can run them."""
 
 import json
+import os
 import re
 import sys
 import zipfile
@@ -244,6 +245,24 @@ def test_an_older_export_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     dh.export(model, out)
     assert (out / "model.onnx").read_bytes() != before["model.onnx"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    model, link = dh.build(NETWORKS["cnn"]), tmp_path / "link"
+    link.symlink_to("out")
+    for _ in range(2):  # nothing is there, then an older export
+        dh.export(model, link, whole_only=True)
+        assert (tmp_path / "out" / "model.onnx").is_file()
+        assert os.readlink(link) == "out"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]
+
+
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
+    model = dh.build(NETWORKS["cnn"])
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file" / "out", Path("/proc/out")):
+        with pytest.raises(dh.DrumheadError, match=rf"^{place} cannot be written: .+; choose another place$"):
+            dh.export(model, place)
 
 
 def test_files_of_others_are_not_touched(tmp_path):

@@ -120,6 +120,17 @@ def test_an_image_in_which_nothing_is_found_is_one_sentence(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_named_twice_is_heard_once_and_files_that_are_no_images_say_why(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (32, 32)).save("black.png")
+    assert call("listen", tmp_path, "black.png") == 0
+    assert capsys.readouterr().out.count("black: ") == 1
+    for content, why in (("", "it is empty"), ("hello", "its content is of no known image format")):
+        Path("other.png").write_text(content)
+        assert call("listen", "other.png") == 2
+        assert capsys.readouterr().err == f"drumhead: other.png is not a readable image: {why}\n"
+
+
 def test_mistakes_are_one_sentence_and_leave_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dh.save(dh.build("tetrominoes/unet-2"), "unet.safetensors", task="tetrominoes")

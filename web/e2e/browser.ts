@@ -53,7 +53,9 @@ export class Bench {
       }).observe({ type: "layout-shift", buffered: true });
     });
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) this.faults.push(message.text());
+      const { url } = message.location();
+      if (url.endsWith("/favicon.ico")) return; // a bare text file has no icon, and the browser asks for one
+      if (["error", "warning"].includes(message.type())) this.faults.push(`${message.text()} (${url})`);
     });
     page.on("pageerror", (error) => this.faults.push(error.message));
     page.on("request", (request) => {

@@ -101,6 +101,9 @@ describe("drawing", () => {
   it("draws with pen and eraser, stamps, fills, undoes and redoes", async () => {
     const page = await bench.page();
     await heard(page);
+    await page.getByTestId("tool-listen").click();
+    await press(page, 60, 4); // else A goes where the drawing goes
+    await page.getByTestId("tool-pen").click();
     await page.getByTestId("overlay-none").click();
     const empty = async () => {
       await page.mouse.move(5, 5);

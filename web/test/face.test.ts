@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { maskOf, membraneOf, modesOf } from "../src/core/drum";
+import { deepest } from "../src/face/actions";
 import { drumOf } from "../src/face/drums";
+import { fit, placeOn } from "../src/face/fit";
 import { History } from "../src/face/history";
 import { things } from "../src/face/objects";
 import { colourise, Upsampler, waveColours } from "../src/face/paint";
@@ -148,6 +150,9 @@ describe("words", () => {
     expect(says(hearing([], [answer(1, [0, 1, 1, 1])]), manifest("mnist", "background", "8"))).toBe("It hears an 8.");
     const wires = manifest("wires", "background", "wire with the dot", "other wire");
     expect(says(hearing([], [answer(1, [0, 1, 1, 2])]), wires)).toMatch(/which wire has the dot/);
+    expect(says(hearing([], [answer(1, [0, 1, 1, 2], 3, 0.4)]), pieces)).toBe("It is unsure, and guesses an I and a T.");
+    const cut = says(hearing([], [answer(1, [0, 1, 1, 2])], false), wires);
+    expect(cut).toBe("Cut off, it hears a wire with the dot and another wire.");
     expect(list(["a", "b", "c"])).toBe("a, b and c");
     expect([0, 0.004, 0.126].map(percent)).toEqual(["0\u00a0%", "<\u00a01\u00a0%", "13\u00a0%"]);
   });
@@ -193,4 +198,21 @@ it("undoes and redoes, and forgets what was undone when something new is drawn",
   expect(history.canRedo).toBe(false);
   for (let i = 0; i < 100; i++) history.push(image(100 + i));
   expect(history.present.width).toBe(199);
+});
+
+it("shows a picture that is no square in its own shape, and finds the pixel under a pointer there", () => {
+  const wide = fit({ width: 200, height: 50 }, 400);
+  expect(wide).toEqual({ pixel: 2, left: 0, top: 150, width: 400, height: 100 });
+  expect(placeOn(wide, 0, 150)).toEqual({ y: 0, x: 0 });
+  expect(placeOn(wide, 400, 250)).toEqual({ y: 50, x: 200 });
+  expect(placeOn(wide, 10, 100).y).toBe(-25);
+  expect(placeOn(fit({ width: 5, height: 10 }, 100), 25, 0)).toEqual({ y: 0, x: 0 });
+});
+
+it("guesses the pixel deepest inside what is drawn, edges of the drawing being edges of the shape", () => {
+  const drawing = (inside: (y: number, x: number) => boolean) =>
+    Float32Array.from({ length: 81 }, (_, i) => Number(inside(Math.floor(i / 9), i % 9)));
+  expect(deepest(drawing(() => true), 9)).toEqual({ y: 4, x: 4 });
+  expect(deepest(drawing((y, x) => y > 1 && y < 7 && x < 5), 9)).toEqual({ y: 4, x: 2 });
+  expect(deepest(drawing(() => false), 9)).toBeNull();
 });

@@ -42,6 +42,7 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
             files.append(path)
         else:
             raise DrumheadError(f"{path} does not exist; give image files or directories of them")
+    files = list({os.path.abspath(path): path for path in files}.values())  # one that is named twice is taken once
     names: dict[str, Path] = {}
     for path in files:
         if len(os.fsencode(path.stem)) > LONGEST:

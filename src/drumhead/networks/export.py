@@ -13,6 +13,7 @@ what the network says.
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -66,14 +67,16 @@ def export(
     if not isinstance(model, Segmenter):
         raise DrumheadError(f"export: got {type(model).__name__}; a network of dh.build or dh.load is needed")
     check_installed()
-    out = Path(out).absolute()
+    out = Path(os.path.realpath(out))  # a link stays, and what it points to is replaced
     check_out(out)
     model = deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     parts = Program(program(model).whole) if whole_only else program(model)
     images = parity.trials(model, task)
-    out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name[:40]}.{uuid.uuid4().hex}")
-    beside.mkdir()
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise DrumheadError(f"{out} cannot be written: {error.strerror}; choose another place") from None
     try:
         write_graphs(parts, model, beside, torch_program)
         manifest = _manifest(parts, model, images[0], name, task, preset, classes)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from drumhead.errors import DrumheadError
 
@@ -90,6 +90,9 @@ def open_image(path: Path, decode: bool = True) -> Image.Image:
             picture.info["turned"] = _is_turned(picture)
             if decode:
                 ImageOps.exif_transpose(picture, in_place=True)
+    except UnidentifiedImageError:
+        what = "it is empty" if path.stat().st_size == 0 else "its content is of no known image format"
+        raise DrumheadError(f"{path} is not a readable image: {what}") from None
     except (OSError, EOFError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError) as error:
         raise DrumheadError(f"{path} is not a readable image: {error}") from None
     if deep:

@@ -60,8 +60,10 @@ export function membraneOf(mask: Uint8Array, height: number, width: number): Mem
     }
     if (part.length > largest.length) largest = part;
   }
+  if (!largest.length) throw new DrumError(`Nothing is drawn; a drum needs ${LEAST} pixels: draw a filled shape.`);
   if (largest.length < LEAST) {
-    throw new DrumError(`The largest part of the drawing has ${largest.length} pixels; a drum needs ${LEAST}: draw a filled shape.`);
+    const pixels = `${largest.length} pixel${largest.length > 1 ? "s" : ""}`;
+    throw new DrumError(`The largest part of the drawing has ${pixels}; a drum needs ${LEAST}: draw a filled shape.`);
   }
   if (largest.length > MOST) {
     throw new DrumError(`The drawing has ${largest.length} pixels that move; a drum here has at most ${MOST}: draw a smaller one.`);

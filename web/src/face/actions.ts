@@ -1,7 +1,7 @@
-import { middle } from "../core/drum";
+import { maskOf, middle } from "../core/drum";
 import { brushOf, scene } from "../core/scenes";
 import type { Field } from "../types";
-import { toast } from "./dialogs";
+import { hush, toast } from "./dialogs";
 import { type Drumkit, onDrum } from "./drumkit";
 import { fromRadius } from "./drums";
 import { History } from "./history";
@@ -20,6 +20,8 @@ export type Spots = [Spot | null, Spot | null];
 /** Everything that a person can do, whatever with: pointer, key or button. */
 export class Actions {
   private readonly spots: Record<Mode, Spots>;
+  /** The pixel that nobody chose; it goes where the drawing goes. */
+  private guessed: Spot | null = null;
   /** Sounds what a pixel hears; set once the ear is there. */
   play: (which: 0 | 1) => void = () => {};
 
@@ -52,6 +54,7 @@ export class Actions {
   take = async (file: Blob): Promise<void> => {
     try {
       this.draw(await readPicture(file, this.store.state.image));
+      hush();
     } catch (error) {
       toast((error as Error).message);
     }
@@ -59,9 +62,13 @@ export class Actions {
 
   /** Listen to a pixel, or strike the drum there. */
   touch = (spot: Spot): void => {
-    const { mode, spots, active, drum } = this.store.state;
+    const { mode, spots, active, drum, image } = this.store.state;
     if (mode === "drum" && !(drum && onDrum(drum, spot)))
-      return toast("That place is not on the drum: strike where it is drawn.");
+      return toast(
+        drum?.membrane && maskOf(image)[spot.y * image.width + spot.x]
+          ? "The drum is the largest part of the drawing, and that place is on another: strike the largest."
+          : "That place is not on the drum: strike where it is drawn.",
+      );
     const next: Spots = [...spots];
     next[active] = spot;
     this.store.update({ spots: next });
@@ -104,7 +111,7 @@ export class Actions {
       brush: Math.round(brushOf(mode === "drum" ? "drum" : state.model).size),
     });
     if (mode === "drum") this.stretch(history.present);
-    if (mode === "waves" && !state.hearing) this.listening.hear();
+    if (mode === "waves") this.listening.hear(); // a stroke may have been made just before the drum was chosen
   };
 
   /** Another network, and at once a drawing that it knows. */
@@ -144,9 +151,11 @@ export class Actions {
   /** Choose a pixel to listen to where nobody has: the one deepest inside what is drawn. */
   listenSomewhere(): void {
     const { mode, spots, image, hearing } = this.store.state;
-    if (mode !== "waves" || spots[0] || !hearing) return;
+    if (mode !== "waves" || (spots[0] && spots[0] !== this.guessed) || !hearing) return;
     const spot = deepest(brightness(image), image.width);
-    if (spot) this.store.update({ spots: [spot, spots[1]] });
+    if (!spot || (spots[0]?.x === spot.x && spots[0].y === spot.y)) return;
+    this.guessed = spot;
+    this.store.update({ spots: [spot, spots[1]] });
   }
 
   /** Stretch a new skin and tap it, without a sound, where it was struck before or in its middle. */
@@ -162,7 +171,10 @@ export class Actions {
 
   private start(image: Field): void {
     this.drawings.waves = new History(image);
-    if (this.store.state.mode === "waves") this.store.update({ image, canUndo: false, canRedo: false });
+    const inside = (spot: Spot | null) => (spot && spot.y < image.height && spot.x < image.width ? spot : null);
+    const { mode, spots } = this.store.state;
+    if (mode === "waves")
+      this.store.update({ image, canUndo: false, canRedo: false, spots: [inside(spots[0]), inside(spots[1])] });
   }
 
   private show(image: Field, delay = 0): void {
@@ -186,14 +198,13 @@ function pebble(): Field {
 }
 
 /** The drawn pixel that is farthest from any that is not, in steps along rows and columns. */
-function deepest(bright: Float32Array, width: number): Spot | null {
+export function deepest(bright: Float32Array, width: number): Spot | null {
   let layer = Uint8Array.from(bright, (value) => Number(value > 0.25));
   let found = layer.indexOf(1);
   while (layer.includes(1)) {
     found = layer.indexOf(1);
-    layer = layer.map((one, i) =>
-      one && layer[i - 1] && layer[i + 1] && layer[i - width] && layer[i + width] ? 1 : 0,
-    );
+    const inner = (i: number) => i % width && (i + 1) % width && layer[i - 1] && layer[i + 1];
+    layer = layer.map((one, i) => (one && inner(i) && layer[i - width] && layer[i + width] ? 1 : 0));
   }
   return found < 0 ? null : { y: Math.floor(found / width), x: found % width };
 }

@@ -3,7 +3,7 @@ import { byId, el, setText } from "./dom";
 import { brightness } from "./ink";
 import type { Store } from "./state";
 import { answerAt, locate } from "./timeline";
-import { fallen, percent, says, sureness } from "./words";
+import { DRAWN, fallen, percent, says, sureness } from "./words";
 
 const TITLES: Record<string, string> = { tetrominoes: "Pieces", mnist: "Digits", wires: "Wires" };
 
@@ -22,6 +22,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
   });
   const chart = new Chart("How sure the network is over time", "confidence");
   const sure = el("b", { "data-testid": "sure" });
+  const where = el("span", { "data-testid": "sure-where" }, "How sure, on what is drawn");
   const hint = el("p", { class: "hint", "data-testid": "cut-hint" });
   const coupling = el(
     "button",
@@ -38,7 +39,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
     el("div", { class: "head" }, el("h2", { id: "answer-title" }, "What it hears"), models),
     sentence,
     legend,
-    el("p", { class: "caption" }, el("span", {}, "How sure, on what is drawn"), sure),
+    el("p", { class: "caption" }, where, sure),
     chart.node,
     el("div", { class: "cut" }, coupling, hint),
   );
@@ -79,6 +80,7 @@ export function createAnswer(store: Store, chooseModel: (name: string) => void):
       setText(sentence, text);
       if (hearing) {
         bright = brightness(state.image);
+        setText(where, bright.some((one) => one > DRAWN) ? "How sure, on what is drawn" : "How sure, nothing being drawn");
         sureOver = hearing.answers.map((answer) => sureness(answer, bright));
         chart.draw([{ values: sureOver.length > 1 ? sureOver : [0, ...sureOver], of: "a" }], 0, 1);
         const last = hearing.layers.at(-1);

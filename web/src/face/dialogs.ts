@@ -95,3 +95,8 @@ export function toast(text: string): void {
   clearTimeout(timer);
   timer = setTimeout(() => (node.hidden = true), 6000) as unknown as number;
 }
+
+/** Take back what was said, as it is true no longer. */
+export function hush(): void {
+  byId("toast").hidden = true;
+}

@@ -25,6 +25,7 @@ const TOOLS: Record<string, Tool> = {
   l: "listen",
   s: "strike",
 };
+const REPEATED = [",", ".", "[", "]"];
 const OVERLAYS = ["waves", "omega", "alpha", "mask", "none"] as const;
 
 /** Shortcuts that work wherever nothing else takes the key. */
@@ -40,8 +41,9 @@ export function createKeys(store: Store, commands: Commands): void {
       else return;
     } else if (key === " ") {
       if (target instanceof Element && target.matches("button, a, input")) return;
-      commands.toggle();
-    } else if (!act(key)) return;
+      if (!event.repeat) commands.toggle();
+    } else if (event.repeat && !REPEATED.includes(key)) return; // what is switched to and fro would flicker
+    else if (!act(key)) return;
     event.preventDefault();
   });
 

@@ -34,6 +34,7 @@ export function createListening(store: Store, opener: (base: string) => Promise<
       if (!whole) whole = await hear(true);
       const hearing = coupling ? whole : await hear(false);
       if (mine.signal.aborted) return;
+      if (store.state.mode !== "waves") return store.update({ busy: false }); // it is heard again when they come back
       wholeOf = image;
       const { playing, reduced, at } = store.state;
       const end = total(hearing);

@@ -101,7 +101,8 @@ function noteOf({ mode, drum, failure, hearing, overlay, at, sheet, reduced }: R
   const name = overlay === "omega" ? "Stiffness" : "Damping";
   if (!field) return `${name}: this network has none.`;
   const { low, high } = medium(field, sheet);
-  return `${name} of each oscillator, from ${low.toFixed(2)} to ${high.toFixed(2)}`;
+  const of = sheet === "all" ? "each place, mean over all sheets" : `each oscillator of sheet ${sheet + 1}`;
+  return `${name} of ${of}, from ${low.toFixed(2)} to ${high.toFixed(2)}`;
 }
 
 /** What screen readers are told when an answer has come. */

@@ -61,7 +61,7 @@ export function createMembrane(store: Store, kit: Drumkit): void {
     rows.forEach(({ bar, number }, index) => {
       const value = values[index];
       bar.style.width = `${(100 * (value ?? 0)) / most}%`;
-      setText(number, value === undefined ? "…" : `${Math.round(value)} px²`);
+      setText(number, value === undefined ? (drum?.failure ? "–" : "…") : `${Math.round(value)} px²`);
     });
     setText(sentence, drum?.failure ?? verdict(values[0], values[1]));
     const colours = waveColours(state.dark);

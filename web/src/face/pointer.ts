@@ -1,5 +1,6 @@
 import type { Place } from "../core/raster";
 import type { Field } from "../types";
+import { fit, placeOn } from "./fit";
 import { colourOf, filled, polygon, settle, STAMPS, stamped, stroke } from "./pencil";
 import { stampOf } from "./samples";
 import type { Stage } from "./stage";
@@ -20,14 +21,17 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
   let corners: Place[] = [];
   let hover: Place | null = null;
   let keyed = false;
+  let drawnIn = "";
 
+  /** What a stroke belongs to: it does not go on in another mode or on another network's drawing. */
+  const sheet = () => `${store.state.mode} ${store.state.model}`;
+  const drop = () => {
+    from = sketch = null;
+    stage.drawing(false);
+  };
   const placeOf = (event: PointerEvent): Place => {
     const box = canvas.getBoundingClientRect();
-    const { width, height } = store.state.image;
-    return {
-      y: ((event.clientY - box.top) / box.height) * height,
-      x: ((event.clientX - box.left) / box.width) * width,
-    };
+    return placeOn(fit(store.state.image, box.width), event.clientX - box.left, event.clientY - box.top);
   };
   const spotOf = ({ y, x }: Place): Spot => {
     const { width, height } = store.state.image;
@@ -42,6 +46,7 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
     else if (state.tool === "polygon") addCorner(place);
     else {
       from = place;
+      drawnIn = sheet();
       sketch = stroke(state, state.image, place, place);
       stage.drawing(true);
       store.update({ image: sketch });
@@ -50,6 +55,7 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
 
   function move(place: Place): void {
     hover = place;
+    if (from && drawnIn !== sheet()) drop();
     if (from && sketch) {
       sketch = stroke(store.state, sketch, from, place);
       from = place;
@@ -59,9 +65,9 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
   }
 
   function end(): void {
-    if (sketch) hand.draw(sketch);
-    from = sketch = null;
-    stage.drawing(false);
+    const done = drawnIn === sheet() ? sketch : null;
+    drop();
+    if (done) hand.draw(done);
   }
 
   function addCorner(place: Place): void {
@@ -180,8 +186,8 @@ export function createPointer(stage: Stage, store: Store, hand: Hand): void {
     event.stopPropagation();
   });
   store.listen((_, changed) => {
-    if (changed("tool", "mode", "turns", "piece", "digit", "dot", "sides")) {
-      if (changed("tool", "mode")) corners = [];
+    if (changed("tool", "mode", "model", "turns", "piece", "digit", "dot", "sides")) {
+      if (changed("tool", "mode", "model")) corners = [];
       show();
     }
   });

@@ -1,23 +1,31 @@
-import { membraneOf, Ringing } from "../core/drum";
+import { Ringing } from "../core/drum";
+import { cellsOf } from "../core/modes";
 import { brightness } from "./ink";
 import type { Store } from "./state";
 import type { Skin } from "./surface";
 
 const STEPS = 2; // a picture
+const LEAST = 64;
+const MOST = 128 * 128; // pixels that a slow machine moves in the time of a picture
 
 /** A plain wave that starts from the drawing while the first network is still on its way. */
 export function createPreview(store: Store, moved: () => void): () => Skin | null {
   const { image, reduced } = store.state;
-  const whole = membraneOf(new Uint8Array(image.height * image.width).fill(1), image.height, image.width);
-  const ringing = new Ringing(whole.cells, 0.5, 0.01);
-  brightness(image).forEach((value, at) => (ringing.y[whole.cells.number[at]] = value));
-  const waiting = () => store.state.mode === "waves" && !store.state.hearing && !store.state.failure;
+  const size = image.height * image.width;
+  if (reduced || size < LEAST || size > MOST) return () => null; // a link may bring a drawing of another size
+  const cells = cellsOf(new Uint8Array(size).fill(1), image.height, image.width);
+  const ringing = new Ringing(cells, 0.5, 0.01);
+  brightness(image).forEach((value, at) => (ringing.y[cells.number[at]] = value));
+  const waiting = () => {
+    const { mode, hearing, failure, image: now } = store.state;
+    return mode === "waves" && !hearing && !failure && now === image;
+  };
   const tick = () => {
     if (!waiting()) return;
     ringing.advance(STEPS);
     moved();
     requestAnimationFrame(tick);
   };
-  if (!reduced) requestAnimationFrame(tick);
-  return () => (waiting() && !reduced ? { field: ringing.field().data, scale: 0.5 } : null);
+  requestAnimationFrame(tick);
+  return () => (waiting() ? { field: ringing.field().data, scale: 0.5 } : null);
 }

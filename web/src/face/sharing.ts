@@ -81,11 +81,11 @@ export function createSharing(store: Store, stage: Stage, kit: Drumkit): () => v
 
   return async () => {
     const { state } = store;
-    const address = await link();
+    const address = await link().catch((error: Error) => error);
     const field = el("input", {
       type: "text",
       readonly: true,
-      value: address,
+      value: String(address),
       "aria-label": "Link",
       "data-testid": "link",
       onfocus: () => field.select(),
@@ -103,20 +103,21 @@ export function createSharing(store: Store, stage: Stage, kit: Drumkit): () => v
       });
       return button;
     };
+    const copyLink = (text: string) =>
+      el(
+        "button",
+        { type: "button", class: "primary", "data-testid": "copy-link", onclick: () => void copy(text, "Link") },
+        "Copy",
+      );
     const script = state.manifest ? pythonOf(sharedOf(state), state.manifest) : "";
     openDialog(
       "Share what you made",
-      el("p", { class: "hint" }, "The link holds the drawing and the settings; nothing is stored anywhere else."),
-      el(
-        "p",
-        { class: "address" },
-        field,
-        el(
-          "button",
-          { type: "button", class: "primary", "data-testid": "copy-link", onclick: () => void copy(address, "Link") },
-          "Copy",
-        ),
-      ),
+      ...(address instanceof Error
+        ? [el("p", { class: "hint", "data-testid": "no-link" }, address.message)]
+        : [
+            el("p", { class: "hint" }, "The link holds the drawing and the settings; nothing is stored anywhere else."),
+            el("p", { class: "address" }, field, copyLink(address)),
+          ]),
       el(
         "div",
         { class: "shares" },

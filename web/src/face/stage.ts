@@ -1,5 +1,6 @@
 import type { Answer, Field, Hearing } from "../types";
 import { Cached } from "./cached";
+import { fit } from "./fit";
 import { beads, inked, masked, rim } from "./ink";
 import { things } from "./objects";
 import type { State, Store } from "./state";
@@ -42,6 +43,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   let reveal = 0;
   let last = 0;
   let asked = false;
+  let at = fit(store.state.image, canvas.width);
 
   const redraw = () => {
     if (asked) return;
@@ -55,7 +57,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
 
   function paint(state: Readonly<State>, passed: number, ringing = skin()): void {
     const { image, hearing, dark, overlay } = state;
-    const pixel = canvas.width / image.width;
+    const { pixel, left, top } = (at = fit(image, canvas.width));
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     const moment = hearing && !drawing && state.mode === "waves" ? locate(hearing, state.at) : null;
@@ -78,7 +80,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
       picture(waves.drum(ringing, image, state), canvas.width < 400);
     }
     context.globalAlpha = 1;
-    context.setTransform(pixel, 0, 0, pixel, 0, 0);
+    context.setTransform(pixel, 0, 0, pixel, left, top);
     context.lineJoin = "round";
     context.lineCap = "round";
     if (covered || state.mode === "drum")
@@ -96,7 +98,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.globalAlpha = shown * 0.94;
       if (shown) picture(filled, false);
-      context.setTransform(pixel, 0, 0, pixel, 0, 0);
+      context.setTransform(pixel, 0, 0, pixel, left, top);
       context.globalAlpha = shown;
       if (shown) for (const { label, y, x } of names) name(classes[label]?.name ?? "", x + 0.5, y + 0.5, state, pixel);
       context.globalAlpha = 1;
@@ -109,7 +111,7 @@ export function createStage(canvas: HTMLCanvasElement, store: Store, skin: () =>
   function picture(source: CanvasImageSource, smooth: boolean): void {
     context.imageSmoothingEnabled = smooth;
     context.imageSmoothingQuality = "high";
-    context.drawImage(source, 0, 0, canvas.width, canvas.height);
+    context.drawImage(source, at.left, at.top, at.width, at.height);
   }
 
   function stroke(path: Path2D, style: string, width: number): void {

@@ -121,7 +121,7 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
           ...Array.from({ length: count }, (_, c) => el("option", { value: c }, `Sheet ${c + 1}`)),
         );
         sheets.disabled = !count;
-        sheets.value = String(state.sheet);
+        sheets.value = state.sheet === "all" ? "all" : String(Math.min(state.sheet, count - 1));
       }
     }
     if (changed("hearing", "at") && hearing) {
@@ -137,9 +137,16 @@ export function createTransport(store: Store, skip: (steps: number) => void, tog
       });
     }
     if (changed("overlay")) chooseOverlay(state.overlay);
-    if (changed("speed")) speed.value = pace.value = String(state.speed);
+    if (changed("speed")) for (const one of [speed, pace]) choose(one, state.speed, `${state.speed}×`);
     if (changed("sheet")) sheets.value = String(state.sheet);
   });
+
+  /** A link may bring a speed that is not in the list. */
+  function choose(select: HTMLSelectElement, value: number, name: string): void {
+    if (![...select.options].some((option) => option.value === String(value)))
+      select.append(el("option", { value }, name));
+    select.value = String(value);
+  }
 
   function stepper(name: "back" | "forward", label: string, act: () => void): HTMLButtonElement {
     return el(

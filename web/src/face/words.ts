@@ -2,6 +2,8 @@ import type { Answer, ClassInfo, Hearing, Manifest } from "../types";
 import { verdict } from "./timeline";
 
 const LEAST = 0.0025; // of all pixels: 10 of 64 x 64, less than any object
+/** Brightness above which a pixel counts as drawn. */
+export const DRAWN = 0.25;
 
 /** The classes that an answer names, by size, without the background. */
 export function named({ shares }: Answer, classes: ClassInfo[]): ClassInfo[] {
@@ -23,6 +25,7 @@ export function says(hearing: Hearing, manifest: Manifest): string {
   const names = answer ? named(answer, manifest.classes).map(({ name }) => name) : [];
   if (!names.length) return "It hears nothing but background.";
   if (!hearing.coupled) return `Cut off, it hears ${list(names.map(withArticle))}.`;
+  if (answer && unsure(answer)) return `It is unsure, and guesses ${list(names.map(withArticle))}.`;
   if (manifest.task.startsWith("wires")) {
     const [dot, other] = ["wire with the dot", "other wire"].map((name) => names.includes(name));
     if (dot && other) return "It hears which wire has the dot, and which do not.";
@@ -31,7 +34,19 @@ export function says(hearing: Hearing, manifest: Manifest): string {
   return `It hears ${list(names.map(withArticle))}.`;
 }
 
+/** Whether the labelled pixels have, on average, a label that the network gives less than half of its belief. */
+function unsure({ labels, confidence }: Answer): boolean {
+  let [sum, count] = [0, 0];
+  labels.forEach((label, i) => {
+    if (!label) return;
+    sum += confidence[i];
+    count++;
+  });
+  return sum < 0.5 * count;
+}
+
 function withArticle(name: string): string {
+  if (name.startsWith("other ")) return `an${name}`;
   return `${/^(8|11|18|[aeio]|[FILMNORSX](\W|$))/.test(name) ? "an" : "a"} ${name}`;
 }
 
@@ -40,7 +55,7 @@ export function sureness({ confidence }: Answer, bright: Float32Array): number {
   let [sum, count, all] = [0, 0, 0];
   confidence.forEach((value, i) => {
     all += value;
-    if (bright[i] > 0.25) {
+    if (bright[i] > DRAWN) {
       sum += value;
       count++;
     }
@@ -54,7 +69,7 @@ export function fallen(cut: Hearing, whole: Hearing, bright: Float32Array): numb
   if (!one || !other || one.labels.length !== other.labels.length) return null;
   let [changed, count] = [0, 0];
   one.labels.forEach((label, i) => {
-    if (bright[i] <= 0.25) return;
+    if (bright[i] <= DRAWN) return;
     count++;
     if (label !== other.labels[i]) changed++;
   });
