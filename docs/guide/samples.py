@@ -47,7 +47,7 @@ if __name__ == "__main__":
     for number, digits in enumerate(((2, 3, 5, 8), (6, 0, 4, 3)), 1):
         image, mask = np.zeros((2, 128, 128), np.uint8)
         for what, (y, x) in zip(digits, PLACES, strict=True):
-            large = Image.fromarray(digit(what)).resize((multi_mnist.DIGIT, multi_mnist.DIGIT), Image.Resampling.BILINEAR)
+            large = Image.fromarray(digit(what)).resize((multi_mnist.DIGIT,) * 2, Image.Resampling.BILINEAR)
             on = np.asarray(large) > 50  # as the task has it
             part = slice(y, y + multi_mnist.DIGIT), slice(x, x + multi_mnist.DIGIT)
             image[part][on], mask[part][on] = 255, what + 1
