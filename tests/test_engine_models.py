@@ -199,7 +199,11 @@ def test_what_a_user_makes_of_a_head_runs_as_written(name):
     assert bool(times) is ("hook" in name)
     assert len(found) == len(expected)
     for got, want in zip(found, expected, strict=True):
-        torch.testing.assert_close(got, want, rtol=0, atol=1e-4 * float(want.abs().max()) + 1e-6)
+        largest = float(want.abs().max())
+        if largest < 2e-6:  # of a bias before a normalisation, which has no gradient: rounding, of either
+            assert got.abs().max() < 1e-5
+            continue
+        torch.testing.assert_close(got, want, rtol=0, atol=1e-4 * largest + 1e-6)
 
 
 def test_hooks_of_a_head_see_what_its_layers_gave():
