@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import stats
 
 import drumhead as dh
-from drumhead import cli
+from conftest import call
 from drumhead.reproduce import report, work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
@@ -33,14 +33,6 @@ from drumhead.show.terminal import Progress
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
 SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]
-
-
-def call(*arguments):
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
-    return 0
 
 
 def make(cell, root, fg, epochs=3, measured=True):

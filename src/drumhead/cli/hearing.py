@@ -55,12 +55,6 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def class_names(metadata: dict[str, str], classes: int) -> list[str]:
-    """Return the names of a network's classes, the background first, that its file has, or numbers for them."""
-    names = metadata.get("classes", "").split("\n")
-    return names if len(names) == classes else ["background", *(f"class {i}" for i in range(1, classes))]
-
-
 def hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles") -> tuple[Any, Any, float]:
     """Return labels (y, x), waves (t, c, y, x) where wanted and the image is whole, and the ms of that one pass."""
     import torch

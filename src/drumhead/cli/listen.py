@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import class_names, find_files, hear, objects, samples, sound_path
+from drumhead.cli.hearing import find_files, hear, objects, samples, sound_path
 from drumhead.errors import DrumheadError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def listen(
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.tiles import WHOLE
     from drumhead.networks.timed import Timed
+    from drumhead.read.classes import class_names
     from drumhead.read.images import read_image
     from drumhead.show import sound
     from drumhead.show.figures import caption
@@ -63,7 +64,7 @@ def listen(
     metadata = read_safetensors(find_weights(model))[0]
     files = files or find_files((samples(metadata.get("task", "")),))
     check_place(out, files)
-    names = [caption(name) for name in class_names(metadata, network.config.classes)]
+    names = [caption(name) for name in class_names(metadata.get("classes", "").split("\n"), network.config.classes)]
     rows, written = [], []
     for path in files:
         image = read_image(path, network.config.image_channels)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import TRUTH, class_names, find_files, hear, objects, samples, sound_path
+from drumhead.cli.hearing import TRUTH, find_files, hear, objects, samples, sound_path
 from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def segment(
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.tiles import tiles_of
-    from drumhead.read.classes import IGNORE, ClassList, parse
+    from drumhead.read.classes import IGNORE, ClassList, class_names, parse
     from drumhead.read.images import read_image
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
@@ -61,7 +61,7 @@ def segment(
     files = files or find_files((samples(metadata.get("task", "")),))
     if pictures:
         check_place(out, files)
-    names = class_names(metadata, config.classes)
+    names = class_names(metadata.get("classes", "").split("\n"), config.classes)
     shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
     names = [caption(name) for name in names]
     network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start

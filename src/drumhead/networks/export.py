@@ -29,6 +29,7 @@ from drumhead.networks import parity
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stages import Part, Program, program
 from drumhead.networks.tracing import OPSET, PT2, write_graphs
+from drumhead.read.classes import class_names
 from drumhead.show.pages import Block, Grid, Heading, Text, markdown
 from drumhead.show.palette import class_colours
 
@@ -136,8 +137,7 @@ def _manifest(
     def graph(part: Part | None) -> dict[str, Any] | None:
         return part and {"file": names[id(part)], "inputs": list(part.inputs), "outputs": list(part.outputs)}
 
-    if len(classes) != config.classes:
-        classes = ["background", *(f"class {i}" for i in range(1, config.classes))]
+    classes = class_names(classes, config.classes)
     colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in class_colours(config.classes).tolist()]
     return {
         "format": FORMAT, "version": VERSION, "drumhead": importlib.metadata.version("drumhead"),

@@ -6,6 +6,7 @@ nowhere.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,3 +115,13 @@ def _ignored(found: re.Match[str] | None, classes: int, coloured: bool, where: s
     if not coloured and value < classes:
         raise DrumheadError(f"{where}: '{found[0]}' is the label of a class; ignore a value of {classes} or more")
     return value
+
+
+def class_names(names: Sequence[str], count: int) -> list[str]:
+    """Return names of classes, the background first: these, or numbers where they are not as many as there are classes.
+
+    Example:
+        >>> class_names(["background", "cell"], 2), class_names([""], 3)
+        (['background', 'cell'], ['background', 'class 1', 'class 2'])
+    """
+    return [*names] if len(names) == count else ["background", *(f"class {i}" for i in range(1, count))]
