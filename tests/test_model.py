@@ -228,8 +228,9 @@ def compiled_in_part(model):
 
 def of_fabric(model):
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
-    return Fabric(accelerator="cpu", devices=1).setup(model)
+    return Fabric(accelerator="cpu", devices=1, plugins=LightningEnvironment()).setup(model)  # as training makes it
 
 
 def shared_among_processes(model):
