@@ -142,14 +142,13 @@ def results() -> Grid:
     rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", sizes, "80,000",
                  *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
     for network, label in (
-        ("nwm-stack", "the same, images shifted at random (5 seeds; Multi-MNIST 1)"),
-        ("unet-4", "`unet-4`, the same way (1 seed)"),
-    ):
+        ("nwm-stack", "the same, images shifted at random"), ("unet-4", "`unet-4`, the same way"),
+    ):  # fmt: skip
         seeds = [runs(f"shift-16/{task}/{network}") for task in TASKS]
         sizes = [tests[0]["parameters"] for tests in seeds if tests]
-        rows.append(
-            (label, thousands(sizes), "320,000", *(spread(tests, "foreground_accuracy") for tests in seeds), NONE)
-        )
+        counts = " / ".join(str(len(tests)) for tests in seeds if tests)
+        rows.append((f"{label} ({counts} seed{'s' * (counts != '1')})", thousands(sizes), "320,000",
+                     *(spread(tests, "foreground_accuracy") for tests in seeds), NONE))  # fmt: skip
     shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
                for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
     cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]
