@@ -117,7 +117,7 @@ def _named(size: int | str, names: dict[str, str]) -> int | str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks to itself: on torchvision, which nobody needs, and on its own deprecations."""
+    """Keep the exporter's remarks to itself: on packages that nobody needs, and on its own deprecations."""
     log = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = log.level
     log.setLevel(logging.ERROR)
