@@ -21,6 +21,7 @@ VERBS = {
     "waves": "look for waves in a recording, or say what a network's would be in cortex",
     "drum": "strike a drum of any shape and say what can be heard of its shape",
     "playground": "draw, and see and hear what a network makes of it, in the browser",
+    "push": "put a run on the Hugging Face Hub",
     "cite": "print BibTeX for what a run used",
     "bench": "measure time and memory against a loop like the published code's",
     "doctor": "say what is installed, found and missing",

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
             yield "!!", package, f"missing: pip install {package}"
     if missing:
         return
+    yield from _extras(importlib.metadata.requires("drumhead") or [])
 
     import torch
 
@@ -67,6 +69,24 @@ def _findings() -> Iterator[tuple[str, str, str]]:
         yield "!!", "weights", "none shipped in this installation: reinstall drumhead"
     free = shutil.disk_usage(".").free / 1e9
     yield ("ok" if free > 1 else "--"), "disk", f"{free:.0f} GB free here"
+
+
+def _extras(requirements: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield a line for each extra that a user may want: what is there of it, and how to get the rest."""
+    for extra in ("neuro", "export", "hub"):
+        found, missing = [], []
+        for requirement in requirements:
+            if not re.search(rf"""; extra == ['"]{extra}['"]$""", requirement):
+                continue
+            package = re.split(r"[^\w.-]", requirement)[0]
+            try:
+                found.append(f"{package} {importlib.metadata.version(package)}")
+            except importlib.metadata.PackageNotFoundError:
+                missing.append(package)
+        if missing:
+            yield "--", f"extra {extra}", f"without {', '.join(missing)}: pip install 'drumhead[{extra}]'"
+        else:
+            yield "ok", f"extra {extra}", ", ".join(found)
 
 
 def _engines() -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from drumhead.errors import DrumheadError, choose
+from drumhead.networks import hub
 from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
@@ -123,7 +124,8 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
     """Load a trained network, in evaluation mode.
 
     Args:
-        source: the name of shipped weights (`drumhead doctor` lists them), a run directory, or a file.
+        source: the name of shipped weights (`drumhead doctor` lists them), a run directory, a file, or
+            `hf://USER/NAME` for a network on the Hugging Face Hub, which `drumhead push` puts there.
         format: "drumhead" for our .safetensors, "published" for the `cp.pt` state dict of the paper's code.
         readout: for "published" only: the readout that the weights were trained with, which that file does not
             say ("linear", "fft", "last", "mean" or "max").
@@ -197,6 +199,8 @@ def find_weights(source: str | Path) -> Path:
     names = shipped()
     if str(source) in names:
         return names[str(source)]
+    if str(source).startswith(hub.SCHEME):
+        return hub.fetch(str(source))
     path = Path(source)
     if path.is_dir():
         path = path / "weights.safetensors"
@@ -204,6 +208,6 @@ def find_weights(source: str | Path) -> Path:
         return path
     hint = "; that is a preset's name: train it first, or use dh.build" if str(source) in PRESETS else ""
     raise DrumheadError(
-        f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, or a "
-        f"shipped name ({', '.join(names) or 'none in this installation'}){hint}"
+        f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, "
+        f"{hub.SCHEME}USER/NAME or a shipped name ({', '.join(names) or 'none in this installation'}){hint}"
     )
