@@ -6,7 +6,7 @@ Names load on first use, so that `import drumhead` and `drumhead --help` do not 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from drumhead import drum as drum

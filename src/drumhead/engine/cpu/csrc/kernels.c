@@ -9,6 +9,12 @@
 #include <immintrin.h>
 #endif
 
+/* glibc 2.29 has an exp that sets no errno, beside the old one, which nobody here asks for errno either. By the old
+ * name a wheel that was built there runs with older ones too, as torch's do (RHEL 8 has 2.28). */
+#if defined(__GLIBC__) && defined(__x86_64__)
+__asm__(".symver exp, exp@GLIBC_2.2.5");
+#endif
+
 #include "pointwise.h"
 #include "rollout.h"
 
