@@ -4,6 +4,8 @@
 # make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set (or ISA=avx2)
 # make page    build the playground page with the shipped networks (npm) into src/drumhead/page/
 # make page-test  its types and its tests
+# make wheel   build the wheel and the source archive into dist/, and try both
+# make versions  run the tests with the wheel under Python 3.11 to 3.13 and the oldest versions allowed
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -12,7 +14,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel clean
+.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel versions clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -67,16 +69,30 @@ web/node_modules/installed: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
-# The wheel, installed into an empty environment, does the main job with the library that was built into it.
+# The wheel, which says how old a system it runs on, and the sources. Both, installed into an empty environment, do the
+# main job: the wheel with the library that was built into it, the sources without a compiler.
 wheel: .venv/installed-dev page
 	rm -rf dist .venv-wheel
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --outdir dist/built .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel --quiet repair --wheel-dir dist dist/built/*.whl
+	mv dist/built/*.tar.gz dist && rm -r dist/built && ls dist/*-py3-none-manylinux*.whl
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/drumhead segment --out segmented && ls segmented/pieces-1-waves.gif
 	cd dist && ../.venv-wheel/bin/drumhead doctor | grep "backend native.*built into this installation"
 	cd dist && ../.venv-wheel/bin/python -c "from drumhead.cli.playground import PAGE; assert (PAGE / 'models/wires/manifest.json').is_file()"
-	rm -rf .venv-wheel
+	CC=false .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall --no-cache-dir dist/*.tar.gz
+	cd dist && CC=false XDG_CACHE_HOME=$$PWD/cache ../.venv-wheel/bin/drumhead segment --out without && ls without/pieces-1-waves.gif
+	rm -rf .venv-wheel dist/cache
+
+# The tests with the wheel under each Python and under the oldest versions allowed: gigabytes, and minutes each.
+PYTHONS ?= python3.11 python3.12 python3.13
+versions: dist
+	for python in $(PYTHONS); do .ci/versions $$python constraints.txt || exit 1; done
+	.ci/versions python3.11 constraints-oldest.txt
+
+dist:
+	$(MAKE) wheel
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "drumhead needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -110,8 +110,8 @@ def test_a_spike_in_one_channel_silences_no_other(spike):
 def test_one_loud_electrode_is_told():
     x = made(WAVE * np.where(np.arange(30).reshape(5, 6) == 7, 1e4, 1))
     said = " ".join(dh.neuro.analyse(x, BAND, n=19, fit=False).report()["warnings"])
-    assert "1 of 30 sites is more than 30 times as loud" in said
-    assert "as loud" not in " ".join(dh.neuro.analyse(made(WAVE), BAND, n=19, fit=False).report()["warnings"])
+    assert said.count("louder") == 1
+    assert "louder" not in " ".join(dh.neuro.analyse(made(WAVE), BAND, n=19, fit=False).report()["warnings"])
 
 
 def test_four_sites_are_tested_and_no_source_is_looked_for():

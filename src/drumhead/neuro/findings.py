@@ -21,7 +21,6 @@ SMALL = 0.25  # of a wavelength, below which an aperture cannot tell a wave from
 WHOLE = 1.0  # wavelength, below which speeds and wavelengths are rough
 PERMITTED = 0.05  # of surrogate frames, that a detection may call waves
 REPAIRED = 0.1  # of the phases: noise alone has 0.2 in 5-40 Hz
-LOUD = 30.0  # times the median amplitude, that electrodes do not differ by
 HELD = 0.7  # resultant of directions, below which their mean may be a way that no frame goes
 WAYS = ("right", "right and down", "down", "left and down", "left", "left and up", "up", "right and up")
 FREE = {
@@ -94,13 +93,6 @@ def warnings(a: "Seen") -> list[str]:
         )
     if a.operator is not None and not a.operator.identifiable:
         found.append(f"The medium is not identified: {a.operator.verdict}")
-    loud = a.phases["amplitude"].median("time").values
-    if many := int((loud > LOUD * np.nanmedian(loud)).sum()):
-        found.append(
-            f"{many} of {good(a.x).size} sites {'is' if many == 1 else 'are'} more than {LOUD:g} times as loud as the "
-            "median one and may speak for all others in the test; look at their traces, and leave them out if they are "
-            "broken (bad=, --bad)."
-        )
     if bad := int((~good(a.x)).sum()):
         has = "has no numbers (NaN) and is" if bad == 1 else "have no numbers (NaN) and are"
         found.append(f"{bad} of {good(a.x).size} sites {has} left out everywhere.")
