@@ -4,12 +4,13 @@ import contextlib
 import errno
 import math
 import os
+import re
 import shutil
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from drumhead.errors import DrumheadError
 
@@ -17,19 +18,56 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_atomic(path: Path, content: bytes | memoryview | str) -> None:
-    """Write a file beside its place, then rename it: a reader sees the old content or the new, never a part."""
+    """Write a file beside its place, then rename it: a reader sees the old content or the new, never a part.
+
+    What a killed process left beside it is cleared away; what another process is writing there is not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}")
+    _clear(path)
+    beside, file = _beside(path)
     try:
-        with beside.open("xb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
+            if os.name == "nt":
+                file.close()  # an open file keeps its name there
+            beside.replace(path)
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from None  # the name that the user knows
         raise
+
+
+def _beside(path: Path) -> tuple[Path, BinaryIO]:
+    """Return a new hidden file beside `path` that is locked, so that nobody takes it for a killed process's."""
+    while True:
+        beside = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}")
+        try:
+            file = beside.open("xb")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        with contextlib.suppress(ImportError, OSError):  # where files cannot be locked, none is cleared away
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if beside.exists():  # it was not cleared away before it was locked
+            return beside, file
+        file.close()
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed processes left of `path`: hidden files that nobody has locked."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        left = re.compile(rf"\.{re.escape(path.name[:40])}\.[0-9a-f]{{32}}")
+        for beside in [path.with_name(name) for name in os.listdir(path.parent) if left.fullmatch(name)]:
+            with contextlib.suppress(OSError), beside.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
