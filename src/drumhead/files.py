@@ -141,6 +141,73 @@ def report_folder(out: Path) -> Iterator[Path]:
                 out.rmdir()  # unless there is something in it
 
 
+@contextlib.contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside `out` that takes the place of `out` in one step when all is in it.
+
+    One process at a time has it. If the work fails or is killed, `out` stays as it was, or absent. What a killed
+    process left is cleared away by the next one.
+
+    Args:
+        out: a folder that may go, or does not exist.
+
+    Raises:
+        DrumheadError: another process writes there, it cannot be written, or there is no room.
+
+    Example:
+        >>> import tempfile
+        >>> out = Path(tempfile.mkdtemp()) / "out"
+        >>> with whole_folder(out) as folder:
+        ...     _ = (folder / "model.onnx").write_bytes(b"weights")
+        ...     print(out.exists())
+        False
+        >>> [path.name for path in out.iterdir()], [path.name for path in out.parent.iterdir()]
+        (['model.onnx'], ['out'])
+    """
+    new, old, lock = (out.with_name(f".{out.name[:200]}.drumhead-{word}") for word in ("new", "old", "lock"))
+    try:
+        with hold(lock) as mine:
+            if not mine:
+                raise DrumheadError(f"{out}: another process writes it; wait until it ends, or choose another place")
+            if old.exists() and not out.exists():
+                old.rename(out)  # a process was killed between two names
+            for left in (new, old):
+                shutil.rmtree(left, ignore_errors=True)
+            try:
+                new.mkdir()
+                yield new
+                _sync(new)
+                if not (out.exists() and _exchange(new, out)):
+                    with contextlib.suppress(FileNotFoundError):
+                        out.rename(old)
+                    new.rename(out)
+            finally:
+                for left in (new, old):
+                    shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        advice = "make room" if error.errno in FULL else "choose another place"
+        raise DrumheadError(f"{out} cannot be written: {error.strerror or error}; {advice}") from None
+
+
+def _sync(folder: Path) -> None:
+    """Have all files of a folder on the disk before the folder gets its name."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step, where the system can; Python has no call for it."""
+    import ctypes
+
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return False
+    here, exchange = -100, 2
+    return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+
+
 def _move_all(folder: Path, out: Path) -> None:
     """Move all files of a folder to their places, JSON last; old JSON goes first."""
     names = sorted((path.name for path in folder.iterdir()), key=lambda name: (name.endswith(".json"), name))
