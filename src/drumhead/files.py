@@ -4,12 +4,13 @@ import contextlib
 import errno
 import math
 import os
+import re
 import shutil
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from drumhead.errors import DrumheadError
 
@@ -17,19 +18,56 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_atomic(path: Path, content: bytes | memoryview | str) -> None:
-    """Write a file beside its place, then rename it: a reader sees the old content or the new, never a part."""
+    """Write a file beside its place, then rename it: a reader sees the old content or the new, never a part.
+
+    What a killed process left beside it is cleared away; what another process is writing there is not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}")
+    _clear(path)
+    beside, file = _beside(path)
     try:
-        with beside.open("xb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
+            if os.name == "nt":
+                file.close()  # an open file keeps its name there
+            beside.replace(path)
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from None  # the name that the user knows
         raise
+
+
+def _beside(path: Path) -> tuple[Path, BinaryIO]:
+    """Return a new hidden file beside `path` that is locked, so that nobody takes it for a killed process's."""
+    while True:
+        beside = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}")
+        try:
+            file = beside.open("xb")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        with contextlib.suppress(ImportError, OSError):  # where files cannot be locked, none is cleared away
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if beside.exists():  # it was not cleared away before it was locked
+            return beside, file
+        file.close()
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed processes left of `path`: hidden files that nobody has locked."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        left = re.compile(rf"\.{re.escape(path.name[:40])}\.[0-9a-f]{{32}}")
+        for beside in [path.with_name(name) for name in os.listdir(path.parent) if left.fullmatch(name)]:
+            with contextlib.suppress(OSError), beside.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -101,6 +139,73 @@ def report_folder(out: Path) -> Iterator[Path]:
         if new:
             with contextlib.suppress(OSError):
                 out.rmdir()  # unless there is something in it
+
+
+@contextlib.contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside `out` that takes the place of `out` in one step when all is in it.
+
+    One process at a time has it. If the work fails or is killed, `out` stays as it was, or absent. What a killed
+    process left is cleared away by the next one.
+
+    Args:
+        out: a folder that may go, or does not exist.
+
+    Raises:
+        DrumheadError: another process writes there, it cannot be written, or there is no room.
+
+    Example:
+        >>> import tempfile
+        >>> out = Path(tempfile.mkdtemp()) / "out"
+        >>> with whole_folder(out) as folder:
+        ...     _ = (folder / "model.onnx").write_bytes(b"weights")
+        ...     print(out.exists())
+        False
+        >>> [path.name for path in out.iterdir()], [path.name for path in out.parent.iterdir()]
+        (['model.onnx'], ['out'])
+    """
+    new, old, lock = (out.with_name(f".{out.name[:200]}.drumhead-{word}") for word in ("new", "old", "lock"))
+    try:
+        with hold(lock) as mine:
+            if not mine:
+                raise DrumheadError(f"{out}: another process writes it; wait until it ends, or choose another place")
+            if old.exists() and not out.exists():
+                old.rename(out)  # a process was killed between two names
+            for left in (new, old):
+                shutil.rmtree(left, ignore_errors=True)
+            try:
+                new.mkdir()
+                yield new
+                _sync(new)
+                if not (out.exists() and _exchange(new, out)):
+                    with contextlib.suppress(FileNotFoundError):
+                        out.rename(old)
+                    new.rename(out)
+            finally:
+                for left in (new, old):
+                    shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        advice = "make room" if error.errno in FULL else "choose another place"
+        raise DrumheadError(f"{out} cannot be written: {error.strerror or error}; {advice}") from None
+
+
+def _sync(folder: Path) -> None:
+    """Have all files of a folder on the disk before the folder gets its name."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step, where the system can; Python has no call for it."""
+    import ctypes
+
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return False
+    here, exchange = -100, 2
+    return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def _move_all(folder: Path, out: Path) -> None:

@@ -13,6 +13,7 @@ import tyro
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
+from drumhead.files import FULL
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.plan import Cell, cells
@@ -130,6 +131,12 @@ def _fill(todo: list[Cell], flags: Flags, arguments: list[str]) -> None:
             fill(todo, flags.runs, Bar(), partial(print, flush=True))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DrumheadError(
+            f"{error.filename or flags.runs}: {error.strerror}; make room, then the same command goes on"
+        ) from None
 
 
 def _front(flags: Flags, arguments: list[str]) -> None:

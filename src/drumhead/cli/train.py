@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from drumhead.errors import DrumheadError, none_ignored, options
+from drumhead.files import FULL
 from drumhead.settings.config import NWM, ModelConfig, RunConfig, Stack, TrainConfig, refuse_unknown
 from drumhead.settings.presets import get_preset, overview
 
@@ -102,6 +103,13 @@ def run(arguments: list[str]) -> None:
         if not (out / "config.toml").exists():
             raise
         raise KeyboardInterrupt(f"go on with: drumhead train --resume {out}") from None
+    except OSError as error:
+        if error.errno not in FULL or not (out / "config.toml").exists():
+            raise
+        raise DrumheadError(
+            f"{error.filename or out}: {error.strerror}; what was written before is whole: make room, then go on with: "
+            f"drumhead train --resume {out}"
+        ) from None
     print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")
 
 

@@ -122,7 +122,7 @@ class Run:
     def load_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Restore model, optimiser and random states; return the position, or None if there is no checkpoint."""
         if not self._checkpoint.is_file():
-            if self.rows():
+            if len(self.rows()) > 1:  # one row is there just before the first checkpoint: the first epoch is done again
                 raise DrumheadError(
                     f"{self._checkpoint} is missing, so {self.path} cannot go on; "
                     "its weights are still good: train anew in another directory"

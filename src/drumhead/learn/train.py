@@ -374,12 +374,13 @@ def _fabric(settings: TrainConfig) -> "Fabric":
 def _stop_signals() -> Iterator[list[int]]:
     """Collect interrupt and terminate signals, so that the loop can stop between two steps.
 
-    A second interrupt stops at once. Outside the main thread signals stay as they are.
+    A second interrupt stops at once; a request to terminate does not, for whoever started the process may send one
+    after an interrupt that all got. Outside the main thread signals stay as they are.
     """
     seen: list[int] = []
 
     def note(number: int, _frame: object) -> None:
-        if seen:
+        if seen and number == signal.SIGINT:
             raise KeyboardInterrupt
         seen.append(number)
 

@@ -14,8 +14,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -25,6 +23,7 @@ import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError
+from drumhead.files import whole_folder
 from drumhead.networks import parity
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stages import Part, Program, program
@@ -73,21 +72,13 @@ def export(
     model = deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     parts = Program(program(model).whole) if whole_only else program(model)
     images = parity.trials(model, task)
-    beside = out.with_name(f".{out.name[:40]}.{uuid.uuid4().hex}")
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise DrumheadError(f"{out} cannot be written: {error.strerror}; choose another place") from None
-    try:
+    with whole_folder(out) as beside:
         write_graphs(parts, model, beside, torch_program)
         manifest = _manifest(parts, model, images[0], name, task, preset, classes)
         manifest["files"] = {path.name: _stamp(path) for path in sorted(beside.iterdir())}
         manifest["parity"] = _compared(model, beside, manifest, images)
         (beside / PAGE).write_text(markdown(_page(manifest)))
         (beside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-        _replace(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return manifest
 
 
@@ -118,15 +109,6 @@ def check_out(out: Path) -> None:
             raise DrumheadError(
                 f"{out} holds {foreign[0]}, which is no part of an export; choose a new or an empty directory"
             )
-
-
-def _replace(new: Path, out: Path) -> None:
-    """Put a finished directory in its place, and away with what was there."""
-    old = out.with_name(f"{new.name}.old")
-    if out.exists():
-        out.rename(old)
-    new.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _manifest(

@@ -32,6 +32,7 @@ SOURCES = Path(__file__).parent / "csrc"
 SHIPPED = Path(__file__).parent / "libdrumhead_waves.so"
 COMPILERS = ("cc", "gcc", "clang")
 ENDED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL}  # by somebody; a compiler's own crash is another
+SCRATCH = ".compiling-"
 PATIENCE = 600.0  # seconds for one file: a compiler that takes longer hangs
 HELP = "install gcc or clang, or set CC to a C compiler that works, and start again"
 
@@ -106,12 +107,12 @@ def _search() -> Found:
     path = _cached(name)
     if path is None:
         compiler = _compiler()
-        with _turn():
-            path = _cached(name) or _make(name, compiler, extra)
+        with _turn() as alone:
+            path = _cached(name) or _make(name, compiler, extra, alone)
     return Found(path, "compiled on this machine")
 
 
-def _make(name: str, compiler: list[str], extra: str) -> Path:
+def _make(name: str, compiler: list[str], extra: str, alone: bool) -> Path:
     """Compile the library and keep it, or remember that this compiler cannot."""
     place = next(filter(_writable, _places()), None)
     if place is None:
@@ -120,8 +121,10 @@ def _make(name: str, compiler: list[str], extra: str) -> Path:
     failed = place / f"{name}-{_hash(repr((program.st_size, program.st_mtime_ns)).encode())}.failed"
     if failed.exists():
         raise OSError(f"{failed.read_text()} (remembered in {failed}: delete it to try again)")
+    for left in place.glob(f"{SCRATCH}*") if alone else ():  # of a process that was killed while it compiled
+        shutil.rmtree(left, ignore_errors=True)
     try:
-        return _keep(name, _compile(compiler, extra))
+        return _keep(name, _compile(compiler, extra, place))
     except Killed:  # which says nothing about the compiler
         raise
     except (OSError, subprocess.SubprocessError) as error:
@@ -163,8 +166,9 @@ def _keep(name: str, library: bytes) -> Path:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    """Let one process compile at a time, where files can be locked: the others then find its work."""
+def _turn() -> Iterator[bool]:
+    """Let one process compile at a time, where files can be locked: the others then find its work. Yield if so."""
+    alone = False
     with ExitStack() as stack:
         with suppress(ImportError, OSError, StopIteration):
             import fcntl
@@ -172,7 +176,8 @@ def _turn() -> Iterator[None]:
             place = next(_places())
             place.mkdir(parents=True, exist_ok=True)
             fcntl.flock(stack.enter_context(open(place / "lock", "w")), fcntl.LOCK_EX)
-        yield
+            alone = True
+        yield alone
 
 
 def _hash(content: bytes) -> str:
@@ -222,17 +227,18 @@ def _compiler() -> list[str]:
     return compiler
 
 
-def _compile(compiler: list[str], extra: str) -> bytes:
-    """Return the library, compiled anew."""
+def _compile(compiler: list[str], extra: str, place: Path) -> bytes:
+    """Return the library, compiled anew in a hidden folder of `place`, where the compiler has its scratch files too."""
     print("drumhead: compiling the engine, once", file=sys.stderr)
     command = [*compiler, *common(), *_split("DRUMHEAD_CFLAGS", extra)]
-    with tempfile.TemporaryDirectory(prefix="drumhead-") as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=place) as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
         left_out: list[str] = []
 
         def run(*arguments: str) -> None:
             done = subprocess.run(
-                [*command, *arguments], cwd=scratch, capture_output=True, text=True, errors="replace", timeout=PATIENCE
-            )
+                [*command, *arguments], cwd=scratch, env=os.environ | {"TMPDIR": scratch}, timeout=PATIENCE,
+                capture_output=True, text=True, errors="replace",
+            )  # fmt: skip
             if -done.returncode in ENDED:
                 raise Killed(f"{shlex.join(compiler)} was ended by signal {-done.returncode}")
             if done.returncode:

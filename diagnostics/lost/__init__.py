@@ -1,0 +1,1 @@
+"""Parts of `diagnostics/nothing_lost.py`."""

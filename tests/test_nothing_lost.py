@@ -1,0 +1,130 @@
+"""Whatever ends a process, what it had done is kept, and no half-written file is ever in sight."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from drumhead.errors import DrumheadError
+from drumhead.files import whole_folder, write_atomic
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and locks of POSIX")
+
+HALF = """
+import os, sys, time
+from pathlib import Path
+from drumhead.errors import DrumheadError
+from drumhead.files import whole_folder, write_atomic
+def stop(_):
+    print("half", flush=True)
+    time.sleep(60)
+os.fsync = stop
+write_atomic(Path(sys.argv[1]), "never there")
+"""
+
+
+def hidden(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next_one_and_not_before_it_died(tmp_path):
+    path = tmp_path / "state.safetensors"
+    (tmp_path / ".state.safetensors.mine").touch()  # somebody's own
+    with subprocess.Popen([sys.executable, "-c", HALF, path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "half\n"
+        write_atomic(path, "while it lives")
+        assert len(hidden(tmp_path)) == 2
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert path.read_text() == "while it lives"
+    write_atomic(path, "after it died")
+    assert path.read_text() == "after it died"
+    assert hidden(tmp_path) == [".state.safetensors.mine"]
+
+
+def test_a_full_disk_is_told_with_the_name_that_the_user_knows(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as found:
+        write_atomic(tmp_path / "a.json", "{}")
+    assert found.value.filename == str(tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())
+
+
+FOLDER = """
+import sys, time
+from pathlib import Path
+from drumhead.files import whole_folder
+with whole_folder(Path(sys.argv[1])) as folder:
+    (folder / "model.onnx").write_text("half")
+    print("half", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_folder_is_whole_or_as_it_was(before, exchanges, tmp_path, monkeypatch):
+    if not exchanges:
+        monkeypatch.setattr("drumhead.files._exchange", lambda *_: False)
+    out = tmp_path / "out"
+    if before:
+        out.mkdir()
+        (out / "model.onnx").write_text("old")
+    with subprocess.Popen([sys.executable, "-c", FOLDER, out], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "half\n"
+        with pytest.raises(DrumheadError, match="another process writes it"), whole_folder(out):
+            pass
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["out"] * before
+    with whole_folder(out) as folder:
+        assert not list(folder.iterdir())
+        (folder / "model.onnx").write_text("new")
+        if before:
+            assert (out / "model.onnx").read_text() == "old"
+    assert (out / "model.onnx").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_lost_its_name_has_it_again(tmp_path):
+    (tmp_path / ".out.drumhead-old").mkdir()
+    (tmp_path / ".out.drumhead-old" / "model.onnx").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "out"):
+        raise KeyboardInterrupt
+    assert (tmp_path / "out" / "model.onnx").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+COMPILE = """
+from drumhead.engine.cpu import build
+print(build.search().note)
+"""
+
+
+def test_a_killed_compilation_leaves_nothing_for_good(tmp_path):
+    slow = tmp_path / "cc"
+    slow.write_text('#!/bin/sh\ntouch "$TMPDIR/cc-scratch.s"\ntest ! -e "$0.slow" || sleep 60\nexit 1\n')
+    slow.chmod(0o755)
+    (tmp_path / "cc.slow").touch()
+    own = {"CC": str(slow), "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    place, command = tmp_path / "cache" / "drumhead" / "engine", [sys.executable, "-c", COMPILE]
+    with subprocess.Popen(command, env=os.environ | own, stderr=subprocess.DEVNULL, start_new_session=True) as other:
+        until = time.monotonic() + 60
+        while not list(place.glob(".compiling-*/cc-scratch.s")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        os.killpg(other.pid, signal.SIGKILL)
+    (tmp_path / "cc.slow").unlink()
+    said = subprocess.run(command, env=os.environ | own, capture_output=True, text=True).stdout
+    assert "failed with exit code 1" in said  # the slow compiler, which was killed, is not what is remembered
+    assert not hidden(place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "cc", f"drumhead-{os.getuid()}"]
