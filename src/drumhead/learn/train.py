@@ -372,9 +372,10 @@ def _fabric(settings: TrainConfig) -> "Fabric":
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collect interrupt and terminate signals, so that the loop can stop between two steps.
+    """Collect signals that ask to end, so that the loop can stop between two steps; raise with the first one's name.
 
-    A second interrupt stops at once. Outside the main thread signals stay as they are.
+    They are interrupt, terminate, and USR1, which schedulers send before a job's time is over. A second one stops at
+    once. Outside the main thread signals stay as they are.
     """
     seen: list[int] = []
 
@@ -383,12 +384,15 @@ def _stop_signals() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         seen.append(number)
 
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
     try:
-        old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {number: signal.signal(number, note) for number in wanted}
     except ValueError:
         old = {}
     try:
         yield seen
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(*(signal.Signals(number).name for number in seen[:1])) from None
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
