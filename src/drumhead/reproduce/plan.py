@@ -14,17 +14,7 @@ from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
 from drumhead.sweep.items import RESULT as RESULT
 from drumhead.sweep.items import Item, is_done
-
-SCORES = {  # in that file, as a reader calls them
-    "foreground_accuracy": "foreground accuracy",
-    "foreground_iou": "foreground IoU",
-    "mean_iou": "class-mean IoU",
-    "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
-    "boundary_f": "boundary F",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
+from drumhead.sweep.scores import SCORES as SCORES
 
 
 @dataclass(frozen=True)
