@@ -111,6 +111,6 @@ def _compare(own: Mapping[int, float], best: Mapping[int, float]) -> Compared:
     common = sorted(own.keys() & best.keys())
     paired = len(common) > 1
     a, b = ([values[seed] for seed in common] if paired else [*values.values()] for values in (own, best))
-    least = least_p(len(a), len(b), paired)
+    least = least_p(len(a), len(b), paired) if min(len(a), len(b)) > 1 else 1.0  # one seed has no spread
     p = permutation(a, b, paired) if least < 1 else None
     return Compared(float(np.mean(a) - np.mean(b)), len(a), paired, p, least)
