@@ -15,7 +15,7 @@ FLOORS = [
     {"physics", "show", "tasks", "drum"},
     {"networks", "neuro"},
     {"learn"},
-    {"probe"},
+    {"probe", "sweep"},
     {"reproduce", "bench"},
     {"cli"},
 ]

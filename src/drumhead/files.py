@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +82,11 @@ def hold(path: Path) -> Iterator[bool]:
         try:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)  # `held` perhaps, which looks for a moment
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             mine = os.path.samestat(os.fstat(file.fileno()), path.stat())  # not one that was just given up
         except (BlockingIOError, FileNotFoundError):
             mine = False
@@ -93,6 +98,30 @@ def hold(path: Path) -> Iterator[bool]:
         finally:
             if mine:
                 path.unlink(missing_ok=True)
+
+
+def held(path: Path) -> bool:
+    """Say whether a process holds a file (`hold`); where files cannot be locked, whether the file is there.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / ".lock"
+        >>> with hold(path):
+        ...     held(path)
+        True
+        >>> held(path)
+        False
+    """
+    try:
+        with path.open("r+") as file:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
+        return path.exists()
 
 
 @contextlib.contextmanager

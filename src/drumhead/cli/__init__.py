@@ -16,6 +16,8 @@ VERBS = {
     "listen": "hear the objects of images, one by one and all together",
     "train": "train a network from a preset, or resume a run",
     "evaluate": "measure a trained network on a task",
+    "sweep": "train every combination of some settings, here or on a cluster",
+    "report": "set the runs of a directory beside each other: table, curves, tests",
     "reproduce": "repeat the paper's experiments and set its numbers beside ours",
     "export": "write a network as ONNX graphs that run without drumhead",
     "waves": "look for waves in a recording, or say what a network's would be in cortex",

@@ -73,7 +73,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
 
 def _extras(requirements: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yield a line for each extra that a user may want: what is there of it, and how to get the rest."""
-    for extra in ("neuro", "export", "hub"):
+    for extra in ("neuro", "export", "hub", "cluster"):
         found, missing = [], []
         for requirement in requirements:
             if not re.search(rf"""; extra == ['"]{extra}['"]$""", requirement):

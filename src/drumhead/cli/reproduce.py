@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,7 +106,7 @@ def run(arguments: list[str]) -> None:
     if flags.report:
         check_place(out)
     if flags.train and todo:
-        _fill(todo, flags, arguments)
+        _fill(todo, flags)
     if not flags.report:
         return
     if flags.table == DISTANCE:
@@ -119,16 +117,19 @@ def run(arguments: list[str]) -> None:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
 
 
-def _fill(todo: list[Cell], flags: Flags, arguments: list[str]) -> None:
-    """Train what is missing, by one process or several."""
+def _fill(todo: list[Cell], flags: Flags) -> None:
+    """Train what is missing, in this process or by several workers."""
+    say = partial(print, flush=True)
     try:
-        if flags.jobs > 1:
-            _share(arguments, flags.jobs)
-        else:
+        if flags.jobs == 1:
             from drumhead.reproduce.work import fill
             from drumhead.show.terminal import Bar
 
-            fill(todo, flags.runs, Bar(), partial(print, flush=True))
+            fill(todo, flags.runs, Bar(), say)
+            return
+        from drumhead.sweep.local import launch
+
+        failed = launch([cell.item(flags.runs) for cell in todo], flags.jobs, say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
     except OSError as error:
@@ -137,6 +138,8 @@ def _fill(todo: list[Cell], flags: Flags, arguments: list[str]) -> None:
         raise DrumheadError(
             f"{error.filename or flags.runs}: {error.strerror}; make room, then the same command goes on"
         ) from None
+    if failed:
+        raise DrumheadError(f"{failed} of {len(todo)} runs failed; what ended each is above, and in its failed.txt")
 
 
 def _front(flags: Flags, arguments: list[str]) -> None:
@@ -152,7 +155,7 @@ def _front(flags: Flags, arguments: list[str]) -> None:
     if flags.report:
         check_place(out)
     if flags.train:
-        _fill(todo, flags, arguments)
+        _fill(todo, flags)
     if not flags.report:
         return
     plans = {task: front.plan(task, flags.budget, flags.seeds, (), flags.data) for task in front.TASKS}
@@ -232,22 +235,3 @@ def _list(flags: Flags) -> None:
     for place, rows in finished.items():
         seeds = ", ".join(f"{name} ({' '.join(map(str, sorted(seeds)))})" for name, seeds in rows.items())
         print(f"done in {flags.runs / place}, with seeds: {seeds}")
-
-
-def _share(arguments: list[str], jobs: int) -> None:
-    """Run the same command several times at once; the processes take cells in turn."""
-    import os
-
-    command = [sys.executable, "-m", "drumhead", "reproduce", *arguments, "--jobs", "1", "--no-report"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    workers = [subprocess.Popen(command, env=environment) for _ in range(jobs)]
-    try:
-        codes = [worker.wait() for worker in workers]
-    except BaseException:
-        for worker in workers:  # each writes a checkpoint and ends
-            worker.terminate()
-        for worker in workers:
-            worker.wait()
-        raise
-    if any(codes):
-        raise DrumheadError(f"{sum(map(bool, codes))} of {jobs} jobs failed; their messages are above")

@@ -492,11 +492,12 @@ def _looks_at_each(device: torch.device) -> bool:
 
 @contextmanager
 def _stop_signals(several: bool = False) -> Iterator[list[int]]:
-    """Collect interrupt and terminate signals, so that the loop can stop between two steps.
+    """Collect signals that ask to end, so that the loop can stop between two steps; raise with the first one's name.
 
-    A second interrupt stops at once; a request to terminate does not, for whoever started the process may send one
-    after an interrupt that all got. Nor does it where there are several processes: a terminal and torchrun both send
-    one, and torchrun ends what does not stop. Outside the main thread signals stay as they are.
+    They are interrupt, terminate, and USR1, which schedulers send before a job's time is over. A second interrupt stops
+    at once; the others do not, for whoever started the process may send one after an interrupt that all got. Nor does
+    it where there are several processes: a terminal and torchrun both send one, and torchrun ends what does not stop.
+    Outside the main thread signals stay as they are.
     """
     seen: list[int] = []
 
@@ -505,12 +506,15 @@ def _stop_signals(several: bool = False) -> Iterator[list[int]]:
             raise KeyboardInterrupt
         seen.append(number)
 
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
     try:
-        old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {number: signal.signal(number, note) for number in wanted}
     except ValueError:
         old = {}
     try:
         yield seen
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(*(signal.Signals(number).name for number in seen[:1])) from None
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

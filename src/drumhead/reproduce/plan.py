@@ -12,18 +12,9 @@ from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
-
-RESULT = "evaluation-test.json"  # the last file that a cell gets
-SCORES = {  # in that file, as a reader calls them
-    "foreground_accuracy": "foreground accuracy",
-    "foreground_iou": "foreground IoU",
-    "mean_iou": "class-mean IoU",
-    "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
-    "boundary_f": "boundary F",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
+from drumhead.sweep.items import RESULT as RESULT
+from drumhead.sweep.items import Item, is_done
+from drumhead.sweep.scores import SCORES as SCORES
 
 
 @dataclass(frozen=True)
@@ -49,10 +40,11 @@ class Cell:
 
     def done(self, root: Path) -> bool:
         """Say whether the cell is trained to the end and was measured then; `drumhead evaluate` names its weights."""
-        result, metrics = self.place(root) / RESULT, self.place(root) / "metrics.jsonl"
-        if not (result.exists() and metrics.exists()) or '"weights"' in result.read_text():
-            return False
-        return metrics.read_text().count("\n") >= self.budget.train.epochs
+        return is_done(self.place(root), self.budget.train.epochs)
+
+    def item(self, root: Path) -> Item:
+        """Return what a launcher takes."""
+        return Item(self.config, self.place(root), str(self), self.budget.test_images)
 
     def __str__(self) -> str:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"

@@ -1,8 +1,7 @@
 """What the cells of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
 
 import json
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from drumhead.reproduce.paper import Published, Score, background_accuracy, publ
 from drumhead.reproduce.plan import RESULT, Cell
 from drumhead.reproduce.tables import Row
 from drumhead.settings.text import read_run
+from drumhead.sweep.scores import Summary as Summary
+from drumhead.sweep.scores import summarise as summarise
 
 COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed counts as background only
 
@@ -53,18 +54,6 @@ class Missing:
 
     cell: Cell
     why: str  # how far it came, or why it is left out, as it may follow "seeds 1 to 3"
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A score over seeds; std, with n - 1, is None for one seed."""
-
-    n: int
-    mean: float
-    std: float | None
-    low: float
-    median: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -145,15 +134,6 @@ def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results
     touched = {name for name, _ in found}
     untouched = tuple(row for row in table.rows if row.name not in touched)
     return Results(tuple(lines), tuple(item for item in found.values() if isinstance(item, Missing)), untouched)
-
-
-def summarise(values: Iterable[float | None]) -> Summary | None:
-    """Summarise what is known of some numbers; None if nothing is."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    std = statistics.stdev(known) if len(known) > 1 else None
-    return Summary(len(known), statistics.fmean(known), std, min(known), statistics.median(known), max(known))
 
 
 def welch(ours: Summary, theirs: Score, seeds: int) -> Welch | None:

@@ -1,0 +1,180 @@
+"""The launcher for one machine: joblib's workers, as many as asked for, each training on one thread.
+
+A Ctrl-C reaches the workers as a file that is gone: each looks for it, ends its step, writes a checkpoint and comes
+back. So they do when the process that started them was killed, whose lock on that file the kernel lets go of.
+"""
+
+import contextlib
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from drumhead.errors import DrumheadError, at_least
+from drumhead.files import held, hold
+from drumhead.show.terminal import Progress
+from drumhead.sweep.items import Item
+from drumhead.sweep.work import Outcome, attempt
+
+_LOOK = 0.3  # seconds between two looks of a worker at whether it should go on
+_SAYS = {"done": "done", "done already": "done already", "held": "another process has it", "stopped": "stopped"}
+
+
+def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progress: Progress | None = None) -> int:
+    """Bring items to their ends, so many at a time; one that fails leaves the others alone.
+
+    Args:
+        items: in this order.
+        jobs: how many at a time, each on one thread of a process of its own; 1 works in this process.
+        say: gets a line when a run ends; when it begins, its worker prints one.
+        progress: shows the training if there is one job; nothing is shown by default.
+
+    Returns:
+        How many failed; the directory of each has a failed.txt.
+
+    Raises:
+        KeyboardInterrupt: it was asked to stop; every run under way has a checkpoint.
+        DrumheadError: a worker was ended from outside, or joblib is missing.
+    """
+    at_least(1, jobs, "--jobs ")
+    titles = [f"[{number}/{len(items)}] {item.title}" for number, item in enumerate(items, 1)]
+    if jobs == 1 or len(items) == 1:
+        return _in_turn(items, titles, say, progress or Progress())
+    failed = stopped = 0
+    for number, outcome in _by_workers(items, titles, jobs, say):
+        if outcome.how != "stopped":
+            say(f"{titles[number]}: {_said(outcome)}")
+        failed += outcome.how == "failed"
+        stopped += outcome.how == "stopped"
+    if stopped:
+        raise KeyboardInterrupt
+    return failed
+
+
+def _said(outcome: Outcome) -> str:
+    return f"failed: {outcome.why}" if outcome.how == "failed" else _SAYS[outcome.how]
+
+
+def _in_turn(items: Sequence[Item], titles: Sequence[str], say: Callable[[str], None], progress: Progress) -> int:
+    """Work on one item after another, in this process, on one thread as the workers do: the bits are the same."""
+    import torch
+
+    failed, threads = 0, torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for item, title in zip(items, titles, strict=True):
+            with _terminable():
+                outcome = attempt(item, progress, partial(say, title))
+            if outcome.how == "stopped":
+                raise KeyboardInterrupt
+            say(f"{title}: {_said(outcome)}")
+            failed += outcome.how == "failed"
+    finally:
+        torch.set_num_threads(threads)
+    return failed
+
+
+def _by_workers(
+    items: Sequence[Item], titles: Sequence[str], jobs: int, say: Callable[[str], None]
+) -> Iterator[tuple[int, Outcome]]:
+    """Yield the number of each item and how it ended, as they end."""
+    try:
+        from joblib import Parallel, delayed, parallel_config
+        from joblib.externals.loky import get_reusable_executor
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ImportError:
+        raise DrumheadError(
+            "several jobs at a time need joblib: pip install 'drumhead[cluster]', or do with --jobs 1"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="drumhead-") as folder:
+        going = Path(folder) / "going"
+        with hold(going), _stopping(going, say), parallel_config(backend="loky", inner_max_num_threads=1):
+            tasks = (delayed(_work)(i, item, titles[i], going) for i, item in enumerate(items))
+            launched: Any = Parallel(min(jobs, len(items)), return_as="generator_unordered", batch_size=cast(Any, 1))
+            try:
+                yield from launched(tasks)
+            except TerminatedWorkerError:
+                if not going.exists():  # one that was not ready to hear that it should stop
+                    raise KeyboardInterrupt from None
+                raise DrumheadError(
+                    "a worker was ended from outside, perhaps because memory ran out, and the others with it; the same "
+                    "command goes on, with fewer --jobs if that was it"
+                ) from None
+            finally:
+                get_reusable_executor().shutdown(wait=True)
+
+
+def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
+    """Work on an item in a worker."""
+    if not held(going):
+        return number, Outcome("stopped")
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # a Ctrl-C is for the process that started this one, which tells it
+    import torch
+
+    torch.set_num_threads(1)
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(going, over), daemon=True)
+    try:
+        with _terminable(over):
+            watch.start()
+            outcome = attempt(item, Progress(), partial(print, title, flush=True))
+            over.set()
+            watch.join()
+        return number, outcome
+    except KeyboardInterrupt:  # just as it ended
+        return number, Outcome("stopped")
+    finally:
+        over.set()
+
+
+def _watch(going: Path, over: threading.Event) -> None:
+    """End this process's training when nobody holds the file any more."""
+    while not over.wait(_LOOK):
+        if not held(going):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+@contextlib.contextmanager
+def _terminable(over: threading.Event | None = None) -> Iterator[None]:
+    """Take SIGTERM for an interrupt, also before and after training, which takes it for one itself."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not (over and over.is_set()):
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    with _handling(interrupt, signal.SIGTERM):
+        yield
+
+
+@contextlib.contextmanager
+def _stopping(going: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Tell the workers to stop at the first interrupt; a second one ends them at once."""
+
+    def note(_number: int, _frame: object) -> None:
+        if not going.exists():
+            raise KeyboardInterrupt
+        going.unlink()
+        say("stopping: every run ends its step and writes a checkpoint")
+
+    with _handling(note, signal.SIGINT, signal.SIGTERM):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, object], None], *signals: signal.Signals) -> Iterator[None]:
+    """Handle signals so; outside the main thread they stay as they are."""
+    try:
+        old = {number: signal.signal(number, handler) for number in signals}
+    except ValueError:
+        old = {}
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
