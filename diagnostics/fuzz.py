@@ -29,8 +29,18 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from attacks import KINDS, make  # noqa: E402
 
-SHARES = {"images": 24, "masks": 14, "configs": 17, "idx": 20, "recordings": 9, "safetensors": 8, "manifests": 4, "urls": 4}
+SHARES = {
+    "images": 24,
+    "masks": 14,
+    "configs": 17,
+    "idx": 20,
+    "recordings": 9,
+    "safetensors": 8,
+    "manifests": 4,
+    "urls": 4,
+}
 MORE = 4 * 2**30  # bytes of address space
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where disks cost more than what is measured
 SILENCE = 30  # seconds without a word from the process that works
 SAID = 20  # sentences that are kept of each kind, as examples
 
@@ -43,6 +53,9 @@ def work(kind: str, seed: int, start: int, stop: int, folder: Path) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
+    import torch._dynamo
+    import torchmetrics  # noqa: F401  imports are no part of an input's time and memory
+
     torch.set_num_threads(1)
     judge, limited = Judge(folder), False
     for number in range(start, stop):
@@ -50,7 +63,7 @@ def work(kind: str, seed: int, start: int, stop: int, folder: Path) -> None:
         with judge.place() as place:
             attack = make(kind, seed, number, place)
             if not limited:
-                judge.meet(attack)  # imports are no part of an input's time and memory
+                judge.meet(attack)
                 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 resource.setrlimit(resource.RLIMIT_AS, (size + MORE, size + MORE))
                 limited = True
@@ -64,10 +77,22 @@ def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
     """Meet `count` inputs of a kind and return how they ended."""
     began, ends, faults, sentences = time.perf_counter(), Counter(), [], {}
     start = 0
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as folder:
         while start < count:
             last, lines = start, ""
-            command = [sys.executable, __file__, "--work", kind, "--seed", str(seed), "--range", str(start), str(count), "--at", folder]
+            command = [
+                sys.executable,
+                __file__,
+                "--work",
+                kind,
+                "--seed",
+                str(seed),
+                "--range",
+                str(start),
+                str(count),
+                "--at",
+                folder,
+            ]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as worker:
                 assert worker.stdout is not None
                 silent, pipe = False, worker.stdout.fileno()
@@ -90,19 +115,33 @@ def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
                                 sentences.setdefault("".join(c for c in said if c.isalpha())[:30], said.strip())
                         elif word != "worked":
                             faults.append({"kind": kind, "seed": seed, "number": number, "word": word, "said": said})
-                            shutil.copytree(_made(kind, seed, number, keep), keep / f"{kind}-{seed}-{number}", dirs_exist_ok=True, symlinks=True)
+                            shutil.copytree(
+                                _made(kind, seed, number, keep),
+                                keep / f"{kind}-{seed}-{number}",
+                                dirs_exist_ok=True,
+                                symlinks=True,
+                            )
                             print(f"{word}: --kind {kind} --seed {seed} --again {number}\n{said[-700:]}", flush=True)
                 if silent:
                     worker.kill()
             if start < count and worker.returncode != 0:
                 word = "HANG" if silent else "DIED"
                 ends[word] += 1
-                faults.append({"kind": kind, "seed": seed, "number": last, "word": word, "said": f"exit {worker.returncode}"})
+                faults.append(
+                    {"kind": kind, "seed": seed, "number": last, "word": word, "said": f"exit {worker.returncode}"}
+                )
                 print(f"{word}: --kind {kind} --seed {seed} --again {last} (exit {worker.returncode})", flush=True)
                 start = last + 1
     spent = time.perf_counter() - began
     print(f"{kind}: {count} inputs, {dict(ends)}, {spent:.0f} s", flush=True)
-    return {"inputs": count, "seed": seed, "ends": dict(ends), "seconds": round(spent, 1), "faults": faults, "sentences": [*sentences.values()]}
+    return {
+        "inputs": count,
+        "seed": seed,
+        "ends": dict(ends),
+        "seconds": round(spent, 1),
+        "faults": faults,
+        "sentences": [*sentences.values()],
+    }
 
 
 def _made(kind: str, seed: int, number: int, keep: Path) -> Path:
@@ -133,7 +172,11 @@ def keep_results(out: Path, rows: dict[str, Any], guided: dict[str, Any]) -> Non
 
     old = json.loads(out.read_text()) if out.exists() else {}
     about = {key: value for key, value in environment().items() if key != "command"}
-    found = {"kinds": {**old.get("kinds", {}), **rows}, "guided": {**old.get("guided", {}), **guided}, "environment": about}
+    found = {
+        "kinds": {**old.get("kinds", {}), **rows},
+        "guided": {**old.get("guided", {}), **guided},
+        "environment": about,
+    }
     found["inputs"] = sum(row["inputs"] for part in ("kinds", "guided") for row in found[part].values())
     write_atomic(out, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 

@@ -12,7 +12,14 @@ ODD = (
     None, True, False, 0, -1, 1, 2, 3, 7, 1e308, -0.0, 0.5, 1e-320, float("nan"), float("inf"), "", "x", "linear", "lstm", "ä\u202e\0", "x" * 3000,
     [], {}, [[]], [{}], {"a": {}}, 10**400, -(2**63), "../../x", *EDGES,
 )  # fmt: skip
-NAMES = ("tetrominoes/nwm-linear", "tetrominoes/nwm-fast", "tetrominoes/lstm-linear", "tetrominoes/unet-4", "mnist/nwm-stack", "tetrominoes/cnn-8")
+NAMES = (
+    "tetrominoes/nwm-linear",
+    "tetrominoes/nwm-fast",
+    "tetrominoes/lstm-linear",
+    "tetrominoes/unet-4",
+    "mnist/nwm-stack",
+    "tetrominoes/cnn-8",
+)
 
 
 @functools.cache
@@ -73,7 +80,14 @@ def text(random: Random) -> bytes:
         return bytes_of(random, 200)
     if kind == 1:
         depth = random.choice((50, 3000, 100_000))
-        return random.choice((b"a = " + b"[" * depth, b"a" + b".a" * depth + b" = 1", b"model = " + b"{a=" * depth, b"[" + b"a." * depth + b"a]"))
+        return random.choice(
+            (
+                b"a = " + b"[" * depth,
+                b"a" + b".a" * depth + b" = 1",
+                b"model = " + b"{a=" * depth,
+                b"[" + b"a." * depth + b"a]",
+            )
+        )
     if kind == 2:
         digits = random.choice((400, 4000, 50_000))
         return b"a = " + b"9" * digits

@@ -2,7 +2,25 @@
 
 from random import Random
 
-EDGES = (0, 1, 2, 7, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)
+EDGES = (
+    0,
+    1,
+    2,
+    7,
+    127,
+    128,
+    255,
+    256,
+    2**15,
+    2**16 - 1,
+    2**16,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 
 
 def bytes_of(random: Random, most: int) -> bytes:
@@ -27,7 +45,14 @@ def turn(random: Random, data: bytes) -> bytes:
 def splice(random: Random, data: bytes) -> bytes:
     """Copy, drop or put in a piece."""
     a, b, c = sorted(random.randrange(len(data) + 1) for _ in range(3))
-    return random.choice((data[:a] + data[b:], data[:b] + data[a:], data[:a] + bytes_of(random, 64) + data[b:], data[:a] + data[b:c] + data[a:b] + data[c:]))
+    return random.choice(
+        (
+            data[:a] + data[b:],
+            data[:b] + data[a:],
+            data[:a] + bytes_of(random, 64) + data[b:],
+            data[:a] + data[b:c] + data[a:b] + data[c:],
+        )
+    )
 
 
 def lie(random: Random, data: bytes) -> bytes:

@@ -38,7 +38,11 @@ def attack(random: Random, folder: Path) -> Attack:
 def content(dimensions: int, count: int, side: int) -> bytes:
     """Return a right file of zeros."""
     shape = (count, side, side)[:dimensions]
-    return bytes([0, 0, 8, dimensions]) + struct.pack(f">{dimensions}I", *shape) + bytes(count * (side**2 if dimensions == 3 else 1))
+    return (
+        bytes([0, 0, 8, dimensions])
+        + struct.pack(f">{dimensions}I", *shape)
+        + bytes(count * (side**2 if dimensions == 3 else 1))
+    )
 
 
 def file(random: Random, dimensions: int, packed: bool) -> bytes:
@@ -49,7 +53,9 @@ def file(random: Random, dimensions: int, packed: bool) -> bytes:
         data = bytes_of(random, 200)
     elif kind < 4:  # edges of the counts, whose product may run over
         shape = [random.choice((*EDGES, 2**22, 2**21)) % 2**32 for _ in range(dimensions)]
-        data = bytes([0, 0, 8, dimensions]) + struct.pack(f">{dimensions}I", *shape) + bytes(random.choice((0, 0, 1, 784)))
+        data = (
+            bytes([0, 0, 8, dimensions]) + struct.pack(f">{dimensions}I", *shape) + bytes(random.choice((0, 0, 1, 784)))
+        )
     elif kind < 9:
         data = damaged(random, data)
     if not packed:

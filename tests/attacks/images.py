@@ -96,16 +96,28 @@ def claims(random: Random) -> bytes:
     if kind == 0:
         return png(width, height, random.choice((1, 8, 16)), random.choice((0, 2, 3, 6)), zlib.compress(b"\0" * 99))
     if kind == 1:
-        return b"GIF89a" + struct.pack("<HHBBB", width % 2**16, height % 2**16, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + (
-            b"\x2c" + struct.pack("<HHHHB", 0, 0, width % 2**16, height % 2**16, 0) + b"\x02\x02\x4c\x01\0;"
+        return (
+            b"GIF89a"
+            + struct.pack("<HHBBB", width % 2**16, height % 2**16, 0x80, 0, 0)
+            + b"\0\0\0\xff\xff\xff"
+            + (b"\x2c" + struct.pack("<HHHHB", 0, 0, width % 2**16, height % 2**16, 0) + b"\x02\x02\x4c\x01\0;")
         )
     if kind == 2:
-        return b"BM" + struct.pack("<IHHI", 99, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width % 2**31, height % 2**31, 1, 24, 0, 0, 0, 0, 0, 0)
+        return (
+            b"BM"
+            + struct.pack("<IHHI", 99, 0, 0, 54)
+            + struct.pack("<IiiHHIIiiII", 40, width % 2**31, height % 2**31, 1, 24, 0, 0, 0, 0, 0, 0)
+        )
     if kind == 3:
         return f"P5 {width} {height} 255 ".encode() + b"\0" * 99
     tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, random.choice((1, 5, 8))), (262, 3, 1, 1),
             (273, 4, 1, 200), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, random.choice((9, 2**31)))]  # fmt: skip
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(99)
+    return (
+        b"II*\0\x08\0\0\0"
+        + struct.pack("<H", len(tags))
+        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        + bytes(99)
+    )
 
 
 def inflates(random: Random) -> bytes:

@@ -22,7 +22,17 @@ GOOD = ("worked", "one sentence, exit 2")
 LONGEST = 400  # characters of a sentence, without the folder's name
 PATIENCE = 5  # seconds of processor time
 MEMORY = 2 * 2**30  # bytes that an input may add to what the process holds
-WRITES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree", "os.chmod"}
+WRITES = {
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "shutil.rmtree",
+    "os.chmod",
+}
 OUTSIDE = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"}
 
 
@@ -54,6 +64,9 @@ class Judge:
         self.root = root.resolve()
         self.faults: list[tuple[str, str]] = []
         self._listens = False
+        from drumhead.engine.cpu import library
+
+        library.load()  # compiled into the user's cache, not into a new one
         os.environ["XDG_CACHE_HOME"] = str(self.root / "home")
         (self.root / "home").mkdir(parents=True, exist_ok=True)
         sys.addaudithook(self._hear)
@@ -62,8 +75,9 @@ class Judge:
     def place(self) -> Iterator[Path]:
         """Yield the sandbox with an empty `in` and `out`."""
         for name in ("in", "out"):
-            shutil.rmtree(self.root / name, ignore_errors=True)
-            (self.root / name).mkdir()
+            (self.root / name).mkdir(exist_ok=True)
+            for path in (self.root / name).iterdir():
+                path.unlink() if path.is_symlink() or not path.is_dir() else shutil.rmtree(path)
         yield self.root
 
     def meet(self, attack: Attack) -> Outcome:
@@ -123,7 +137,12 @@ class Judge:
             return "it has more than one line"
         if any(len(line) > LONGEST for line in lines):
             return f"it has {max(map(len, lines))} characters"
-        if "Traceback" in text or "object at 0x" in text or not text.strip() or any(ord(c) < 32 for c in text.replace("\n", "")):
+        if (
+            "Traceback" in text
+            or "object at 0x" in text
+            or not text.strip()
+            or any(ord(c) < 32 for c in text.replace("\n", ""))
+        ):
             return "it is no sentence"
         if names and not any(name in text for name in names):
             return "it does not name the file"
@@ -161,9 +180,9 @@ class Judge:
         if not isinstance(path, str | bytes | os.PathLike):
             return
         where = os.path.realpath(os.path.dirname(os.path.abspath(os.fsdecode(path))))
-        allowed = (str(self.root / "out"), str(self.root / "home"), "/dev", "/proc")
+        allowed = (str(self.root / "out"), str(self.root / "home"), "/proc")
         in_tmp = where.startswith("/tmp") and not where.startswith(str(self.root))
-        if not where.startswith(allowed) and not in_tmp and "__pycache__" not in where:
+        if not where.startswith(allowed) and where != "/dev" and not in_tmp and "__pycache__" not in where:
             self.faults.append(("WROTE OUTSIDE", os.fsdecode(path)))
 
 

@@ -15,7 +15,20 @@ ABOUT: dict[str, Any] = {
     "classes": [{"name": "background", "colour": "#000000"}], "whole": {"file": "model.onnx", "inputs": ["image"], "outputs": ["logits"]},
     "layers": [], "files": {"model.onnx": {"bytes": 5, "sha256": ""}},
 }  # fmt: skip
-NAMES = ("model.onnx", "thesis.tex", "../secret.txt", "..", ".", "", "/etc/hostname", "a/b", "ä", "\udcff", "parity.md", "manifest.json")
+NAMES = (
+    "model.onnx",
+    "thesis.tex",
+    "../secret.txt",
+    "..",
+    ".",
+    "",
+    "/etc/hostname",
+    "a/b",
+    "ä",
+    "\udcff",
+    "parity.md",
+    "manifest.json",
+)
 
 
 def attack(random: Random, folder: Path) -> Attack:
@@ -47,10 +60,24 @@ def manifest(random: Random) -> bytes:
     if kind == 0:
         return bytes_of(random, 300)
     if kind == 1:
-        return random.choice((b"[" * 100_000, b'{"files":' * 5000, b"9" * 50_000, b"null", b"[]", b'"x"', b'{"format": "drumhead-export"}'))
+        return random.choice(
+            (
+                b"[" * 100_000,
+                b'{"files":' * 5000,
+                b"9" * 50_000,
+                b"null",
+                b"[]",
+                b'"x"',
+                b'{"format": "drumhead-export"}',
+            )
+        )
     if kind < 7:
         return damaged(random, _base())
-    about = ABOUT | {"files": {name: {"bytes": 1} for name in random.sample(NAMES, 3)}} if kind < 12 else changed(random, ABOUT)
+    about = (
+        ABOUT | {"files": {name: {"bytes": 1} for name in random.sample(NAMES, 3)}}
+        if kind < 12
+        else changed(random, ABOUT)
+    )
     if kind == 12 and isinstance(about, dict):
         about["files"] = random.choice(("thesis.tex", ["thesis.tex"], [["x"]], [{}], 5, None, {"": 1}))
     return json.dumps(about).encode()

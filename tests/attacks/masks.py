@@ -54,7 +54,11 @@ def grey(mode: str, size: tuple[int, int], most: int) -> bytes:
 
 def labels(random: Random, size: tuple[int, int]) -> bytes:
     """Return a mask that may be right."""
-    data = grey(random.choice(("L", "L", "L", "P", "P", "RGB", "RGBA", "1", "I;16")), size, random.choice((0, 1, 1, 1, 2, 9, 255)))
+    data = grey(
+        random.choice(("L", "L", "L", "P", "P", "RGB", "RGBA", "1", "I;16")),
+        size,
+        random.choice((0, 1, 1, 1, 2, 9, 255)),
+    )
     return damaged(random, data) if random.randrange(5) == 0 else data
 
 

@@ -20,7 +20,24 @@ HEADERS = (
     "{{'descr': [('a', '{descr}'), ('b', '{descr}', {shape})], 'fortran_order': {order}, 'shape': {shape}, }}",
     "{shape}", "[{shape}" * 500, "(" * 3000, "__import__('os').system('true')", "{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\0",
 )  # fmt: skip
-DESCR = ("<f4", "<f4", ">f8", "|O", "|u1", "<i8", "<c16", "|b1", "<U9999999", "|V0", "<M8[s]", "|S4", "<f2", "<f16", "x", "<f4,<f4")
+DESCR = (
+    "<f4",
+    "<f4",
+    ">f8",
+    "|O",
+    "|u1",
+    "<i8",
+    "<c16",
+    "|b1",
+    "<U9999999",
+    "|V0",
+    "<M8[s]",
+    "|S4",
+    "<f2",
+    "<f16",
+    "x",
+    "<f4,<f4",
+)
 RUNS = (None, "500 Hz", "500", 500.0, "nan", "1e308 Hz", "0 Hz", "-5", "5 mm")
 
 
@@ -33,7 +50,9 @@ class Bomb:
 
 def npy(random: Random) -> bytes:
     """Return a .npy file by its own header."""
-    shape = tuple(random.choice((0, 1, 4, 5, 60, 60, *EDGES, -1, 10**30)) for _ in range(random.choice((0, 1, 2, 3, 3, 3, 40))))
+    shape = tuple(
+        random.choice((0, 1, 4, 5, 60, 60, *EDGES, -1, 10**30)) for _ in range(random.choice((0, 1, 2, 3, 3, 3, 40)))
+    )
     if random.randrange(2):
         shape = random.choice(((60, 4, 5), (60, 9), (2, 1, 1), (60, 0, 5)))
     text = random.choice(HEADERS[:3] if random.randrange(4) else HEADERS).format(
@@ -41,9 +60,17 @@ def npy(random: Random) -> bytes:
     )
     head = (text + " " * random.choice((0, 20)) + "\n").encode("latin-1")
     version = random.choice(((1, 0), (1, 0), (2, 0), (3, 0), (9, 9)))
-    size = random.choice((len(head), len(head), len(head), random.choice(EDGES))) % 2 ** (16 if version == (1, 0) else 32)
+    size = random.choice((len(head), len(head), len(head), random.choice(EDGES))) % 2 ** (
+        16 if version == (1, 0) else 32
+    )
     length = struct.pack("<H" if version == (1, 0) else "<I", size)
-    return b"\x93NUMPY" + bytes(version) + length + head + random.choice((bytes(4800), b"", bytes(7), pickle.dumps(Bomb())))
+    return (
+        b"\x93NUMPY"
+        + bytes(version)
+        + length
+        + head
+        + random.choice((bytes(4800), b"", bytes(7), pickle.dumps(Bomb())))
+    )
 
 
 @functools.cache
@@ -117,7 +144,7 @@ def nwb(path: Path, places: bool = True) -> None:
         file.add_electrode(location="cortex", group=group, **where)
     data = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
     region = file.create_electrode_table_region(list(range(6)), "all")
-    file.add_acquisition(pynwb.ecephys.ElectricalSeries("lfp", data, region, rate=500.0))
+    file.add_acquisition(pynwb.ecephys.ElectricalSeries(name="lfp", data=data, electrodes=region, rate=500.0))
     with pynwb.NWBHDF5IO(str(path), "w") as io:
         io.write(file)
 
@@ -127,7 +154,9 @@ def attack(random: Random, folder: Path) -> Attack:
     from drumhead import cli
     from drumhead.neuro.recording import read
 
-    ending = random.choice((".npy",) * 12 + (".h5", ".h5", ".tif", ".tif", ".zarr") + (".nwb",) * (random.randrange(3) == 0))
+    ending = random.choice(
+        (".npy",) * 12 + (".h5", ".h5", ".tif", ".tif", ".zarr") + (".nwb",) * (random.randrange(3) == 0)
+    )
     path = folder / "in" / f"film{ending}"
     if ending == ".zarr":
         _zarr(random, path)
@@ -138,7 +167,9 @@ def attack(random: Random, folder: Path) -> Attack:
         path.write_bytes(damaged(random, data))
     if random.randrange(CLI) == 0:
         rest = ["--fs", "500", "--pitch", "0.4mm", "--n", "19", "--no-fit", "--out", str(folder / "out" / "o")]
-        return Attack(lambda: cli.main(["waves", str(path), "--band", "20-60", *rest]), (path.name, "fs", "pitch", "band", "--"))
+        return Attack(
+            lambda: cli.main(["waves", str(path), "--band", "20-60", *rest]), (path.name, "fs", "pitch", "band", "--")
+        )
     if random.randrange(9) == 0:
         good = folder / "in" / "flat.npy"
         good.write_bytes(_flat())
@@ -147,11 +178,28 @@ def attack(random: Random, folder: Path) -> Attack:
 
         asked = Reading(good, "500", "", "", "", "", (), path, "tyx")
         return Attack(lambda: look(asked), ("--at", "at:", "at=", "flat.npy", "sites", "place"))
-    fs, pitch = random.choice((*RUNS, "500", "500")), random.choice((None, "0.4 mm", "0.4 mm", "nan", "5 Hz", -1.0))
-    more = random.choice(({}, {}, {"start": "0 s", "stop": "0.1 s"}, {"order": "yxt"}, {"bad": [0]}, {"series": "x"}, {"series": "0"}))
+    fs = random.choice((*RUNS, *["500"] * 30))
+    pitch = random.choice((None, *["0.4 mm"] * 12, "nan", "5 Hz", -1.0))
+    more = random.choice(
+        ({}, {}, {"start": "0 s", "stop": "0.1 s"}, {"order": "yxt"}, {"bad": [0]}, {"series": "x"}, {"series": "0"})
+    )
     return Attack(
         lambda: read(path, fs, pitch, **more),
-        (path.name, "fs=", "pitch=", "bad=", "order=", "start=", "stop=", "series=", "sampling rate", "sites", "channel", "site", "field"),
+        (
+            path.name,
+            "fs=",
+            "pitch=",
+            "bad=",
+            "order=",
+            "start=",
+            "stop=",
+            "series=",
+            "sampling rate",
+            "sites",
+            "channel",
+            "site",
+            "field",
+        ),
     )
 
 

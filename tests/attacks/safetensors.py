@@ -72,7 +72,9 @@ def file(random: Random) -> bytes:
     if kind == 13:
         entry["dtype"] = random.choice(TYPES)
     elif kind == 14:
-        entry["shape"] = random.choice(([], [0], [2**40, 2**40], [-1], [1.5], entry["shape"][::-1], [*entry["shape"], 1], [2**63]))
+        entry["shape"] = random.choice(
+            ([], [0], [2**40, 2**40], [-1], [1.5], entry["shape"][::-1], [*entry["shape"], 1], [2**63])
+        )
     elif kind == 15:
         entry["data_offsets"] = [random.choice((0, 4, len(body), *EDGES)) for _ in range(random.choice((2, 2, 1, 3)))]
     elif kind == 16:  # numbers that are none
@@ -83,7 +85,9 @@ def file(random: Random) -> bytes:
     elif kind == 18:
         header["extra" if random.randrange(2) else name + "\u202e"] = entry
     else:
-        header["__metadata__"] = random.choice((None, [], {"model": 3}, {"format": "drumhead"}, {**header["__metadata__"], "classes": "x\n" * 999}))
+        header["__metadata__"] = random.choice(
+            (None, [], {"model": 3}, {"format": "drumhead"}, {**header["__metadata__"], "classes": "x\n" * 999})
+        )
     return whole(header | {name: entry}, body)
 
 
@@ -95,7 +99,9 @@ def _hostile(random: Random, header: dict[str, Any]) -> dict[str, Any]:
         config = changed(random, config)
     text = json.dumps(config)
     if random.randrange(20) == 0:
-        text = random.choice(("[" * 100_000, '{"a":' * 5000, "9" * 5000, "null", "{}", text[:-1], '{"family": ["nwm"]}'))
+        text = random.choice(
+            ("[" * 100_000, '{"a":' * 5000, "9" * 5000, "null", "{}", text[:-1], '{"family": ["nwm"]}')
+        )
     return {**header, "__metadata__": {**metadata, "model": text}}
 
 
@@ -116,7 +122,9 @@ def published() -> bytes:
     import torch
 
     content = io.BytesIO()
-    torch.save({"classifier.cell.Wy.weight": torch.zeros(1, 1, 3, 3), "classifier.fc_time.weight": torch.zeros(3, 4)}, content)
+    torch.save(
+        {"classifier.cell.Wy.weight": torch.zeros(1, 1, 3, 3), "classifier.fc_time.weight": torch.zeros(3, 4)}, content
+    )
     return content.getvalue()
 
 
@@ -136,7 +144,10 @@ def attack(random: Random, folder: Path) -> Attack:
     if random.randrange(CLI) == 0:
         image = folder / "in" / "a.png"
         image.write_bytes(_image())
-        return Attack(lambda: cli.main(["segment", str(image), "--model", str(path), "--no-pictures"]), (path.name, "a.png", "network"))
+        return Attack(
+            lambda: cli.main(["segment", str(image), "--model", str(path), "--no-pictures"]),
+            (path.name, "a.png", "network"),
+        )
 
     def load() -> None:
         model = dh.load(path)
