@@ -41,7 +41,7 @@ def shown(value: object, most: int = 80) -> str:
 
 
 def reason(error: BaseException, most: int = 160) -> str:
-    """Return the first line of what a library says, cut where it is longer than `most` characters.
+    """Return the first line of what a library says, its middle cut out where it is longer than `most` characters.
 
     Example:
         >>> reason(OSError("damaged\\nin two lines")), reason(MemoryError())
@@ -49,7 +49,8 @@ def reason(error: BaseException, most: int = 160) -> str:
     """
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     line = re.sub(r" at 0x[0-9a-f]+", "", line)
-    return line if len(line) <= most else f"{line[: most - 3]}..."
+    half = (most - 5) // 2  # what is wrong may stand at either end
+    return line if len(line) <= most else f"{line[:half]} ... {line[-half:]}"
 
 
 def printable(message: str) -> str:

@@ -24,7 +24,7 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
             io.close()
         if isinstance(error, DrumheadError):
             raise
-        raise DrumheadError(f"{path.name} cannot be read as NWB: {reason(error)}") from None
+        raise DrumheadError(f"{path.name} cannot be read as NWB, with its rate and places as the standard says: {reason(error)}") from None
 
 
 def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, Any]:
