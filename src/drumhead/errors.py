@@ -1,6 +1,7 @@
 """The one exception that is the user's to mend."""
 
 import math
+import re
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -16,13 +17,58 @@ def choose(name: str, value: object, allowed: Iterable[str]) -> None:
     """Raise `DrumheadError` unless `value` is one of the `allowed` words for the option `name`."""
     allowed = tuple(allowed)
     if value not in allowed:
-        raise DrumheadError(f"{name}={value!r} is not known; choose one of {', '.join(map(repr, allowed))}")
+        raise DrumheadError(f"{name}={shown(value)} is not known; choose one of {', '.join(map(repr, allowed))}")
 
 
 def at_least(least: float, value: float, name: str) -> None:
     """Raise `DrumheadError` if `value` is below `least`; `name` is what stands before it, as "--batch " or "steps="."""
     if value < least:
         raise DrumheadError(f"{name}{value}: at least {least} is needed")
+
+
+def shown(value: object, most: int = 80) -> str:
+    """Return how a value is written, cut where it is longer than `most` characters.
+
+    Example:
+        >>> shown("tanh"), shown("x" * 999, 10)
+        ("'tanh'", "'xxxxxx...")
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # whole numbers of thousands of digits, which Python does not write
+        return f"something too long to write of the type {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def reason(error: BaseException, most: int = 160) -> str:
+    """Return the first line of what a library says, its middle cut out where it is longer than `most` characters.
+
+    Example:
+        >>> reason(OSError("damaged\\nin two lines")), reason(MemoryError())
+        ('damaged', 'MemoryError')
+    """
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    line = re.sub(r" at 0x[0-9a-f]+", "", line)
+    half = (most - 5) // 2  # what is wrong may stand at either end
+    return line if len(line) <= most else f"{line[:half]} ... {line[-half:]}"
+
+
+def printable(message: str) -> str:
+    """Return a message for a terminal: what steers one, as names of files can, is written out.
+
+    A line of a list begins with two spaces; all other ends of lines are part of a name.
+
+    Example:
+        >>> print(printable("a\\nb.png and \\x1b[2J has 2 mistakes:\\n  one\\n  two"))
+        a\\nb.png and \\x1b[2J has 2 mistakes:
+          one
+          two
+    """
+    message = re.sub(r"\n(?!  )", r"\\n", message)
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], message)
+
+
+_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def options(arguments: Iterable[str]) -> set[str]:

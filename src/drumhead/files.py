@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import math
 import os
 import re
@@ -245,6 +246,22 @@ def _move_all(folder: Path, out: Path) -> None:
             (out / name).unlink(missing_ok=True)
     for name in names:
         (folder / name).replace(out / name)
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply to be read.
+
+    Example:
+        >>> from_json("[1, 2]")
+        [1, 2]
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def without_nan(value: Any) -> Any:

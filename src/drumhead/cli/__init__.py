@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, printable
 
 VERBS = {
     "segment": "find objects in images and show how they were heard",
@@ -73,5 +73,5 @@ def _dispatch(arguments: list[str]) -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"drumhead: {message}", file=sys.stderr)
+    print(f"drumhead: {printable(message)}", file=sys.stderr)
     return 2

@@ -100,9 +100,9 @@ def _site(text: str) -> Any:
 def _places(path: Path | None) -> Any:
     if path is None:
         return None
-    import numpy as np
+    from drumhead.neuro.arrays import numpy
 
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        return numpy(path, None)["data"]
+    except DrumheadError as error:
         raise DrumheadError(f"--at {path}: a .npy file with y and x in m of each channel is needed ({error})") from None

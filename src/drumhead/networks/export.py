@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError
-from drumhead.files import whole_folder
+from drumhead.files import from_json, whole_folder
 from drumhead.networks import parity
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stages import Part, Program, program
@@ -100,7 +100,7 @@ def check_out(out: Path) -> None:
         return
     if out.exists() or out.is_symlink():
         try:
-            found = json.loads((out / MANIFEST).read_bytes())
+            found = from_json((out / MANIFEST).read_bytes())
             ours = {MANIFEST, PAGE, *found["files"]} if found["format"] == FORMAT else set()
         except (OSError, ValueError, KeyError, TypeError):
             ours = set()

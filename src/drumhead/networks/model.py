@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, reason
+from drumhead.files import from_json
 from drumhead.networks import hub
 from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
@@ -151,15 +152,36 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         path = find_weights(source)
         metadata, tensors = read_safetensors(path)
         try:
-            values = json.loads(metadata["model"]) if metadata.get("format") == "drumhead" else None
+            values = from_json(metadata["model"]) if metadata.get("format") == "drumhead" else None
         except (KeyError, ValueError):
             values = None
         if not isinstance(values, dict):
             raise DrumheadError(f"{path} carries no drumhead config; files written by drumhead.save do")
         config = from_dict(ModelConfig, values, f"{path}: model")
+    _refuse_other(config, tensors, path)
     model = build(config)
     fit(model, tensors, str(path))
     return model.eval()
+
+
+def _refuse_other(config: ModelConfig, tensors: dict[str, Tensor], path: Path) -> None:
+    """Refuse tensors that are not those of a config before memory is taken for it: a config can ask for any size."""
+    if config.flat().get("depth", 0) > len(tensors):
+        raise DrumheadError(f"{path}: its config has more layers than the file has tensors ({len(tensors)})")
+    try:
+        with torch.device("meta"):
+            described = build(config).state_dict()
+    except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, DrumheadError):
+            raise DrumheadError(f"{path}: {error}") from None
+        raise DrumheadError(f"{path}: its config describes no network that can be built: {reason(error)}") from None
+    _compare(described, tensors, str(path))
+    for name, tensor in tensors.items():
+        wanted = described[name].dtype
+        if tensor.is_complex() or tensor.is_floating_point() != wanted.is_floating_point:
+            raise DrumheadError(f"{path}: tensor {name} holds {tensor.dtype}, the model {wanted}")
+        if tensor.is_floating_point() and not tensor.float().isfinite().all():
+            raise DrumheadError(f"{path}: tensor {name} holds values that are no numbers; train the network again")
 
 
 def fit(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
@@ -180,13 +202,13 @@ def _compare(own: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Return the metadata and the tensors of a .safetensors file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DrumheadError(f"{path} is not a readable .safetensors file: {error}") from None
+    except Exception as error:  # SafetensorError, and what torch has against a type or a shape
+        raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None
 
 
 def shipped() -> dict[str, Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, reason
 from drumhead.settings.config import NWM, Waves
 
 _OURS = {
@@ -55,13 +55,15 @@ def _read(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist") from None
     except Exception as error:  # a damaged archive can raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DrumheadError(f"{path} is not a plain state dict of tensors: {reason}") from None
+        raise DrumheadError(f"{path} is not a plain state dict of tensors: {reason(error)}") from None
     tensors = {
         str(name).partition("classifier.")[2]: tensor
         for name, tensor in (state.items() if isinstance(state, dict) else ())
         if "classifier." in str(name) and isinstance(tensor, Tensor)
     }
+    for name, tensor in tensors.items():
+        if tensor.untyped_storage().nbytes() < tensor.nbytes:  # a few numbers, repeated to any size
+            raise DrumheadError(f"{path}: tensor {name} holds fewer numbers than its shape {tuple(tensor.shape)} says")
     if "cell.Wy.weight" not in tensors:
         raise DrumheadError(f"{path} has no tensor classifier.cell.Wy.weight: not a published wave network")
     return tensors

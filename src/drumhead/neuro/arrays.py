@@ -4,14 +4,14 @@ Each reader returns a dictionary: the array as `data`, and what the file says of
 `close`, where there is one, closes it.
 """
 
-import zlib
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from drumhead.errors import DrumheadError
-from drumhead.neuro.opening import choose_series, load
+from drumhead.errors import DrumheadError, reason
+from drumhead.neuro.opening import SHOWN, choose_series, fits, load
 
 SECONDS = {"sec": 1, "s": 1, "msec": 1e-3, "ms": 1e-3, "usec": 1e-6, "µsec": 1e-6, "us": 1e-6, "min": 60}
 """ImageJ's units of time; a rate in another one has to be said."""
@@ -21,13 +21,14 @@ def numpy(path: Path, series: str | None) -> dict[str, Any]:
     """Open a .npy file; pickled objects are refused."""
     _no_series(path, series)
     try:
-        data = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DrumheadError(f"{path.name} is no array that NumPy can map: {error}") from None
+        with np.errstate(all="ignore"):  # of a shape whose size runs over, which is refused
+            data = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # of the header, which is Python's syntax, and of .npz, a zip
+        raise DrumheadError(f"{path.name} is no array that NumPy can map: {reason(error)}") from None
     if not isinstance(data, np.ndarray):
-        raise DrumheadError(
-            f"{path.name} holds several arrays (.npz): {', '.join(data)}; save one of them with np.save"
-        )
+        with data:
+            names = ", ".join(data.files[:SHOWN])
+        raise DrumheadError(f"{path.name} holds several arrays (.npz): {names}; save one of them with np.save")
     return {"data": data}
 
 
@@ -37,12 +38,12 @@ def hdf5(path: Path, series: str | None) -> dict[str, Any]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DrumheadError(f"{path.name} is no HDF5 file: {error}") from None
+        raise DrumheadError(f"{path.name} is no HDF5 file: {reason(error)}") from None
     arrays: dict[str, Any] = {}
     try:
         file.visititems(lambda name, item: arrays.update({name: item}) if _is_series(item) else None)
     except RuntimeError as error:
-        raise DrumheadError(f"{path.name} is damaged: {error}; copy it again from where it came") from None
+        raise DrumheadError(f"{path.name} is damaged: {reason(error)}; copy it again from where it came") from None
     try:
         return {**_with_attributes(arrays[choose_series(path, arrays, series)]), "close": file.close}
     except DrumheadError:
@@ -56,7 +57,7 @@ def zarr(path: Path, series: str | None) -> dict[str, Any]:
     try:
         opened = library.open(path, mode="r")
     except Exception as error:  # its own kinds of errors, which differ between versions
-        raise DrumheadError(f"{path.name} is no Zarr array or group: {error}") from None
+        raise DrumheadError(f"{path.name} is no Zarr array or group: {reason(error)}") from None
     if hasattr(opened, "shape"):
         _no_series(path, series)
         return _with_attributes(opened)
@@ -67,16 +68,21 @@ def zarr(path: Path, series: str | None) -> dict[str, Any]:
 def tiff(path: Path, series: str | None) -> dict[str, Any]:
     """Open a TIFF stack, mapped if it is not compressed; ImageJ's frame interval and its unit are known."""
     tifffile = load("tifffile", path)
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong is said in a sentence
     try:
         with tifffile.TiffFile(path) as file:
             number, about = int(series or 0), file.imagej_metadata or {}
             stack = file.series[number]
             colours = "S" in stack.axes or "C" in stack.axes
             mapped = stack.dataoffset is not None
+            if not mapped:
+                fits(path.name, stack.shape, stack.dtype)
             # "r": the default maps to write, which a read-only file refuses, and which lengthens one that is cut short.
             data = tifffile.memmap(path, series=number, mode="r") if mapped else stack.asarray()
-    except (tifffile.TiffFileError, ValueError, IndexError, OSError, RuntimeError, zlib.error) as error:
-        raise DrumheadError(f"{path.name}: its stack {series or 0} cannot be read: {error}") from None
+    except DrumheadError:
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        raise DrumheadError(f"{path.name}: its stack {series or 0} cannot be read: {reason(error)}") from None
     if data.ndim != 3 or colours:
         raise DrumheadError(
             f"{path.name}: a stack of the shape {data.shape}, {stack.axes}; one grey image a time, (time, y, x), is "

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, reason
 from drumhead.neuro.opening import choose_series, load
 from drumhead.waves.fields import slack
 
@@ -24,7 +24,7 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
             io.close()
         if isinstance(error, DrumheadError):
             raise
-        raise DrumheadError(f"{path.name} cannot be read as NWB: {error}") from None
+        raise DrumheadError(f"{path.name} cannot be read as NWB, with its rate and places as the standard says: {reason(error)}") from None
 
 
 def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, Any]:

@@ -1,8 +1,13 @@
 """What all readers of files share: libraries imported when they are needed, and the choice among several arrays."""
 
 import importlib
+import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from drumhead.errors import DrumheadError
 
@@ -17,6 +22,24 @@ def load(name: str, path: Path) -> Any:
         raise DrumheadError(
             f'{path.name}: {name} reads it and is not installed; pip install "drumhead[neuro]"'
         ) from None
+
+
+def fits(name: str, shape: Sequence[int], dtype: Any) -> None:
+    """Refuse to read what is larger than this machine's memory: a few bytes of a file can claim any size.
+
+    Raises:
+        DrumheadError: it is larger.
+    """
+    try:
+        most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not told on every system
+        return
+    asked = math.prod(shape) * np.dtype(dtype).itemsize
+    if asked > most:
+        raise DrumheadError(
+            f"{name}: {asked / 2**30:,.0f} GiB are asked for, and this machine has {most / 2**30:,.0f}; read a part "
+            "with start= and stop= (--start, --stop)"
+        )
 
 
 def choose_series(path: Path, found: dict[str, Any], series: str | None) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, reason, shown
 from drumhead.neuro import arrays, nwb
 from drumhead.neuro.lattice import lattice
+from drumhead.neuro.opening import fits
 from drumhead.waves.fields import field, slack
 from drumhead.waves.filters import span
 from drumhead.waves.units import Quantity, quantity
@@ -68,9 +69,18 @@ def read(
         raise DrumheadError(f"{path}: recordings end in {', '.join(ENDINGS)}; save the array as .npy, for example")
     if sorted(order) != sorted("tyx"):
         raise DrumheadError(f"order={order!r}: the letters t, y and x in the order of the axes are needed, as 'txy'")
-    found = _READERS[kind](path, series)
+    try:
+        found = _READERS[kind](path, series)
+    except DrumheadError:
+        raise
+    except Exception as error:  # of what the libraries think of a damaged file
+        raise DrumheadError(f"{path.name} is damaged: {reason(error)}; copy it again from where it came") from None
     try:
         return _field(path, found, fs, pitch, start, stop, bad, at, order)
+    except MemoryError:
+        raise DrumheadError(
+            f"{path.name} needs more memory than there is; read a part with start= and stop= (--start, --stop)"
+        ) from None
     finally:
         found.get("close", lambda: None)()
 
@@ -129,7 +139,9 @@ def _said(name: str, given: Quantity | None, found: dict[str, Any], kind: str, f
     except DrumheadError as error:
         wrong = found.pop(name)
         if given is None:
-            raise DrumheadError(f"{file} says {name}={wrong!r}; give {name}= instead (--{name}): {error}") from None
+            raise DrumheadError(
+                f"{file} says {name}={shown(wrong)}; give {name}= instead (--{name}): {error}"
+            ) from None
     return quantity(name, given, kind) if given is not None else found.get(name)
 
 
@@ -208,10 +220,13 @@ def _part(
         )
     if found.get("times") is not None:
         _even(np.asarray(found["times"][first:last], np.float64), name)
+    fits(name, (*data.shape[:axis], last - first, *data.shape[axis + 1 :]), data.dtype)
     try:
         return np.asarray(data[(*[slice(None)] * axis, slice(first, last))])
-    except (OSError, RuntimeError, ValueError) as error:  # a damaged piece: each library has an error of its own
-        raise DrumheadError(f"{name} is damaged: {error}; copy it again, or read another part of it") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged piece: each library has errors of its own
+        raise DrumheadError(f"{name} is damaged: {reason(error)}; copy it again, or read another part of it") from None
 
 
 def _without(values: np.ndarray, bad: Sequence[Any]) -> np.ndarray:

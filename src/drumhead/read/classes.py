@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, shown
 
 IGNORE = 255
 """The label of pixels that count in no loss and no score, in every mask that drumhead has read."""
@@ -84,7 +84,7 @@ def parse(text: str, where: str) -> ClassList:
             line = found[1]
             colours.append(int(found[2], 16))
         if not line or line in names:
-            what = f"names {line!r} again" if line else "is blank"
+            what = f"names {shown(line)} again" if line else "is blank"
             raise DrumheadError(
                 f"{where}: line {number} {what}; each line names the class of one label, {len(names)} here"
             )
@@ -96,9 +96,9 @@ def parse(text: str, where: str) -> ClassList:
             f"{where} gives {len(colours)} of {len(names)} classes a colour; give each one, as in 'cell #ff0000', or "
             "none, if masks hold labels"
         )
-    shown = [*colours, *([int(ignored[1], 16)] if colours and ignored and ignored[1] else [])]
-    if len(set(shown)) < len(shown):
-        again = next(colour for i, colour in enumerate(shown) if colour in shown[:i])
+    every = [*colours, *([int(ignored[1], 16)] if colours and ignored and ignored[1] else [])]
+    if len(set(every)) < len(every):
+        again = next(colour for i, colour in enumerate(every) if colour in every[:i])
         raise DrumheadError(f"{where} gives the colour #{again:06x} twice; each class needs its own")
     return ClassList(tuple(names), tuple(colours), _ignored(ignored, len(names), bool(colours), where))
 
@@ -108,12 +108,12 @@ def _ignored(found: re.Match[str] | None, classes: int, coloured: bool, where: s
         return None
     if coloured != bool(found[1]):
         raise DrumheadError(
-            f"{where}: '{found[0]}' beside classes {'with' if coloured else 'without'} colours; "
+            f"{where}: {shown(found[0])} beside classes {'with' if coloured else 'without'} colours; "
             f"{'a colour, as in #ffffff,' if coloured else 'a value, as in 255,'} is needed"
         )
     value = int(found[1], 16) if coloured else int(found[2])
     if not coloured and value < classes:
-        raise DrumheadError(f"{where}: '{found[0]}' is the label of a class; ignore a value of {classes} or more")
+        raise DrumheadError(f"{where}: {shown(found[0])} is the label of a class; ignore a value of {classes} or more")
     return value
 
 

@@ -1,14 +1,17 @@
 """Image files as uint8 arrays: grey or colour, upright, deep grey scaled to a byte."""
 
+import functools
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 GREY = ("1", "L", "LA", "I", "F")
+PROGRAMS = ("EPS",)  # to read these Pillow starts another program, which runs what the file says
 OUTLIERS = 0.1  # percent of the pixels at either end that a deep image's range leaves out: dead and hot ones
 
 
@@ -41,8 +44,8 @@ def read_image(path: Path, channels: int) -> np.ndarray:
         if not np.isfinite(values).all():
             raise DrumheadError(f"{path} holds values that are no numbers; replace them and save it again")
         picture = Image.fromarray(to_bytes(values))
-    picture = picture.convert("L" if channels == 1 else "RGB")
-    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+    values = converted(picture, "L" if channels == 1 else "RGB", path)
+    return values.reshape(picture.height, picture.width, channels)
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
@@ -71,9 +74,19 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
 def read_opacity(path: Path) -> np.ndarray | None:
     """Return how opaque an image is as uint8 (y, x), 0 where it is transparent; None if it has no transparency."""
     picture = open_image(path)
-    if not picture.has_transparency_data:
-        return None
-    return np.asarray(picture.convert("RGBA").getchannel("A"))
+    if picture.mode in ("P", "PA") and picture.palette is None:
+        raise DrumheadError(f"{path} is not a readable image: its palette is missing")
+    return converted(picture, "RGBA", path)[..., 3] if picture.has_transparency_data else None
+
+
+def converted(picture: Image.Image, mode: str, path: Path) -> np.ndarray:
+    """Return an image in another mode as uint8 (y, x) or (y, x, channel)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of transparency, which is not asked for
+            return np.asarray(picture.convert(mode))
+    except Exception as error:  # a damaged palette can raise anything
+        raise DrumheadError(f"{path} cannot be shown in {mode}: {reason(error)}") from None
 
 
 def is_deep(picture: Image.Image) -> bool:
@@ -84,17 +97,18 @@ def is_deep(picture: Image.Image) -> bool:
 def open_image(path: Path, decode: bool = True) -> Image.Image:
     """Open an image, turned upright as its EXIF orientation says; without `decode` only its header is read."""
     try:
-        with path.open("rb") as file, Image.open(file) as picture:  # given a path, Pillow 13 scrambles turned raw TIFFs
-            deep = ";16" in str(picture.tile) and not is_deep(picture)  # colour of 16 bits, whose lower half is dropped
-            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)  # a camera adds its preview
-            picture.info["turned"] = _is_turned(picture)
-            if decode:
-                ImageOps.exif_transpose(picture, in_place=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tags that nobody reads here
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture, deep, frames = _opened(path, decode)
     except UnidentifiedImageError:
         what = "it is empty" if path.stat().st_size == 0 else "its content is of no known image format"
         raise DrumheadError(f"{path} is not a readable image: {what}") from None
-    except (OSError, EOFError, SyntaxError, TypeError, ValueError, Image.DecompressionBombError) as error:
-        raise DrumheadError(f"{path} is not a readable image: {error}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        most = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
+        raise DrumheadError(f"{path} has more than {most}, the most of an image; cut it into pieces") from None
+    except Exception as error:  # a damaged file can raise anything
+        raise DrumheadError(f"{path} is not a readable image: {reason(error)}") from None
     if deep:
         raise DrumheadError(f"{path} has more than 8 bits a colour (mode {picture.mode}); convert it to 8 bits first")
     if picture.mode == "LAB":
@@ -102,6 +116,25 @@ def open_image(path: Path, decode: bool = True) -> Image.Image:
     if frames > 1:
         raise DrumheadError(f"{path} holds {frames} images; split it into files of one image each")
     return picture
+
+
+def _opened(path: Path, decode: bool) -> tuple[Image.Image, bool, int]:
+    """Return an image, whether its colours have 16 bits, whose lower half is dropped, and how many the file holds."""
+    # Given a path, Pillow 13 scrambles turned raw TIFFs.
+    with path.open("rb") as file, Image.open(file, formats=_formats()) as picture:
+        deep = ";16" in str(picture.tile) and not is_deep(picture)
+        frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)  # a camera adds its preview
+        picture.info["turned"] = _is_turned(picture)
+        if decode:
+            ImageOps.exif_transpose(picture, in_place=True)
+    return picture, deep, frames
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats that are read without another program."""
+    Image.init()
+    return tuple(name for name in Image.ID if name not in PROGRAMS)
 
 
 def _is_turned(picture: Image.Image) -> bool:

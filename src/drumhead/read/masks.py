@@ -7,7 +7,7 @@ from PIL import Image
 
 from drumhead.errors import DrumheadError
 from drumhead.read.classes import IGNORE, ClassList
-from drumhead.read.images import is_deep, open_image
+from drumhead.read.images import converted, is_deep, open_image
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 """Files that keep every pixel as it was; JPEG does not."""
@@ -32,7 +32,7 @@ def read_mask(path: Path, classes: ClassList, seen: Colours | None = None) -> np
 def _by_colour(picture: Image.Image, classes: ClassList, path: Path) -> np.ndarray:
     if is_deep(picture):
         raise DrumheadError(f"{path} is grey of 16 bits, and classes.txt gives colours; save it in those colours")
-    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.int32), -1, 0)
+    red, green, blue = np.moveaxis(converted(picture, "RGB", path).astype(np.int32), -1, 0)
     colours, labels = red << 16 | green << 8 | blue, np.full(red.shape, -1, np.int16)
     for label, colour in enumerate(classes.colours):
         labels[colours == colour] = label
@@ -78,7 +78,7 @@ def _numbers(picture: Image.Image, path: Path) -> np.ndarray:
         if not (numbers >= 0).all() or not (numbers < MOST).all() or (numbers != np.rint(numbers)).any():
             raise DrumheadError(f"{path} has values that are no labels: whole numbers from 0 are")
         return numbers.astype(np.int64)
-    numbers = np.asarray(picture.convert("RGB"))
+    numbers = converted(picture, "RGB", path)
     if (numbers != numbers[..., :1]).any():
         raise DrumheadError(
             f"{path} has the mode {picture.mode} and shows colours; classes.txt says what they mean if each line "
@@ -91,7 +91,7 @@ def _agree(picture: Image.Image, numbers: np.ndarray, used: np.ndarray, path: Pa
     """Refuse a mask whose palette is not that of those before it."""
     if is_deep(picture):
         return
-    flat = np.asarray(picture.convert("RGBA")).reshape(-1, 4)
+    flat = converted(picture, "RGBA", path).reshape(-1, 4)
     for number in used.tolist():
         colour = flat[np.argmax(numbers.ravel() == number), :3].tolist()
         known, other = seen.setdefault(number, (colour, path))

@@ -5,7 +5,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
-from drumhead.errors import DrumheadError, at_least, choose
+from drumhead.errors import DrumheadError, at_least, choose, shown
 
 LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
@@ -14,6 +14,8 @@ LEAST = {
     **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
 }
 """The smallest value of each whole number."""
+MOST = {"steps": 10_000, "stride": 256, "depth": 1000, "kernel_size": 255}
+"""The largest, where a larger one would compute for ever; the playground takes no more steps either."""
 
 
 def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[str] = ()) -> None:
@@ -24,7 +26,7 @@ def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[
         kind = getattr(cls, "layer", None)
         layer = f" (each with {', '.join(item.name for item in fields(kind))})" if kind else ""
         raise DrumheadError(
-            f"{where}: unknown setting {', '.join(unknown)}; the settings of {cls.__name__} are "
+            f"{where}: unknown setting {shown(', '.join(unknown))[1:-1]}; the settings of {cls.__name__} are "
             f"{', '.join(name + layer * (name == 'waves') for name in names)}"
         )
 
@@ -46,13 +48,16 @@ class Settings:
                 choose(f"{self.where}.{item.name}", getattr(self, item.name), get_args(item.type))
             elif item.name in LEAST:
                 at_least(LEAST[item.name], getattr(self, item.name), f"{self.where}.{item.name}=")
+            value = getattr(self, item.name)
+            if item.name in MOST and value > MOST[item.name]:
+                raise DrumheadError(f"{self.where}.{item.name}={shown(value)}: at most {MOST[item.name]} is possible")
 
     def _check_number(self, name: str, kind: Any) -> None:
         """Refuse what is no number of the kind; NumPy's become Python's, which JSON and TOML know."""
         wanted = {int: Integral, float: Real, bool: bool}.get(kind)
         value = getattr(self, name)
         if wanted and not (isinstance(value, wanted) and isinstance(value, bool) == (kind is bool)):
-            raise DrumheadError(f"{self.where}.{name}={value!r} has the wrong type; {kind.__name__} is needed")
+            raise DrumheadError(f"{self.where}.{name}={shown(value)} has the wrong type; {kind.__name__} is needed")
         if wanted and not isinstance(value, int | float):
             object.__setattr__(self, name, kind(value))
 

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, reason, shown
 from drumhead.settings import legacy
 from drumhead.settings.config import (
     FAMILIES,
@@ -19,6 +19,7 @@ from drumhead.settings.config import (
 )
 
 T = TypeVar("T")
+MOST = 2**16  # bytes of a config.toml; usual are two thousand
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -44,7 +45,11 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
         return _model(values, where)  # type: ignore[return-value]
     refuse_unknown(cls, values, where)
     hints = get_type_hints(cls)
-    return cls(**{name: _value(name, value, hints[name], where) for name, value in values.items()})
+    given = {name: _value(name, value, hints[name], where) for name, value in values.items()}
+    try:
+        return cls(**given)
+    except DrumheadError as error:  # which does not know where the value stands
+        raise DrumheadError(f"{where}: {error}") from None
 
 
 def _model(values: dict[str, Any], where: str) -> ModelConfig:
@@ -54,7 +59,7 @@ def _model(values: dict[str, Any], where: str) -> ModelConfig:
     values = legacy.nested(values) if legacy.is_flat(values) else dict(values)
     values.pop("family", None)
     if values.get("cell", family) != family:
-        raise DrumheadError(f"{where}: cell = {values['cell']!r} is not the family {family!r}; leave cell out")
+        raise DrumheadError(f"{where}: cell = {shown(values['cell'])} is not the family {family!r}; leave cell out")
     return from_dict(FAMILIES[family], values | ({"cell": family} if FAMILIES[family] is Recurrent else {}), where)
 
 
@@ -74,7 +79,7 @@ def _value(name: str, value: Any, hint: Any, where: str) -> Any:
     if isinstance(kind, type | tuple) and isinstance(value, kind) and isinstance(value, bool) == (hint is bool):
         return value
     kind = getattr(hint, "__name__", str(hint))
-    raise DrumheadError(f"{where}: {name} = {value!r} has the wrong type; {kind} is needed")
+    raise DrumheadError(f"{where}: {name} = {shown(value)} has the wrong type; {kind} is needed")
 
 
 def to_toml(config: Any) -> str:
@@ -98,8 +103,15 @@ def _lines(values: dict[str, Any], name: str = "") -> list[str]:
 def read_run(path: Path) -> RunConfig:
     """Read a run's `config.toml`."""
     try:
-        return from_dict(RunConfig, tomllib.loads(path.read_text()), str(path))
+        with path.open("rb") as file:
+            content = file.read(MOST + 1)
+        if len(content) > MOST:  # tomllib takes minutes for some texts that are no longer than a picture
+            raise DrumheadError(f"{path} has more than {MOST} bytes, and no run's config is so long; give a run's")
+        values = tomllib.loads(content.decode())
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist; a run directory made by 'drumhead train' has one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DrumheadError(f"{path} is not valid TOML: {error}") from None
+    except DrumheadError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DrumheadError(f"{path} is not valid TOML: {reason(error)}") from None
+    return from_dict(RunConfig, values, str(path))

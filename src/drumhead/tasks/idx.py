@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import math
 import os
 import struct
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 from drumhead.errors import DrumheadError
 from drumhead.files import cache_dir, write_atomic
 
+MOST = 2**28  # bytes of a file; the largest of MNIST has 47 million
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 # sha256 of the uncompressed files, which do not depend on who compressed them.
@@ -76,16 +78,17 @@ def _either(place: Path, name: str) -> Path:
 def read(path: Path, dimensions: int) -> np.ndarray:
     """Return the array in one IDX file of unsigned bytes, plain or gzip-compressed."""
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(MOST + 1)  # a thousandth as many bytes of gzip can hold any number
     except (OSError, EOFError, zlib.error) as error:
         raise DrumheadError(f"{path} cannot be read ({error}); delete it to have it downloaded again") from None
+    if len(content) > MOST:
+        raise DrumheadError(f"{path} holds more than {MOST} bytes, and no file of MNIST does; give those")
     start = 4 + 4 * dimensions
     if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
         raise DrumheadError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimensions")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != int(np.prod(shape)):
+    if len(content) - start != math.prod(shape):
         raise DrumheadError(
             f"{path} is truncated or too long: {len(content) - start} bytes of data, its header says {shape}"
         )
