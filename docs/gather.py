@@ -29,7 +29,10 @@ MOVED = {
 LINK = re.compile(r"(```.*?```|`[^`\n]*`)|(\]\()([^)\s#]+)(#[^)\s]*)?(?=\))", re.DOTALL)
 LISTING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
 <meta name="viewport" content="width=device-width">
-<style>:root {{ color-scheme: light dark; font: 16px/1.6 sans-serif }} body {{ margin: 2em auto; max-width: 50em; padding: 0 1em }}</style>
+<style>
+:root {{ color-scheme: light dark; font: 16px/1.6 sans-serif }}
+body {{ margin: 2em auto; max-width: 50em; padding: 0 1em }}
+</style>
 <h1>{name}</h1><p>Files of the repository, as they are. <a href="{home}">drumhead</a></p><ul>
 {items}
 </ul></html>
