@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parent.parent
-OUT = ROOT / "build" / "pages"
 MOVED = {
     "README.md": "index.md",
     "docs/index.md": "contents.md",
@@ -79,47 +78,50 @@ def rewritten(page: str, files: set[str]) -> str:
     return LINK.sub(change, (ROOT / page).read_text())
 
 
-def list_folder(folder: str, files: set[str]) -> set[str]:
+def list_folder(folder: str, files: set[str], out: Path) -> set[str]:
     """Write a page that lists a folder's files, and return them."""
     inside = {file for file in files if file.startswith(folder + "/")}
     if not inside:
         raise SystemExit(f"{folder}: a document links to it, and git knows no such file or folder")
-    at = OUT / place(f"{folder}/index.html")
+    at = out / place(f"{folder}/index.html")
     at.parent.mkdir(parents=True, exist_ok=True)
     names = sorted(str(PurePosixPath(file).relative_to(folder)) for file in inside)
     items = "\n".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a>' for name in names)
-    home = os.path.relpath(OUT, at.parent) + "/index.html"
+    home = os.path.relpath(out, at.parent) + "/index.html"
     at.write_text(LISTING.format(name=html.escape(folder), home=home, items=items))
     return inside
 
 
-def main() -> None:
-    """Write build/pages anew."""
+def copied(source: str, out: Path) -> None:
+    """Copy a file of the repository to its place."""
+    to = out / place(source)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / source, to)
+
+
+def main(out: Path = ROOT / "build" / "pages") -> int:
+    """Write a folder of pages anew, and return how many there are."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
     files = {name for name in listed.stdout.decode().splitlines() if (ROOT / name).is_file()}
-    shutil.rmtree(OUT, ignore_errors=True)
+    shutil.rmtree(out, ignore_errors=True)
     pages = {name for name in files if name.startswith("docs/") and name.endswith(".md")} | set(MOVED)
     done: set[str] = set()
     while pages:  # a page that is linked to has links of its own
         page = pages.pop()
         done.add(page)
-        to = OUT / place(page)
+        to = out / place(page)
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_text(rewritten(page, files))
-        for target in links((ROOT / page).read_text()):
-            leads = resolved(page, target)
-            found = {leads} if leads in files else {front(leads, files)} if front(leads, files) else None
-            for file in found or list_folder(leads, files):
-                assert file
+        for leads in {resolved(page, target) for target in links((ROOT / page).read_text())}:
+            one = leads if leads in files else front(leads, files)
+            for file in [one] if one else list_folder(leads, files, out):
                 if file.endswith(".md"):
                     pages |= {file} - done
-                    continue
-                copy = OUT / place(file)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / file, copy)
-    shutil.copyfile(ROOT / "docs" / "site.css", OUT / "site.css")
-    print(f"{len(done)} pages in {OUT.relative_to(ROOT)}")
+                else:
+                    copied(file, out)
+    copied("docs/site.css", out)
+    return len(done)
 
 
 if __name__ == "__main__":
-    main()
+    print(f"{main()} pages in build/pages")
