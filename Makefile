@@ -6,6 +6,7 @@
 # make page-test  its types and its tests
 # make wheel   build the wheel and the source archive into dist/, and try both
 # make versions  run the tests with the wheel under Python 3.11 to 3.13 and the oldest versions allowed
+# make docs    build the site into site/ and check its links; a warning is an error
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -14,7 +15,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel versions clean
+.PHONY: demo test check sanitize docs bench page page-models page-test page-e2e always wheel versions clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -41,6 +42,13 @@ sanitize: .venv/installed-dev
 			$(BIN)/python -m pytest -n 2 --capture=no -p no:faulthandler -k "$(UNCHECKED)" tests/test_engine*.py tests/test_records.py \
 			|| exit 1; \
 	done
+
+# Without what an earlier build left (--clean keeps site/ itself).
+docs: .venv/installed-dev
+	rm -rf site
+	$(BIN)/python docs/gather.py
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/check_links.py site
 
 bench: .venv/installed
 	$(BIN)/drumhead bench $(ARGS)
@@ -110,4 +118,4 @@ dist:
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-wheel dist demo-out drum-out web/node_modules web/public/models src/drumhead/page
+	rm -rf .venv .venv-wheel dist build site .cache demo-out drum-out web/node_modules web/public/models src/drumhead/page

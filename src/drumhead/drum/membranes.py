@@ -65,8 +65,22 @@ def read(path: Path | str) -> Membrane:
 
     What lies under transparent pixels is nothing that anyone painted: often white, and often black in a black figure.
 
+    Args:
+        path: of any image file that Pillow reads.
+
+    Returns:
+        The membrane; its area and perimeter in pixels are estimated as `from_mask` does.
+
     Raises:
         DrumheadError: the file is missing or no image, or no pixel of it is opaque or bright.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.fromarray(np.full((9, 9), 255, np.uint8)).save(f"{folder}/mask.png")
+        ...     print(int(dh.drum.read(f"{folder}/mask.png").mask.sum()))
+        81
     """
     from drumhead.read.images import read_image, read_opacity
 

@@ -32,7 +32,16 @@ class Modes:
 
 
 def laplacian(drum: "Membrane | np.ndarray", c: float = 1.0) -> "csc_matrix":
-    """Return A = -c^2 laplacian of the clamped drum, sparse (n, n) over its n pixels in the order of the mask."""
+    """Return A = -c^2 laplacian of the clamped drum, sparse (n, n) over its n pixels in the order of the mask.
+
+    Args:
+        drum: a membrane or bool (y, x).
+        c: speed of the waves in pixels per unit time.
+
+    Example:
+        >>> dh.drum.laplacian(np.ones((1, 3), bool)).toarray().tolist()
+        [[4.0, -1.0, 0.0], [-1.0, 4.0, -1.0], [0.0, -1.0, 4.0]]
+    """
     from scipy import sparse
 
     mask = as_mask(drum)
@@ -106,6 +115,16 @@ def count_below(drum: "Membrane | np.ndarray", value: float, c: float = 1.0) -> 
 
     By Sylvester's law: as many as there are negative pivots when A - value is factorised. An independent check that
     an eigen-solver has missed none. A value that is an eigenvalue itself cannot be told.
+
+    Args:
+        drum: a membrane or bool (y, x).
+        value: Lambda = omega^2, in 1 / time^2.
+        c: speed of the waves in pixels per unit time.
+
+    Example:
+        >>> square = dh.drum.shape("square", 10)
+        >>> dh.drum.count_below(square, 1.0), int((dh.drum.square_values(10, 81) < 1.0).sum())
+        (6, 6)
     """
     from scipy.sparse import csc_matrix, identity
     from scipy.sparse.linalg import splu
@@ -121,8 +140,16 @@ def count_below(drum: "Membrane | np.ndarray", value: float, c: float = 1.0) -> 
 def ringing(values: np.ndarray, dt: float) -> np.ndarray:
     """Return the angular frequencies at which modes ring in symplectic Euler steps: 2 / dt arcsin(dt sqrt(Lambda) / 2).
 
+    Args:
+        values: Lambda = omega^2 of the modes, in 1 / time^2.
+        dt: the step, in time.
+
     Raises:
         DrumheadError: dt is beyond the stable limit 2 / sqrt(Lambda).
+
+    Example:
+        >>> dh.drum.ringing(np.array([1.0, 4.0]), 0.1).round(4).tolist()
+        [1.0004, 2.0033]
     """
     half = positive("dt", dt) * np.sqrt(values) / 2
     if (half > 1).any():
@@ -137,6 +164,10 @@ def square_values(side: int, count: int, c: float = 1.0) -> np.ndarray:
         side: L, from rim to rim; L - 1 pixels a side move.
         count: how many, at most (L - 1)^2.
         c: speed of the waves in pixels per unit time.
+
+    Example:
+        >>> dh.drum.square_values(10, 3).round(3).tolist()  # 2 (pi / 10)^2, and a pair of twice and a half that
+        [0.196, 0.48, 0.48]
     """
     one = 4 * c**2 * np.sin(np.arange(1, whole("side", side, 2)) * np.pi / (2 * side)) ** 2
     return np.sort((one[:, None] + one).ravel())[:count]

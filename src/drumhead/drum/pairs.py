@@ -24,6 +24,14 @@ def gww(unit: int, turn: float = 0.0) -> tuple[Membrane, Membrane]:
     Args:
         unit: side of a half-square in pixels.
         turn: degrees to turn both by before they meet the grid, which then cuts their sides anywhere.
+
+    Returns:
+        gww-1 and gww-2, of equal area and perimeter.
+
+    Example:
+        >>> one, two = dh.drum.gww(4)
+        >>> bool(dh.drum.differences(one, two, 10).max() < 1e-9)
+        True
     """
     whole("unit", unit, 2)
     angle = np.radians(turn)
@@ -34,7 +42,16 @@ def gww(unit: int, turn: float = 0.0) -> tuple[Membrane, Membrane]:
 
 
 def notched(unit: int) -> tuple[Membrane, Membrane]:
-    """Return two Ls, a square of 12 units less a corner of 6 x 6 and less one of 4 x 9: equal area, rim and corners."""
+    """Return two Ls, a square of 12 units less a corner of 6 x 6 and less one of 4 x 9: equal area, rim and corners.
+
+    Args:
+        unit: in pixels.
+
+    Example:
+        >>> one, two = dh.drum.notched(2)
+        >>> one.area == two.area, bool(dh.drum.differences(one, two, 10).max() > 0.05)
+        (True, True)
+    """
     whole("unit", unit, 1)
 
     def less(w: int, h: int, name: str) -> Membrane:
@@ -45,6 +62,17 @@ def notched(unit: int) -> tuple[Membrane, Membrane]:
 
 
 def differences(first: "Membrane | np.ndarray", second: "Membrane | np.ndarray", count: int) -> np.ndarray:
-    """Return |Lambda_k' - Lambda_k| / Lambda_k of the lowest modes of two drums, (count,)."""
+    """Return |Lambda_k' - Lambda_k| / Lambda_k of the lowest modes of two drums, (count,).
+
+    Args:
+        first: a membrane or bool (y, x).
+        second: another.
+        count: how many modes, at most as many as pixels move in either.
+
+    Example:
+        >>> square = dh.drum.shape("square", 8)
+        >>> dh.drum.differences(square, square, 3).tolist()
+        [0.0, 0.0, 0.0]
+    """
     one, other = lowest(first, count), lowest(second, count)
     return np.abs(other - one) / one

@@ -67,6 +67,11 @@ def polygon(corners: "Corners | np.ndarray", size: float | None = None, name: st
     Raises:
         DrumheadError: fewer than three corners, corners that are not finite, sides that cross, no area, or no pixel
             inside.
+
+    Example:
+        >>> triangle = dh.drum.polygon([(0, 0), (20, 0), (0, 20)])
+        >>> triangle.area, triangle.mask.shape
+        (200.0, (21, 21))
     """
     v = np.asarray(corners, dtype=float)
     if v.ndim != 2 or v.shape[1] != 2 or len(v) < 3 or not np.isfinite(v).all():

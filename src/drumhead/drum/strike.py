@@ -89,7 +89,15 @@ def _on(mask: np.ndarray, spot: "Spot | np.ndarray") -> Spot:
 
 
 def innermost(drum: "Membrane | np.ndarray") -> Spot:
-    """Return the pixel (y, x) that is farthest from the rim; of several, the first."""
+    """Return the pixel (y, x) that is farthest from the rim; of several, the first.
+
+    Args:
+        drum: a membrane or bool (y, x).
+
+    Example:
+        >>> dh.drum.innermost(dh.drum.shape("square", 10))
+        (5, 5)
+    """
     from scipy import ndimage
 
     depth = np.asarray(ndimage.distance_transform_edt(np.pad(as_mask(drum), 1)))[1:-1, 1:-1]
@@ -101,6 +109,15 @@ def lively(found: Modes) -> Spot:
     """Return the pixel (y, x) at which none of these modes rests: the largest smallest |displacement|.
 
     A drum struck or heard on a nodal line of a mode misses that mode.
+
+    Args:
+        found: the modes, from `modes`.
+
+    Example:
+        >>> found = dh.drum.modes(dh.drum.shape("square", 10), 2)
+        >>> y, x = dh.drum.lively(found)
+        >>> bool((np.abs(found.shapes[:, y, x]) > 0).all())
+        True
     """
     least = (np.abs(found.shapes) / np.abs(found.shapes).max((1, 2), keepdims=True)).min(0)
     y, x = np.unravel_index(int(least.argmax()), least.shape)

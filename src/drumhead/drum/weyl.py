@@ -47,7 +47,19 @@ class Weyl:
 
 
 def lattice_count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a and p, modes of the grid below each lambda < 4 per pixel of area and of rim."""
+    """Return a and p, modes of the grid below each lambda < 4 per pixel of area and of rim.
+
+    Args:
+        values: Lambda / c^2 (n,), below 4.
+
+    Returns:
+        Two arrays (n,): for low lambda lambda / 4 pi and, of the rim, sqrt(lambda) / 4 pi.
+
+    Example:
+        >>> area, rim = dh.drum.lattice_count(np.array([0.01]))
+        >>> bool(abs(area[0] * 4 * np.pi / 0.01 - 1) < 0.01), bool(abs(abs(rim[0]) * 4 * np.pi / 0.1 - 1) < 0.01)
+        (True, True)
+    """
     k = 2 * np.arcsin(np.sqrt(values) / 2)
     t = np.linspace(0, np.pi / 2, 2001)  # kx = k sin t takes the root out of the end point
     kx = k[:, None] * np.sin(t)
@@ -95,7 +107,18 @@ def weyl(drum: "Membrane | np.ndarray", *, count: int | None = None, c: float = 
 
 
 def counted(heard: "tuple[float, float, float]", values: np.ndarray) -> np.ndarray:
-    """Return the fitted N at each lambda, on the grid."""
+    """Return the fitted N at each lambda, on the grid.
+
+    Args:
+        heard: area, perimeter and constant, as `weyl` gives them.
+        values: Lambda (n,), below 4.
+
+    Example:
+        >>> square = dh.drum.shape("square", 24)
+        >>> n = dh.drum.counted(dh.drum.weyl(square).smoothed, np.array([1.0]))
+        >>> bool(abs(n[0] - dh.drum.count_below(square, 1.0)) < 3)
+        True
+    """
     area, rim = lattice_count(values)
     return heard[0] * area - heard[1] * rim + heard[2]
 

@@ -36,7 +36,12 @@ def using(backend: str) -> Iterator[None]:
 
 
 def available() -> dict[str, str]:
-    """Return each engine with "yes" or the reason why it cannot run here."""
+    """Return each engine with "yes" or the reason why it cannot run here.
+
+    Example:
+        >>> sorted(dh.engine.available())
+        ['cuda', 'eager', 'native']
+    """
     from drumhead.engine.cpu import build
 
     found = build.search()

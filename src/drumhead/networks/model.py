@@ -78,6 +78,14 @@ def save(model: nn.Module, path: str | Path, **extra: str) -> None:
     Raises:
         DrumheadError: the model is not drumhead's, or was changed into one that its config does not describe, so that
             `load` could not make it again.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     dh.save(dh.build("tetrominoes/unet-2"), f"{folder}/mine.safetensors", note="untrained")
+        ...     again = dh.load(f"{folder}/mine.safetensors")
+        >>> again.config.width
+        2
     """
     from safetensors.torch import save as to_bytes
 

@@ -172,7 +172,16 @@ def quality(omega: Any, alpha: Any) -> Any:
 
 
 def damping(omega: Any, quality: Any) -> Any:
-    """Return the alpha that gives an oscillator this Q, sqrt(omega) / Q."""
+    """Return the alpha that gives an oscillator this Q, sqrt(omega) / Q.
+
+    Args:
+        omega: squared natural frequency, 1 / time^2.
+        quality: Q, without a unit.
+
+    Example:
+        >>> dh.neuro.damping(omega=4.0, quality=2.0)
+        1.0
+    """
     return _plain(np.divide(np.sqrt(omega), quality))
 
 

@@ -188,5 +188,17 @@ def _library() -> Any:
 
 
 def reversed_in_time(trials: "DataArray | Sequence[DataArray]") -> "list[DataArray]":
-    """Return trials played backward: the control that a measure of travelling has to tell from the recording."""
+    """Return trials played backward: the control that a measure of travelling has to tell from the recording.
+
+    Args:
+        trials: a field (time, y, x), or several.
+
+    Returns:
+        As many fields, with the times that they had.
+
+    Example:
+        >>> x = dh.waves.synth.plane(dh.waves.synth.Array((4, 5)))
+        >>> bool((dh.neuro.reversed_in_time(x)[0].values == x.values[::-1]).all())
+        True
+    """
     return [x.copy(data=x.values[::-1].copy()) for x in listed(trials)]

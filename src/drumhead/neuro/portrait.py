@@ -36,6 +36,9 @@ def typical(materials: Iterable[Material]) -> tuple[float, float]:
 
     What a calibration is anchored to.
 
+    Args:
+        materials: of some layers, from `networks.inside.material`.
+
     Raises:
         DrumheadError: no sheet carries waves.
     """

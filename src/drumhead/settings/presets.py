@@ -115,6 +115,9 @@ _FAMILIES = {
 def presets(pattern: str = "*") -> list[str]:
     """Return the names of the presets that match a pattern with `*` as wildcard.
 
+    Args:
+        pattern: with * for anything.
+
     Example:
         >>> dh.presets("tetrominoes/nwm-f*")
         ['tetrominoes/nwm-fast', 'tetrominoes/nwm-fft']

@@ -70,5 +70,10 @@ def get(name: str, data: str | Path | None = None) -> Task:
 
 
 def names() -> list[str]:
-    """Return the names of all tasks."""
+    """Return the names of all tasks.
+
+    Example:
+        >>> dh.tasks.names()[:2]
+        ['tetrominoes', 'mnist']
+    """
     return [*_TASKS, "folder"]

@@ -66,14 +66,43 @@ class Array:
 def plane(
     array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0, phase: float = 0.0
 ) -> "DataArray":
-    """Return a plane wave; `direction` is where it goes, in radians from x toward y."""
+    """Return a plane wave; `direction` is where it goes, in radians from x toward y.
+
+    Args:
+        array: sites and times.
+        frequency: "20 Hz" or in Hz.
+        speed: of the crests, "0.3 m/s" or in m/s.
+        direction: where it goes, in radians from x toward y.
+        phase: of the middle of the array at the first time, in radians.
+
+    Returns:
+        A field (time, y, x) of amplitude 1, as of all these.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> dh.waves.synth.plane(array, "20 Hz", "0.3 m/s").shape
+        (100, 4, 5)
+    """
     return array.field(np.cos(_plane(array, frequency, speed, direction) + phase))
 
 
 def target(
     array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.2, source: Sequence[float] | None = None
 ) -> "DataArray":
-    """Return rings that run away from a source at (y, x) in m."""
+    """Return rings that run away from a source at (y, x) in m.
+
+    Args:
+        array: sites and times.
+        frequency: "20 Hz" or in Hz.
+        speed: of the crests, "0.3 m/s" or in m/s.
+        source: (y, x) in m from the first site; the middle by default.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> x = dh.waves.synth.target(array, source=(0, 0))
+        >>> float(x[0, 0, 0])
+        1.0
+    """
     f, k = _numbers(frequency, speed)
     return array.field(np.cos(2 * np.pi * f * array.times - k * np.hypot(*array.around(source))))
 
@@ -82,7 +111,21 @@ def spiral(
     array: Array, frequency: Quantity = 20.0, charge: int = 1, core: Sequence[float] | None = None,
     speed: Quantity | None = None,
 ) -> "DataArray":  # fmt: skip
-    """Return a wave that turns about a core, from x toward y if `charge` is positive; with a speed it winds outward."""
+    """Return a wave that turns about a core, from x toward y if `charge` is positive; with a speed it winds outward.
+
+    Args:
+        array: sites and times.
+        frequency: "20 Hz" or in Hz.
+        charge: turns of the phase around the core, a whole number.
+        core: (y, x) in m from the first site; the middle by default.
+        speed: of the crests outward, "0.2 m/s" or in m/s; without it they turn like spokes.
+
+    Example:
+        >>> array = dh.waves.synth.Array((8, 8))
+        >>> phase = dh.waves.phase(dh.waves.synth.spiral(array, 20.0), "10-40 Hz").phase
+        >>> float(abs(dh.waves.charges(phase)[500]).sum())
+        1.0
+    """
     y, x = array.around(core)
     f = quantity("frequency", frequency, "frequency")
     outward = 0.0 if speed is None else _numbers(f, speed)[1] * np.hypot(y, x)
@@ -90,14 +133,41 @@ def spiral(
 
 
 def standing(array: Array, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0) -> "DataArray":
-    """Return a standing wave: two plane waves of opposite directions."""
+    """Return a standing wave: two plane waves of opposite directions.
+
+    Args:
+        array: sites and times.
+        frequency: "20 Hz" or in Hz.
+        speed: of the two, "0.3 m/s" or in m/s.
+        direction: of one of the two, in radians from x toward y.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> x = dh.waves.synth.standing(array)
+        >>> bool(np.linalg.matrix_rank(x.values.reshape(100, 20)) == 1)  # all sites swell at once
+        True
+    """
     return mixture(array, 0.0, frequency, speed, direction)
 
 
 def mixture(
     array: Array, share: float, frequency: Quantity = 20.0, speed: Quantity = 0.3, direction: float = 0.0
 ) -> "DataArray":
-    """Return share times a plane wave plus 1 - share times a standing one: 1 travels, 0 stands."""
+    """Return share times a plane wave plus 1 - share times a standing one: 1 travels, 0 stands.
+
+    Args:
+        array: sites and times.
+        share: what travels, 0 to 1.
+        frequency: "20 Hz" or in Hz.
+        speed: of the crests, "0.3 m/s" or in m/s.
+        direction: where it goes, in radians from x toward y.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> one = dh.waves.synth.mixture(array, 1.0)
+        >>> bool(np.allclose(one, dh.waves.synth.plane(array)))
+        True
+    """
     one, back = (_plane(array, frequency, speed, direction + turn) for turn in (0.0, np.pi))
     return array.field(np.cos(one) * (1 + share) / 2 + np.cos(back) * (1 - share) / 2)
 
@@ -105,14 +175,39 @@ def mixture(
 def two_sources(
     array: Array, frequency: Quantity = 10.0, lag: float = np.pi / 2, width: Quantity | None = None
 ) -> "DataArray":
-    """Return two blobs that swell a lag (in radians) apart: phases lie between theirs and nothing travels."""
+    """Return two blobs that swell a lag (in radians) apart: phases lie between theirs and nothing travels.
+
+    Args:
+        array: sites and times.
+        frequency: "10 Hz" or in Hz.
+        lag: of the second, in radians.
+        width: standard deviation of a blob, "0.5 mm" or in m; by default it follows from the array.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> dh.waves.synth.two_sources(array).shape
+        (100, 4, 5)
+    """
     return _blobs(array, frequency, [0.0, lag], width)
 
 
 def modules(
     array: Array, frequency: Quantity = 10.0, count: int = 3, lag: float = np.pi / 3, width: Quantity | None = None
 ) -> "DataArray":
-    """Return blobs in a row that swell one after another, a lag (in radians) apart, each as a whole."""
+    """Return blobs in a row that swell one after another, a lag (in radians) apart, each as a whole.
+
+    Args:
+        array: sites and times.
+        frequency: "10 Hz" or in Hz.
+        count: how many blobs.
+        lag: between two of them, in radians.
+        width: standard deviation of a blob, "0.5 mm" or in m; by default it follows from the array.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> dh.waves.synth.modules(array, count=2).shape
+        (100, 4, 5)
+    """
     return _blobs(array, frequency, [lag * i for i in range(count)], width)
 
 
@@ -127,6 +222,12 @@ def smooth_noise(
         width: standard deviation of the smoothing, in sites; 0 leaves them independent.
         colour: power falls as 1 / f^colour; 0 is white.
         band: keep only these frequencies, in Hz.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> x = dh.waves.synth.smooth_noise(array, seed=0)
+        >>> round(float(x.std()), 6)
+        1.0
     """
     random, pad = np.random.default_rng(seed), int(np.ceil(4 * width))
     rows, columns = (n + 2 * pad for n in array.shape)
@@ -143,7 +244,21 @@ def smooth_noise(
 
 
 def sensor_noise(x: "DataArray", snr: float, seed: int, colour: float = 0.0) -> "DataArray":
-    """Return a field with independent noise at each site, whose standard deviation is the signal's over `snr`."""
+    """Return a field with independent noise at each site, whose standard deviation is the signal's over `snr`.
+
+    Args:
+        x: a field.
+        snr: the signal's standard deviation over the noise's.
+        seed: of the random numbers.
+        colour: power of the noise falls as 1 / f^colour; 0 is white.
+
+    Example:
+        >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
+        >>> x = dh.waves.synth.plane(array)
+        >>> noisy = dh.waves.synth.sensor_noise(x, snr=2.0, seed=0)
+        >>> round(float(x.std() / (noisy - x).std()), 6)
+        2.0
+    """
     random = np.random.default_rng(seed)
     noise = random.normal(size=x.shape)
     if colour:
@@ -177,6 +292,11 @@ def medium(
 
     Returns:
         Variance 1. Frequencies beyond half the sampling rate fold back, as in a recording without a filter.
+
+    Example:
+        >>> array = dh.waves.synth.Array((6, 6), pitch="0.4 mm", fs="500 Hz", duration="0.4 s")
+        >>> dh.waves.synth.medium(array, speed="0.2 m/s", f0="8 Hz", tau="50 ms").shape
+        (200, 6, 6)
     """
     c, f, t = (quantity(*given) for given in (("speed", speed, "speed"), ("f0", f0, "frequency"), ("tau", tau, "time")))
     if padding is None:
