@@ -47,9 +47,9 @@ def culprit(model: Segmenter, images: Tensor, at: Tensor | None = None, **how: A
 
     Example:
         >>> model = dh.build("tetrominoes/unet-2")
-        >>> _ = model.up[0].weight.data.fill_(torch.nan)
+        >>> _ = model.last.weight.data.fill_(torch.nan)
         >>> culprit(model, torch.rand(1, 3, 32, 32))
-        'the weights up.0.weight are not finite'
+        'the weights last.weight are not finite'
     """
     for name, value in model.named_parameters():
         if not _finite(value):
