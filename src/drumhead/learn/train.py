@@ -22,9 +22,11 @@ from drumhead import tasks
 from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.engine.plan import SEGMENT
 from drumhead.errors import DrumheadError
+from drumhead.learn import diverged
 from drumhead.learn.crops import check_files, crop_side, open_split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.graphs import capture, release
+from drumhead.learn.guard import Guard
 from drumhead.learn.loss import Loss, class_weights
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
@@ -183,6 +185,8 @@ class Training:
         keep_freed_memory()
         self._capture()
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
+        self.guard = Guard(self.module, self.optimizer, each=_looks_at_each(self.fabric.device))
+        self.guard.keep()
         done = self.at.epoch * self.batches + self.at.batch
         with self.progress.section(self.total, done), _stop_signals() as stop:
             self.progress.note(f"{'going on' if done else 'training'} in {self.run.path}")
@@ -192,7 +196,8 @@ class Training:
             self.saved = time.perf_counter()
             try:
                 while self.at.epoch < self.settings.epochs:
-                    self._epoch()
+                    while not self._epoch():
+                        pass  # a step broke, and all went back to before it
                     self._close_epoch()
             finally:
                 release(self.module)
@@ -211,17 +216,24 @@ class Training:
         self.module.train()
         capture(self.module, *_inputs(images, self.train.pixels(self.settings, 0, 0, len(images))))
 
-    def _epoch(self) -> None:
-        """Take the steps that are left of this epoch."""
+    def _epoch(self) -> bool:
+        """Take the steps that are left of this epoch; False if it went back to where it looked last."""
         self.model.train()
         total = torch.tensor(self.at.loss, dtype=torch.float64, device=self.fabric.device)
+        looked = self.at.batch
         for images, masks in self.train.shuffled(self.settings, self.at.epoch, self.at.batch):
             logits, loss, masks = self._step(images, masks)
             total += loss
             self.at.batch += 1
             if self.at.batch % LOOK_EVERY == 0 or self.at.batch == self.batches or self.stop:
+                if self.guard.back():
+                    self.at.batch = looked
+                    return False
                 self.at.loss = float(total)
-                self._look(images, masks, logits, float(loss))
+                self._look(masks, logits, float(loss))
+                looked = self.at.batch
+                self.guard.keep()
+        return True
 
     def _step(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Take one optimiser step; return logits and loss without gradients, and the labels they were held against."""
@@ -229,22 +241,30 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, step, self.total)
         self.fitted.zero_grad()
+        self.guard.begin()
         at = self.train.pixels(self.settings, self.at.epoch, self.at.batch, len(images))
         steps = None
         if self.settings.early and isinstance(self.module, Timed):
             steps = self.train.steps(self.settings, self.at.epoch, self.at.batch, self.module.steps)
-        logits = self.model(*_inputs(images, at), **({"steps": steps} if steps else {})).float()
+        how = {"steps": steps} if steps else {}
+        logits = self.model(*_inputs(images, at), **how).float()
         masks = at_pixels(masks[:, None], at)[:, 0]
         loss, _ = self.loss(logits, masks)
         self.fabric.backward(loss)
+        weights = [weight for weight in self.module.parameters() if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        if not self.guard.fine(loss.detach(), norm):
+            self.guard.undo()
+            known = bool(loss.isfinite())
+            what = "the gradient is not finite any more" if known else "the loss is not a number any more"
+            raise self._diverged(what, self.at.batch + 1, images, at, **how)
         if self.settings.clip:
-            self.fabric.clip_gradients(self.model, self.fitted, max_norm=self.settings.clip, error_if_nonfinite=False)
+            torch.nn.utils.clip_grads_with_norm_(weights, self.settings.clip, norm)
         self.fitted.step()
         return logits.detach(), loss.detach(), masks
 
-    def _look(self, images: Tensor, masks: Tensor, logits: Tensor, loss: float) -> None:
-        """See how it goes: refuse to go on from a broken loss, show progress, checkpoint, stop when asked to."""
-        self._check_finite(self.at.loss, images)
+    def _look(self, masks: Tensor, logits: Tensor, loss: float) -> None:
+        """See how it goes: show progress, checkpoint, stop when asked to."""
         a = foreground_accuracy(logits.argmax(1).flatten(1), masks.flatten(1)).mean()
         done = self.at.epoch * self.batches + self.at.batch
         self.progress.tick(f"loss {loss:.4f}  fg acc {a:.3f}", done)
@@ -258,6 +278,12 @@ class Training:
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
         measured = evaluate(self.model, self.validation, len(self.task.classes), self.looks, self.loss)
+        if not math.isfinite(measured["loss"]) or diverged.exploded(measured["loss"], len(self.task.classes)):
+            self.module.eval()
+            what = f"after an epoch the loss on validation images is {measured['loss']:.3g}"
+            if not math.isfinite(measured["loss"]):
+                what = "on validation images the loss is not a number any more"
+            raise self._diverged(what, self.batches, next(self.validation.in_order(self.looks))[0])
         self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
@@ -269,7 +295,6 @@ class Training:
             "courant": self._courant(),
         }
         self.run.add_row(row)
-        self._check_finite(measured["loss"], next(self.validation.in_order(1))[0])
         if self.at.best is None or measured["loss"] < self.at.best:
             self.at.best = measured["loss"]
             about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
@@ -294,15 +319,38 @@ class Training:
         self.run.save_checkpoint(self.module, self.optimizer, asdict(self.at))
         self.saved = time.perf_counter()
 
-    def _check_finite(self, loss: float, images: Tensor) -> None:
-        if math.isfinite(loss):
-            return
-        courant = largest_courant(self.module, images)
-        raise DrumheadError(
-            f"the loss is not a number any more (epoch {self.at.epoch + 1}, batch {self.at.batch}, courant "
-            f"{courant}; above 1 the medium is unstable at this dt). Try a lower --train.lr, "
-            f"--train.clip 1 or a smaller --model.dt; {self.run.path} keeps what it has"
+    def _diverged(self, what: str, batch: int, images: Tensor, at: Tensor | None = None, **how: Any) -> DrumheadError:
+        """Return what to tell of a training that broke; nothing of it is written, so the run keeps what it has.
+
+        Args:
+            what: was seen.
+            batch: of the epoch, counted from 1.
+            images: a batch on which it was seen.
+            at: the pixels that were answered.
+            how: whatever else the network was given.
+        """
+        release(self.module)  # a replayed way forward shows no layer
+        with self.fabric.autocast():
+            found = diverged.culprit(self.module, images, at, **how)
+            courants = diverged.courants(self.module, images)
+        if found is None:
+            found = "all that its layers give is finite"
+            found = diverged.broken_gradient(self.module) if self.module.training else found
+        where = [found, *filter(None, [diverged.stable(courants)])]
+        rate = self.optimizer.param_groups[0]["lr"]
+        return DrumheadError(
+            f"{what} (epoch {self.at.epoch + 1}, batch {batch} of {self.batches}, learning rate {rate:.3g}): "
+            f"{'; '.join(where)}. Train anew in another directory, with "
+            f"{diverged.advice(self.module, self.settings, courants)}: --resume would keep the settings. {self._kept()}"
         )
+
+    def _kept(self) -> str:
+        """Say which good weights a run that broke still has."""
+        rows = [row for row in self.run.rows() if row["val_loss"] is not None]
+        if not rows or not self.run.weights.exists():
+            return f"{self.run.path} holds no weights yet, since no epoch was finished"
+        best = min(rows, key=lambda row: row["val_loss"])
+        return f"{self.run.path} keeps the weights of epoch {best['epoch']} and its last checkpoint, which are finite"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -368,6 +416,11 @@ def _fabric(settings: TrainConfig) -> "Fabric":
         )
         return _fabric(replace(settings, precision="32-true"))
     return fabric
+
+
+def _looks_at_each(device: torch.device) -> bool:
+    """Say whether each step looks at its loss and gradient: a GPU would have to wait for that."""
+    return device.type == "cpu"
 
 
 @contextmanager
