@@ -1,5 +1,6 @@
 """`drumhead train PRESET`: train a network, or resume a run."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ EXAMPLE = "tetrominoes/nwm-fast"
 
 @dataclass(frozen=True)
 class Flags:
-    """Train a network from a preset, or resume a run."""
+    """Train a network from a preset, or resume a run; after 'torchrun --nproc-per-node 2 -m' in several processes."""
 
     preset: Annotated[str, tyro.conf.Positional] = ""
     """What to train, TASK/NETWORK; --list shows all, and 'drumhead train PRESET --help' its settings and their
@@ -86,8 +87,10 @@ def run(arguments: list[str]) -> None:
         return
 
     from drumhead.learn import train
-    from drumhead.show.terminal import Bar
+    from drumhead.learn.processes import of_torchrun
+    from drumhead.show.terminal import Bar, Progress
 
+    processes = of_torchrun()
     if flags.resume:
         out, go = flags.resume, partial(train.resume, flags.resume, data=flags.data)
     else:
@@ -97,12 +100,19 @@ def run(arguments: list[str]) -> None:
         out = flags.out or Path("runs") / f"{named.replace('/', '-')}-seed{training.seed}"
         go = partial(train.start, config, out)
     try:
-        done = go(Bar())
+        done = go(Bar() if processes.first else Progress(), processes=processes)
+    except DrumheadError:
+        if processes.speaks:
+            raise
+        sys.exit(2)  # what the others of this machine say as well
     except KeyboardInterrupt:
+        if not processes.first:
+            sys.exit(130)
         if not (out / "config.toml").exists():
             raise
         raise KeyboardInterrupt(f"go on with: drumhead train --resume {out}") from None
-    print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")
+    if processes.first:
+        print(f"best weights: {done.weights}\nnext: drumhead evaluate {done.path}")
 
 
 def _with_layers(model: ModelConfig) -> type[ModelConfig]:

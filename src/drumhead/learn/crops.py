@@ -9,6 +9,7 @@ from torch import Tensor
 
 from drumhead.errors import DrumheadError
 from drumhead.learn.data import Batches, Split
+from drumhead.learn.processes import ALONE, Processes
 from drumhead.read.classes import IGNORE
 from drumhead.settings.config import TrainConfig
 from drumhead.show.terminal import Progress
@@ -94,16 +95,20 @@ class Crops(Batches):
         """Return the pixels of each class in whole images, int64 (classes,); ignored ones are of none."""
         return np.sum([self.files.classes_in(i) for i in range(len(self))], axis=0)
 
-    def in_order(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all images once, whole and in order, at most `batch` of one size together."""
+    def in_order(self, batch: int, processes: Processes = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images once, whole and in order, at most `batch` of one size together; processes take turns."""
+        together = []
         for _, same in groupby(range(len(self)), key=lambda i: self.files.sizes[i]):
             index = list(same)
-            for start in range(0, len(index), batch):
-                yield self._stack([self.files[i] for i in index[start : start + batch]])
+            together += [index[start : start + batch] for start in range(0, len(index), batch)]
+        for index in together[processes.rank :: processes.size]:
+            yield self._stack([self.files[i] for i in index])
 
-    def _take(self, index: np.ndarray, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        whole = (self.files[i] for i in index.tolist())
-        return self._stack([cut(*example, self.crop, random) for example in whole] if self.crop else list(whole))
+    def _take(self, index: np.ndarray, random: np.random.Generator, own: slice) -> tuple[Tensor, Tensor]:
+        if not self.crop:
+            return self._stack([self.files[i] for i in index[own].tolist()])
+        places = [_place(self.files.sizes[i], self.crop, random) for i in index.tolist()]
+        return self._stack([_cut(*self.files[i], at) for i, at in zip(index[own].tolist(), places[own], strict=True)])
 
     def _stack(self, examples: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:
         images, masks = (torch.from_numpy(np.stack(arrays)).to(self.device) for arrays in zip(*examples, strict=True))
@@ -130,7 +135,20 @@ def cut(image: np.ndarray, mask: np.ndarray, side: int, random: np.random.Genera
         >>> image.shape, int((mask == IGNORE).sum())  # a row of six was added
         ((6, 6, 1), 6)
     """
-    (rows, above), (columns, left) = (_span(size, side, random) for size in mask.shape)
+    return _cut(image, mask, _place(mask.shape, side, random))
+
+
+Place = list[tuple[slice, tuple[int, int]]]
+
+
+def _place(size: Sequence[int], side: int, random: np.random.Generator) -> Place:
+    """Return where a square lies along both axes of an image, as `_span` does."""
+    return [_span(length, side, random) for length in size]
+
+
+def _cut(image: np.ndarray, mask: np.ndarray, place: Place) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a square at a place."""
+    (rows, above), (columns, left) = place
     image, mask = image[rows, columns], mask[rows, columns]
     return np.pad(image, (above, left, (0, 0)), mode="symmetric"), np.pad(mask, (above, left), constant_values=IGNORE)
 

@@ -187,6 +187,11 @@ def _courant(layer: NeuralWaveMachine | WaveLayer, medium: Medium) -> float:
     return layer.dt / stability.stable_dt(coupling, medium.omega, medium.alpha, integrator=layer.layer.integrator)
 
 
+def by_size(courant: float) -> tuple[bool, float]:
+    """Return what a Courant number is compared by; NaN is the largest."""
+    return math.isnan(courant), courant
+
+
 def stable(found: dict[str, float]) -> str:
     """Say which layer has the largest Courant number, or none that is known; nothing of a network without waves.
 

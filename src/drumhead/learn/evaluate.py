@@ -9,12 +9,19 @@ from torch import nn
 from drumhead.learn.data import Batches
 from drumhead.learn.loss import Loss
 from drumhead.learn.metrics import Segmentation
+from drumhead.learn.processes import ALONE, Processes
 from drumhead.networks.tiles import WHOLE, Tiles, answer
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, split: Batches, classes: int, batch: int = 0, loss: Loss | None = None, tiles: Tiles = WHOLE
+    model: nn.Module,
+    split: Batches,
+    classes: int,
+    batch: int = 0,
+    loss: Loss | None = None,
+    tiles: Tiles = WHOLE,
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Return cross-entropy over all pixels that count and the scores of `Segmentation`, in evaluation mode.
 
@@ -25,16 +32,23 @@ def evaluate(
         batch: images at a time; 0 takes `split.at_a_time()`.
         loss: what training lowers, if its classes have weights.
         tiles: how an image that is too large is taken apart.
+        processes: share the batches; all know the loss, the first one the scores as well.
     """
     training = model.training
     model.eval()
-    measure, metric, total, weights = loss or Loss(), Segmentation(classes).to(split.device), 0.0, 0.0
-    for images, masks in split.in_order(batch or split.at_a_time()):
+    # A process whose turn never comes has nothing to compute, so they do not do that together.
+    metric = Segmentation(classes, sync_on_compute=False).to(split.device)
+    measure, total, weights = loss or Loss(), 0.0, 0.0
+    for images, masks in split.in_order(batch or split.at_a_time(), processes):
         logits = answer(model, images, tiles).float()
         mean, weight = map(float, measure(logits, masks))
         total += mean * weight
         weights += weight
         metric.update(logits.argmax(1), masks)
     model.train(training)
+    sums = processes.total(torch.tensor([total, weights], dtype=torch.float64, device=split.device))
+    total, weights = sums.tolist()
     mean = total / weights if weights else math.nan
-    return {"loss": mean if math.isfinite(mean) else math.nan, **metric.compute()}
+    for name in metric.metric_state:  # all of them are counts or sums
+        setattr(metric, name, processes.total(getattr(metric, name)))
+    return {"loss": mean if math.isfinite(mean) else math.nan, **(metric.compute() if processes.first else {})}

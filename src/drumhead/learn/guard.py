@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from drumhead.learn.processes import ALONE, Processes
+
 
 class Copy:
     """The values of tensors at some moment.
@@ -53,10 +55,11 @@ class Guard:
         module: the network in training.
         optimizer: of its weights.
         each: look in each step; otherwise at looks alone.
+        processes: which stop together.
     """
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, each: bool):
-        self.module, self.optimizer, self.each = module, optimizer, each
+    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, each: bool, processes: Processes = ALONE):
+        self.module, self.optimizer, self.each, self.processes = module, optimizer, each, processes
         self.looking = each
         self.statistics = Copy(module.buffers())  # a normalisation takes up what it sees on the way forward
         self.broken = torch.zeros((), dtype=torch.bool, device=next(module.parameters()).device)
@@ -68,7 +71,7 @@ class Guard:
         if self.looking:
             self.statistics.take()
 
-    def fine(self, loss: Tensor, norm: Tensor) -> Tensor | bool:
+    def fine(self, loss: Tensor, norm: Tensor) -> bool:
         """Say whether the optimiser may take a step; where nothing looks, it may, and the flag remembers.
 
         Args:
@@ -77,7 +80,7 @@ class Guard:
         """
         found = loss.isfinite() & norm.isfinite()
         if self.looking:
-            return found
+            return not self.processes.any(~found, self.broken.device)
         self.broken |= ~found
         return True
 
@@ -100,7 +103,7 @@ class Guard:
 
     def back(self) -> bool:
         """Go back to the beginning of the stretch if anything broke in it, and look at each step from now; say so."""
-        if self.all is None or not self.broken:
+        if self.all is None or not self.processes.any(self.broken, self.broken.device):
             return False
         self.all.give_back()
         if self._began:

@@ -8,6 +8,8 @@ beside metrics that do: class-mean IoU and Dice over the foreground classes, poo
 Pixels whose true label is `IGNORE` count nowhere; an image of nothing else is no image.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,6 +31,7 @@ class Segmentation(Metric):
 
     Args:
         classes: number of labels; label 0 is the background.
+        settings: those of every `torchmetrics.Metric`.
     """
 
     full_state_update = False
@@ -37,8 +40,8 @@ class Segmentation(Metric):
     counts: Tensor
     edges: Tensor
 
-    def __init__(self, classes: int):
-        super().__init__()
+    def __init__(self, classes: int, **settings: Any):
+        super().__init__(**settings)
         self.classes = classes
         self.add_state("confusion", torch.zeros(classes, classes, dtype=torch.long), dist_reduce_fx="sum")
         self.add_state("sums", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")

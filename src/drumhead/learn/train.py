@@ -4,12 +4,14 @@ Everything random in a step follows from the config's seed and the step's positi
 rest, so on a processor a run that was killed and resumed ends with the same bits as one that was not.
 """
 
+import inspect
 import math
+import os
 import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,9 @@ from drumhead.learn.guard import Guard
 from drumhead.learn.loss import Loss, class_weights
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.metrics import foreground_accuracy
+from drumhead.learn.processes import ALONE, Processes, share_of
 from drumhead.learn.run import Run
+from drumhead.learn.shared_norm import shared, unshare
 from drumhead.networks.model import build, save
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
@@ -46,13 +50,14 @@ if TYPE_CHECKING:
 LOOK_EVERY = 10  # steps between two looks at the loss: each look makes a GPU wait
 
 
-def start(config: RunConfig, out: str | Path, progress: Progress | None = None) -> Run:
+def start(config: RunConfig, out: str | Path, progress: Progress | None = None, processes: Processes = ALONE) -> Run:
     """Train as `config` says, in a new run directory.
 
     Args:
         config: from `drumhead.settings.presets.get_preset` or `drumhead.settings.text.read_run`.
         out: the directory, which must not hold a run yet; it is made when nothing is left to refuse.
         progress: shows how it goes; nothing is shown by default.
+        processes: those that train together, each of which calls this: `processes.of_torchrun()`.
 
     Returns:
         The run; its `weights` have the lowest validation loss.
@@ -64,30 +69,42 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None) 
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model, train=replace(config.train, crop=crop_side(task, config.train)))
-    training = Training(run, config, task, progress or Progress())  # refuses what does not fit ...
-    with run.held():
-        run.create(config)  # ... before there is a run
+    training = Training(run, config, task, progress or Progress(), processes)  # refuses what does not fit ...
+    with _held(run, processes):
+        processes.on_first(lambda: run.create(config))  # ... before there is a run
         training.go()
     return run
 
 
-def resume(out: str | Path, progress: Progress | None = None, data: str = "") -> Run:
+def resume(out: str | Path, progress: Progress | None = None, data: str = "", processes: Processes = ALONE) -> Run:
     """Go on with a run that was stopped; one that had finished stays as it is.
 
     Args:
         out: the run directory.
         progress: shows how it goes; nothing is shown by default.
         data: where the images are now, if they were moved; the run remembers it.
+        processes: those that go on together, however many there were before.
     """
     run = Run(out)
     config = _at(run.config, data or run.config.data)
-    with run.held():
-        training = Training(run, config, tasks.get(config.task, config.data or None), progress or Progress())
+    if processes.size > 1:
+        _fabric(config.train, processes)  # they meet, so that one of them can hold the run for all
+    with _held(run, processes):
+        task = tasks.get(config.task, config.data or None)
+        training = Training(run, config, task, progress or Progress(), processes)
         training.restore()
         if config != run.config:
-            run.keep(config)
+            processes.on_first(lambda: run.keep(config))
         training.go()
     return run
+
+
+@contextmanager
+def _held(run: Run, processes: Processes) -> Iterator[None]:
+    """Let the first process hold the run for all."""
+    with ExitStack() as held:
+        processes.on_first(lambda: held.enter_context(run.held()))
+        yield
 
 
 def _at(config: RunConfig, data: str) -> RunConfig:
@@ -121,12 +138,13 @@ class Training:
         config: all settings.
         task: images and masks.
         progress: shows how it goes.
+        processes: those that train together.
     """
 
-    def __init__(self, run: Run, config: RunConfig, task: tasks.Task, progress: Progress):
+    def __init__(self, run: Run, config: RunConfig, task: tasks.Task, progress: Progress, processes: Processes = ALONE):
         _check(config, task)
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
-        self.fabric = _fabric(config.train)
+        self.processes, self.fabric = processes, _fabric(config.train, processes)
         check_files(task, progress)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
         progress.note(f"preparing the images of {task.name}")  # it can take half a minute
@@ -134,6 +152,7 @@ class Training:
             open_split(task, name, self.fabric.device, limit, crop_side(task, self.settings))
             for name, limit in (("train", self.settings.limit), ("val", min(few, default=0)))
         )
+        self.train.processes = processes
         counts = self.train.counts(len(task.classes)) if self.settings.class_weights != "none" else np.array([])
         self.loss = Loss(class_weights(self.settings, counts, self.fabric.device))
         torch.manual_seed(self.settings.seed)
@@ -144,6 +163,7 @@ class Training:
         self.at = Position()
         images = self.train.epoch_size(self.settings)
         self.batch = min(self.settings.batch, images)
+        self.share = share_of(self.batch, processes)
         self.batches = images // self.batch
         self.looks = self.validation.at_a_time(self.settings.batch)
         self._check_normalisation()
@@ -160,9 +180,9 @@ class Training:
     def _check_normalisation(self) -> None:
         """Refuse an image that alone leaves a batch normalisation one value, on whatever level."""
         height, width = self.train.shape
-        if self.module.starved((self.batch, self.task.image_channels, height, width)):
+        if self.module.starved((self.share, self.task.image_channels, height, width)):
             raise DrumheadError(
-                f"images of {height} x {width} pixels in batches of {self.batch} are too few "
+                f"images of {height} x {width} pixels in batches of {self.share} are too few "
                 "for batch normalisation to learn from; use a larger --train.batch"
             )
 
@@ -175,7 +195,7 @@ class Training:
             raise DrumheadError(
                 f"{self.run.path}: the checkpoint's position is not one of this version: {error}"
             ) from None
-        self.run.note_resumed()
+        self.processes.on_first(self.run.note_resumed)
 
     def go(self) -> None:
         """Train to the end, or until a signal; both leave a checkpoint."""
@@ -185,19 +205,20 @@ class Training:
         keep_freed_memory()
         self._capture()
         self.model, self.fitted = self.fabric.setup(self.module, self.optimizer)
-        self.guard = Guard(self.module, self.optimizer, each=_looks_at_each(self.fabric.device))
+        self.guard = Guard(self.module, self.optimizer, _looks_at_each(self.fabric.device), self.processes)
         self.guard.keep()
         done = self.at.epoch * self.batches + self.at.batch
-        with self.progress.section(self.total, done), _stop_signals() as stop:
+        with self.progress.section(self.total, done), _stop_signals(self.processes.size > 1) as stop:
             self.progress.note(f"{'going on' if done else 'training'} in {self.run.path}")
             self.stop = stop
             self.began = time.perf_counter() - self.at.seconds
-            self.cpu_began = time.process_time() - self.at.cpu_seconds
+            self.cpu_began, self.cpu_before = time.process_time(), self.at.cpu_seconds
             self.saved = time.perf_counter()
             try:
                 while self.at.epoch < self.settings.epochs:
-                    while not self._epoch():
-                        pass  # a step broke, and all went back to before it
+                    with shared(self.module, self.processes.size):
+                        while not self._epoch():
+                            pass  # a step broke, and all went back to before it
                     self._close_epoch()
             finally:
                 release(self.module)
@@ -207,7 +228,10 @@ class Training:
 
         A captured backward pass of waves stores segments (`engine.ops`). With many steps and many images that costs
         more than starting the kernels: 19 ms a step instead of 15 for the paper's network with 64 images.
+        Several processes wait for each other inside a step, which they do without a graph.
         """
+        if self.processes.size > 1:
+            return
         model = self.module
         stored = isinstance(model, NeuralWaveMachine) and model.steps > 2 * SEGMENT and self.batch > 16
         if self.fabric.device.type != "cuda" or self.settings.precision != "32-true" or stored or self.settings.early:
@@ -219,24 +243,29 @@ class Training:
     def _epoch(self) -> bool:
         """Take the steps that are left of this epoch; False if it went back to where it looked last."""
         self.model.train()
-        total = torch.tensor(self.at.loss, dtype=torch.float64, device=self.fabric.device)
+        before = self.at.loss if self.processes.first else 0.0
+        total = torch.tensor(before, dtype=torch.float64, device=self.fabric.device)
         looked = self.at.batch
         for images, masks in self.train.shuffled(self.settings, self.at.epoch, self.at.batch):
             logits, loss, masks = self._step(images, masks)
             total += loss
             self.at.batch += 1
-            if self.at.batch % LOOK_EVERY == 0 or self.at.batch == self.batches or self.stop:
+            asked = bool(self.stop) and self.processes.size == 1  # several look together
+            if self.at.batch % LOOK_EVERY == 0 or self.at.batch == self.batches or asked:
                 if self.guard.back():
                     self.at.batch = looked
                     return False
-                self.at.loss = float(total)
-                self._look(masks, logits, float(loss))
+                self.at.loss = float(self.processes.total(total))
+                self._look(masks, logits, float(self.processes.total(loss)))
                 looked = self.at.batch
                 self.guard.keep()
         return True
 
     def _step(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take one optimiser step; return logits and loss without gradients, and the labels they were held against."""
+        """Take one optimiser step; return logits and loss without gradients, and the labels they were held against.
+
+        Of several processes each has its own images, and the losses add up to that of the whole batch.
+        """
         step = self.at.epoch * self.batches + self.at.batch
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, step, self.total)
@@ -249,19 +278,19 @@ class Training:
         how = {"steps": steps} if steps else {}
         logits = self.model(*_inputs(images, at), **how).float()
         masks = at_pixels(masks[:, None], at)[:, 0]
-        loss, _ = self.loss(logits, masks)
+        loss = self.processes.weighed(*self.loss(logits, masks))
         self.fabric.backward(loss)
         weights = [weight for weight in self.module.parameters() if weight.grad is not None]
         norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
         if not self.guard.fine(loss.detach(), norm):
             self.guard.undo()
-            known = bool(loss.isfinite())
+            known = not self.processes.any(~loss.isfinite(), loss.device)
             what = "the gradient is not finite any more" if known else "the loss is not a number any more"
             raise self._diverged(what, self.at.batch + 1, images, at, **how)
         if self.settings.clip:
             torch.nn.utils.clip_grads_with_norm_(weights, self.settings.clip, norm)
         self.fitted.step()
-        return logits.detach(), loss.detach(), masks
+        return logits.detach(), loss.detach() / self.processes.size, masks
 
     def _look(self, masks: Tensor, logits: Tensor, loss: float) -> None:
         """See how it goes: show progress, checkpoint, stop when asked to."""
@@ -270,15 +299,17 @@ class Training:
         self.progress.tick(f"loss {loss:.4f}  fg acc {a:.3f}", done)
         self._note_time()
         due = time.perf_counter() - self.saved > 60 * self.settings.checkpoint_minutes
-        if due or self.stop:
+        stop = self.processes.any(bool(self.stop), self.fabric.device)
+        if due or stop:
             self._checkpoint()
-        if self.stop:
+        if stop:
             raise KeyboardInterrupt
 
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
-        measured = evaluate(self.model, self.validation, len(self.task.classes), self.looks, self.loss)
-        if not math.isfinite(measured["loss"]) or diverged.exploded(measured["loss"], len(self.task.classes)):
+        classes, processes = len(self.task.classes), self.processes
+        measured = evaluate(self.model, self.validation, classes, self.looks, self.loss, processes=processes)
+        if not math.isfinite(measured["loss"]) or diverged.exploded(measured["loss"], classes):
             self.module.eval()
             what = f"after an epoch the loss on validation images is {measured['loss']:.3g}"
             if not math.isfinite(measured["loss"]):
@@ -294,29 +325,39 @@ class Training:
             **{f"val_{name}": value for name, value in measured.items()},
             "courant": self._courant(),
         }
-        self.run.add_row(row)
+        if processes.first:
+            self.run.add_row(row)
         if self.at.best is None or measured["loss"] < self.at.best:
             self.at.best = measured["loss"]
-            about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
-            if isinstance(self.task, Folder):
-                about["class_list"] = self.task.class_list.text()  # how a mask beside an image is to be read
-            save(self.module, self.run.weights, **about)
-        self.progress.note(_line(row))
+            if processes.first:
+                self._save()
+        if processes.first:
+            self.progress.note(_line(row))
         self.at = replace(self.at, epoch=self.at.epoch + 1, batch=0, loss=0.0)
         self._checkpoint()
 
+    def _save(self) -> None:
+        """Keep the weights as the best ones."""
+        about = {"preset": self.config.preset, "task": self.task.name, "classes": "\n".join(self.task.classes)}
+        if isinstance(self.task, Folder):
+            about["class_list"] = self.task.class_list.text()  # how a mask beside an image is to be read
+        save(self.module, self.run.weights, **about)
+
     def _note_time(self) -> None:
         self.at.seconds = time.perf_counter() - self.began
-        self.at.cpu_seconds = time.process_time() - self.cpu_began
+        own = torch.tensor(time.process_time() - self.cpu_began, dtype=torch.float64, device=self.fabric.device)
+        self.at.cpu_seconds = self.cpu_before + float(self.processes.total(own))
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
-        found = [largest_courant(self.module, images) for images, _ in self.validation.in_order(self.looks)]
-        known = [value for value in found if value is not None]
+        own = self.validation.in_order(self.looks, self.processes)
+        found = self.processes.gather([largest_courant(self.module, images) for images, _ in own])
+        known = [value for values in found for value in values if value is not None]
         return max(known, key=lambda value: (math.isnan(value), value), default=None)
 
     def _checkpoint(self) -> None:
-        self.run.save_checkpoint(self.module, self.optimizer, asdict(self.at))
+        if self.processes.first:
+            self.run.save_checkpoint(self.module, self.optimizer, asdict(self.at))
         self.saved = time.perf_counter()
 
     def _diverged(self, what: str, batch: int, images: Tensor, at: Tensor | None = None, **how: Any) -> DrumheadError:
@@ -330,9 +371,13 @@ class Training:
             how: whatever else the network was given.
         """
         release(self.module)  # a replayed way forward shows no layer
+        unshare(self.module)  # and each process looks at its own images
         with self.fabric.autocast():
             found = diverged.culprit(self.module, images, at, **how)
             courants = diverged.courants(self.module, images)
+        found = next(filter(None, self.processes.gather(found)), None)
+        every = self.processes.gather(courants)
+        courants = {name: max((one[name] for one in every), key=diverged.by_size) for name in courants}
         if found is None:
             found = "all that its layers give is finite"
             found = diverged.broken_gradient(self.module) if self.module.training else found
@@ -399,14 +444,17 @@ def device(settings: TrainConfig) -> torch.device:
     return _fabric(settings).device
 
 
-def _fabric(settings: TrainConfig) -> "Fabric":
+def _fabric(settings: TrainConfig, processes: Processes = ALONE) -> "Fabric":
     if settings.accelerator == "cuda" and not torch.cuda.is_available():
         raise DrumheadError("train.accelerator='cuda': torch sees no CUDA device; 'drumhead doctor' says why")
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     alone = LightningEnvironment()  # one process, whatever SLURM or another scheduler says of its job
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision, plugins=alone)
+    how: dict[str, Any] = {"devices": 1, "plugins": alone} if processes.size == 1 else _together(settings)
+    fabric = Fabric(accelerator=settings.accelerator, precision=settings.precision, **how)
+    if processes.size > 1:
+        fabric.launch()  # they meet here
     if fabric.device.type == "cpu" and settings.precision == "bf16-mixed" and not multiplies_bfloat16():
         warnings.warn(
             "this processor does not multiply bfloat16 numbers, and training would take about three times as long: it "
@@ -414,8 +462,27 @@ def _fabric(settings: TrainConfig) -> "Fabric":
             RuntimeWarning,
             stacklevel=1,  # one place, so it is said once
         )
-        return _fabric(replace(settings, precision="32-true"))
+        return _fabric(replace(settings, precision="32-true"), processes)
     return fabric
+
+
+def _together(settings: TrainConfig) -> dict[str, Any]:
+    """Return how Fabric lets the processes that torchrun started train together."""
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    here, machines = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
+    gpus = torch.cuda.device_count() if settings.accelerator != "cpu" else here
+    if torch.cuda.is_available() and gpus < here:
+        raise DrumheadError(
+            f"{here} processes on this machine and {gpus} GPUs: each process needs one; choose --nproc-per-node "
+            f"{gpus}, or --train.accelerator cpu"
+        )
+    # Statistics are the same in all processes already. The word changed in torch 2.13.
+    new = "forward_sync_buffers" in inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
+    words: dict[str, Any] = {"forward_sync_buffers" if new else "broadcast_buffers": False}
+    strategy = DDPStrategy(**words)
+    return {"devices": here, "num_nodes": machines, "strategy": strategy, "plugins": TorchElasticEnvironment()}
 
 
 def _looks_at_each(device: torch.device) -> bool:
@@ -424,15 +491,16 @@ def _looks_at_each(device: torch.device) -> bool:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def _stop_signals(several: bool = False) -> Iterator[list[int]]:
     """Collect interrupt and terminate signals, so that the loop can stop between two steps.
 
-    A second interrupt stops at once. Outside the main thread signals stay as they are.
+    A second interrupt stops at once, unless there are several processes: a terminal and torchrun both send one, and
+    torchrun ends what does not stop. Outside the main thread signals stay as they are.
     """
     seen: list[int] = []
 
     def note(number: int, _frame: object) -> None:
-        if seen:
+        if seen and not several:
             raise KeyboardInterrupt
         seen.append(number)
 
