@@ -129,7 +129,7 @@ def _live(work: Work, log: Path, environment: dict[str, str], first: Work) -> in
     """Be the other process: its exit code."""
     try:
         os.setpgid(0, 0)
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for stream in (1, 2):
             os.dup2(out, stream)
         os.environ.update(environment)
