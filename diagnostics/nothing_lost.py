@@ -40,6 +40,9 @@ def main() -> None:
 
     began = time.perf_counter()
     processes.import_everything()
+    from drumhead.learn.run import environment
+
+    about = environment() | {"command": ["python", "diagnostics/nothing_lost.py", *sys.argv[1:]]}
     counts: dict[str, Count] = {}
     told: dict[str, faults.Told] = {}
     with tempfile.TemporaryDirectory(prefix="nothing-lost-") as scratch:
@@ -58,11 +61,11 @@ def main() -> None:
             print(row(name, *words), flush=True)
             for said in (*seen.broken, *seen.differ, *seen.left):
                 print(f"    {said}")
-            keep(flags, began, counts, told)
+            keep(flags, about, began, counts, told)
         for name in wanted:
             told[name] = faults.FAULTS[name](faults.Place(root, root / "data", scenarios.cache(root)))
             print(f"{name}: {json.dumps(told[name])}", flush=True)
-            keep(flags, began, counts, told)
+            keep(flags, about, began, counts, told)
     seconds, kills, lost = time.perf_counter() - began, sum(seen.kills for seen in counts.values()), what(counts, told)
     print(f"{kills} kills, {len(told)} other faults; lost: {', '.join(lost) or 'nothing'}; {seconds:.0f} s")
     sys.exit(bool(lost))
@@ -74,14 +77,12 @@ def what(counts: dict, told: dict) -> list[str]:
     return lost + [name for name, fault in told.items() if not fault["held"]]
 
 
-def keep(flags: argparse.Namespace, began: float, counts: dict, told: dict) -> None:
+def keep(flags: argparse.Namespace, about: dict, began: float, counts: dict, told: dict) -> None:
     """Write what is known by now."""
     from drumhead.files import write_atomic
-    from drumhead.learn.run import environment
 
     if not flags.out:
         return
-    about = environment() | {"command": ["python", "diagnostics/nothing_lost.py", *sys.argv[1:]]}
     whole = {
         "environment": about,
         "seed": flags.seed,
