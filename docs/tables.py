@@ -581,7 +581,7 @@ def kills() -> Grid:
         for name, seen in found.items()
     ]  # fmt: skip
     sums = [sum(column) for column in zip(*(row[1:-1] for row in rows), strict=True)]
-    return Grid(columns, [*rows, ("all", *sums, NONE)])
+    return Grid(columns, [[str(cell) for cell in row] for row in (*rows, ("all", *sums, NONE))])
 
 
 def faults() -> Grid:
