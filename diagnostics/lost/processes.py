@@ -105,14 +105,9 @@ class Running:
         until = time.monotonic() + seconds
         while not true():
             if self.ended() or time.monotonic() > until:
-                return false_if_not(true)
+                return true()  # what was waited for may have come with the end
             time.sleep(0.001)
         return True
-
-
-def false_if_not(true: Callable[[], bool]) -> bool:
-    """Ask a last time: what was waited for may have come with the end."""
-    return bool(true())
 
 
 def finish(work: Sequence[Work], log: Path, environment: dict[str, str]) -> float:
