@@ -36,49 +36,62 @@ def main() -> None:
     flags = parser.parse_args()
 
     from lost import faults, processes, scenarios
-    from lost.kills import count
+    from lost.kills import Count, count
 
     began = time.perf_counter()
     processes.import_everything()
+    from drumhead.learn.run import environment
+
+    about = environment() | {"command": ["python", "diagnostics/nothing_lost.py", *sys.argv[1:]]}
+    counts: dict[str, Count] = {}
+    told: dict[str, faults.Told] = {}
     with tempfile.TemporaryDirectory(prefix="nothing-lost-") as scratch:
         root = Path(scratch)
         known = scenarios.scenarios(root, flags.short)
         chosen = [name for name in flags.scenario.split(",") if name]
-        if unknown := set(chosen) - known.keys():
-            parser.error(f"--scenario {', '.join(unknown)}: there are {', '.join(known)}")
-        counts = {}
-        print(row(*COLUMNS))
+        wanted = list(faults.FAULTS) if flags.faults == "all" else [name for name in flags.faults.split(",") if name]
+        for option, names, there in (("scenario", chosen, known), ("faults", wanted, faults.FAULTS)):
+            if unknown := set(names) - there.keys():
+                parser.error(f"--{option} {', '.join(unknown)}: there are {', '.join(there)}")
+        if chosen:
+            print(row(*COLUMNS), flush=True)
         for name, share in shares(known, chosen, flags.kills).items():
             counts[name] = seen = count(name, known[name], share, root, flags.seed)
             words = (seen.kills, seen.aimed, seen.runs, seen.identical, seen.looks, len(seen.broken), len(seen.left))
             print(row(name, *words), flush=True)
             for said in (*seen.broken, *seen.differ, *seen.left):
                 print(f"    {said}")
-        wanted = list(faults.FAULTS) if flags.faults == "all" else [name for name in flags.faults.split(",") if name]
-        told = {}
+            keep(flags, about, began, counts, told)
         for name in wanted:
             told[name] = faults.FAULTS[name](faults.Place(root, root / "data", scenarios.cache(root)))
             print(f"{name}: {json.dumps(told[name])}", flush=True)
-    lost = [name for name, seen in counts.items() if seen.broken or seen.left or seen.identical < seen.runs]
-    lost += [name for name, fault in told.items() if not fault["held"]]
-    seconds, kills = time.perf_counter() - began, sum(seen.kills for seen in counts.values())
+            keep(flags, about, began, counts, told)
+    seconds, kills, lost = time.perf_counter() - began, sum(seen.kills for seen in counts.values()), what(counts, told)
     print(f"{kills} kills, {len(told)} other faults; lost: {', '.join(lost) or 'nothing'}; {seconds:.0f} s")
-    if flags.out:
-        from drumhead.files import write_atomic
-        from drumhead.learn.run import environment
-
-        about = environment()
-        about["command"] = ["python", "diagnostics/nothing_lost.py", *sys.argv[1:]]
-        whole = {
-            "environment": about,
-            "seed": flags.seed,
-            "lost": lost,
-            "seconds": round(seconds),
-            "kills": {name: seen.plain() for name, seen in counts.items()},
-            "faults": told,
-        }
-        write_atomic(flags.out, json.dumps(whole, indent=1) + "\n")
     sys.exit(bool(lost))
+
+
+def what(counts: dict, told: dict) -> list[str]:
+    """Return the names of all that lost something."""
+    lost = [name for name, seen in counts.items() if seen.broken or seen.left or seen.identical < seen.runs]
+    return lost + [name for name, fault in told.items() if not fault["held"]]
+
+
+def keep(flags: argparse.Namespace, about: dict, began: float, counts: dict, told: dict) -> None:
+    """Write what is known by now."""
+    from drumhead.files import write_atomic
+
+    if not flags.out:
+        return
+    whole = {
+        "environment": about,
+        "seed": flags.seed,
+        "lost": what(counts, told),
+        "seconds": round(time.perf_counter() - began),
+        "kills": {name: seen.plain() for name, seen in counts.items()},
+        "faults": told,
+    }
+    write_atomic(flags.out, json.dumps(whole, indent=1) + "\n")
 
 
 def row(*words: object) -> str:

@@ -28,6 +28,7 @@ BENCH = ROOT / "benchmarks" / "results" / "2026-11-24-amd-epyc" / "bench.json"
 DOCUMENTS = tuple(ROOT / name for name in (
     "README.md", "docs/results/cpu.md", "docs/results/hour.md", "docs/results/tetrominoes.md", "docs/results/costs.md",
     "docs/results/runs.md", "docs/results/stacks.md", "docs/results/instruments.md",
+    "docs/results/nothing-lost.md",
 ))  # fmt: skip
 TASKS = ("tetrominoes", "mnist", "multi-mnist")
 LONG = {"tetrominoes": "long-16", "mnist": "shift-16", "multi-mnist": "shift-16"}
@@ -569,6 +570,34 @@ def others() -> Grid:
     return Grid(columns, tuple(rows))
 
 
+def kills() -> Grid:
+    """Return what `diagnostics/nothing_lost.py` counted of killed processes."""
+    columns = (
+        "killed", "kills", "in a write", "runs", "identical", "files read", "half-written", "left over",
+        "s without a kill",
+    )  # fmt: skip
+    found = read(RESULTS / "nothing-lost.json")["kills"]
+    rows = [
+        (name, seen["kills"], seen["aimed"], seen["runs"], seen["identical"], seen["looks"], len(seen["broken"]),
+         len(seen["left"]), f"{seen['seconds']:.1f}")
+        for name, seen in found.items()
+    ]  # fmt: skip
+    sums = [sum(column) for column in zip(*(row[1:-1] for row in rows), strict=True)]
+    return Grid(columns, [[str(cell) for cell in row] for row in (*rows, ("all", *sums, NONE))])
+
+
+def faults() -> Grid:
+    """Return what `diagnostics/nothing_lost.py` saw of other faults."""
+    rows = []
+    for name, told in read(RESULTS / "nothing-lost-faults.json")["faults"].items():
+        codes, said = told["exit"], told.get("said", NONE)
+        rows.append((
+            name, ", ".join(map(str, codes if isinstance(codes, list) else [codes])),
+            " / ".join(said if isinstance(said, list) else [said]), "yes" if told["identical"] else "no",
+        ))  # fmt: skip
+    return Grid(("fault", "exit", "said", "identical"), rows)
+
+
 TABLES: dict[str, Callable[[], Grid]] = {
     "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
     "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
@@ -576,6 +605,7 @@ TABLES: dict[str, Callable[[], Grid]] = {
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
     "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,
     "instrument-costs": instrument_costs, "recovery": recovery, "coverage": coverage, "others": others,
+    "kills": kills, "faults": faults,
 }  # fmt: skip
 
 

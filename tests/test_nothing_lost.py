@@ -1,24 +1,30 @@
 """Whatever ends a process, what it had done is kept, and no half-written file is ever in sight."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import torch
 
 from drumhead.errors import DrumheadError
 from drumhead.files import whole_folder, write_atomic
+from drumhead.learn import train
+from drumhead.learn.run import Run
+from drumhead.networks.model import read_safetensors
+from test_learn import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and locks of POSIX")
 
 HALF = """
 import os, sys, time
 from pathlib import Path
-from drumhead.errors import DrumheadError
-from drumhead.files import whole_folder, write_atomic
+from drumhead.files import write_atomic
 def stop(_):
     print("half", flush=True)
     time.sleep(60)
@@ -128,3 +134,83 @@ def test_a_killed_compilation_leaves_nothing_for_good(tmp_path):
     assert "failed with exit code 1" in said  # the slow compiler, which was killed, is not what is remembered
     assert not hidden(place)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "cc", f"drumhead-{os.getuid()}"]
+
+
+class Killed(BaseException):
+    """What nothing in the library catches."""
+
+
+def test_a_run_killed_before_its_first_checkpoint_goes_on(tmp_path, monkeypatch):
+    """The row of the first epoch is there just before the first checkpoint is."""
+    whole = train.start(tiny(epochs=2), tmp_path / "whole")
+
+    def kill(*_):
+        raise Killed
+
+    monkeypatch.setattr(Run, "save_checkpoint", kill)
+    with pytest.raises(Killed):
+        train.start(tiny(epochs=2), tmp_path / "run")
+    monkeypatch.undo()
+    assert len(Run(tmp_path / "run").rows()) == 1
+    run = train.resume(tmp_path / "run")
+    one, other = (read_safetensors(r.weights)[1] for r in (whole, run))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert [row["epoch"] for row in run.rows()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("signals", "at_once"),
+    [
+        ([signal.SIGINT, signal.SIGTERM], False),  # as whoever started several trainings sends after Ctrl-C
+        ([signal.SIGTERM, signal.SIGTERM], False),
+        ([signal.SIGINT, signal.SIGINT], True),
+        ([signal.SIGTERM, signal.SIGINT], True),
+    ],
+)
+def test_a_second_interrupt_stops_at_once_and_a_second_request_does_not(signals, at_once):
+    went_on = False
+    try:
+        with train._stop_signals() as seen:
+            for number in signals:
+                os.kill(os.getpid(), number)
+            went_on = True
+            assert seen
+    except KeyboardInterrupt:
+        assert at_once
+    assert went_on is not at_once
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_full_disk_stops_a_training_with_a_sentence(begun, tmp_path, monkeypatch, capsys):
+    from conftest import call
+
+    def full(self, *_):
+        if begun:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.weights))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.weights))
+
+    monkeypatch.setattr(Run, "add_row", full)
+    out = tmp_path / "run"
+    assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", out) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"drumhead: {out / 'weights.safetensors'}: ")
+    assert (f"make room, then go on with: drumhead train --resume {out}" in said) is begun
+
+
+@pytest.mark.timeout(600)
+def test_the_harness_in_short(tmp_path):
+    """`diagnostics/nothing_lost.py` with few kills: of the work that takes seconds."""
+    harness = Path(__file__).parent.parent / "diagnostics" / "nothing_lost.py"
+    command = [sys.executable, harness, "--short", "--kills", "6", "--scenario", "train,data,export"]
+    done = subprocess.run([*command, "--out", tmp_path / "out.json"], capture_output=True, text=True)
+    assert not done.returncode, done.stdout + done.stderr
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert not found["lost"]
+    assert sum(seen["kills"] for seen in found["kills"].values()) >= 6
+    for seen in found["kills"].values():
+        assert seen["identical"] == seen["runs"] > 0
+        assert not seen["broken"]
+        assert not seen["left"]
+    assert len(found["faults"]) == 6
+    assert all(fault["held"] and fault["identical"] for fault in found["faults"].values())

@@ -105,14 +105,9 @@ class Running:
         until = time.monotonic() + seconds
         while not true():
             if self.ended() or time.monotonic() > until:
-                return false_if_not(true)
+                return true()  # what was waited for may have come with the end
             time.sleep(0.001)
         return True
-
-
-def false_if_not(true: Callable[[], bool]) -> bool:
-    """Ask a last time: what was waited for may have come with the end."""
-    return bool(true())
 
 
 def finish(work: Sequence[Work], log: Path, environment: dict[str, str]) -> float:
@@ -129,7 +124,7 @@ def _live(work: Work, log: Path, environment: dict[str, str], first: Work) -> in
     """Be the other process: its exit code."""
     try:
         os.setpgid(0, 0)
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for stream in (1, 2):
             os.dup2(out, stream)
         os.environ.update(environment)
