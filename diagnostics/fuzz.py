@@ -7,7 +7,7 @@
 The inputs are those of tests/attacks, the judge is tests/attacks/judge.py. Each kind runs in a process of its own, met
 through the boundary of the command line, with 4 GiB more address space than it starts with, 5 s of processor time an
 input and a minute by the clock. A process that dies or hangs is replaced by one that goes on behind the input. Any number
-of runs add up in the file given by --out: one kind replaces its own row.
+of runs add up in the file given by --out: a kind and a seed replace their own row.
 """
 
 import argparse
@@ -30,10 +30,22 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from attacks import KINDS, make  # noqa: E402
 
-SHARES = {"images": 16, "masks": 14, "configs": 16, "idx": 36, "recordings": 8, "safetensors": 4, "manifests": 3, "urls": 3}
+SHARES = {
+    "images": 16,
+    "masks": 14,
+    "configs": 16,
+    "idx": 36,
+    "recordings": 8,
+    "safetensors": 4,
+    "manifests": 3,
+    "urls": 3,
+}
 MORE = 4 * 2**30  # bytes of address space
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where disks cost more than what is measured
-HEAVY, TORCH = ("images", "configs", "safetensors", "manifests"), ("torch._dynamo", "torchmetrics", "drumhead.engine.cpu.library")
+HEAVY, TORCH = (
+    ("images", "configs", "safetensors", "manifests"),
+    ("torch._dynamo", "torchmetrics", "drumhead.engine.cpu.library"),
+)
 SILENCE, START = 60, 900  # seconds without a word from the process that works, and until its first
 SAID = 20  # sentences that are kept of each kind, as examples
 
@@ -156,11 +168,21 @@ def again(kind: str, seed: int, number: int) -> None:
 
 def keep_results(out: Path, rows: dict[str, Any], guided: dict[str, Any]) -> None:
     """Add rows to a file of results, in place of older ones of the same kinds."""
-    from drumhead.files import write_atomic
+    from drumhead.files import hold
     from drumhead.learn.run import environment
 
-    old = json.loads(out.read_text()) if out.exists() else {}
     about = {key: value for key, value in environment().items() if key != "command"}
+    with hold(out.with_suffix(".lock")) as mine:
+        if not mine:
+            time.sleep(1)
+            return keep_results(out, rows, guided)
+        old = json.loads(out.read_text()) if out.exists() else {}
+        _add(out, old, rows, guided, about)
+
+
+def _add(out: Path, old: dict[str, Any], rows: dict[str, Any], guided: dict[str, Any], about: dict[str, Any]) -> None:
+    from drumhead.files import write_atomic
+
     found = {
         "kinds": {**old.get("kinds", {}), **rows},
         "guided": {**old.get("guided", {}), **guided},
@@ -199,7 +221,10 @@ def main() -> None:
     else:
         keep = given.keep or Path(tempfile.mkdtemp(prefix="fuzz-kept-"))
         shares = sum(SHARES[kind] for kind in kinds)
-        rows, guided = {k: run(k, given.seed, given.inputs * SHARES[k] // shares, keep) for k in kinds}, {}
+        rows, guided = (
+            {f"{k}, seed {given.seed}": run(k, given.seed, given.inputs * SHARES[k] // shares, keep) for k in kinds},
+            {},
+        )
     if given.out:
         keep_results(given.out, rows, guided)
     sys.exit(any(row["faults"] for row in (*rows.values(), *guided.values())))

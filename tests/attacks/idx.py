@@ -61,7 +61,7 @@ def file(random: Random, dimensions: int, packed: bool) -> bytes:
     if not packed:
         return data
     if random.randrange(100) == 0:
-        return bomb(random.choice((8, 3000)))
+        return bomb(random.choice((8, 300)))
     data = gzip.compress(data, 1, mtime=0)
     return data if random.randrange(2) else damaged(random, data)
 

@@ -16,10 +16,34 @@ if TYPE_CHECKING:
 
 SECRET = b"nobody may read this"
 PATHS = (
-    "/", "/index.html", "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt", "/..\\secret.txt", "//etc/passwd",
-    "/models/../../secret.txt", "/%00", "/%ff", "/link.txt", "/.hidden", "/?x=%", "/#", "*", "http://127.0.0.1/", "/%", "/%2", "/" + "a" * 5000,
-    "/" + "../" * 3000, "/ä", "/index.html?" + "&" * 70_000, "\\\\host\\share", "/secret.txt\0.html", "/..;/secret.txt", "/.%2e/secret.txt",
-)  # fmt: skip
+    "/",
+    "/index.html",
+    "/../secret.txt",
+    "/%2e%2e/secret.txt",
+    "/..%2fsecret.txt",
+    "/%2e%2e%2fsecret.txt",
+    "/..\\secret.txt",
+    "//etc/passwd",
+    "/models/../../secret.txt",
+    "/%00",
+    "/%ff",
+    "/link.txt",
+    "/.hidden",
+    "/?x=%",
+    "/#",
+    "*",
+    "http://127.0.0.1/",
+    "/%",
+    "/%2",
+    "/" + "a" * 5000,
+    "/" + "../" * 3000,
+    "/ä",
+    "/index.html?" + "&" * 70_000,
+    "\\\\host\\share",
+    "/secret.txt\0.html",
+    "/..;/secret.txt",
+    "/.%2e/secret.txt",
+)
 METHODS = (
     "GET",
     "GET",
@@ -38,10 +62,26 @@ METHODS = (
     "ä",
 )
 HEADERS = (
-    "Host: localhost", "Host: evil.org", "Host:", "Host: 127.0.0.1:99999999", "Content-Length: 5", "Content-Length: -1", "Content-Length: x",
-    "Transfer-Encoding: chunked", "Range: bytes=0-9999999999", "If-None-Match: *", "Accept-Encoding: gzip;q=nan, *;q=", "X: " + "y" * 70_000,
-    "Accept-Encoding: gzip;q=" + "9" * 5000, "no colon", " folded", "Connection: keep-alive", "Expect: 100-continue", ": x", "Host: [::1]",
-)  # fmt: skip
+    "Host: localhost",
+    "Host: evil.org",
+    "Host:",
+    "Host: 127.0.0.1:99999999",
+    "Content-Length: 5",
+    "Content-Length: -1",
+    "Content-Length: x",
+    "Transfer-Encoding: chunked",
+    "Range: bytes=0-9999999999",
+    "If-None-Match: *",
+    "Accept-Encoding: gzip;q=nan, *;q=",
+    "X: " + "y" * 70_000,
+    "Accept-Encoding: gzip;q=" + "9" * 5000,
+    "no colon",
+    " folded",
+    "Connection: keep-alive",
+    "Expect: 100-continue",
+    ": x",
+    "Host: [::1]",
+)
 
 
 @functools.cache
