@@ -6,8 +6,8 @@
 
 The inputs are those of tests/attacks, the judge is tests/attacks/judge.py. Each kind runs in a process of its own, met
 through the boundary of the command line, with 4 GiB more address space than it starts with, 5 s of processor time an
-input and a minute by the clock. A process that dies or hangs is replaced by one that goes on behind the input. Any number
-of runs add up in the file given by --out: a kind and a seed replace their own row.
+input and a minute by the clock. A process that dies or hangs is replaced by one that goes on behind the input.
+Any number of runs add up in the file given by --out: a kind and a seed replace their own row.
 """
 
 import argparse
@@ -74,12 +74,12 @@ def work(kind: str, seed: int, start: int, stop: int, folder: Path) -> None:
         print(json.dumps([number, found.word, found.said[-3000:]]), file=words, flush=True)
 
 
-def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
-    """Meet `count` inputs of a kind and return how they ended."""
+def run(kind: str, seed: int, count: int, keep: Path, seconds: float) -> dict[str, Any]:
+    """Meet `count` inputs of a kind, or as many as `seconds` allow, and return how they ended."""
     began, ends, faults, sentences = time.perf_counter(), Counter(), [], {}
     start = 0
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as folder:
-        while start < count:
+        while start < count and time.perf_counter() - began < seconds:
             last, lines = start, ""
             command = [
                 sys.executable,
@@ -97,7 +97,7 @@ def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as worker:
                 assert worker.stdout is not None
                 silent, counted, pipe = False, 0, worker.stdout.fileno()
-                while True:
+                while time.perf_counter() - began < seconds:
                     ready = select.select([pipe], [], [], SILENCE if counted else START)[0]
                     piece = os.read(pipe, 65536).decode() if ready else ""
                     if not piece:
@@ -123,9 +123,10 @@ def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
                                 symlinks=True,
                             )
                             print(f"{word}: --kind {kind} --seed {seed} --again {number}\n{said[-700:]}", flush=True)
-                if silent:
+                over = time.perf_counter() - began >= seconds
+                if silent or over:
                     worker.kill()
-            if start < count and worker.returncode != 0:
+            if start < count and worker.returncode != 0 and not over:
                 word = "HANG" if silent else "DIED"
                 ends[word] += 1
                 faults.append(
@@ -134,9 +135,9 @@ def run(kind: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
                 print(f"{word}: --kind {kind} --seed {seed} --again {last} (exit {worker.returncode})", flush=True)
                 start = last + 1
     spent = time.perf_counter() - began
-    print(f"{kind}: {count} inputs, {dict(ends)}, {spent:.0f} s", flush=True)
+    print(f"{kind}: {sum(ends.values())} inputs, {dict(ends)}, {spent:.0f} s", flush=True)
     return {
-        "inputs": count,
+        "inputs": sum(ends.values()),
         "seed": seed,
         "ends": dict(ends),
         "seconds": round(spent, 1),
@@ -202,6 +203,7 @@ def main() -> None:
     options.add_argument("--keep", type=Path, help="where inputs that fail are kept")
     options.add_argument("--again", type=int)
     options.add_argument("--atheris")
+    options.add_argument("--seconds", type=float, default=float("inf"), help="the most of each kind")
     options.add_argument("--runs", type=int, default=20_000)
     options.add_argument("--work", help=argparse.SUPPRESS)
     options.add_argument("--range", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -217,12 +219,15 @@ def main() -> None:
     if given.atheris:
         from attacks.guided import run_guided
 
-        rows, guided = {}, {given.atheris: run_guided(given.atheris, given.runs, given.seed)}
+        rows, guided = {}, {given.atheris: run_guided(given.atheris, given.runs, given.seed, given.seconds)}
     else:
         keep = given.keep or Path(tempfile.mkdtemp(prefix="fuzz-kept-"))
         shares = sum(SHARES[kind] for kind in kinds)
         rows, guided = (
-            {f"{k}, seed {given.seed}": run(k, given.seed, given.inputs * SHARES[k] // shares, keep) for k in kinds},
+            {
+                f"{k}, seed {given.seed}": run(k, given.seed, given.inputs * SHARES[k] // shares, keep, given.seconds)
+                for k in kinds
+            },
             {},
         )
     if given.out:

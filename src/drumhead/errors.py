@@ -60,7 +60,7 @@ def printable(message: str) -> str:
 
     Example:
         >>> print(printable("a\nb.png and \x1b[2J has 2 mistakes:\n  one\n  two"))
-        a\\nb.png and \\x1b[2J has 2 mistakes:
+        a\nb.png and \x1b[2J has 2 mistakes:
           one
           two
     """

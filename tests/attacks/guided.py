@@ -1,6 +1,7 @@
 """Inputs guided by coverage (atheris): what reaches new lines of a parser is changed further."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,12 +12,12 @@ from typing import Any
 PARSERS = ("idx", "safetensors", "configs", "npy")
 
 
-def run_guided(kind: str, runs: int, seed: int) -> dict[str, Any]:
+def run_guided(kind: str, runs: int, seed: int, seconds: float) -> dict[str, Any]:
     """Run a parser on `runs` inputs in a process of its own, which atheris ends, and return how it ended."""
     if kind not in PARSERS:
         sys.exit(f"--atheris {kind}: choose of {', '.join(PARSERS)}")
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="guided-") as folder:
+    with tempfile.TemporaryDirectory(prefix="guided-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         command = [
             sys.executable,
             __file__,
@@ -24,16 +25,24 @@ def run_guided(kind: str, runs: int, seed: int) -> dict[str, Any]:
             folder,
             f"-runs={runs}",
             f"-seed={seed + 1}",
-            "-timeout=30",
+            "-timeout=60",
             f"-artifact_prefix={folder}/",
         ]
         done = subprocess.run(
-            [*command, "-max_len=8192", "-rss_limit_mb=4096", str(_seeds(kind, Path(folder)))],
+            [
+                *command,
+                "-max_len=8192",
+                "-rss_limit_mb=4096",
+                f"-max_total_time={int(min(seconds, 10**6))}",
+                str(_seeds(kind, Path(folder))),
+            ],
             capture_output=True,
             text=True,
         )
     said = done.stderr
     found = [line for line in said.splitlines() if "cov:" in line]
+    ended = re.search(r"Done (\d+) runs", said)
+    runs = int(ended[1]) if ended else 0
     faults = [] if done.returncode == 0 else [{"kind": kind, "said": said[-3000:]}]
     print(f"{kind}: {runs} runs, exit {done.returncode}\n{(found or [''])[-1]}\n{said[-2000:] if faults else ''}")
     return {
@@ -104,7 +113,9 @@ def main() -> None:
         try:
             read()
         except DrumheadError as error:
-            assert str(error).strip() and len(str(error)) < 600, str(error)  # noqa: PT017
+            said = str(error).strip()
+            if not said or len(said) > 600:
+                raise AssertionError(said) from None
 
     atheris.Setup([sys.argv[0], *rest], one)
     atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""IDX files: counts that lie, gzip that is cut short or bursts, other magic numbers, parts that do not belong together."""
+"""IDX files: lying counts, gzip that is cut short or bursts, other magic numbers, parts that do not belong together."""
 
 import functools
 import gzip

@@ -44,6 +44,7 @@ PATHS = (
     "/..;/secret.txt",
     "/.%2e/secret.txt",
 )
+VERSIONS = ("HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/9", "", "HTTP/1.1 x")
 METHODS = (
     "GET",
     "GET",
@@ -108,9 +109,7 @@ def request(random: Random) -> bytes:
     if random.randrange(15) == 0:
         return bytes_of(random, 500)
     many = random.choice((1, 1, 1, 2, 150))
-    lines = [
-        f"{random.choice(METHODS)} {random.choice(PATHS)} {random.choice(('HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/9', '', 'HTTP/1.1 x'))}"
-    ]
+    lines = [f"{random.choice(METHODS)} {random.choice(PATHS)} {random.choice(VERSIONS)}"]
     lines += ["Host: localhost"] * (random.randrange(4) > 0) + [random.choice(HEADERS) for _ in range(many)]
     data = (random.choice(("\r\n", "\r\n", "\n")).join(lines) + "\r\n\r\n").encode("utf-8")
     return damaged(random, data) if random.randrange(3) == 0 else data
