@@ -4,6 +4,8 @@
 # make sanitize  the engine's tests with a C library that checks each access to memory, for each instruction set (or ISA=avx2)
 # make page    build the playground page with the shipped networks (npm) into src/drumhead/page/
 # make page-test  its types and its tests
+# make sbom    list what a release depends on, with versions and licences, in dist/sbom.json (CycloneDX)
+# make audit   look these up among the known vulnerabilities (needs the network)
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -12,7 +14,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel clean
+.PHONY: demo test check sanitize bench page page-models page-test page-e2e always wheel sbom audit clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -77,6 +79,20 @@ wheel: .venv/installed-dev page
 	cd dist && ../.venv-wheel/bin/drumhead doctor | grep "backend native.*built into this installation"
 	cd dist && ../.venv-wheel/bin/python -c "from drumhead.cli.playground import PAGE; assert (PAGE / 'models/wires/manifest.json').is_file()"
 	rm -rf .venv-wheel
+
+sbom: dist/runtime.txt
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json $<
+	@echo "written: dist/sbom.json"
+
+audit: dist/runtime.txt
+	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --progress-spinner off
+
+# What pip would install for a user, and nothing that only developers have.
+dist/runtime.txt: .venv/installed pyproject.toml constraints.txt
+	mkdir -p dist
+	$(PIP) -e ".[release]"
+	$(PIP) --dry-run --ignore-installed --report dist/runtime.json .
+	$(BIN)/python -c "import json; found = json.load(open('dist/runtime.json'))['install']; print(*sorted('{name}=={version}'.format(**one['metadata']) for one in found if one['metadata']['name'] != 'drumhead'), sep='\n')" > $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "drumhead needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

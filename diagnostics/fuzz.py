@@ -6,7 +6,7 @@
 
 The inputs are those of tests/attacks, the judge is tests/attacks/judge.py. Each kind runs in a process of its own, met
 through the boundary of the command line, with 4 GiB more address space than it starts with, 5 s of processor time an
-input and a minute by the clock. A process that dies or hangs is replaced by one that goes on behind the input.
+input and five minutes by the clock, as machines are shared. A process that dies or hangs is replaced by one that goes on behind the input.
 Any number of runs add up in the file given by --out: a kind and a seed replace their own row.
 """
 
@@ -46,7 +46,7 @@ HEAVY, TORCH = (
     ("images", "configs", "safetensors", "manifests"),
     ("torch._dynamo", "torchmetrics", "drumhead.engine.cpu.library"),
 )
-SILENCE, START = 60, 900  # seconds without a word from the process that works, and until its first
+SILENCE, START = 300, 900  # seconds without a word from the process that works, and until its first
 SAID = 20  # sentences that are kept of each kind, as examples
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import socket
 import struct
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import drumhead as dh
-from attacks import KINDS, Attack, images, make, safetensors
+from attacks import KINDS, Attack, images, make, safetensors, urls
 from attacks.idx import bomb
 from attacks.judge import Judge
 from conftest import call
@@ -212,6 +213,12 @@ def test_a_dataset_of_terabytes_in_a_few_bytes_is_refused(tmp_path):
     with pytest.raises(dh.DrumheadError, match="GiB are asked for"):
         dh.neuro.read(tmp_path / "a.h5", 500, "1 mm")
     assert dh.neuro.read(tmp_path / "a.h5", 500, "1 mm", stop="1 s").shape == (500, 64, 64)
+
+
+def test_a_request_of_http_0_9_gets_no_page_without_headers():
+    with socket.create_connection(urls.server().server_address[:2], timeout=10) as line:
+        line.sendall(b"GET /\r\nHost: localhost\r\n\r\n")
+        assert line.recv(99).startswith(b"HTTP/1.1 400")
 
 
 def test_names_cannot_steer_the_terminal(tmp_path, capsys):
