@@ -6,8 +6,8 @@
 
 The inputs are those of tests/attacks, the judge is tests/attacks/judge.py. Each kind runs in a process of its own, met
 through the boundary of the command line, with 4 GiB more address space than it starts with, 5 s of processor time an
-input and five minutes by the clock, as machines are shared. A process that dies or hangs is replaced by one that goes on behind the input.
-Any number of runs add up in the file given by --out: a kind and a seed replace their own row.
+input and five minutes by the clock, as machines are shared. A process that dies or hangs is replaced by one that goes
+on behind the input. Any number of runs add up in the file given by --out: a kind and a seed replace their own row.
 """
 
 import argparse
