@@ -169,6 +169,11 @@ def test_counts_whose_product_runs_over_are_refused(tmp_path):
     refused(tmp_path, "a", head, lambda path: idx.read(path, 3), "truncated or too long")
 
 
+def test_huge_counts_beside_a_zero_are_refused(tmp_path):
+    head = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 0)
+    refused(tmp_path, "a", head, lambda path: idx.read(path, 3), "the shape of no array")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
