@@ -98,7 +98,12 @@ def run(kind: str, seed: int, count: int, keep: Path, seconds: float) -> dict[st
                 assert worker.stdout is not None
                 silent, counted, pipe = False, 0, worker.stdout.fileno()
                 while time.perf_counter() - began < seconds:
-                    ready = select.select([pipe], [], [], SILENCE if counted else START)[0]
+                    ready = select.select(
+                        [pipe],
+                        [],
+                        [],
+                        min(SILENCE if counted else START, max(0.0, began + seconds - time.perf_counter())),
+                    )[0]
                     piece = os.read(pipe, 65536).decode() if ready else ""
                     if not piece:
                         silent = not ready
@@ -181,6 +186,49 @@ def keep_results(out: Path, rows: dict[str, Any], guided: dict[str, Any]) -> Non
         _add(out, old, rows, guided, about)
 
 
+FOUND = """
+## What was found, and mended
+
+Each has a test in [tests/test_fuzz.py](../../tests/test_fuzz.py) or in the tests of its room.
+
+- Images: warnings of Pillow beside the sentence, errors of its formats that were passed on, a palette that is missing,
+  and Ghostscript, which it starts for an EPS of any name: such files are of no known format now.
+- Masks and class lists: names with ends of lines, lines of any length in a sentence, names that steer the terminal.
+- Configs: TOML and JSON nested too deeply, numbers of thousands of digits, texts that tomllib reads for minutes,
+  values refused without the name of their file; steps, strides, depths and kernels that compute for ever.
+- IDX: gzip that bursts, counts whose product runs over in 64 bits, huge counts beside a zero.
+- Recordings: headers of .npy that Python's parser gives up, what tifffile and hdmf log, HDF5, Zarr and TIFF that claim
+  terabytes, places that are complex or not finite.
+- Weights: configs that ask for any memory or depth (now compared with the tensors first), complex and whole numbers in
+  place of weights, weights that are not finite, tensors that repeat a few numbers to any size.
+- Exports: a manifest nested too deeply. Requests: HTTP/0.9 was answered without headers, so without a policy.
+"""
+
+
+def _page(found: dict[str, Any]) -> str:
+    """Return the results as Markdown."""
+    about = found["environment"]
+    words = sorted(
+        {word for row in found["kinds"].values() for word in row["ends"]} - {"worked", "one sentence, exit 2"}
+    )
+    lines = [
+        "# Hostile input", "",
+        f"{found['inputs']:,} inputs, each of which shall work or give one clear sentence with exit code 2: no traceback, 5 s, "
+        "2 GiB, write outside the output folder, other program, connection or unpickling. Made by "
+        "`python diagnostics/fuzz.py --out docs/results/fuzz.json`, and with `--atheris KIND`; `--seed` and `--again` make any "
+        f"input again. drumhead {about['commit']}, {about['processor']}, {about['cores']} cores. Every sentence that was kept: "
+        "[fuzz.json](fuzz.json).", "",
+        f"| kind and seed | inputs | worked | one sentence, exit 2 |{''.join(f' {word} |' for word in words)}",
+        f"| --- | ---: | ---: | ---: |{' ---: |' * len(words)}",
+    ]  # fmt: skip
+    for name, row in sorted(found["kinds"].items()):
+        counts = [row["inputs"], *(row["ends"].get(word, 0) for word in ("worked", "one sentence, exit 2", *words))]
+        lines.append(f"| {name} | {' | '.join(f'{count:,}' for count in counts)} |")
+    for name, row in sorted(found["guided"].items()):
+        lines.append(f"| {name}, guided by coverage | {row['inputs']:,} |{' |' * (2 + len(words))}")
+    return "\n".join(lines) + "\n" + FOUND
+
+
 def _add(out: Path, old: dict[str, Any], rows: dict[str, Any], guided: dict[str, Any], about: dict[str, Any]) -> None:
     from drumhead.files import write_atomic
 
@@ -191,6 +239,7 @@ def _add(out: Path, old: dict[str, Any], rows: dict[str, Any], guided: dict[str,
     }
     found["inputs"] = sum(row["inputs"] for part in ("kinds", "guided") for row in found[part].values())
     write_atomic(out, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(out.with_suffix(".md"), _page(found))
 
 
 def main() -> None:
