@@ -213,11 +213,11 @@ def _page(found: dict[str, Any]) -> str:
     )
     lines = [
         "# Hostile input", "",
-        f"{found['inputs']:,} inputs, each of which shall work or give one clear sentence with exit code 2: no traceback, 5 s, "
-        "2 GiB, write outside the output folder, other program, connection or unpickling. Made by "
-        "`python diagnostics/fuzz.py --out docs/results/fuzz.json`, and with `--atheris KIND`; `--seed` and `--again` make any "
-        f"input again. drumhead {about['commit']}, {about['processor']}, {about['cores']} cores. Every sentence that was kept: "
-        "[fuzz.json](fuzz.json).", "",
+        f"{found['inputs']:,} inputs, each of which shall work or give one clear sentence with exit code 2: no "
+        "traceback, 5 s, 2 GiB, write outside the output folder, other program, connection or unpickling. Made by "
+        "`python diagnostics/fuzz.py --out docs/results/fuzz.json`, and with `--atheris KIND`; `--seed` and "
+        f"`--again` make any input again. drumhead {about['commit']}, {about['processor']}, {about['cores']} "
+        "cores. Every sentence that was kept: [fuzz.json](fuzz.json).", "",
         f"| kind and seed | inputs | worked | one sentence, exit 2 |{''.join(f' {word} |' for word in words)}",
         f"| --- | ---: | ---: | ---: |{' ---: |' * len(words)}",
     ]  # fmt: skip
