@@ -7,6 +7,8 @@
 # make wheel   build the wheel and the source archive into dist/, and try both
 # make versions  run the tests with the wheel under Python 3.11 to 3.13 and the oldest versions allowed
 # make docs    build the site into site/ and check its links; a warning is an error
+# make sbom    list what a release depends on, with versions and licences, in dist/sbom.json (CycloneDX)
+# make audit   look these up among the known vulnerabilities (needs the network)
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -15,7 +17,7 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
-.PHONY: demo test check sanitize docs bench page page-models page-test page-e2e always wheel versions clean
+.PHONY: demo test check sanitize docs bench page page-models page-test page-e2e always wheel versions sbom audit clean
 
 demo: .venv/installed
 	for model in tetrominoes mnist wires; do $(BIN)/drumhead segment --model $$model --out demo-out || exit 1; done
@@ -95,12 +97,23 @@ wheel: .venv/installed-dev page
 
 # The tests with the wheel under each Python and under the oldest versions allowed: gigabytes, and minutes each.
 PYTHONS ?= python3.11 python3.12 python3.13
-versions: dist
+versions: wheel
 	for python in $(PYTHONS); do .ci/versions $$python constraints.txt || exit 1; done
 	.ci/versions python3.11 constraints-oldest.txt
 
-dist:
-	$(MAKE) wheel
+sbom: dist/runtime.txt
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json $<
+	@echo "written: dist/sbom.json"
+
+audit: dist/runtime.txt
+	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --progress-spinner off
+
+# What pip would install for a user, and nothing that only developers have.
+dist/runtime.txt: .venv/installed pyproject.toml constraints.txt
+	mkdir -p dist
+	$(PIP) -e ".[release]"
+	$(PIP) --dry-run --ignore-installed --report dist/runtime.json .
+	$(BIN)/python -c "import json; found = json.load(open('dist/runtime.json'))['install']; print(*sorted('{name}=={version}'.format(**one['metadata']) for one in found if one['metadata']['name'] != 'drumhead'), sep='\n')" > $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "drumhead needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

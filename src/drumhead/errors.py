@@ -41,10 +41,10 @@ def shown(value: object, most: int = 80) -> str:
 
 
 def reason(error: BaseException, most: int = 160) -> str:
-    """Return the first line of what a library says, its middle cut out where it is longer than `most` characters.
+    r"""Return the first line of what a library says, its middle cut out where it is longer than `most` characters.
 
     Example:
-        >>> reason(OSError("damaged\\nin two lines")), reason(MemoryError())
+        >>> reason(OSError("damaged\nin two lines")), reason(MemoryError())
         ('damaged', 'MemoryError')
     """
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -54,13 +54,13 @@ def reason(error: BaseException, most: int = 160) -> str:
 
 
 def printable(message: str) -> str:
-    """Return a message for a terminal: what steers one, as names of files can, is written out.
+    r"""Return a message for a terminal: what steers one, as names of files can, is written out.
 
     A line of a list begins with two spaces; all other ends of lines are part of a name.
 
     Example:
-        >>> print(printable("a\\nb.png and \\x1b[2J has 2 mistakes:\\n  one\\n  two"))
-        a\\nb.png and \\x1b[2J has 2 mistakes:
+        >>> print(printable("a\nb.png and \x1b[2J has 2 mistakes:\n  one\n  two"))
+        a\nb.png and \x1b[2J has 2 mistakes:
           one
           two
     """

@@ -41,7 +41,6 @@ def drawn(random: Random) -> bytes:
 
 def saved(random: Random, size: tuple[int, int]) -> bytes:
     """Return an image of a format, a mode and a size, with what else files have."""
-    from PIL import Image
 
     name, mode = random.choice(_formats()), random.choice(MODES)
     return _saved(name, mode, size, random.choice((0, 3, 6, 9)), random.randrange(4))
@@ -110,8 +109,17 @@ def claims(random: Random) -> bytes:
         )
     if kind == 3:
         return f"P5 {width} {height} 255 ".encode() + b"\0" * 99
-    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, random.choice((1, 5, 8))), (262, 3, 1, 1),
-            (273, 4, 1, 200), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, random.choice((9, 2**31)))]  # fmt: skip
+    tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, random.choice((1, 5, 8))),
+        (262, 3, 1, 1),
+        (273, 4, 1, 200),
+        (277, 3, 1, 1),
+        (278, 4, 1, height),
+        (279, 4, 1, random.choice((9, 2**31))),
+    ]
     return (
         b"II*\0\x08\0\0\0"
         + struct.pack("<H", len(tags))

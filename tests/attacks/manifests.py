@@ -11,10 +11,15 @@ from attacks.configs import changed
 from attacks.damage import bytes_of, damaged
 
 ABOUT: dict[str, Any] = {
-    "format": "drumhead-export", "version": 1, "name": "wires", "image": {"channels": 3, "size": [64, 64]},
-    "classes": [{"name": "background", "colour": "#000000"}], "whole": {"file": "model.onnx", "inputs": ["image"], "outputs": ["logits"]},
-    "layers": [], "files": {"model.onnx": {"bytes": 5, "sha256": ""}},
-}  # fmt: skip
+    "format": "drumhead-export",
+    "version": 1,
+    "name": "wires",
+    "image": {"channels": 3, "size": [64, 64]},
+    "classes": [{"name": "background", "colour": "#000000"}],
+    "whole": {"file": "model.onnx", "inputs": ["image"], "outputs": ["logits"]},
+    "layers": [],
+    "files": {"model.onnx": {"bytes": 5, "sha256": ""}},
+}
 NAMES = (
     "model.onnx",
     "thesis.tex",

@@ -10,9 +10,27 @@ from attacks.damage import damaged
 from attacks.images import saved
 
 LINES = (
-    "background", "cell", "cell #ff0000", "background #000000", "ignore 255", "ignore #ffffff", "ignore", "", " ", "\ufeff",
-    "ignore 99999999999999999999", "a\0b", "#ff0000", "cell #ff00zz", "x" * 500, "ä", "\x85", "0 #000001", "ignore 0", "cell  #00FF00",
-)  # fmt: skip
+    "background",
+    "cell",
+    "cell #ff0000",
+    "background #000000",
+    "ignore 255",
+    "ignore #ffffff",
+    "ignore",
+    "",
+    " ",
+    "\ufeff",
+    "ignore 99999999999999999999",
+    "a\0b",
+    "#ff0000",
+    "cell #ff00zz",
+    "x" * 500,
+    "ä",
+    "\x85",
+    "0 #000001",
+    "ignore 0",
+    "cell  #00FF00",
+)
 
 
 def attack(random: Random, folder: Path) -> Attack:

@@ -16,10 +16,15 @@ from attacks.damage import EDGES, bytes_of, damaged
 
 CLI = 150  # one input in so many is analysed to its report
 HEADERS = (
-    "{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}", "{{'descr': {descr!r}, 'shape': {shape}}}",
+    "{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}",
+    "{{'descr': {descr!r}, 'shape': {shape}}}",
     "{{'descr': [('a', '{descr}'), ('b', '{descr}', {shape})], 'fortran_order': {order}, 'shape': {shape}, }}",
-    "{shape}", "[{shape}" * 500, "(" * 3000, "__import__('os').system('true')", "{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\0",
-)  # fmt: skip
+    "{shape}",
+    "[{shape}" * 500,
+    "(" * 3000,
+    "__import__('os').system('true')",
+    "{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\0",
+)
 DESCR = (
     "<f4",
     "<f4",
@@ -113,21 +118,35 @@ def bases() -> dict[str, tuple[bytes, ...]]:
     lone = saved(lambda file: np.save(file, film))
     return {
         ".npy": (
-            lone, saved(lambda file: np.savez(file, a=film, b=film)), saved(lambda file: np.save(file, bomb)),
-            saved(lambda file: np.savez(file, bomb)), pickle.dumps(Bomb()), saved(lambda file: np.save(file, film * np.nan)),
+            lone,
+            saved(lambda file: np.savez(file, a=film, b=film)),
+            saved(lambda file: np.save(file, bomb)),
+            saved(lambda file: np.savez(file, bomb)),
+            pickle.dumps(Bomb()),
+            saved(lambda file: np.save(file, film * np.nan)),
         ),
         ".h5": (
-            written(".h5", hdf5), written(".h5", lambda path: hdf5(path, chunks=(8, 4, 5), compression="gzip", shuffle=True, fletcher32=True)),
-            written(".h5", terabytes), written(".h5", links),
+            written(".h5", hdf5),
+            written(
+                ".h5", lambda path: hdf5(path, chunks=(8, 4, 5), compression="gzip", shuffle=True, fletcher32=True)
+            ),
+            written(".h5", terabytes),
+            written(".h5", links),
         ),
         ".tif": (
             written(".tif", lambda path: tifffile.imwrite(path, film, metadata={"axes": "TYX"})),
             written(".tif", lambda path: tifffile.imwrite(path, film, compression="zlib", metadata={"axes": "TYX"})),
-            written(".tif", lambda path: tifffile.imwrite(path, film, imagej=True, metadata={"axes": "TYX", "finterval": 0.002, "tunit": "sec"})),
-            written(".tif", lambda path: tifffile.imwrite(path, film[0])), lone,
+            written(
+                ".tif",
+                lambda path: tifffile.imwrite(
+                    path, film, imagej=True, metadata={"axes": "TYX", "finterval": 0.002, "tunit": "sec"}
+                ),
+            ),
+            written(".tif", lambda path: tifffile.imwrite(path, film[0])),
+            lone,
         ),
         ".nwb": (written(".nwb", nwb), written(".nwb", lambda path: nwb(path, places=False)), written(".h5", hdf5)),
-    }  # fmt: skip
+    }
 
 
 def nwb(path: Path, places: bool = True) -> None:
@@ -219,11 +238,16 @@ def _zarr(random: Random, path: Path) -> None:
     from attacks.configs import changed
 
     about: Any = {
-        "zarr_format": 3, "node_type": "array", "shape": [60, 4, 5], "data_type": "float32",
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [60, 4, 5],
+        "data_type": "float32",
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [60, 4, 5]}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}}, "fill_value": 0.0,
-        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}], "attributes": {"fs": 500.0},
-    }  # fmt: skip
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0.0,
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+        "attributes": {"fs": 500.0},
+    }
     if random.randrange(3):
         about = changed(random, about)
     if random.randrange(9) == 0 and isinstance(about, dict):

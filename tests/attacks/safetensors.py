@@ -32,8 +32,10 @@ def bases() -> tuple[bytes, ...]:
     small = (
         dh.NWM(waves=(dh.Waves(channels=1, steps=4),), width=2, head=(3,), classes=2, image_channels=1),
         dh.Stack(waves=(dh.Layer(channels=2, steps=3), dh.Modes(channels=2)), width=4, fine=2, head=(3,), classes=2),
-        dh.Recurrent(channels=2, steps=3, width=2, head=(3,), classes=2), dh.UNet(width=2, classes=2), dh.CNN(width=2, depth=2, head=(3,), classes=2),
-    )  # fmt: skip
+        dh.Recurrent(channels=2, steps=3, width=2, head=(3,), classes=2),
+        dh.UNet(width=2, classes=2),
+        dh.CNN(width=2, depth=2, head=(3,), classes=2),
+    )
     return tuple(
         save(dh.build(one).state_dict(), {"format": "drumhead", "model": json.dumps(to_dict(one)), "task": "wires"})
         for one in small

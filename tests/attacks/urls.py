@@ -16,10 +16,35 @@ if TYPE_CHECKING:
 
 SECRET = b"nobody may read this"
 PATHS = (
-    "/", "/index.html", "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt", "/..\\secret.txt", "//etc/passwd",
-    "/models/../../secret.txt", "/%00", "/%ff", "/link.txt", "/.hidden", "/?x=%", "/#", "*", "http://127.0.0.1/", "/%", "/%2", "/" + "a" * 5000,
-    "/" + "../" * 3000, "/ä", "/index.html?" + "&" * 70_000, "\\\\host\\share", "/secret.txt\0.html", "/..;/secret.txt", "/.%2e/secret.txt",
-)  # fmt: skip
+    "/",
+    "/index.html",
+    "/../secret.txt",
+    "/%2e%2e/secret.txt",
+    "/..%2fsecret.txt",
+    "/%2e%2e%2fsecret.txt",
+    "/..\\secret.txt",
+    "//etc/passwd",
+    "/models/../../secret.txt",
+    "/%00",
+    "/%ff",
+    "/link.txt",
+    "/.hidden",
+    "/?x=%",
+    "/#",
+    "*",
+    "http://127.0.0.1/",
+    "/%",
+    "/%2",
+    "/" + "a" * 5000,
+    "/" + "../" * 3000,
+    "/ä",
+    "/index.html?" + "&" * 70_000,
+    "\\\\host\\share",
+    "/secret.txt\0.html",
+    "/..;/secret.txt",
+    "/.%2e/secret.txt",
+)
+VERSIONS = ("HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/9", "", "HTTP/1.1 x")
 METHODS = (
     "GET",
     "GET",
@@ -38,10 +63,26 @@ METHODS = (
     "ä",
 )
 HEADERS = (
-    "Host: localhost", "Host: evil.org", "Host:", "Host: 127.0.0.1:99999999", "Content-Length: 5", "Content-Length: -1", "Content-Length: x",
-    "Transfer-Encoding: chunked", "Range: bytes=0-9999999999", "If-None-Match: *", "Accept-Encoding: gzip;q=nan, *;q=", "X: " + "y" * 70_000,
-    "Accept-Encoding: gzip;q=" + "9" * 5000, "no colon", " folded", "Connection: keep-alive", "Expect: 100-continue", ": x", "Host: [::1]",
-)  # fmt: skip
+    "Host: localhost",
+    "Host: evil.org",
+    "Host:",
+    "Host: 127.0.0.1:99999999",
+    "Content-Length: 5",
+    "Content-Length: -1",
+    "Content-Length: x",
+    "Transfer-Encoding: chunked",
+    "Range: bytes=0-9999999999",
+    "If-None-Match: *",
+    "Accept-Encoding: gzip;q=nan, *;q=",
+    "X: " + "y" * 70_000,
+    "Accept-Encoding: gzip;q=" + "9" * 5000,
+    "no colon",
+    " folded",
+    "Connection: keep-alive",
+    "Expect: 100-continue",
+    ": x",
+    "Host: [::1]",
+)
 
 
 @functools.cache
@@ -68,9 +109,7 @@ def request(random: Random) -> bytes:
     if random.randrange(15) == 0:
         return bytes_of(random, 500)
     many = random.choice((1, 1, 1, 2, 150))
-    lines = [
-        f"{random.choice(METHODS)} {random.choice(PATHS)} {random.choice(('HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/9', '', 'HTTP/1.1 x'))}"
-    ]
+    lines = [f"{random.choice(METHODS)} {random.choice(PATHS)} {random.choice(VERSIONS)}"]
     lines += ["Host: localhost"] * (random.randrange(4) > 0) + [random.choice(HEADERS) for _ in range(many)]
     data = (random.choice(("\r\n", "\r\n", "\n")).join(lines) + "\r\n\r\n").encode("utf-8")
     return damaged(random, data) if random.randrange(3) == 0 else data

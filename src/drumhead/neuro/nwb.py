@@ -1,5 +1,6 @@
 """Series in NWB files: voltages of electrodes with their places, and films, whose pixels have no size there."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,18 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
     pynwb = load("pynwb", path)
     io = None
     try:
-        io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
-        return {**_chosen(path, io.read(), name, pynwb), "close": io.close}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of broken links and old schemas; what is needed and wrong is an error
+            io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
+            return {**_chosen(path, io.read(), name, pynwb), "close": io.close}
     except Exception as error:  # HDF5's, the schema's and the file's own
         if io is not None:
             io.close()
         if isinstance(error, DrumheadError):
             raise
-        raise DrumheadError(f"{path.name} cannot be read as NWB, with its rate and places as the standard says: {reason(error)}") from None
+        raise DrumheadError(
+            f"{path.name} cannot be read as NWB, with its rate and places as the standard says: {reason(error)}"
+        ) from None
 
 
 def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, Any]:

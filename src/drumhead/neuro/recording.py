@@ -172,7 +172,10 @@ def _even(times: np.ndarray, name: str) -> None:
 def _numbers(at: Any) -> np.ndarray:
     """Return places as numbers."""
     try:
-        return np.asarray(at, np.float64)
+        found = np.asarray(at)
+        if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+            raise ValueError
+        return found.astype(np.float64)
     except (TypeError, ValueError):
         raise DrumheadError("at: y and x in m of each channel are needed, as numbers (channel, 2)") from None
 

@@ -246,7 +246,7 @@ def _kept(subject: Subject, images: torch.Tensor, settings: Settings, place: Pat
         mark.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     path = place / f"{re.sub(r'[^A-Za-z0-9.]+', '-', subject.name)}-{mark.hexdigest()[:16]}.npz"
     names = {"name": subject.name, "source": subject.source, "trained": subject.trained}
-    with contextlib.suppress(OSError, ValueError, KeyError), np.load(path) as file:  # not there, or damaged: measure
+    with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as file:  # not there, or damaged: measure
         arrays = {name: file[name] for name in file.files}
         return {**json.loads(str(arrays.pop("result"))), **names}, arrays
     result, arrays = measured(subject, images, settings)

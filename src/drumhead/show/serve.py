@@ -183,6 +183,8 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = do_POST
 
     def _answer(self) -> None:
+        if self.request_version == "HTTP/0.9":  # whose answers have no headers, so no policy
+            return self.send_error(400, explain="HTTP/1.0 or newer is needed")
         if self.headers.get("Content-Length", "0").strip() != "0" or "Transfer-Encoding" in self.headers:
             return self.send_error(400, explain="a request with a body; there is nothing to send here")
         hosts = self.headers.get_all("Host", [])

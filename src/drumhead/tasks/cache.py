@@ -30,8 +30,8 @@ def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *source
     key = tuple(map(str, paths))
     if key in _unwritten:
         return _unwritten[key]
-    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged
-        return [np.asarray(np.load(path, mmap_mode="c")) for path in paths]  # pages are read when they are looked at
+    with contextlib.suppress(Exception):  # not there, or damaged, which can raise anything
+        return [_mapped(path) for path in paths]
     drawn = list(draw())
     try:
         for path, array in zip(paths, drawn, strict=True):
@@ -43,6 +43,15 @@ def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *source
             array.setflags(write=False)  # shared from now on
         _unwritten[key] = drawn
     return drawn
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """Return an array whose pages are read when they are looked at."""
+    found = np.load(path, mmap_mode="c", allow_pickle=False)
+    if not isinstance(found, np.ndarray):  # several in a .npz, which nothing here writes
+        found.close()
+        raise ValueError(path)
+    return np.asarray(found)
 
 
 @functools.cache

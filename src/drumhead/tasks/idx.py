@@ -92,7 +92,10 @@ def read(path: Path, dimensions: int) -> np.ndarray:
         raise DrumheadError(
             f"{path} is truncated or too long: {len(content) - start} bytes of data, its header says {shape}"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    except ValueError:  # no bytes, and counts whose product runs over beside one that is zero
+        raise DrumheadError(f"{path}: its header says {shape}, which is the shape of no array") from None
 
 
 def download(to: Path, url: str = URL) -> Path:
