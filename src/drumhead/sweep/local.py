@@ -107,7 +107,7 @@ def _by_workers(
                     "command goes on, with fewer --jobs if that was it"
                 ) from None
             finally:
-                get_reusable_executor(reuse=True).shutdown(wait=True)
+                get_reusable_executor(reuse=cast(Any, True)).shutdown(wait=True)
 
 
 def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
