@@ -34,6 +34,7 @@ from drumhead.sweep.significance import against_best, holm, least_p, permutation
 from drumhead.sweep.slurm import Wishes
 from drumhead.sweep.work import attempt, complete
 
+pytestmark = pytest.mark.timeout(900)  # workers import torch and train, beside whatever else the machine does
 FAST = "tetrominoes/nwm-fast"
 TINY = ("model.steps=2", "train.epochs=2", "train.limit=16", "train.validation_images=8", "train.batch=8")
 
@@ -294,13 +295,13 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)
     try:
-        until = time.monotonic() + 240
+        until = time.monotonic() + 800  # as long as the machine is busy
         while len(list(out.glob("*/metrics.jsonl"))) < 2:
             assert process.poll() is None, (tmp_path / "said").read_text()
             assert time.monotonic() < until
             time.sleep(0.1)
         process.send_signal(signal.SIGINT if end == "interrupt" else signal.SIGKILL)
-        process.wait(240)
+        process.wait(400)
     finally:
         process.kill()
         process.wait()
@@ -470,6 +471,38 @@ def test_a_damaged_result_is_named(by_hand, tmp_path, capsys):
     next(by_hand.glob(f"*/{RESULT}")).write_text("{")
     assert call("report", by_hand, "--out", tmp_path / "report") == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+def test_images_are_drawn_once_however_many_ask_at_once(tmp_path):
+    """Four processes start together on an empty cache; the first one draws, and the others read what it wrote."""
+    (tmp_path / "code.py").write_text("drawn")
+    code = (
+        "import os, sys, time, numpy as np; from drumhead.tasks.cache import kept\n"
+        "def draw():\n"
+        f"    open({str(tmp_path / 'calls')!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(2)\n"
+        "    return [np.arange(6)]\n"
+        "sys.stdin.readline()\n"
+        f"(found,) = kept(['six'], draw, {str(tmp_path / 'code.py')!r})\n"
+        "print(found.sum(), isinstance(found.base, np.memmap))"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         text=True) for _ in range(4)
+    ]  # fmt: skip
+    said = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        said.append(process.communicate(timeout=120)[0].split())
+        assert process.returncode == 0
+    assert {words[0] for words in said} == {"15"}
+    calls = (tmp_path / "calls").read_text().split()
+    assert len(calls) == 1
+    assert sum(words[1] == "True" for words in said) == 3
+    assert [path.suffix for path in (tmp_path / "cache" / "drumhead" / "tasks").iterdir()] == [".npy"]
 
 
 def test_reproduce_works_with_the_same_workers(tmp_path, capfd):

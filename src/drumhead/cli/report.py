@@ -25,6 +25,8 @@ class Flags:
 def run(arguments: list[str]) -> None:
     """Parse the flags, read, write, show."""
     flags = tyro.cli(Flags, prog="drumhead report", args=arguments)
+    from rich.console import Console
+
     from drumhead.errors import choose
     from drumhead.show.pages import Grid
     from drumhead.show.place import check_place
@@ -39,8 +41,11 @@ def run(arguments: list[str]) -> None:
     gathered = gather(flags.runs)
     command = shlex.join(["drumhead", "report", *arguments])
     done = report.write(gathered, out, str(flags.runs), command, score)
-    for table in done.tables:
-        print_table(Grid([name.replace("foreground", "fg") for name in table.columns], table.rows, table.title))
+    left_out = {SCORES[key] for key in SCORES if key != score} if Console().width < 150 else set()
+    for table in done.tables:  # the file has what a narrow terminal leaves out
+        keep = [i for i, name in enumerate(table.columns) if name not in left_out]
+        columns = [table.columns[i].replace("foreground", "fg") for i in keep]
+        print_table(Grid(columns, [[row[i] for i in keep] for row in table.rows], table.title))
     for note in done.notes:
         print(note)
     print(f"written: {out / 'report.html'}, report.md, results.csv and curves.png")

@@ -42,6 +42,8 @@ def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progres
     """
     at_least(1, jobs, "--jobs ")
     titles = [f"[{number}/{len(items)}] {item.title}" for number, item in enumerate(items, 1)]
+    if not items:
+        return 0
     if jobs == 1 or len(items) == 1:
         return _in_turn(items, titles, say, progress or Progress())
     failed = stopped = 0
@@ -105,7 +107,7 @@ def _by_workers(
                     "command goes on, with fewer --jobs if that was it"
                 ) from None
             finally:
-                get_reusable_executor().shutdown(wait=True)
+                get_reusable_executor(reuse=cast(Any, True)).shutdown(wait=True)
 
 
 def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:

@@ -1,20 +1,22 @@
 """Arrays that are drawn once and then read: memory-mapped files in the user's cache, which may be deleted at any time.
 
 A file is named after the data and after a hash of the code that draws it, so what other code drew is never taken. It
-gets its name when it is whole; processes that draw the same at once each put it in place.
+gets its name when it is whole. Of processes that ask for the same at once, one draws and the others wait for it.
 """
 
 import contextlib
 import functools
 import hashlib
 import io
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from drumhead.files import cache_dir, write_atomic
+from drumhead.files import cache_dir, hold, write_atomic
 
+_LOOK = 0.1  # seconds between two looks at whether another process has drawn them
 _unwritten: dict[tuple[str, ...], list[np.ndarray]] = {}  # where there is no cache, for the rest of the process
 
 
@@ -30,8 +32,28 @@ def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *source
     key = tuple(map(str, paths))
     if key in _unwritten:
         return _unwritten[key]
+    while True:
+        if found := _read(paths):
+            return found
+        with contextlib.ExitStack() as stack:
+            try:
+                mine = stack.enter_context(hold(paths[0].with_suffix(".lock")))
+            except OSError:  # a place that cannot be written: there is nothing to share
+                mine = True
+            if mine:  # and perhaps drawn by the one that had it
+                return _read(paths) or _drawn(paths, draw)
+        time.sleep(_LOOK)
+
+
+def _read(paths: Sequence[Path]) -> list[np.ndarray]:
+    """Return the arrays of files, whose pages are read when they are looked at; none if one is missing or damaged."""
     with contextlib.suppress(Exception):  # not there, or damaged, which can raise anything
         return [_mapped(path) for path in paths]
+    return []
+
+
+def _drawn(paths: Sequence[Path], draw: Callable[[], Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Draw the arrays and write them."""
     drawn = list(draw())
     try:
         for path, array in zip(paths, drawn, strict=True):
@@ -41,7 +63,7 @@ def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *source
     except OSError:  # a place that cannot be written, or is full
         for array in drawn:
             array.setflags(write=False)  # shared from now on
-        _unwritten[key] = drawn
+        _unwritten[tuple(map(str, paths))] = drawn
     return drawn
 
 

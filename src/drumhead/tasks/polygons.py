@@ -7,13 +7,12 @@ patch is white, so only what comes from its rim can tell a pixel which polygon i
 Two options make it harder: `rotate` turns each polygon by a random angle, `most` allows more of them in an image.
 """
 
-import functools
-
 import numpy as np
 from PIL import Image, ImageDraw
 
-from drumhead.errors import DrumheadError
-from drumhead.tasks.task import COUNTS
+from drumhead.errors import DrumheadError, choose
+from drumhead.tasks.cache import kept
+from drumhead.tasks.task import COUNTS, SPLITS
 
 SIZE, SEED, FINE = 75, 20250209, 4  # drawn FINE times larger, a pixel belongs when most of it is covered
 CLASSES = ("background", "triangle", "square", "pentagon", "hexagon")
@@ -30,18 +29,18 @@ def arrays(split: str, rotate: bool = False, most: int = 2) -> tuple[np.ndarray,
     """
     if not 1 <= most <= 6:
         raise DrumheadError(f"polygons: most={most}; 1 to 6 polygons fit into an image")
-    masks = _masks(split, rotate, most)
+    choose("split", split, SPLITS)
+    name = f"polygons-{'turned' if rotate else 'upright'}-{most}-{split}"
+    (masks,) = kept([name], lambda: [_masks(split, rotate, most)], __file__)
     return np.where(masks > 0, np.uint8(255), np.uint8(0))[..., None], masks
 
 
-@functools.cache
 def _masks(split: str, rotate: bool, most: int) -> np.ndarray:
     random = np.random.default_rng((SEED, list(COUNTS).index(split)))
     masks = np.zeros((COUNTS[split], SIZE, SIZE), np.uint8)
     for mask in masks:
         for _ in range(random.integers(1, most + 1)):
             _add(random, mask, rotate)
-    masks.setflags(write=False)  # kept and shared
     return masks
 
 
