@@ -169,7 +169,8 @@ def _stopped(place: Place, name: str, ways: list[list[int]], saves: bool = True)
         told.append((process.wait(), sentence(process)))
         saved &= not saves or _position(state) > before
         same &= place.same(run)
-    held = same and saved and all(code == 130 and "go on with: drumhead train --resume" in said for code, said in told)
+    held = same and saved and all(code == 130 for code, _ in told)
+    held &= not saves or all("go on with: drumhead train --resume" in said for _, said in told)
     return {"exit": [code for code, _ in told], "said": told[0][1], "identical": same, "held": held}
 
 

@@ -60,7 +60,11 @@ class Running:
         sys.stderr.flush()
         self.pid = os.fork()
         if not self.pid:
-            os._exit(_live(work, log, environment, first))
+            code = 130
+            try:
+                code = _live(work, log, environment, first)
+            finally:  # an interrupt on the way out must not go on in the harness's own code
+                os._exit(code)
         with contextlib.suppress(OSError):
             os.setpgid(self.pid, self.pid)  # here too: it may be killed before it does so itself
 
@@ -134,6 +138,8 @@ def _live(work: Work, log: Path, environment: dict[str, str], first: Work) -> in
         code = 0
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else bool(leave.code)
+    except KeyboardInterrupt:
+        code = 130
     except BaseException:
         traceback.print_exc()
         code = 1
