@@ -126,12 +126,25 @@ def scenarios(root: Path, short: bool) -> dict[str, Scenario]:
         return [go_on(run) if (run / "config.toml").exists() else begin(data, run, 3 if short else 8)]
 
     def sweep(place: Path) -> list[Work]:
-        # What `drumhead reproduce --jobs 2` starts; `drumhead sweep` has its place here.
-        models, seeds = (("unet-2",), 2) if short else (("unet-2", "nwm-fast"), 1)
+        # Two at once on one directory, as on two machines that share it; `reproduce` fills its runs by the same code.
+        sizes = [f"{name.removeprefix('--')}={value}" for name, value in zip(MODEL[::2], MODEL[1::2], strict=True)]
+        small = (*sizes, "train.epochs=2", "train.epoch_images=24", "train.batch=1", "train.checkpoint_minutes=0")
+        grid = () if short else ("--grid", "train.lr=1e-3,3e-3")
         return [
-            verb("reproduce", "tetrominoes", "--budget", "smoke", "--models", *models, "--seeds", seeds,
-                 "--jobs", 1, "--no-report", "--runs", place / "runs")
-        ] * 2  # fmt: skip
+            verb(
+                "sweep",
+                "folder/nwm-fast",
+                "--data",
+                data,
+                "--set",
+                *small,
+                *grid,
+                "--seeds",
+                2,
+                "--out",
+                place / "runs",
+            )
+        ] * 2
 
     def draw(place: Path) -> list[Work]:
         from drumhead import tasks
