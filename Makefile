@@ -5,7 +5,7 @@
 # make page    build the playground page with the shipped networks (npm) into src/drumhead/page/
 # make page-test  its types and its tests
 # make sbom    list what a release depends on, with versions and licences, in dist/sbom.json (CycloneDX)
-# make audit   look these up among the known vulnerabilities (needs the network)
+# make audit   look these up among the known vulnerabilities (needs PyPI; one that is not known there is an error)
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -85,7 +85,7 @@ sbom: dist/runtime.txt
 	@echo "written: dist/sbom.json"
 
 audit: dist/runtime.txt
-	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --progress-spinner off
+	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --strict --progress-spinner off
 
 # What pip would install for a user, and nothing that only developers have.
 dist/runtime.txt: .venv/installed pyproject.toml constraints.txt

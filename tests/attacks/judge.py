@@ -163,7 +163,7 @@ class Judge:
         if not self._listens:
             return
         if event == "pickle.find_class":
-            self.faults.append(("UNPICKLED", f"{given[1]}.{given[2]}"))
+            self.faults.append(("UNPICKLED", f"{given[0]}.{given[1]}"))
         elif event in OUTSIDE:
             self.faults.append(("STARTED", str(given[0])[:100]))
         elif event == "socket.connect" and isinstance(given[1], tuple) and given[1][0] != "127.0.0.1":
