@@ -183,7 +183,7 @@ def test_huge_counts_beside_a_zero_are_refused(tmp_path):
         (b"a = " + b"[" * 3000, "not valid TOML"),
         (b"a = " + b"9" * 5000, "not valid TOML"),
         (b"a" + b".a" * 100_000 + b" = 1", "no run's config"),
-        (b'[train]\naugment = "x"', r"config\.toml: train\.augment='x'"),
+        (b'[train]\naugment = "x"', r"config\.toml\.train: train\.augment='x'"),
         (b"[model]\nsteps = 0x" + b"f" * 5000, "too long to write|wrong|unknown"),
     ],
 )
