@@ -8,7 +8,7 @@
 # make versions  run the tests with the wheel under Python 3.11 to 3.13 and the oldest versions allowed
 # make docs    build the site into site/ and check its links; a warning is an error
 # make sbom    list what a release depends on, with versions and licences, in dist/sbom.json (CycloneDX)
-# make audit   look these up among the known vulnerabilities (needs the network)
+# make audit   look these up among the known vulnerabilities (needs PyPI; one that is not known there is an error)
 # make bench   measure time and memory on this machine, into benchmarks/results/ (make bench ARGS=--quick to try it)
 # Everything is installed into .venv; delete it to start over.
 
@@ -106,7 +106,7 @@ sbom: dist/runtime.txt
 	@echo "written: dist/sbom.json"
 
 audit: dist/runtime.txt
-	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --progress-spinner off
+	$(BIN)/pip-audit --requirement $< --no-deps --disable-pip --strict --progress-spinner off
 
 # What pip would install for a user, and nothing that only developers have.
 dist/runtime.txt: .venv/installed pyproject.toml constraints.txt

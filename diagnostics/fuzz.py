@@ -237,6 +237,8 @@ def _add(out: Path, old: dict[str, Any], rows: dict[str, Any], guided: dict[str,
         "guided": {**old.get("guided", {}), **guided},
         "environment": about,
     }
+    for part in ("kinds", "guided"):  # a machine too busy to begin has shown nothing
+        found[part] = {name: row for name, row in found[part].items() if row["inputs"]}
     found["inputs"] = sum(row["inputs"] for part in ("kinds", "guided") for row in found[part].values())
     write_atomic(out, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write_atomic(out.with_suffix(".md"), _page(found))

@@ -35,7 +35,7 @@ class Bomb:
 
 def hear(event, given):
     if event == "pickle.find_class" and LISTENS[0]:
-        HEARD.append(given[1:])
+        HEARD.append(given)
 
 
 sys.addaudithook(hear)  # it cannot be taken away, so it listens only where a test asks

@@ -87,13 +87,13 @@ class Judge:
         real = cli._dispatch
         dispatch = lambda given: attack.call() if given == ["--attack"] else real(given)  # noqa: E731
         _reset_peak()
-        peak, word, text = _peak(), "worked", ""
+        peak, word, text, noise = _peak(), "worked", "", []
         try:
             with (
                 mock.patch.object(cli, "_dispatch", dispatch),
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(said),
-                warnings.catch_warnings(),
+                warnings.catch_warnings(record=True) as noise,
                 _alarm(),
             ):
                 warnings.simplefilter("default")
@@ -112,6 +112,9 @@ class Judge:
             word, text = "TRACEBACK", traceback.format_exc()
         finally:
             self._listens = False
+        if noise:  # what Python would print
+            said.write("".join(f"{one.category.__name__}: {one.message}\n" for one in noise))
+            text = said.getvalue() if word == "one sentence, exit 2" else text
         if word == "one sentence, exit 2" and (why := self._unclear(text, attack.names)):
             word, text = "UNCLEAR", f"{why}: {text}"
         if word == "worked" and said.getvalue():
@@ -163,7 +166,7 @@ class Judge:
         if not self._listens:
             return
         if event == "pickle.find_class":
-            self.faults.append(("UNPICKLED", f"{given[1]}.{given[2]}"))
+            self.faults.append(("UNPICKLED", f"{given[0]}.{given[1]}"))
         elif event in OUTSIDE:
             self.faults.append(("STARTED", str(given[0])[:100]))
         elif event == "socket.connect" and isinstance(given[1], tuple) and given[1][0] != "127.0.0.1":
