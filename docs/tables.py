@@ -28,7 +28,7 @@ BENCH = ROOT / "benchmarks" / "results" / "2026-11-24-amd-epyc" / "bench.json"
 DOCUMENTS = tuple(ROOT / name for name in (
     "README.md", "docs/results/cpu.md", "docs/results/hour.md", "docs/results/tetrominoes.md", "docs/results/costs.md",
     "docs/results/runs.md", "docs/results/stacks.md", "docs/results/instruments.md",
-    "docs/results/nothing-lost.md",
+    "docs/results/nothing-lost.md", "docs/results/data-rate.md",
 ))  # fmt: skip
 TASKS = ("tetrominoes", "mnist", "multi-mnist")
 LONG = {"tetrominoes": "long-16", "mnist": "shift-16", "multi-mnist": "shift-16"}
@@ -598,6 +598,16 @@ def faults() -> Grid:
     return Grid(("fault", "exit", "said", "identical"), rows)
 
 
+def data_rate() -> Grid:
+    """Return what `diagnostics/data_rate.py` measured of making data, beside training on it."""
+    columns = ("task", "drawn, once", "read again", "in a batch", "step of `nwm-stack`", "of `unet-4`", "batch / step")
+    names, rows = ("draw", "read", "batch", "nwm-stack", "unet-4"), []
+    for task, spent in read(RESULTS / "data-rate.json")["ms_an_image"].items():
+        share = spent["batch"] / min(spent["nwm-stack"], spent["unet-4"])
+        rows.append((task, *(f"{spent[name]:.3f}" for name in names), f"{share:.0%}"))
+    return Grid(columns, tuple(rows))
+
+
 TABLES: dict[str, Callable[[], Grid]] = {
     "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
     "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
@@ -605,7 +615,7 @@ TABLES: dict[str, Callable[[], Grid]] = {
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
     "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,
     "instrument-costs": instrument_costs, "recovery": recovery, "coverage": coverage, "others": others,
-    "kills": kills, "faults": faults,
+    "kills": kills, "faults": faults, "data-rate": data_rate,
 }  # fmt: skip
 
 
