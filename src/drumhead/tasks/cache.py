@@ -37,7 +37,7 @@ def kept(names: Sequence[str], draw: Callable[[], Sequence[np.ndarray]], *source
             return found
         with contextlib.ExitStack() as stack:
             try:
-                mine = stack.enter_context(hold(paths[0].with_suffix(".lock")))
+                mine = stack.enter_context(hold(paths[0].with_name(f".{paths[0].stem}.lock")))
             except OSError:  # a place that cannot be written: there is nothing to share
                 mine = True
             if mine:  # and perhaps drawn by the one that had it
