@@ -402,14 +402,14 @@ def by_hand(tmp_path):
     for item in sweep.items(out):
         mean = {1e-3: 0.9, 2e-3: 0.895, 3e-3: 0.3}[item.config.train.lr]
         seed = item.config.train.seed
-        wobble = (0.01, -0.01, 0.02, 0.0, -0.02, 0.005)[seed]
+        wobble = (0.0113, -0.0107, 0.02, 0.0009, -0.02, 0.0031)[seed]  # no two arrangements tie
         a = mean + wobble * (1 if item.config.train.lr != 2e-3 else -1)
         if item.config.train.lr == 3e-3 and seed == 5:
             continue
         finish(item, foreground_accuracy=a, foreground_iou=a / (2 - a), dice=a, loss=1 - a)
-    last = sweep.items(out)[-2]
-    (last.place / RESULT).unlink()
-    (last.place / "failed.txt").write_text("out of memory\n")
+    ended = next(i for i in sweep.items(out) if (i.config.train.lr, i.config.train.seed) == (3e-3, 4))
+    (ended.place / RESULT).unlink()
+    (ended.place / "failed.txt").write_text("out of memory\n")
     return out
 
 
@@ -421,13 +421,13 @@ def test_a_report_has_table_curves_and_tests(by_hand, tmp_path, capsys, monkeypa
     rows = re.findall(r"^\| nwm-fast \| (.*) \|$", text, re.MULTILINE)
     cells = [[cell.strip() for cell in row.split("|")] for row in rows]
     assert [cell[0] for cell in cells] == ["0.001", "0.002", "0.003"]
-    assert [cell[1] for cell in cells] == ["6", "6", "5"]
+    assert [cell[1] for cell in cells] == ["6", "6", "4"]
     assert cells[0][2] == "0.9008 (0.8800-0.9200)"
     assert cells[0][-3] == "best"
     groups = gather(by_hand).groups
     scores = [list(group.values("foreground_accuracy").values()) for group in groups]
     assert float(cells[1][-2]) == pytest.approx(by_enumeration(scores[0], scores[1], True), rel=0.01)
-    assert float(cells[2][-2]) == pytest.approx(2 / 2 ** len(scores[2]), rel=0.02)
+    assert cells[2][-2] == f"{2 / 2 ** len(scores[2]):.2g}"
     assert f"With {len(scores[2])} seeds no test can be below" in said
     assert "out of memory" in text
     assert ": not begun" in text
