@@ -589,7 +589,7 @@ def kills() -> Grid:
 def faults() -> Grid:
     """Return what `diagnostics/nothing_lost.py` saw of other faults."""
     rows = []
-    for name, told in read(RESULTS / "nothing-lost-faults.json")["faults"].items():
+    for name, told in read(RESULTS / "nothing-lost.json")["faults"].items():
         codes, said = told["exit"], told.get("said", NONE)
         rows.append((
             name, ", ".join(map(str, codes if isinstance(codes, list) else [codes])),
