@@ -521,7 +521,7 @@ def test_a_small_drum_in_a_large_image_is_refused_and_an_odd_name_is_drawn(tmp_p
     Image.fromarray(drawn).save(tmp_path / "lost.png")
     with pytest.raises(SystemExit):
         cli.main(["drum", str(tmp_path / "lost.png"), *brief])
-    assert "lost has 490000 pixels, most of them clamped: crop the image" in capsys.readouterr().err
+    assert "lost.png has 490000 pixels, most of them clamped: crop the image" in capsys.readouterr().err
     Image.fromarray(drawn[298:310, 298:312]).save(tmp_path / "Ba$$in $^[b].png")
     cli.main(["drum", str(tmp_path / "Ba$$in $^[b].png"), *brief])
     assert "Ba$$in $^[b]: 80 pixels" in capsys.readouterr().out

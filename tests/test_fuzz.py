@@ -234,3 +234,14 @@ def test_names_cannot_steer_the_terminal(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert r"a\n\x1b[2J\u202e.png" in said
+
+
+def test_what_pillow_logs_of_a_damaged_tiff_is_not_printed(tmp_path, capfd):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    entry = struct.pack("<HHI", 277, 3, 1)  # SamplesPerPixel, a short
+    assert content.count(entry) == 1
+    at = content.index(entry) + len(entry)
+    (tmp_path / "a.tif").write_bytes(content[:at] + struct.pack("<H", 99) + content[at + 2 :])
+    assert call("segment", tmp_path / "a.tif", "--out", tmp_path / "out") == 2
+    assert capfd.readouterr().err.count("\n") == 1

@@ -19,7 +19,7 @@ from drumhead.settings.text import read_run
 from drumhead.tasks import cache, idx
 
 SOURCE = Path(dh.__file__).parent
-MODULES = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+MODULES = {"pickle", "dill", "cloudpickle", "shelve", "marshal"}
 FORBIDDEN = {
     "torch.load": ("weights_only", True),
     "np.load": ("allow_pickle", False),
@@ -71,13 +71,13 @@ def mistakes(text):
             found += [
                 f"{node.module}.{alias.name}"
                 for alias in node.names
-                if alias.name == "load" and node.module in ("torch", "numpy")
+                if alias.name == "load" and node.module in ("torch", "numpy", "joblib")
             ]
         elif isinstance(node, ast.Call):
             name = name_of(node.func)
             given = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
             option, safe = FORBIDDEN.get(name, (None, None))
-            if (
+            if name == "joblib.load" or (
                 (option == "weights_only" and given.get(option) is not safe)
                 or (option == "allow_pickle" and given.get(option, safe) is not safe)
                 or given.get("allow_pickle") is True
@@ -95,7 +95,7 @@ def test_no_source_can_unpickle(path):
 @pytest.mark.parametrize(
     "text",
     [
-        "import pickle", "from joblib import load", "torch.load(x)", "torch.load(x, weights_only=False)",
+        "import pickle", "from joblib import load", "joblib.load(x)", "torch.load(x)", "torch.load(x, weights_only=False)",
         "np.load(x, allow_pickle=True)", "from torch import load", "import numpy as n; n.load(x, allow_pickle=True)",
     ],
 )  # fmt: skip

@@ -47,13 +47,6 @@ def pictures(folder):
 
 
 @pytest.mark.parametrize("name", [DRUM, STACK])
-def test_code_of_a_page_is_in_its_script(name):
-    assert blocks(name, "python")
-    for block in blocks(name, "python"):
-        assert block in script(name).read_text()
-
-
-@pytest.mark.parametrize("name", [DRUM, STACK])
 def test_a_page_shows_pictures_that_its_script_writes(name):
     text = (ROOT / "docs" / "guide" / f"{name}.md").read_text()
     shown = re.findall(rf"\]\(\.\./images/{name}/([^)]+)\)", text)

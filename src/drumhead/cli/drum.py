@@ -62,11 +62,11 @@ def drum(
     if not SMALLEST <= pixels <= LARGEST:
         size_is, change, way = ("small", "raise", "up") if pixels < SMALLEST else ("large", "lower", "down")
         raise DrumheadError(
-            f"{membrane.name} is too {size_is}: pixels of it that move: {pixels}, needed: {SMALLEST} to {LARGEST}; "
+            f"{what} is too {size_is}: pixels of it that move: {pixels}, needed: {SMALLEST} to {LARGEST}; "
             + (f"{change} --size" if what in SHAPES else f"scale the image {way}")
         )
     if membrane.mask.size > ROOM * LARGEST:
-        raise DrumheadError(f"{membrane.name} has {membrane.mask.size} pixels, most of them clamped: crop the image")
+        raise DrumheadError(f"{what} has {membrane.mask.size} pixels, most of them clamped: crop the image")
     for given, good, needed in (
         (f"--modes {modes}", modes >= 8, "at least 8 are needed"),
         (f"--time {time:g}", 8 <= time <= 1e6, "8 to 1e6 is needed"),

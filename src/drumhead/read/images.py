@@ -1,6 +1,7 @@
 """Image files as uint8 arrays: grey or colour, upright, deep grey scaled to a byte."""
 
 import functools
+import logging
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from drumhead.errors import DrumheadError, reason
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 GREY = ("1", "L", "LA", "I", "F")
 PROGRAMS = ("EPS",)  # to read these Pillow starts another program, which runs what the file says
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a damaged file it raises as well
 OUTLIERS = 0.1  # percent of the pixels at either end that a deep image's range leaves out: dead and hot ones
 
 
