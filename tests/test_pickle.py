@@ -95,8 +95,9 @@ def test_no_source_can_unpickle(path):
 @pytest.mark.parametrize(
     "text",
     [
-        "import pickle", "from joblib import load", "joblib.load(x)", "torch.load(x)", "torch.load(x, weights_only=False)",
-        "np.load(x, allow_pickle=True)", "from torch import load", "import numpy as n; n.load(x, allow_pickle=True)",
+        "import pickle", "from joblib import load", "joblib.load(x)", "torch.load(x)",
+        "torch.load(x, weights_only=False)", "np.load(x, allow_pickle=True)", "from torch import load",
+        "import numpy as n; n.load(x, allow_pickle=True)",
     ],
 )  # fmt: skip
 def test_the_scan_sees_what_could(text):
