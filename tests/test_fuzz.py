@@ -20,6 +20,7 @@ from attacks.judge import Judge
 from conftest import call
 from drumhead.networks.export import check_out
 from drumhead.read.images import read_image
+from drumhead.settings.config import RunConfig
 from drumhead.settings.text import from_dict, read_run
 from drumhead.tasks import idx
 
@@ -245,3 +246,10 @@ def test_what_pillow_logs_of_a_damaged_tiff_is_not_printed(tmp_path, capfd):
     (tmp_path / "a.tif").write_bytes(content[:at] + struct.pack("<H", 99) + content[at + 2 :])
     assert call("segment", tmp_path / "a.tif", "--out", tmp_path / "out") == 2
     assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_settings_of_any_length_are_one_sentence():
+    for wrong in ({"train": {"seed": 10**400}}, {"model": {"family": "nwm", "waves": [{}] * 20}}):
+        with pytest.raises(dh.DrumheadError) as refused:
+            from_dict(RunConfig, wrong)
+        assert len(str(refused.value)) < 400

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, shown
 from drumhead.settings.base import Settings, refuse_unknown
 from drumhead.settings.layers import Attention, Bottleneck, Context, Edge, Layer, Modes, Spread, Still, Waves
 
@@ -108,7 +108,7 @@ class NWM(_Heard):
     def __post_init__(self) -> None:
         if not isinstance(self.waves, tuple) or [type(layer) for layer in self.waves] != [Waves]:
             raise DrumheadError(
-                f"model.waves={self.waves!r}: a tuple of one layer, (Waves(...),), is needed; stacks of several layers "
+                f"model.waves={shown(self.waves)}: a tuple of one layer, (Waves(...),), is needed; stacks of several layers "
                 "cannot be built yet"
             )
         super().__post_init__()
@@ -163,7 +163,7 @@ class Stack(ModelConfig):
         kinds = [type(layer) for layer in self.waves] if isinstance(self.waves, tuple) else []
         if not kinds or {*kinds} - {*LAYERS.values()}:
             raise DrumheadError(
-                f"model.waves={self.waves!r}: a tuple of layers is needed, each one of "
+                f"model.waves={shown(self.waves)}: a tuple of layers is needed, each one of "
                 f"{', '.join(kind.__name__ for kind in LAYERS.values())}, as in (Layer(), Layer())"
             )
         if issubclass(kinds[-1], Still) and not all(issubclass(kind, Still) for kind in kinds):

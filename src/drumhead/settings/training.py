@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, shown
 from drumhead.settings.base import Settings
 
 Optimizer = Literal["adam", "adamw"]
@@ -78,7 +78,7 @@ class TrainConfig(Settings):
             if not 0 <= getattr(self, name) < math.inf:
                 raise DrumheadError(f"train.{name}={getattr(self, name)}: 0 or a positive number is needed")
         if self.seed >= 2**63:
-            raise DrumheadError(f"train.seed={self.seed}: a seed below 2^63 is needed")
+            raise DrumheadError(f"train.seed={shown(self.seed)}: a seed below 2^63 is needed")
         if not 0 <= self.early < 1:
             raise DrumheadError(f"train.early={self.early}: a share of the batches, 0 to below 1, is needed")
         weights = self.class_weights
