@@ -35,9 +35,9 @@ class ModelConfig(Settings):
         super().__post_init__()
         head = getattr(self, "head", ())
         if not isinstance(head, tuple) or not all(isinstance(width, int) for width in head):
-            raise DrumheadError(f"model.head={head!r}: a tuple of hidden widths is needed, such as (16,)")
+            raise DrumheadError(f"model.head={shown(head)}: a tuple of hidden widths is needed, such as (16,)")
         if any(width < 1 for width in head):
-            raise DrumheadError(f"model.head={head}: hidden widths of at least 1 are needed")
+            raise DrumheadError(f"model.head={shown(head)}: hidden widths of at least 1 are needed")
 
     @property
     def family(self) -> str:
@@ -97,7 +97,7 @@ class NWM(_Heard):
 
     layer: ClassVar[type] = Waves
     waves: tuple[Waves, ...] = (Waves(),)
-    """The layers of waves, the first one nearest to the image; there can be one so far."""
+    """The one layer of waves; several make a `Stack`."""
     encoder: Encoder = "separate"
     """separate: the paper's three networks for omega, alpha and y0; stem: one shared network."""
     skip: bool = False
@@ -108,8 +108,7 @@ class NWM(_Heard):
     def __post_init__(self) -> None:
         if not isinstance(self.waves, tuple) or [type(layer) for layer in self.waves] != [Waves]:
             raise DrumheadError(
-                f"model.waves={shown(self.waves)}: a tuple of one layer, (Waves(...),), is needed; stacks of several layers "
-                "cannot be built yet"
+                f"model.waves={shown(self.waves)}: a tuple of one layer, (Waves(...),), is needed; several make a Stack"
             )
         super().__post_init__()
         (layer,) = self.waves
