@@ -86,7 +86,7 @@ def test_a_unet_has_no_boundary(capsys):
         (lambda: dh.ModelConfig(family="lstm"), "make one of NWM"),
         (lambda: dh.NWM(steps=3), r"unknown setting steps; .* waves \(each with channels, steps, "),
         (lambda: dh.Waves(wings=3), "unknown setting wings; the settings of Waves are channels, steps"),
-        (lambda: dh.NWM(waves=(dh.Waves(), dh.Waves())), "stacks of several layers cannot be built yet"),
+        (lambda: dh.NWM(waves=(dh.Waves(), dh.Waves())), "several make a Stack"),
         (lambda: dh.NWM(waves=()), "a tuple of one layer"),
         (lambda: dh.NWM(waves=dh.Waves()), "a tuple of one layer"),
         (lambda: dh.NWM().changed(readout="last", bins=5), "bins=5 does nothing beside model.readout='last'"),
@@ -106,7 +106,7 @@ def test_a_unet_has_no_boundary(capsys):
         (lambda: dh.UNet(width=0), "at least 1"),
         (lambda: from_dict(ModelConfig, {"family": "gru", "cell": "lstm"}), "is not the family 'gru'"),
         (lambda: from_dict(ModelConfig, {"family": "cnm"}), "config.family='cnm' is not known"),
-        (lambda: from_dict(ModelConfig, {"waves": [{}, {}]}), "stacks of several layers cannot be built yet"),
+        (lambda: from_dict(ModelConfig, {"waves": [{}, {}]}), "several make a Stack"),
         (lambda: from_dict(ModelConfig, FLAT | {"wings": 2}), "unknown setting wings"),
     ],
 )

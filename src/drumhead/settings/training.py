@@ -83,7 +83,9 @@ class TrainConfig(Settings):
             raise DrumheadError(f"train.early={self.early}: a share of the batches, 0 to below 1, is needed")
         weights = self.class_weights
         if isinstance(weights, str) and weights not in ("none", "balanced"):
-            raise DrumheadError(f"train.class_weights={shown(weights)}: none, balanced or a number for each class is needed")
+            raise DrumheadError(
+                f"train.class_weights={shown(weights)}: none, balanced or a number for each class is needed"
+            )
         if not isinstance(weights, str) and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
             raise DrumheadError(f"train.class_weights={shown(weights)}: numbers from 0 are needed, not all of them 0")
         if not 0 <= self.warmup < 1:
