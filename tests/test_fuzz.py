@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -253,3 +254,16 @@ def test_settings_of_any_length_are_one_sentence():
         with pytest.raises(dh.DrumheadError) as refused:
             from_dict(RunConfig, wrong)
         assert len(str(refused.value)) < 400
+
+
+def test_a_recording_without_numbers_is_named(tmp_path, capsys):
+    np.save(tmp_path / "a.npy", np.full((2000, 3, 3), np.nan))
+    assert call("waves", tmp_path / "a.npy", "--fs", "500", "--band", "10-30", "--out", tmp_path / "out") == 2
+    assert f"{tmp_path / 'a.npy'}: no site has numbers" in capsys.readouterr().err
+
+
+def test_a_pickle_of_an_odd_protocol_is_one_sentence(tmp_path):
+    (tmp_path / "cp.pt").write_bytes(b"\x80\x7d}.")
+    with warnings.catch_warnings(), pytest.raises(dh.DrumheadError, match="not a plain state dict"):
+        warnings.simplefilter("error")
+        dh.load(tmp_path / "cp.pt", format="published")

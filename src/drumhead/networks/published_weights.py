@@ -5,6 +5,7 @@ in the file, so the caller says it.
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -51,7 +52,9 @@ def read_published(path: Path, readout: str = "linear") -> tuple[NWM, dict[str, 
 def _read(path: Path) -> dict[str, Tensor]:
     """Return the tensors under `classifier.`, without the prefix."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of protocols that a damaged file names
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist") from None
     except Exception as error:  # a damaged archive can raise anything
