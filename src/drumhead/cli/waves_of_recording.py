@@ -61,8 +61,6 @@ def read(reading: Reading) -> "tuple[DataArray, list[str]]":
         stop=one.stop or None, bad=[_site(text) for text in one.bad], at=_places(one.at), order=one.order,
     )  # fmt: skip
     known = good(x)
-    if not known.any():
-        raise DrumheadError(f"{one.path}: no site has numbers at all times, so there is nothing to look at")
     notes = [
         f"{one.path.name}: {known.sum()} of {known.size} sites, {x.sizes['time'] / rate(x):.4g} s at "
         f"{said(rate(x), 'Hz', 4)}."

@@ -127,7 +127,10 @@ def _field(
     if values.ndim == 2:
         out = _electrodes(values, places, rate, found.get("unit", ""), path.name)
     else:
+        try:
         out = field(values, rate, pitch, unit=found.get("unit", ""))
+    except DrumheadError as error:
+        raise DrumheadError(f"{path}: {error}") from None
     return out.assign_attrs(_overruled(found, rate, pitch))
 
 
