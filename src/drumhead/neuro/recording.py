@@ -128,9 +128,9 @@ def _field(
         out = _electrodes(values, places, rate, found.get("unit", ""), path.name)
     else:
         try:
-        out = field(values, rate, pitch, unit=found.get("unit", ""))
-    except DrumheadError as error:
-        raise DrumheadError(f"{path}: {error}") from None
+            out = field(values, rate, pitch, unit=found.get("unit", ""))
+        except DrumheadError as error:
+            raise DrumheadError(f"{path.name}: {error}") from None
     return out.assign_attrs(_overruled(found, rate, pitch))
 
 
