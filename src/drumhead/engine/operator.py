@@ -15,7 +15,10 @@ _PLAIN = (Tensor, nn.Parameter)
 
 
 def operator(name: str, schema: str | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function of tensors an operator that changes none of them; it keeps the function as `direct`."""
+    """Make a function of tensors an operator that changes none of them; it keeps the function as `direct`.
+
+    Without a `schema` it follows from the annotations, of which torch 2.6 does not read lists.
+    """
 
     def made(function: Callable[..., Any]) -> Any:
         op: Any = torch.library.custom_op(name, function, mutates_args=(), schema=schema)

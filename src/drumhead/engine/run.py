@@ -35,9 +35,9 @@ def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
 
     if changes := planned():
         plan = replace(plan, **dict(changes))
-    y0 = fields.y0
-    wide = (None if field is None else field.expand(y0.shape) for field in fields[1:5])
-    fields = Fields._make((y0, *wide, *fields[5:]))
+    y0, *others = fields  # torch 2.6 compiles no slice of a named tuple
+    wide = [None if field is None else field.expand(y0.shape) for field in others[:4]]
+    fields = Fields._make((y0, *wide, *others[4:]))
     if plan.segment and readable(fields.decay) and not plan.by_sheets(fields):
         plan = plan.remembering(fields.decay)
     return call(ops.rollout, *fields, *plan.numbers())[:2]
@@ -49,6 +49,14 @@ def reduced(device: torch.device) -> bool:
     return torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.bfloat16
 
 
+_HOOKS_OF_ALL = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+
+
 def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Say whether calling a module does what its class says and nothing else: no subclass, hook or forward of its own.
 
@@ -56,7 +64,7 @@ def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
     """
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     own = type(module) is not kind or "forward" in module.__dict__ or any(map(len, hooks))
-    return not own and not torch.nn.modules.module._has_any_global_hook()
+    return not own and not any(getattr(torch.nn.modules.module, name) for name in _HOOKS_OF_ALL)
 
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:

@@ -55,7 +55,9 @@ class _Struct(ctypes.Structure):
     )  # fmt: skip
 
 
-@operator("drumhead::pointwise")
+@operator(
+    "drumhead::pointwise", "(Tensor x, Tensor[] weights, Tensor[] biases, bool reduced, Tensor? coarse) -> Tensor"
+)
 def pointwise(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: bool, coarse: Tensor | None) -> Tensor:
     """Return the network's output (b, out, y, x) for features (b, in, y, x); weights (out, in), biases (out).
 
@@ -102,7 +104,9 @@ def _(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias
     return torch.empty_like(onto, memory_format=torch.contiguous_format)
 
 
-@operator("drumhead::bent")
+@operator(
+    "drumhead::bent", "(Tensor x, Tensor weight, Tensor bias, int[] bends, float[] offsets, float largest) -> Tensor"
+)
 def bent(x: Tensor, weight: Tensor, bias: Tensor, bends: list[int], offsets: list[float], largest: float) -> Tensor:
     """Return equal parts phi(W x + b + offset), without a gradient: (parts, b, out / parts, y, x).
 
@@ -129,7 +133,10 @@ def _(x: Tensor, weight: Tensor, bias: Tensor, bends: list[int], offsets: list[f
     return x.new_empty((len(bends), x.shape[0], weight.shape[0] // len(bends), *x.shape[2:]))
 
 
-@operator("drumhead::pointwise_backward")
+@operator(
+    "drumhead::pointwise_backward",
+    "(Tensor grad, Tensor x, Tensor[] weights, Tensor[] biases, bool reduced, Tensor? coarse) -> Tensor[]",
+)
 def pointwise_backward(
     grad: Tensor,
     x: Tensor,
