@@ -189,7 +189,7 @@ def keep_results(out: Path, rows: dict[str, Any], guided: dict[str, Any]) -> Non
 FOUND = """
 ## What was found, and mended
 
-Each has a test in [tests/test_fuzz.py](../../tests/test_fuzz.py) or in the tests of its room.
+Most have a test in [tests/test_fuzz.py](../../tests/test_fuzz.py) or in the tests of its room.
 
 - Images: warnings of Pillow beside the sentence, errors of its formats that were passed on, a palette that is missing,
   and Ghostscript, which it starts for an EPS of any name: such files are of no known format now.
