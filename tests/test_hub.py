@@ -168,3 +168,23 @@ def test_a_run_without_weights_and_a_damaged_evaluation(trained):
     trained.weights.unlink()
     with pytest.raises(SystemExit):
         cli.main(["push", str(trained.path), "ada/pieces", "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("environment.json", "{"), ("environment.json", "[1]"), ("metrics.jsonl", '{"epoch": 1}\n')],
+)
+def test_a_damaged_run_is_not_pushed(name, text, trained, capsys):
+    (trained.path / name).write_text(text)
+    with pytest.raises(SystemExit) as leave:
+        cli.main(["push", str(trained.path), "ada/pieces", "--dry-run"])
+    assert leave.value.code == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_scores_of_other_weights_are_not_in_the_card(trained):
+    result = trained.path / "evaluation-test.json"
+    os.utime(result, (1, 1))
+    assert "Not measured on test images yet" in card(trained, "ada/pieces")
+    result.write_text(json.dumps({**json.loads(result.read_text()), "task": "polygons"}))
+    assert "Not measured on test images yet" in card(trained, "ada/pieces")

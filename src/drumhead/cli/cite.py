@@ -22,8 +22,8 @@ def cite(source: Annotated[str, tyro.conf.Positional] = "", /) -> None:
     """Print BibTeX for exactly the methods that a run used, each with what it is cited for.
 
     Args:
-        source: a run directory, a preset such as tetrominoes/nwm-fast, a .safetensors file or the name of shipped
-            weights (of these two the training is not known, and not cited). Without it, drumhead and the paper.
+        source: a run directory, a preset such as tetrominoes/nwm-fast, or weights: a .safetensors file, a shipped name
+            or hf://USER/NAME, whose training is not known and not cited. Without it, drumhead and the paper.
     """
     from drumhead.settings.citations import PAPER, references
 
@@ -66,6 +66,7 @@ def _version(run: Path) -> str:
     import json
 
     try:
+        run = run.parent if run.name == "config.toml" else run
         return str(json.loads((run / "environment.json").read_text()).get("drumhead", ""))
     except (OSError, ValueError, AttributeError):
         return ""

@@ -65,7 +65,9 @@ def _scores(run: Run) -> str:
 
 
 def evaluated(run: Run) -> dict[str, Any]:
-    """Return the scores on all test images that belong to the run, or nothing if they were not measured.
+    """Return the scores of the run's weights on all its test images, or nothing if they were not measured.
+
+    Scores that are older than the weights, or of another task, are not theirs.
 
     Raises:
         DrumheadError: the file is damaged.
@@ -75,7 +77,10 @@ def evaluated(run: Run) -> dict[str, Any]:
         found = json.loads(path.read_text())
         if found["split"] != "test" or found.get("cut"):
             raise ValueError("not of the test images")
-        return {**found, "images": int(found["images"]), "parameters": int(found["parameters"])}
+        scores = {name: float(found[name]) for name in SCORES if found.get(name) is not None}
+        found = {**found, **scores, "images": int(found["images"]), "parameters": int(found["parameters"])}
+        stale = path.stat().st_mtime < run.weights.stat().st_mtime  # measured before these weights were
+        return {} if stale or found["task"] != run.config.task else found
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError) as error:

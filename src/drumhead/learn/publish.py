@@ -25,9 +25,20 @@ def files(run: Run, repository: str, licence: str = "") -> dict[str, bytes]:
     Raises:
         DrumheadError: there are no weights, or a file is damaged.
     """
+    if not run.path.is_dir():
+        raise DrumheadError(f"{run.path} is no run directory; give one that 'drumhead train' made")
     if not run.weights.is_file():
         raise DrumheadError(f"{run.path} has no {WEIGHTS} yet; a run has them after its first epoch")
     load(run.weights)
+    try:
+        return _files(run, repository, licence)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, DrumheadError):
+            raise
+        raise DrumheadError(f"{run.path} is damaged ({error!r}); mend or delete the broken file") from None
+
+
+def _files(run: Run, repository: str, licence: str) -> dict[str, bytes]:
     content = {
         "README.md": card(run, repository, licence).encode(),
         WEIGHTS: run.weights.read_bytes(),

@@ -1,6 +1,7 @@
 """Which works a run rests on: its settings name them, `references.bib` holds them. Imports no torch.
 
-A method is cited if the run used it: Adam only if Adam took the steps, the stable limit only if `courant` keeps to it.
+A method is cited if the run used it: AdamW beside Adam only if it took the steps, the stable limit only if `courant`
+keeps to it.
 """
 
 import re

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from drumhead.errors import DrumheadError
 from drumhead.files import report_folder, write_atomic
 from drumhead.show.charts import Curve, Panel, save_curves
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
@@ -73,6 +74,8 @@ _HOW = (
 
 def _of_task(task: str, groups: Sequence[Group], score: str) -> tuple[Grid, list[str]]:
     """Return the table of a task, the best cell first, and what has to be said of its tests."""
+    if not any(group.values(score) for group in groups):
+        raise DrumheadError(f"no run of {task} has the score {score}; choose another --score")
     best, compared = against_best([group.values(score) for group in groups], score in LOWER)
     sign = -1 if score in LOWER else 1
 

@@ -114,7 +114,9 @@ def gather(root: Path) -> Gathered:
             unfinished.append(f"{place.relative_to(root)}: {_why(place, config)}")
     if not found:
         more = f" ({'; '.join(unfinished[:3])}{'; ...' if len(unfinished) > 3 else ''})" if unfinished else ""
-        raise DrumheadError(f"{root} holds no finished run{more}, so there is nothing to report; train first")
+        raise DrumheadError(
+            f"{root} holds no finished run{more}, so there is nothing to report; drumhead sweep and reproduce finish runs"
+        )
     return Gathered(tuple(_groups(found)), tuple(unfinished))
 
 
@@ -157,7 +159,7 @@ def _read(place: Path, config: RunConfig) -> Finished:
         history = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
     except ValueError as error:
         raise DrumheadError(f"{place} is damaged ({error}); move it away to train anew") from None
-    known = isinstance(test, dict) and isinstance(test.get("foreground_accuracy"), int | float | None)
+    known = isinstance(test, dict) and all(isinstance(test.get(name), int | float | None) for name in SCORES)
     if not known or not all(isinstance(row, dict) for row in history):
         raise DrumheadError(
             f"{place} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew"
