@@ -457,7 +457,7 @@ def test_two_seeds_cannot_show_anything_and_the_report_says_so(tmp_path, capsys)
     ("make", "message"),
     [
         (lambda out: None, "is not a directory; name one that holds runs"),
-        (lambda out: out.mkdir(), "holds no finished run, so there is nothing to report; train first"),
+        (lambda out: out.mkdir(), "holds no finished run, so there is nothing to report; sweep and"),
         (lambda out: write(Sweep().adding(Cells((FAST,))), out), "holds no finished run"),
     ],
 )

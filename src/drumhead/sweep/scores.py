@@ -115,7 +115,7 @@ def gather(root: Path) -> Gathered:
     if not found:
         more = f" ({'; '.join(unfinished[:3])}{'; ...' if len(unfinished) > 3 else ''})" if unfinished else ""
         raise DrumheadError(
-            f"{root} holds no finished run{more}, so there is nothing to report; drumhead sweep and reproduce finish runs"
+            f"{root} holds no finished run{more}, so there is nothing to report; sweep and reproduce finish runs"
         )
     return Gathered(tuple(_groups(found)), tuple(unfinished))
 
