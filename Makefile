@@ -84,7 +84,7 @@ web/node_modules/installed: web/package-lock.json
 wheel: .venv/installed-dev page
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --outdir dist/built .
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel --quiet repair --wheel-dir dist dist/built/*.whl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist dist/built/*.whl
 	mv dist/built/*.tar.gz dist && rm -r dist/built && ls dist/*-py3-none-manylinux*.whl
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
