@@ -20,6 +20,7 @@ import drumhead as dh
 from conftest import call
 from drumhead.files import held, hold
 from drumhead.learn import train
+from drumhead.learn.scores import RESULT
 from drumhead.networks.model import read_safetensors
 from drumhead.settings.config import NWM, TrainConfig, Waves
 from drumhead.settings.presets import PRESETS, get_preset
@@ -27,7 +28,7 @@ from drumhead.settings.text import read_run, to_toml
 from drumhead.show.terminal import Progress
 from drumhead.sweep import local
 from drumhead.sweep.grid import parse
-from drumhead.sweep.items import LOCK, RESULT, run_name
+from drumhead.sweep.items import LOCK, run_name
 from drumhead.sweep.plan import Cells, Sweep, differing, read, write
 from drumhead.sweep.scores import gather
 from drumhead.sweep.significance import against_best, holm, least_p, permutation

@@ -28,11 +28,12 @@ def run(arguments: list[str]) -> None:
     from rich.console import Console
 
     from drumhead.errors import choose
+    from drumhead.learn.scores import SCORES
     from drumhead.show.pages import Grid
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
     from drumhead.sweep import report
-    from drumhead.sweep.scores import SCORES, gather
+    from drumhead.sweep.scores import gather
 
     score = flags.score.replace("-", "_")
     choose("--score", score, SCORES)

@@ -8,11 +8,9 @@ from typing import Any
 
 from drumhead.errors import DrumheadError
 from drumhead.learn.run import Run
+from drumhead.learn.scores import RESULT, SCORES
 from drumhead.settings.citations import cited, references
 from drumhead.settings.config import TrainConfig
-
-SCORES = ("foreground_accuracy", "foreground_iou", "mean_iou", "dice", "boundary_f", "accuracy", "loss")
-RESULT = "evaluation-test.json"
 
 
 def card(run: Run, repository: str, licence: str = "") -> str:
@@ -55,11 +53,7 @@ def _scores(run: Run) -> str:
     found = evaluated(run)
     if not found:
         return "Not measured on test images yet."
-    rows = [
-        f"| {name.replace('_', ' ').replace('iou', 'IoU')} | {found[name]:.4f} |"
-        for name in SCORES
-        if found.get(name) is not None
-    ]
+    rows = [f"| {word} | {found[name]:.4f} |" for name, word in SCORES.items() if found.get(name) is not None]
     title = f"On {found['images']:,} test images of {found['task']}, {found['parameters']:,} parameters:"
     return "\n".join([title, "", "| score | value |", "| --- | ---: |", *rows])
 

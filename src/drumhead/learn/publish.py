@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 from drumhead.errors import DrumheadError
-from drumhead.learn.card import RESULT, card
+from drumhead.learn.card import card
 from drumhead.learn.run import Run
+from drumhead.learn.scores import RESULT
 from drumhead.networks.hub import WEIGHTS, Address, reached
 from drumhead.networks.model import load
 from drumhead.settings.text import to_toml

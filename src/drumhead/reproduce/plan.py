@@ -12,9 +12,7 @@ from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
-from drumhead.sweep.items import RESULT as RESULT
 from drumhead.sweep.items import Item, is_done
-from drumhead.sweep.scores import SCORES as SCORES
 
 
 @dataclass(frozen=True)

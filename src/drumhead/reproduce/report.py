@@ -8,11 +8,11 @@ from pathlib import Path
 
 from drumhead.errors import DrumheadError
 from drumhead.files import write_atomic
+from drumhead.learn.scores import SCORES
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import bars, curves
 from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.paper import Score
-from drumhead.reproduce.plan import SCORES
 from drumhead.reproduce.results import COLLAPSED, Line, Missing, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage

@@ -8,8 +8,9 @@ from typing import Any
 
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
+from drumhead.learn.scores import RESULT
 from drumhead.reproduce.paper import Published, Score, background_accuracy, published
-from drumhead.reproduce.plan import RESULT, Cell
+from drumhead.reproduce.plan import Cell
 from drumhead.reproduce.tables import Row
 from drumhead.settings.text import read_run
 from drumhead.sweep.scores import Summary as Summary

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from drumhead.errors import DrumheadError
 from drumhead.files import held
+from drumhead.learn.scores import RESULT  # the last file that a run gets
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run
 
-RESULT = "evaluation-test.json"  # the last file that a run gets
 FAILED = "failed.txt"  # why it ended, while it has not been tried again
 LOCK = ".lock"  # held by the process that fills the directory
 NAMED = 10  # hexadecimal digits of a run's name

@@ -9,10 +9,11 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.files import report_folder, write_atomic
+from drumhead.learn.scores import SCORES
 from drumhead.show.charts import Curve, Panel, save_curves
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
 from drumhead.sweep.plan import short
-from drumhead.sweep.scores import SCORES, Gathered, Group, summarise
+from drumhead.sweep.scores import Gathered, Group, summarise
 from drumhead.sweep.significance import Compared, against_best
 
 SHOWN = ("foreground_accuracy", "foreground_iou", "dice", "loss")
@@ -42,7 +43,7 @@ def write(gathered: Gathered, out: Path, source: str, command: str, score: str =
         out: directory of the report; it is made if it does not exist.
         source: what was read, for people.
         command: what the user typed.
-        score: by which cells are ordered and tested; a key of `scores.SCORES`.
+        score: by which cells are ordered and tested; a key of `learn.scores.SCORES`.
     """
     tasks = dict.fromkeys(group.task for group in gathered.groups)
     blocks: list[Block] = [Heading(f"Runs in {source}", 1), Text(f"Made by `{command}`.")]

@@ -9,21 +9,11 @@ from typing import Any
 
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
+from drumhead.learn.scores import RESULT, SCORES
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run
-from drumhead.sweep.items import FAILED, RESULT, is_done
+from drumhead.sweep.items import FAILED, is_done
 from drumhead.sweep.plan import FILE, differing, read, short
-
-SCORES = {  # in evaluation-test.json, as a reader calls them
-    "foreground_accuracy": "foreground accuracy",
-    "foreground_iou": "foreground IoU",
-    "mean_iou": "class-mean IoU",
-    "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
-    "boundary_f": "boundary F",
-    "accuracy": "accuracy",
-    "loss": "loss",
-}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Literal
 
 from drumhead.errors import DrumheadError
 from drumhead.files import hold, without_nan, write_atomic
+from drumhead.learn.scores import RESULT
 from drumhead.show.terminal import Progress
-from drumhead.sweep.items import FAILED, LOCK, RESULT, Item
+from drumhead.sweep.items import FAILED, LOCK, Item
 
 How = Literal["done", "done already", "held", "failed", "stopped"]
 
