@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 import drumhead as dh
-from drumhead.learn import train as loop
+from drumhead.learn import training
 from drumhead.learn.loss import Loss
 from drumhead.learn.processes import ALONE, Processes, of_torchrun
 from drumhead.learn.shared_norm import shared
@@ -50,23 +50,23 @@ def train(*words, exits=None):
 
 def at_step(when, act):
     """Let the next training do something before a step, counted from 0."""
-    step = loop.Training._step
+    step = training.Training._step
 
     def acting(self, *batch):
         if self.at.epoch * self.batches + self.at.batch == when:
             act(self)
         return step(self, *batch)
 
-    loop.Training._step = acting
+    training.Training._step = acting
     return step
 
 
-def without_gradient(training):
-    weight = training.module.get_parameter("layers.1.mix.weight")
+def without_gradient(run):
+    weight = run.module.get_parameter("layers.1.mix.weight")
     hook = weight.register_hook(lambda gradient: (hook.remove(), gradient * float("nan"))[1])
 
 
-def interrupt(training):
+def interrupt(run):
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -83,16 +83,16 @@ def work(out):
         (out / f"gradient-{rank}-{name.replace('/', '-')}.json").write_text(json.dumps(errors))
 
     stack = ["tetrominoes/nwm-stack", *SHORT, *NETWORKS["nwm-stack"]]
-    loop.LOOK_EVERY = 3
-    step = at_step(5, interrupt if rank == 1 else lambda training: None)
+    training.LOOK_EVERY = 3
+    step = at_step(5, interrupt if rank == 1 else lambda run: None)
     train(*stack, "--out", out / "stopped", exits=130)
-    loop.Training._step = step
+    training.Training._step = step
     if rank == 0:
         shutil.copytree(out / "stopped", out / "resumed")
     torch.distributed.barrier()
     train("--resume", out / "resumed")
 
-    at_step(6, without_gradient if rank == 1 else lambda training: None)
+    at_step(6, without_gradient if rank == 1 else lambda run: None)
     train(*stack, "--out", out / "broken", exits=2)
 
 

@@ -340,12 +340,12 @@ def test_many_objects_are_measured_together_and_the_largest_listened_to(tmp_path
 
 
 def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch):
-    from drumhead.learn import train
+    from drumhead.learn import training
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.Training, "_epoch", interrupt)
+    monkeypatch.setattr(training.Training, "_epoch", interrupt)
     assert call("train", "tetrominoes/nwm-fast", "--limit", 4, "--epochs", 1, "--out", tmp_path / "run") == 130
     assert f"interrupted; go on with: drumhead train --resume {tmp_path / 'run'}" in capsys.readouterr().err
 

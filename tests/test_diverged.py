@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.learn import diverged, train
+from drumhead.learn import diverged, train, training
 from drumhead.learn.guard import Copy
 from drumhead.learn.run import Run
 from drumhead.settings.config import TrainConfig
@@ -31,7 +31,7 @@ def finite(run):
 @pytest.fixture
 def break_at(monkeypatch):
     """Let a training do something before a step, counted from 0, and return the states before each step."""
-    before, step = [], train.Training._step
+    before, step = [], training.Training._step
 
     def arrange(when, act, again=True):
         def broken(self, *batch):
@@ -43,7 +43,7 @@ def break_at(monkeypatch):
             arrange.training = self
             return step(self, *batch)
 
-        monkeypatch.setattr(train.Training, "_step", broken)
+        monkeypatch.setattr(training.Training, "_step", broken)
         return before
 
     yield arrange
@@ -74,7 +74,7 @@ def without_gradient(name):
     ],
 )
 def test_a_broken_run_keeps_what_is_good_and_goes_on(act, message, looks_at_each, break_at, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_looks_at_each", lambda device: looks_at_each)
+    monkeypatch.setattr(training, "_looks_at_each", lambda device: looks_at_each)
     config = tiny(epochs=3, limit=32)  # four batches an epoch
     before = break_at(6, act)
     with pytest.raises(dh.DrumheadError, match=rf"{message}") as error:
@@ -98,8 +98,8 @@ def test_a_broken_run_keeps_what_is_good_and_goes_on(act, message, looks_at_each
 
 @pytest.mark.parametrize("looks_at_each", [True, False])
 def test_the_weights_are_those_of_the_last_good_step(looks_at_each, break_at, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_looks_at_each", lambda device: looks_at_each)
-    monkeypatch.setattr(train, "LOOK_EVERY", 5)
+    monkeypatch.setattr(training, "_looks_at_each", lambda device: looks_at_each)
+    monkeypatch.setattr(training, "LOOK_EVERY", 5)
     config = tiny(epochs=1, limit=160)  # twenty batches
     break_at(13, without_gradient("kernel"))
     with pytest.raises(dh.DrumheadError, match=r"batch 14 of 20"):
@@ -118,7 +118,7 @@ def test_looking_rarely_gives_the_same_bits(break_at, tmp_path, monkeypatch):
     config = tiny(epochs=2, limit=96)  # twelve batches an epoch, with a look after ten and at its end
     again = {3: 10, 11: 2, 16: 10}  # steps that are taken twice
     whole = train.start(config, tmp_path / "whole")
-    monkeypatch.setattr(train, "_looks_at_each", lambda device: False)
+    monkeypatch.setattr(training, "_looks_at_each", lambda device: False)
     for when in (-1, 3, 11, 16):  # of 24: never, before the first look, after it, in the next epoch
         taken = break_at(when, without_gradient("head.layers.0.bias"), again=False)
         taken.clear()

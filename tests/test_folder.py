@@ -17,12 +17,13 @@ from PIL import Image
 import drumhead as dh
 from conftest import call
 from drumhead import tasks
-from drumhead.learn import train
+from drumhead.learn import train, training
 from drumhead.learn.crops import Crops, crop_side, cut, open_split
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.loss import Loss, class_weights
 from drumhead.learn.metrics import Segmentation
+from drumhead.learn.run import Run
 from drumhead.networks.tiles import Tiles, answer, largest_courant, margin_of, spans, tiles_of
 from drumhead.read.classes import IGNORE, ClassList, parse
 from drumhead.read.images import look, read_image, to_bytes
@@ -31,6 +32,7 @@ from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.settings.presets import get_preset
 from drumhead.settings.text import from_dict, to_dict
 from drumhead.show.palette import IGNORED, class_colours, mask_colours
+from drumhead.show.terminal import Progress
 from drumhead.tasks import files
 
 SIZES = ((37, 21), (19, 44), (40, 40), (33, 26), (23, 23), (29, 50), (31, 31), (45, 22), (20, 20), (26, 39))
@@ -353,7 +355,7 @@ def test_networks_train_on_images_of_any_size(name, crop, mixed, tmp_path):
     assert labels.shape == (1, 23, 41)
 
 
-class StopAfter(train.Progress):
+class StopAfter(Progress):
     def __init__(self, steps):
         self.steps = steps
 
@@ -365,7 +367,7 @@ class StopAfter(train.Progress):
 
 @pytest.mark.parametrize("steps", [2, 5])
 def test_a_stopped_run_on_crops_resumes_to_the_same_bits(steps, mixed, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "LOOK_EVERY", 1)
+    monkeypatch.setattr(training, "LOOK_EVERY", 1)
     monkeypatch.setattr(files, "CACHE", 5000)  # what is in memory and what is not changes nothing
     base = get_preset("folder/nwm-fast")
     settings = {"epochs": 2, "epoch_images": 12, "batch": 4, "crop": 24, "augment": "dihedral", "thin": 4,
@@ -549,7 +551,7 @@ def test_own_images_from_training_to_masks(mixed, tmp_path, capsys):
     run, settings = tmp_path / "run", ["--epochs", 1, "--train.epoch-images", 8, "--train.batch", 4, "--model.steps", 4]
     weights = ["--train.class-weights", 1, 2.5, 3, "--train.crop", 24, "--train.augment", "dihedral"]
     assert call("train", "folder/nwm-fast", "--data", mixed, "--out", run, *settings, *weights) == 0
-    config = train.Run(run).config
+    config = Run(run).config
     assert config.train.class_weights == (1.0, 2.5, 3.0)
     assert "reading" in capsys.readouterr().out
     assert call("evaluate", run, "--tile", 64) == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import drumhead as dh
-from drumhead.learn import train
+from drumhead.learn import train, training
 from drumhead.learn.graphs import capture
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.settings.presets import get_preset
@@ -99,16 +99,16 @@ def test_gpu_training_learns(tmp_path, precision):
 @needs_gpu
 def test_gpu_training_resumes(tmp_path, monkeypatch):
     once = train.start(tiny(), tmp_path / "once")
-    close_epoch = train.Training._close_epoch
+    close_epoch = training.Training._close_epoch
 
     def close_then_stop(self):
         close_epoch(self)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.Training, "_close_epoch", close_then_stop)
+    monkeypatch.setattr(training.Training, "_close_epoch", close_then_stop)
     with pytest.raises(KeyboardInterrupt):
         train.start(tiny(), tmp_path / "twice")
-    monkeypatch.setattr(train.Training, "_close_epoch", close_epoch)
+    monkeypatch.setattr(training.Training, "_close_epoch", close_epoch)
     twice = train.resume(tmp_path / "twice")
     # Not to the bit: cuDNN adds some gradients in an order that changes.
     assert twice.rows()[-1]["val_loss"] == pytest.approx(once.rows()[-1]["val_loss"], rel=0.02)

@@ -20,7 +20,7 @@ from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardInde
 
 import drumhead as dh
 from drumhead.files import hold
-from drumhead.learn import train
+from drumhead.learn import fabric, train, training
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.run import Run
@@ -28,7 +28,7 @@ from drumhead.networks.model import read_safetensors
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import from_dict, read_run, to_dict, to_toml
-from drumhead.show.terminal import Bar
+from drumhead.show.terminal import Bar, Progress
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(2, 5))
@@ -204,14 +204,14 @@ def test_shifts_are_those_of_a_padded_image():
 
 def test_the_learning_rate_warms_up_and_falls():
     schedule = TrainConfig(lr=1.0, schedule="cosine", warmup=0.1)
-    rates = [train.learning_rate(schedule, step, 1000) for step in range(1000)]
+    rates = [training.learning_rate(schedule, step, 1000) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01, rel=0.01)
     assert rates[:100] == sorted(rates[:100])
     assert rates[100] == 1
     assert rates[100:] == sorted(rates[100:], reverse=True)
     assert rates[550] == pytest.approx(0.5)
     assert rates[-1] < 1e-5
-    assert train.learning_rate(TrainConfig(lr=0.5), 7, 10) == 0.5
+    assert training.learning_rate(TrainConfig(lr=0.5), 7, 10) == 0.5
 
 
 def tiny(epochs=2, limit=16, **settings):
@@ -255,7 +255,7 @@ def test_the_same_config_gives_the_same_bits_and_another_seed_does_not(finished,
     assert not same(weights(finished)[0], weights(other)[0])
 
 
-class StopAfter(train.Progress):
+class StopAfter(Progress):
     def __init__(self, looks):
         self.looks = looks
 
@@ -267,7 +267,7 @@ class StopAfter(train.Progress):
 
 @pytest.mark.parametrize("looks", [1, 2, 4])
 def test_an_interrupted_run_resumes_to_the_same_bits(finished, looks, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "LOOK_EVERY", 1)  # the run has few batches
+    monkeypatch.setattr(training, "LOOK_EVERY", 1)  # the run has few batches
     with pytest.raises(KeyboardInterrupt):
         train.start(tiny(epochs=3), tmp_path / "run", StopAfter(looks))
     monkeypatch.undo()  # resuming looks as rarely as usual
@@ -368,13 +368,13 @@ def test_eight_images_can_be_learned_by_heart(tmp_path):
 
 
 def test_bfloat16_trains(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(fabric, "multiplies_bfloat16", lambda: True)
     run = train.start(tiny(epochs=1, precision="bf16-mixed"), tmp_path / "run")
     assert math.isfinite(run.rows()[0]["val_loss"])
 
 
 def test_without_bfloat16_products_it_trains_in_float32(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(fabric, "multiplies_bfloat16", lambda: False)
     with pytest.warns(RuntimeWarning, match="it trains in float32") as caught:
         run = train.start(tiny(epochs=1, precision="bf16-mixed"), tmp_path / "run")
     assert len(caught) == 1
@@ -467,7 +467,7 @@ def test_batches_too_small_for_normalisation_are_refused(name, tmp_path):
     train.start(replace(config, train=replace(config.train, batch=2)), tmp_path / "run")
 
 
-class Meanwhile(train.Progress):
+class Meanwhile(Progress):
     """Does something in the middle of a training."""
 
     def __init__(self, act):
@@ -532,7 +532,7 @@ def test_a_run_without_anything_to_keep_blocks_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(train.Training, "_step", fail)
+    monkeypatch.setattr(training.Training, "_step", fail)
     with pytest.raises(MemoryError):
         train.start(tiny(batch=16), tmp_path / "run")
     monkeypatch.undo()

@@ -16,6 +16,7 @@ from drumhead.errors import DrumheadError
 from drumhead.files import whole_folder, write_atomic
 from drumhead.learn import train
 from drumhead.learn.run import Run
+from drumhead.learn.signals import asked_to_stop
 from drumhead.networks.model import read_safetensors
 from test_learn import tiny
 
@@ -171,7 +172,7 @@ def test_a_run_killed_before_its_first_checkpoint_goes_on(tmp_path, monkeypatch)
 def test_a_second_interrupt_stops_at_once_and_a_second_request_does_not(signals, at_once):
     went_on = False
     try:
-        with train._stop_signals() as seen:
+        with asked_to_stop() as seen:
             for number in signals:
                 os.kill(os.getpid(), number)
             went_on = True

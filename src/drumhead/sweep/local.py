@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from drumhead.errors import DrumheadError, at_least
 from drumhead.files import held, hold
+from drumhead.learn.signals import handling
 from drumhead.show.terminal import Progress
 from drumhead.sweep.items import Item
 from drumhead.sweep.work import Outcome, attempt
@@ -150,7 +151,7 @@ def _terminable(over: threading.Event | None = None) -> Iterator[None]:
         if not (over and over.is_set()):
             raise KeyboardInterrupt(signal.Signals(number).name)
 
-    with _handling(interrupt, signal.SIGTERM):
+    with handling({signal.SIGTERM: interrupt}):
         yield
 
 
@@ -164,19 +165,5 @@ def _stopping(going: Path, say: Callable[[str], None]) -> Iterator[None]:
         going.unlink()
         say("stopping: every run ends its step and writes a checkpoint")
 
-    with _handling(note, signal.SIGINT, signal.SIGTERM):
+    with handling({signal.SIGINT: note, signal.SIGTERM: note}):
         yield
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, object], None], *signals: signal.Signals) -> Iterator[None]:
-    """Handle signals so; outside the main thread they stay as they are."""
-    try:
-        old = {number: signal.signal(number, handler) for number in signals}
-    except ValueError:
-        old = {}
-    try:
-        yield
-    finally:
-        for number, before in old.items():
-            signal.signal(number, before)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from drumhead.errors import DrumheadError, at_least
 from drumhead.files import write_atomic
+from drumhead.learn.signals import handling
 from drumhead.show.terminal import Progress
 from drumhead.sweep import plan
 from drumhead.sweep.items import Item
@@ -125,13 +126,8 @@ def _signals_stop() -> Iterator[None]:
     def hand_on(_number: int, _frame: object) -> None:
         signal.raise_signal(signal.SIGUSR1)
 
-    handlers = {signal.SIGTERM: interrupt, signal.SIGUSR1: interrupt, signal.SIGUSR2: hand_on}
-    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
+    with handling({signal.SIGTERM: interrupt, signal.SIGUSR1: interrupt, signal.SIGUSR2: hand_on}):
         yield
-    finally:
-        for number, before in old.items():
-            signal.signal(number, before)
 
 
 def submit(items: Sequence[Item], out: Path, wishes: Wishes, say: Callable[[str], None]) -> list[str]:

@@ -78,13 +78,13 @@ def _train(item: Item, progress: Progress) -> None:
 def _measure(item: Item) -> None:
     """Measure the weights with the lowest validation loss on the test split."""
     from drumhead import tasks
-    from drumhead.learn import train
     from drumhead.learn.crops import open_split
     from drumhead.learn.evaluate import evaluate
+    from drumhead.learn.fabric import fabric_of
     from drumhead.learn.run import Run, environment
     from drumhead.networks.model import load
 
-    model, device = load(Run(item.place).weights), train.device(item.config.train)
+    model, device = load(Run(item.place).weights), fabric_of(item.config.train).device
     task = tasks.get(item.config.task, item.config.data or None)
     split = open_split(task, "test", device, item.test_images)
     scores = evaluate(model.to(device), split, len(task.classes))
