@@ -1,25 +1,12 @@
 import { type Membrane, maskOf, membraneOf, modeField, Ringing } from "../core/drum";
 import { areaOfSquare, measure, weyl } from "../core/area";
 import { modesAside } from "../core/aside";
-import type { Modes } from "../core/modes";
 import type { Field } from "../types";
-import type { Spot, Store } from "./state";
+import type { Drum, Spot, Store } from "./state";
 
 const LOSS = 0.014;
 const UNITS_PER_SECOND = 70; // a wave crosses the whole drawing in a little over a second
 const REST = 0.004;
-
-/** What is known of the drum that is drawn. */
-export interface Drum {
-  membrane: Membrane | null;
-  /** Why the drawing is no drum. */
-  failure: string | null;
-  modes: Modes | null;
-  /** Area and perimeter as they are. */
-  truth: { area: number; perimeter: number } | null;
-  /** Area as all its notes tell it, and as the lowest one would, were it a square. */
-  heard: { area: number; square: number } | null;
-}
 
 /** The drum that is drawn, in motion. */
 export interface Drumkit {

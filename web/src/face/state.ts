@@ -1,5 +1,6 @@
+import type { Membrane } from "../core/drum";
+import type { Modes } from "../core/modes";
 import type { Field, Hearing, Manifest, Shared } from "../types";
-import type { Drum } from "./drumkit";
 
 export type Mode = Shared["mode"];
 export type Overlay = Shared["overlay"];
@@ -7,6 +8,18 @@ export type Tool = "pen" | "eraser" | "fill" | "polygon" | "piece" | "digit" | "
 export interface Spot {
   y: number;
   x: number;
+}
+
+/** What is known of the drum that is drawn. */
+export interface Drum {
+  membrane: Membrane | null;
+  /** Why the drawing is no drum. */
+  failure: string | null;
+  modes: Modes | null;
+  /** Area and perimeter as they are. */
+  truth: { area: number; perimeter: number } | null;
+  /** Area as all its notes tell it, and as the lowest one would, were it a square. */
+  heard: { area: number; square: number } | null;
 }
 
 /** Everything that is seen and heard follows from this. */
