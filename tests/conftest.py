@@ -38,5 +38,20 @@ def rounds() -> bool:
     return library.load() is not None and library.isa() == "avx512-bf16"
 
 
+def makes_whole_graphs() -> bool:
+    from drumhead.networks.export import WHOLE_GRAPHS
+
+    return tuple(map(int, torch.__version__.split(".")[:2])) >= WHOLE_GRAPHS
+
+
+compiles = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # than on 3.13.1
+needs_whole_graphs = pytest.mark.skipif(not makes_whole_graphs(), reason="this torch makes no graph of a whole network")
+
+
+def makes_one_graph(test):
+    """Mark a test that has torch compile a whole network."""
+    return compiles(needs_whole_graphs(test))
+
+
 needs_bfloat16 = pytest.mark.skipif(not rounds(), reason="nothing is rounded: the engine has no bfloat16 products here")
 needs_mnist = pytest.mark.skipif(not mnist_at_hand(), reason="MNIST's IDX files are not on this machine")

@@ -231,7 +231,7 @@ def test_nothing_is_compiled_where_nothing_can_be_kept(fresh, monkeypatch):
 
 
 def test_two_processes_at_once_compile_once_and_agree(fresh):
-    code = "from drumhead.engine.cpu import build; print(build.search().path)"
+    code = "from drumhead.engine.cpu import build; build.SHIPPED = build.SHIPPED / 'none'; print(build.search().path)"
     slow = compiler(fresh, f"sleep 1; {COPY}")
     environment = os.environ | {"CC": slow, "TMPDIR": str(fresh / "temporary"), "OMP_NUM_THREADS": "1"}
     running = [

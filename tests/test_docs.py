@@ -16,10 +16,11 @@ import pytest
 import torch
 
 import drumhead as dh
+from conftest import makes_whole_graphs
 from drumhead import cli
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(m.name for m in pkgutil.walk_packages(dh.__path__, "drumhead."))
+MODULES = sorted(m.name for m in pkgutil.walk_packages(dh.__path__, "drumhead.") if ".lib" not in m.name)  # of a wheel
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -55,6 +56,8 @@ def test_code_of_the_documents_runs(page, tmp_path, monkeypatch):
     package, reason = NEEDS.get(page.name, ("drumhead", ""))
     if not importlib.util.find_spec(package):
         pytest.skip(reason)
+    if page.name == "export.md" and not makes_whole_graphs():
+        pytest.skip("this torch makes no graph of a whole network")
     monkeypatch.chdir(tmp_path)
     text = page.read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)

@@ -11,7 +11,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 import drumhead as dh
-from conftest import needs_bfloat16
+from conftest import makes_one_graph, needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.cpu import library, native, pointwise
 
@@ -164,6 +164,7 @@ class Graphs:
         return torch._dynamo.lookup_backend("aot_eager")(module, inputs)
 
 
+@makes_one_graph
 @pytest.mark.parametrize("name", ["tetrominoes/nwm-fast", "multi-mnist/nwm-linear", "tetrominoes/nwm-max"])
 def test_torch_compile_keeps_a_whole_model_in_one_graph(name):
     model, graphs = dh.build(name).eval(), Graphs()
@@ -178,6 +179,7 @@ def test_torch_compile_keeps_a_whole_model_in_one_graph(name):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6 + 1e-5 * float(b.abs().max()))
 
 
+@makes_one_graph
 @pytest.mark.parametrize("record", [dh.All(), dh.Every(2), dh.Mean(), dh.Max(), dh.Fourier(3)])
 def test_torch_compile_of_propagate(record):
     y0 = torch.randn(1, 2, 5, 6)
@@ -186,6 +188,7 @@ def test_torch_compile_of_propagate(record):
     torch.testing.assert_close(compiled(y0), waves(y0, record=record))
 
 
+@makes_one_graph
 def test_torch_export_of_a_whole_model():
     model = dh.build("tetrominoes/nwm-fast").eval()
     batch, height = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("height", min=2, max=64)

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import drumhead as dh
+from conftest import compiles
 from drumhead.engine.cpu import library
 from drumhead.networks.readouts import Head
 from drumhead.settings.presets import get_preset
@@ -256,6 +257,7 @@ def test_many_heads_hear_the_same_waves():
         torch.testing.assert_close(answer, wanted, rtol=1e-4, atol=1e-6)
 
 
+@compiles
 @pytest.mark.parametrize("name", ["an activation", "pruning", "a hook of a layer"])
 def test_a_compiled_network_runs_its_head_as_written(name):
     torch._dynamo.reset()  # torch takes one network's graph for another's with hooks

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from torch.optim.swa_utils import AveragedModel
 
 import drumhead as dh
+from conftest import makes_one_graph
 from drumhead.errors import DrumheadError
 from drumhead.networks.cells import GRUCell, LSTMCell
 from drumhead.networks.model import shipped
@@ -327,6 +328,7 @@ def test_shipped_weights_are_small_and_know_themselves(name):
     assert model.segment(torch.rand(1, model.config.image_channels, 20, 20)).shape == (1, 20, 20)
 
 
+@makes_one_graph
 @pytest.mark.parametrize("name", ["tetrominoes/nwm-linear", "tetrominoes/nwm-fast"])
 def test_models_compile_whole_graphs_for_export(name):
     model = dh.build(name).eval()
@@ -383,6 +385,7 @@ def test_pixels_that_an_image_does_not_have_are_refused(name, wrong):
         dh.build(f"wires/{name}").eval()(torch.rand(1, 1, 20, 19), pixels)
 
 
+@makes_one_graph
 @pytest.mark.parametrize("name", LOOKS)
 def test_pixels_are_not_asked_for_values_where_there_are_none(name):
     model, images, at = dh.build(f"wires/{name}").eval(), torch.rand(2, 1, 20, 19), torch.tensor([[0, 379], [5, 1]])

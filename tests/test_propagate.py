@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
+from conftest import makes_one_graph
 from drumhead.engine import boundaries
 from drumhead.physics import absorbing
 from problems import exact, numpy_propagate, standing_mode
@@ -284,6 +285,7 @@ def test_other_precisions(dtype):
         torch.testing.assert_close(got.double(), dh.propagate(**given, **options), atol=tolerance, rtol=tolerance)
 
 
+@makes_one_graph
 def test_it_compiles_to_one_exported_graph():
     class Waves(torch.nn.Module):
         def forward(self, y0, omega):

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from conftest import call
+from conftest import call, makes_one_graph
 from drumhead.cli import playground
 from drumhead.errors import DrumheadError
 from drumhead.show import serve
@@ -387,6 +387,7 @@ def test_a_checkout_without_the_page_says_how_to_build_it(tmp_path, monkeypatch,
     assert error.count("\n") == 1
 
 
+@makes_one_graph
 def test_networks_of_ones_own_are_exported_and_leave_no_files(folder, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
     runs = tmp_path / "runs"

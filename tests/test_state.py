@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import drumhead as dh
+from conftest import makes_one_graph
 from drumhead.engine.cpu import library
 from drumhead.engine.plan import planning
 from drumhead.physics import absorbing
@@ -228,6 +229,7 @@ def test_several_records_are_each_checked():
             whole(given, records, dt=0.2)
 
 
+@makes_one_graph
 @pytest.mark.parametrize("backend", ["auto", "eager"])
 def test_states_under_torch_compile(backend):
     y0, kernel = torch.randn(1, 2, 5, 6), dh.laplacian(2)

@@ -34,6 +34,7 @@ from drumhead.show.palette import class_colours
 
 FORMAT, VERSION = "drumhead-export", 1
 PAGE, MANIFEST = "parity.md", "manifest.json"
+WHOLE_GRAPHS = (2, 11)  # torch 2.6 and 2.9 refuse builtins that the networks use, such as `any`
 
 
 def export(
@@ -83,7 +84,13 @@ def export(
 
 
 def check_installed() -> None:
-    """Refuse to begin without the packages of the extra `export`."""
+    """Refuse to begin without the packages of the extra `export`, or with a torch that cannot trace whole networks."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) < WHOLE_GRAPHS:
+        needed = ".".join(map(str, WHOLE_GRAPHS))
+        raise DrumheadError(
+            f"export needs torch {needed} or newer, which makes one graph of a whole network; this is torch "
+            f"{torch.__version__}: pip install 'torch>={needed}'"
+        )
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401

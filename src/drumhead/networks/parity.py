@@ -4,6 +4,7 @@ A difference is the largest of all logits, over torch's largest logit or 1, whic
 """
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -122,7 +123,9 @@ def apart(wanted: Tensor, found: np.ndarray) -> float:
 
 def compare_program(model: Segmenter, path: Path, images: Sequence[Tensor]) -> Iterator[Row]:
     """Yield the differences of a torch.export program, read from its file."""
-    loaded = torch.export.load(path).module()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.12, of its own reader
+        loaded = torch.export.load(path).module()
     with torch.no_grad(), model.evaluating(), using("eager"):
         for batch in images:
             yield Row(tuple(batch.shape), "model.pt2", apart(model(batch), loaded(batch).numpy()))

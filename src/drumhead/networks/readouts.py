@@ -84,7 +84,7 @@ class Head(nn.Module):
 def alone(readout: TimeReadout, head: Head) -> bool:
     """Say whether they are as built and look at one pixel at a time: waves at some are enough for logits at these."""
     built = untouched(readout, TimeReadout) and untouched(head, Head) and untouched(head.norm, nn.Identity)
-    return built and head.stride == 1 and bool(convolutions(head.layers))
+    return built and head.stride == 1 and len(convolutions(head.layers)) > 0
 
 
 def composed(readout: TimeReadout, head: Head) -> Record | None:
