@@ -205,7 +205,7 @@ class WaveStack(Timed, Frame):
                 if isinstance(layer, Stepped):
                     found.append(layer.courant(layer.start(x)))
                 x = layer(x)
-        return max(found, default=None)
+        return float(torch.tensor(found).max()) if found else None  # NaN before all
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on, when the last layer has run for `steps` >= 0 steps."""
