@@ -134,7 +134,7 @@ class Timed(Segmenter):
             (torch.Size([2, 64, 64]), torch.Size([2]))
         """
         quarters = {max(1, self.steps * part // 4) for part in (1, 2, 3)}
-        looks = list(steps) or [step for step in quarters if self.answers(step)]
+        looks = anytime.several(steps) or [step for step in quarters if self.answers(step)]
         with self.evaluating():
             self.check(images)
             return anytime.early(self, images, confidence, looks)
