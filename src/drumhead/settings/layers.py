@@ -110,6 +110,11 @@ class Layer(Waves):
         super().__post_init__()
         _power_of_two(self.stride)
         at_least(1, self.bins, "model.bins=")
+        if self.frozen and self.coupling == "mixed":
+            raise DrumheadError(
+                "model.frozen=True keeps the kernel, and model.coupling='mixed' learns a matrix that mixes it: leave one "
+                "of the two"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
