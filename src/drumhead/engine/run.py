@@ -132,7 +132,7 @@ def lifted(fine: Tensor, coarse: Tensor, lift: nn.Module, grid: int, network: nn
 
     lifts, layers = convolutions(lift), convolutions(network)
     if len(lifts) == 1 and layers and grid <= COARSEST:
-        found = _compiled([*lifts, *layers], fine, coarse)
+        found = _compiled([*lifts, *layers], fine, coarse, grid)
         if found is not None:
             return found
     raised = F.pixel_shuffle(lift(coarse), grid)[..., : fine.shape[-2], : fine.shape[-1]]
@@ -182,10 +182,20 @@ def _forwards(x: Tensor, *tensors: Tensor) -> bool:
     alike = all(tensor.dtype == x.dtype and tensor.is_cpu for tensor in (x, *tensors))
     if torch.is_grad_enabled() or not alike or torch.is_autocast_enabled("cpu"):
         return False
-    return pick("auto", x, (x, *tensors), True) == "native"
+    return pick("auto", x, (x, *tensors), True, _parts(x)) == "native"
 
 
-def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None) -> Tensor | None:
+def _parts(x: Tensor, grid: int = 1) -> int | None:
+    """Return the tiles of features, and of partial sums for a gradient, that threads share; None in a graph."""
+    from drumhead.engine.cpu import pointwise as compiled
+
+    if torch.compiler.is_compiling():
+        return None
+    tiles = compiled.tiles(x.shape[0], *x.shape[2:], grid)
+    return min(tiles, compiled.GROUPS) if torch.is_grad_enabled() else tiles
+
+
+def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None, grid: int = 1) -> Tensor | None:
     """Return what the C engine makes of features through layers that are all `convolutions`; None where it cannot."""
     from drumhead.engine.cpu import pointwise as compiled
 
@@ -198,6 +208,6 @@ def _compiled(layers: list[nn.Conv2d], x: Tensor, coarse: Tensor | None = None) 
     like = [tensor.to(dtype) for tensor in inputs]
     weights = [layer.weight.flatten(1) for layer in layers]
     biases = [layer.bias for layer in layers if layer.bias is not None]  # none is, in `convolutions`
-    if pick("auto", like[0], (*inputs, *weights, *biases), True) != "native":
+    if pick("auto", like[0], (*inputs, *weights, *biases), True, _parts(x, grid)) != "native":
         return None
     return call(compiled.pointwise, like[0], weights, biases, reduced(x.device), *(like[1:] or [None]))

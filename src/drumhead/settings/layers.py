@@ -112,8 +112,8 @@ class Layer(Waves):
         at_least(1, self.bins, "model.bins=")
         if self.frozen and self.coupling == "mixed":
             raise DrumheadError(
-                "model.frozen=True keeps the kernel, and model.coupling='mixed' learns a matrix that mixes it: leave one "
-                "of the two"
+                "model.frozen=True keeps the kernel, and model.coupling='mixed' learns a matrix that mixes it: leave "
+                "one of the two"
             )
 
 

@@ -248,7 +248,12 @@ def _lifted(x: Tensor, weights: list[Tensor]) -> tuple[int, int]:
 
 
 def _tiles(struct: _Struct) -> int:
-    return struct.batch * -(-struct.height // struct.grid) * -(-struct.width * struct.grid // TILE)
+    return tiles(struct.batch, struct.height, struct.width, struct.grid)
+
+
+def tiles(batch: int, height: int, width: int, grid: int = 1) -> int:
+    """Return the parts of such features that threads can take, one each."""
+    return batch * -(-height // grid) * -(-width * grid // TILE)
 
 
 def _struct(
