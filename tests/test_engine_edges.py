@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,8 @@ import drumhead as dh
 from conftest import needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.cpu import library, native, pointwise
+from drumhead.engine.gpu import unfused
+from drumhead.engine.plan import Fields, Results
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
@@ -291,6 +295,33 @@ def test_callers_in_many_threads(two_threads):
         caller.join()
     assert len(same) == 40
     assert all(same)
+
+
+def test_threads_on_one_stream_have_a_graph_one_after_another(monkeypatch):
+    """The order of copies, replay and results, with a stand-in for the device that gives threads time to meddle."""
+    places = Fields(*(torch.zeros(1, 1, 2, 2) if name != "z0" else None for name in Fields._fields[:6]))
+    results = Results(*(torch.zeros(1, 1, 2, 2) for _ in Results._fields))
+
+    class Graph:
+        def replay(self):
+            time.sleep(0.005)
+            results.out.copy_(places.y0)
+            time.sleep(0.005)
+
+    monkeypatch.setattr(unfused, "_captures", lambda *_: True)
+    monkeypatch.setattr(unfused, "_captured", lambda *_: (Graph(), places, results))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(cuda_stream=0))
+    found = {}
+
+    def call(value):
+        found[value] = unfused.forward(None, places._replace(y0=torch.full((1, 1, 2, 2), float(value)))).out
+
+    callers = [threading.Thread(target=call, args=(value,)) for value in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all((found[value] == value).all() for value in range(8))
 
 
 def test_one_pool_whatever_the_batch():

@@ -5,6 +5,7 @@ CUDA graph, because launching several small kernels a step takes the processor l
 """
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,21 +18,27 @@ from drumhead.engine import boundaries
 from drumhead.engine.eager import march
 from drumhead.engine.plan import Fields, Results, Rollout
 
+_alone = threading.Lock()  # threads on one stream share a graph's places: one from its copies to its results at a time
+
 
 def forward(plan: Rollout, fields: Fields) -> Results:
     """Run all steps."""
-    y0 = fields.y0
-    # A graph keeps the memory it was captured with, which checkpoints for a gradient would make large.
-    if y0.device.type != "cuda" or plan.segment or torch.cuda.is_current_stream_capturing():
+    if not _captures(plan, fields.y0):
         return _forward(plan, fields)
-    shapes = tuple(None if x is None else x.shape for x in fields)
+    y0, shapes = fields.y0, tuple(None if x is None else x.shape for x in fields)
     stream = torch.cuda.current_stream(y0.device).cuda_stream
-    graph, places, results = _captured(plan, shapes, y0.dtype, y0.device, stream)
-    for place, value in zip(places, fields, strict=True):
-        if place is not None and value is not None:
-            place.copy_(value)
-    graph.replay()
-    return Results(*(result.clone() for result in results))
+    with _alone:
+        graph, places, results = _captured(plan, shapes, y0.dtype, y0.device, stream)
+        for place, value in zip(places, fields, strict=True):
+            if place is not None and value is not None:
+                place.copy_(value)
+        graph.replay()
+        return Results(*(result.clone() for result in results))
+
+
+def _captures(plan: Rollout, y0: Tensor) -> bool:
+    """Say whether a graph runs it, which keeps the memory it was captured with: checkpoints would make that large."""
+    return y0.device.type == "cuda" and not plan.segment and not torch.cuda.is_current_stream_capturing()
 
 
 @functools.lru_cache(maxsize=1)  # it holds all its memory
