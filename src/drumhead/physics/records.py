@@ -357,9 +357,12 @@ class Several(Record):
             record.check(steps, channels)
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Any:
-        """Hand every record the same states."""
-        copies = tee(states, len(self.records))
-        return tuple(record.collect(copy, steps) for record, copy in zip(self.records, copies, strict=True))
+        """Hand every record the same states, which two of them may return as they are."""
+        copies, kept = tee(states, len(self.records)), []
+        for record, copy in zip(self.records, copies, strict=True):
+            part = record.collect(copy, steps)
+            kept.append(part.clone() if any(part is other for other in kept) else part)
+        return tuple(kept)
 
     def stream(self, steps: int, like: Tensor) -> Stream:
         """Keep each state, and serve the records from them, none of which shares memory with another."""
