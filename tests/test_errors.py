@@ -134,6 +134,7 @@ def test_an_absorbing_margin_names_its_remedy():
         (torch.zeros(1, 1, 8, 8), r"images: got \(1, 1, 8, 8\); .*\(b, 3, y, x\)"),
         (torch.zeros(3, 8, 8), r"got \(3, 8, 8\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), r"got torch\.uint8; .*dh\.to_images"),
+        (torch.zeros(1, 3, 8, 8, device="meta"), r"got meta, the model is on cpu; use images\.to\('cpu'\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.float64), r"got torch\.float64, the model computes in torch\.float32"),
     ],
 )

@@ -155,12 +155,16 @@ class Segmenter(nn.Module):
             raise DrumheadError(
                 f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
             )
+        device = next(self.parameters()).device
+        if images.device != device:
+            raise DrumheadError(
+                f"images: got {images.device}, the model is on {device}; use images.to({str(device)!r})"
+            )
         if self.starved(images.shape):
             raise DrumheadError(
                 f"images: got {tuple(images.shape)}, which leave batch normalisation one value a map to learn from; "
                 "more or larger images are needed in training mode, or model.eval() first"
             )
-
         if at is not None:
             check_pixels("at", at, images)
 
