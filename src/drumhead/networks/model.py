@@ -6,6 +6,7 @@ config, so that a file is all that `load` needs.
 
 import json
 from collections.abc import Callable
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ def save(model: nn.Module, path: str | Path, **extra: str) -> None:
         own, wanted = _leaves(model), _leaves(described)
         for name in sorted(dict(own.items() ^ wanted.items())):
             raise DrumheadError(f"save: {name} is {own.get(name, 'missing')}, not {wanted.get(name, 'in this model')}")
+        _refuse_own(model, described)
     except DrumheadError as error:
         raise DrumheadError(
             f"{error}, and the file holds only what the model's config describes: end pruning with "
@@ -120,6 +122,19 @@ def _unwrapped(model: nn.Module) -> Segmenter:
     if not isinstance(inner, Segmenter):
         raise DrumheadError(f"save: got {type(model).__name__}; a network of dh.build or dh.load is needed")
     return inner
+
+
+def _refuse_own(model: nn.Module, described: nn.Module) -> None:
+    """Refuse parts whose class does something otherwise than the class of drumhead's that the config stands for."""
+    parts = {name.replace(COMPILED, ""): part for name, part in model.named_modules(remove_duplicate=False)}
+    for name, part in described.named_modules(remove_duplicate=False):
+        kinds = [kind for kind in type(part).__mro__ if kind.__module__.startswith("drumhead.")]
+        methods = {method for kind in kinds for method, value in vars(kind).items() if isfunction(value)}
+        for method in sorted(methods):
+            own = type(parts.get(name))
+            if getattr(own, method, None) is not getattr(type(part), method):
+                what = f"{name or 'the network'}, {own.__name__}, has a {method} of its own"
+                raise DrumheadError(f"save: {what}, not that of {type(part).__name__}")
 
 
 def _leaves(model: nn.Module) -> dict[str, str]:
