@@ -191,7 +191,8 @@ def _parts(x: Tensor, grid: int = 1) -> int | None:
 
     if torch.compiler.is_compiling():
         return None
-    tiles = compiled.tiles(x.shape[0], *x.shape[2:], grid)
+    batch, _, height, width = x.shape
+    tiles = compiled.tiles(batch, height, width, grid)
     return min(tiles, compiled.GROUPS) if torch.is_grad_enabled() else tiles
 
 
