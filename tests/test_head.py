@@ -10,8 +10,8 @@ from torch import nn
 import drumhead as dh
 from drumhead.engine.choose import pick
 from drumhead.engine.cpu import library, pointwise
-from drumhead.engine.run import lifted
-from drumhead.engine.run import pointwise as pointwise_of
+from drumhead.engine.pixelwise import lifted
+from drumhead.engine.pixelwise import pointwise as pointwise_of
 from drumhead.networks.chain import Chain
 
 compiled = pytest.mark.skipif(library.load() is None, reason="no C compiler")

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import bent, reduced
+from drumhead.engine.pixelwise import bent
+from drumhead.engine.run import reduced
 from drumhead.physics import stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.propagate import propagate

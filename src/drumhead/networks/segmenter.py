@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from drumhead.engine.run import convolutions, pointwise
+from drumhead.engine.modules import convolutions
+from drumhead.engine.pixelwise import pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
 from drumhead.physics.contract import check_pixels

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import convolutions, lifted
+from drumhead.engine.modules import convolutions
+from drumhead.engine.pixelwise import lifted
 from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.anytime import checked
 from drumhead.networks.chain import Chain
