@@ -175,7 +175,7 @@ def test_torch_compile_keeps_a_whole_model_in_one_graph(name):
     torch._dynamo.reset()
     compiled = torch.compile(model, fullgraph=True, backend=graphs)
     torch.testing.assert_close(compiled(x), model(x))
-    assert any("drumhead.rollout" in target for target in graphs.targets)
+    assert any("drumhead.propagate" in target for target in graphs.targets)
     assert any("drumhead.pointwise" in target for target in graphs.targets)
     found, wanted = (torch.autograd.grad(m(x).square().sum(), list(model.parameters())) for m in (compiled, model))
     for a, b in zip(found, wanted, strict=True):
@@ -200,7 +200,7 @@ def test_torch_export_of_a_whole_model():
     torch.testing.assert_close(program.module()(x), model(x))
     parts = [m for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule)]
     targets = {str(node.target) for part in parts for node in part.graph.nodes}
-    assert {"drumhead.rollout.default", "drumhead.pointwise.default"} <= targets
+    assert {"drumhead.propagate.default", "drumhead.pointwise.default"} <= targets
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -263,13 +263,13 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 )
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
-    numbers = plan.Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
+    numbers = plan.Plan(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
     inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
-    results = ops.rollout(*inputs, *numbers)
+    results = ops.propagate(*inputs, *numbers)
     given = dict(zip(("grad_out", "grad_end", "saved", "argmax", "velocities"), results, strict=True))
     given[name] = given[name].to(dtype)
     with pytest.raises(dh.DrumheadError, match=f"{name}: got {dtype}"):
-        ops.rollout_backward(*given.values(), *inputs, *numbers)
+        ops.propagate_backward(*given.values(), *inputs, *numbers)
 
 
 @pytest.fixture

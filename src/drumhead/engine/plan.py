@@ -17,7 +17,7 @@ GROWTH = {torch.float32: 5.0, torch.float64: 20.0}
 
 
 class Fields(NamedTuple):
-    """The tensors of a rollout. What broadcasts to y0 does so until `run` expands it; an engine's are contiguous."""
+    """Tensors of a propagation. What broadcasts to y0 does so until `run` expands it; an engine's are contiguous."""
 
     y0: Tensor
     """(b, c, y, x)"""
@@ -37,7 +37,7 @@ class Fields(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What an engine returns of a rollout; what is not asked for is empty."""
+    """What an engine returns of a propagation; what is not asked for is empty."""
 
     out: Tensor
     """What the plan keeps."""
@@ -56,7 +56,7 @@ GIVEN = ("grad_out", "grad_end", *Results._fields[2:])
 
 
 @dataclass(frozen=True)
-class Rollout:
+class Plan:
     """z <- decay z + gain (phi(W * y) - omega y), y <- y + dt z, with gain = offset + slope decay; T times.
 
     The first step takes the scalar gain `first_offset` and, if there is one, a decay map of its own; unless others
@@ -83,6 +83,10 @@ class Rollout:
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
     """Products of "project" and "mix" in bfloat16, sums and state in float32, where an engine can."""
+    limit: float = 0.0
+    """Refuse gradients of states that were reconstructed worse than this, see `checking`; 0 does not ask."""
+
+    # How the engines go about it, which costs time or memory and changes rounding alone; `planning` sets these.
     forgetful: int = 0
     """Cells of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
     stored: bool = False
@@ -92,8 +96,6 @@ class Rollout:
     share: float = 0.5
     """Up to this share of all cells and `room` bytes a call, velocities are kept; beyond, segments are stored."""
     room: int = 1 << 30
-    limit: float = 0.0
-    """Refuse gradients of states that were reconstructed worse than this, see `checking`; 0 does not ask."""
     quad_channels: int = 8
     """Channels from which half the multiplications pay for the additions around them: four rows at once."""
     block: int = 20
@@ -106,7 +108,7 @@ class Rollout:
         return tuple([getattr(self, name) for name in names] for names in NAMES.values())
 
     @classmethod
-    def of(cls, *numbers: list[Any]) -> "Rollout":
+    def of(cls, *numbers: list[Any]) -> "Plan":
         """Return the plan again."""
         pairs = zip(NAMES.values(), numbers, strict=True)
         return cls(**{name: value for names, values in pairs for name, value in zip(names, values, strict=True)})
@@ -128,7 +130,7 @@ class Rollout:
         y0, apart = fields.y0, fields.kernel.shape[1:] == (1, 3, 3)
         return y0.is_cpu and apart and self.boundary == "fixed" and y0.shape[2] * y0.shape[3] <= self.sheet
 
-    def remembering(self, decay: Tensor) -> "Rollout":
+    def remembering(self, decay: Tensor) -> "Plan":
         """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
         cells = self.count(decay)
         if not cells:
@@ -172,13 +174,13 @@ class Rollout:
         return Results(*(fields.y0.new_empty(s, dtype=k) for s, k in zip(shapes, kinds, strict=True)))
 
 
-NAMES = {kind: tuple(field.name for field in fields(Rollout) if field.type is kind) for kind in (int, float, bool, str)}
+NAMES = {kind: tuple(field.name for field in fields(Plan) if field.type is kind) for kind in (int, float, bool, str)}
 _changes: ContextVar[tuple[tuple[str, Any], ...]] = ContextVar("changes", default=())
 
 
 @contextmanager
 def planning(**changes: Any) -> Iterator[None]:
-    """Let the propagations of this thread or task be planned with other numbers of `Rollout` for a while.
+    """Let the propagations of this thread or task be planned with other numbers of `Plan` for a while.
 
     Example:
         >>> with planning(segment=5):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from drumhead.engine.operator import call, readable
-from drumhead.engine.plan import Fields, Rollout, planned, planning
+from drumhead.engine.plan import Fields, Plan, planned, planning
 
 
 def exactly_local() -> AbstractContextManager[None]:
@@ -25,8 +25,8 @@ def exactly_local() -> AbstractContextManager[None]:
     return planning(quad_channels=sys.maxsize)
 
 
-def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
-    """Return what the plan keeps of a rollout and its end, differentiable in every tensor; fields broadcast to y0."""
+def run(plan: Plan, fields: Fields) -> tuple[Tensor, Tensor]:
+    """Return what the plan keeps of a propagation and its end, differentiable in each tensor; fields broadcast to y0."""
     from drumhead.engine import ops
 
     if changes := planned():
@@ -36,7 +36,7 @@ def run(plan: Rollout, fields: Fields) -> tuple[Tensor, Tensor]:
     fields = Fields._make((y0, *wide, *others[4:]))
     if plan.segment and readable(fields.decay) and not plan.by_sheets(fields):
         plan = plan.remembering(fields.decay)
-    return call(ops.rollout, *fields, *plan.numbers())[:2]
+    return call(ops.propagate, *fields, *plan.numbers())[:2]
 
 
 def reduced(device: torch.device) -> bool:
