@@ -314,6 +314,12 @@ def test_a_layer_that_runs_otherwise_is_not_saved(tmp_path):
         assert (tmp_path / "w.safetensors").exists() == (words is None)
 
 
+@pytest.mark.parametrize("readout", ["nonsense", "linear"])
+def test_a_readout_is_for_files_that_do_not_say_theirs(readout):
+    with pytest.raises(dh.DrumheadError, match=f"readout='{readout}': only format='published' needs one"):
+        dh.load("tetrominoes", readout=readout)
+
+
 def test_only_networks_of_ours_are_saved(tmp_path):
     for model in (nn.Linear(2, 2), nn.DataParallel(nn.Linear(2, 2)), {}):
         with pytest.raises(dh.DrumheadError, match=f"save: got {type(model).__name__}; a network of dh.build"):

@@ -42,8 +42,8 @@ def build(config: str | ModelConfig) -> Segmenter:
     """Make an untrained network from a preset's name or a config.
 
     Args:
-        config: a name from `drumhead.presets()`, or the settings of a family: `NWM`, `Recurrent`, `CNN`, `ResNet` or
-            `UNet`.
+        config: a name from `drumhead.presets()`, or the settings of a family: `NWM`, `Stack`, `Recurrent`, `CNN`,
+            `ResNet` or `UNet`.
 
     Returns:
         The network, a `torch.nn.Module` with random weights; set `torch.manual_seed` before for the same ones.
@@ -144,7 +144,7 @@ def _leaves(model: nn.Module) -> dict[str, str]:
     return {name: text.replace("inplace=True", "") for name, text in settings.items()}
 
 
-def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
+def load(source: str | Path, *, format: str = "drumhead", readout: str | None = None) -> Segmenter:
     """Load a trained network, in evaluation mode.
 
     Args:
@@ -152,13 +152,13 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
             `hf://USER/NAME` for a network on the Hugging Face Hub, which `drumhead push` puts there.
         format: "drumhead" for our .safetensors, "published" for the `cp.pt` state dict of the paper's code.
         readout: for "published" only: the readout that the weights were trained with, which that file does not
-            say ("linear", "fft", "last", "mean" or "max").
+            say ("linear", which is the default, "fft", "last", "mean" or "max").
 
     Returns:
         The network.
 
     Raises:
-        DrumheadError: nothing of that name, or the file is not what it should be.
+        DrumheadError: nothing of that name, the file is not what it should be, or a readout for a file that says its.
 
     Example:
         >>> model = dh.load("tetrominoes")
@@ -170,8 +170,12 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         from drumhead.networks.published_weights import read_published
 
         path = Path(source)
-        config, tensors = read_published(path, readout)
+        config, tensors = read_published(path, "linear" if readout is None else readout)
     else:
+        if readout is not None:
+            raise DrumheadError(
+                f"readout={readout!r}: only format='published' needs one, as all other files say theirs; leave it out"
+            )
         path = find_weights(source)
         metadata, tensors = read_safetensors(path)
         try:
