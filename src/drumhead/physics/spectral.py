@@ -25,7 +25,7 @@ from drumhead.errors import DrumheadError, choose
 from drumhead.physics.contract import as_tensor, check_broadcast, check_kind, check_odd, describe
 from drumhead.settings.config import Edge
 
-SHORT = 256  # cells along an axis up to which a product with a matrix is faster than a fast transform
+SHORT = 256  # grid points along an axis up to which a product with a matrix is faster than a fast transform
 TERMS = 10  # of the series of cos and sin(x) / x below |x| = 1: the next one is 1e-19
 
 
@@ -77,7 +77,7 @@ def propagate_exact(
     times = as_tensor("times", times, y0).to(y0)
     if times.ndim != 1 or not times.numel() or not bool((times.isfinite() & (times >= 0)).all()):
         raise DrumheadError(f"times={times.tolist()}: one or more finite numbers >= 0 are needed")
-    stiff = stiffness(kernel, omega, y0.shape[-2:], boundary)
+    stiff = squared_frequencies(kernel, omega, y0.shape[-2:], boundary)
     if dt is None:
         if integrator is not None:
             raise DrumheadError(f"integrator={integrator!r} does nothing without dt: leave it out, or give dt")
@@ -90,7 +90,9 @@ def propagate_exact(
     return back(modes, y0.shape[-2:], boundary)
 
 
-def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False) -> Tensor:
+def squared_frequencies(
+    kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False
+) -> Tensor:
     """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not `mirrored`."""
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
@@ -191,7 +193,7 @@ def _product(a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def forth(y: Tensor, boundary: str, mirrored: bool = False) -> Tensor:
-    """Return the modes of maps (.., y, x), of which those of `stiffness` for the same kernel ring alone."""
+    """Return the modes of maps (.., y, x), of which those of `squared_frequencies` for the same kernel ring alone."""
     if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.rfft2(y)
     transform = {"periodic": _turns, "fixed": _sines}.get(boundary, _cosines)
