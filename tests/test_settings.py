@@ -82,7 +82,7 @@ def test_a_unet_has_no_boundary(capsys):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: dh.ModelConfig(), "make one of NWM, Recurrent, CNN, ResNet, UNet"),
+        (lambda: dh.ModelConfig(), "make one of NWM, Stack, Recurrent, CNN, ResNet, UNet"),
         (lambda: dh.ModelConfig(family="lstm"), "make one of NWM"),
         (lambda: dh.NWM(steps=3), r"unknown setting steps; .* waves \(each with channels, steps, "),
         (lambda: dh.Waves(wings=3), "unknown setting wings; the settings of Waves are channels, steps"),

@@ -16,6 +16,8 @@ from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
 
+WITH_TIME = "the families nwm, lstm, gru and rnn, and stacks of waves,"
+
 
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
     """Return what a network makes of maps, at these pixels; it sees no others where it looks at one at a time."""
@@ -49,7 +51,7 @@ class Segmenter(nn.Module):
 
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
-        coarsest: pixels per cell in each direction of the coarsest maps that are normalised.
+        coarsest: pixels per grid point in each direction of the coarsest maps that are normalised.
     """
 
     stride = 1
@@ -73,9 +75,7 @@ class Segmenter(nn.Module):
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
-        raise DrumheadError(
-            f"this {self.config.family} has no waves; the families nwm, lstm, gru and rnn, and stacks of waves, do"
-        )
+        raise DrumheadError(f"this {self.config.family} has no waves; {WITH_TIME} do")
 
     def cut(self) -> Self:
         """Return the same network with its coupling cut, the control that says what the waves contribute.
@@ -101,10 +101,7 @@ class Segmenter(nn.Module):
             >>> [layer.steps for layer in model.listening(2).layers], model.reach(32), model.listening(2).reach(32)
             ([24, 24, 24], (-116, 180), (-260, 324))
         """
-        raise DrumheadError(
-            f"this {self.config.family} has no waves to listen to; the families nwm, lstm, gru and rnn, and stacks of "
-            "waves, do"
-        )
+        raise DrumheadError(f"this {self.config.family} has no waves to listen to; {WITH_TIME} do")
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the first and last row of the image that the answer at row `pixel` can depend on.

@@ -28,7 +28,8 @@ class ModelConfig(Settings):
     def __new__(cls, *values: Any, **settings: Any) -> Self:
         """Refuse to be a network of no family."""
         if cls is ModelConfig:
-            raise DrumheadError("ModelConfig is what all networks share; make one of NWM, Recurrent, CNN, ResNet, UNet")
+            kinds = ", ".join(dict.fromkeys(kind.__name__ for kind in FAMILIES.values()))
+            raise DrumheadError(f"ModelConfig is what all networks share; make one of {kinds}")
         return super().__new__(cls, *values, **settings)
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class ModelConfig(Settings):
 
     @property
     def family(self) -> str:
-        """The word for the kind of network: nwm, lstm, gru, rnn, cnn, resnet or unet."""
+        """The word for the kind of network: nwm, stack, lstm, gru, rnn, cnn, resnet or unet."""
         return type(self).__name__.lower()
 
     def flat(self) -> dict[str, Any]:
