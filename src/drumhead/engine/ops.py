@@ -53,9 +53,9 @@ def propagate(*inputs: Any) -> tuple[Tensor, ...]:
     """Run a propagation on the device of its tensors."""
     plan, fields = _parts(inputs)
     check(plan, fields)
-    if plan.forgetful and (cells := plan.count(fields.decay)) > plan.forgetful:
+    if plan.forgetful and (count := plan.count(fields.decay)) > plan.forgetful:
         raise DrumheadError(
-            f"forgetful={plan.forgetful}: {cells} cells of an image damp too strongly to be walked back"
+            f"forgetful={plan.forgetful}: {count} oscillators of an image damp too strongly to be walked back"
         )
     fields = _contiguous(fields)
     return tuple(_module(fields.y0).forward(plan, fields))

@@ -35,7 +35,7 @@ def lifted(fine: Tensor, coarse: Tensor, lift: nn.Module, grid: int, network: nn
         fine: features (b, k, y, x).
         coarse: features (b, c, ceil(y / grid), ceil(x / grid)).
         lift: a 1x1 convolution from c maps to m grid^2, m maps at the pixels; those beyond y and x are cut off.
-        grid: pixels of a cell in each direction.
+        grid: pixels of a point of the coarse grid in each direction.
         network: what makes logits of the k + m maps. Under torch.autocast in bfloat16, its products are rounded.
 
     Returns:

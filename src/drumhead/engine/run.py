@@ -26,7 +26,7 @@ def exactly_local() -> AbstractContextManager[None]:
 
 
 def run(plan: Plan, fields: Fields) -> tuple[Tensor, Tensor]:
-    """Return what the plan keeps of a propagation and its end, differentiable in each tensor; fields broadcast to y0."""
+    """Return what the plan keeps of a propagation and its end, differentiable in all tensors, which broadcast to y0."""
     from drumhead.engine import ops
 
     if changes := planned():

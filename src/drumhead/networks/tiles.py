@@ -1,6 +1,6 @@
 """Large images in tiles: each pixel is answered by the tile in whose middle it lies.
 
-A tile begins at a multiple of 16 pixels, or of the network's coarsest cells where they are larger, so that grids of
+A tile begins at a multiple of 16 pixels, or of the network's coarsest grid where that is larger, so that grids of
 waves and the levels of a U-Net lie as they do in the whole image. Where the margin around a tile's middle is as wide as
 the network reaches, the answer is that of the whole image; beyond, what is farther away than the margin is not seen.
 Only what a periodic edge brings from the other side of the image is lost in any case.
@@ -53,7 +53,7 @@ def tiles_of(side: int) -> Tiles:
 
 def _refuse(side: int, grid: int) -> None:
     if side < 4 * grid or side % grid:
-        of = f", as this network has cells of {grid} pixels" if grid > GRID else ""
+        of = f", as a grid of this network has a point every {grid} pixels" if grid > GRID else ""
         raise DrumheadError(f"--tile {side}: a multiple of {grid} of at least {4 * grid} is needed{of}, or 0")
 
 
@@ -108,7 +108,7 @@ def _grid(model: nn.Module) -> int:
 
 
 def margin_of(model: nn.Module, side: int) -> int:
-    """Return the margin of a network's tiles: its reach in whole 16s or cells, at most a quarter of the side."""
+    """Return the margin of a network's tiles: its reach in whole steps of `_grid`, at most a quarter of the side."""
     inner, grid = getattr(model, "module", model), _grid(model)
     most = side // 4 // grid * grid
     if not isinstance(inner, Segmenter):
