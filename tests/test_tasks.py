@@ -155,6 +155,16 @@ def test_idx_files_are_read(digits, compress, monkeypatch, tmp_path):
     assert idx.find() == place
 
 
+def test_nothing_is_searched_that_lies_beside_where_a_user_stands(digits, monkeypatch, tmp_path):
+    (tmp_path / "shared" / "data").mkdir(parents=True)
+    digits(tmp_path / "shared" / "data" / "mnist")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv("DRUMHEAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert idx.find() is None
+
+
 def test_damaged_idx_files_are_named(digits):
     place = digits()
     path = place / "t10k-images-idx3-ubyte.gz"
