@@ -17,6 +17,11 @@ BIN := .venv/bin
 PAGE_MODELS := tetrominoes mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
+# Checkouts that lie side by side may share a data directory.
+ifneq ($(wildcard ../shared/data/mnist),)
+export DRUMHEAD_DATA ?= $(abspath ../shared/data)
+endif
+
 .PHONY: demo test check sanitize docs bench page page-models page-test page-e2e always wheel versions sbom audit clean
 
 demo: .venv/installed

@@ -48,12 +48,12 @@ def medium(steps: int, alpha_max: float, dtype: torch.dtype) -> tuple[Tensor | N
 def measure(steps: int, alpha_max: float, name: str, segment: int) -> dict[str, object]:
     dtype = TYPES[name]
     inputs = medium(steps, alpha_max, dtype)
-    rollout = plan.Rollout(steps, DT, DT, 0.0, DT, True, "periodic", "project", segment=segment)
-    out, _, saved, *others = ops.rollout(*inputs, *rollout.numbers())
+    asked = plan.Plan(steps, DT, DT, 0.0, DT, True, "periodic", "project", segment=segment)
+    out, _, saved, *others = ops.propagate(*inputs, *asked.numbers())
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     (*found, error), (*right, _) = (
-        ops.rollout_backward(
-            grad, grad.new_empty(0), saved, *others, *inputs, *replace(rollout, growth=growth).numbers()
+        ops.propagate_backward(
+            grad, grad.new_empty(0), saved, *others, *inputs, *replace(asked, growth=growth).numbers()
         )
         for growth in (math.inf, -math.inf)
     )

@@ -1,7 +1,13 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+BESIDE = Path(__file__).parents[2] / "shared" / "data"  # of checkouts that lie side by side, as in the Makefile
+if (BESIDE / "mnist").is_dir():
+    os.environ.setdefault("DRUMHEAD_DATA", str(BESIDE))
 torch.set_num_threads(1)  # pytest-xdist fills the cores
 
 

@@ -90,6 +90,8 @@ def test_what_answers_only_at_its_end_says_so():
     for steps in ([1.5], 3, None, ["a"]):
         with pytest.raises(dh.DrumheadError, match="steps"):
             dh.build(NETWORKS["max"]).time_course(images, steps)
+        with pytest.raises(dh.DrumheadError, match="steps"):
+            dh.build(NETWORKS["max"]).early(images, steps=steps)
     for steps in ((), (0,), (10,)):
         with pytest.raises(dh.DrumheadError, match="9 steps has no answer after"):
             dh.build(NETWORKS["max"]).time_course(images, steps)

@@ -57,6 +57,7 @@ def test_a_training_cites_what_it_used():
     assert list(adam) == ["kingma2015", "paszke2019"]
     all_of_it = TrainConfig(optimizer="adamw", schedule="cosine", warmup=0.1, clip=1.0)
     assert {*cited(dh.CNN(), all_of_it)} - {*adam} == {"loshchilov2019", "loshchilov2017", "goyal2017", "pascanu2013"}
+    assert all("linsley2018" in cited(dh.UNet(), task=name) for name in tasks.names() if name.startswith("pathf"))
     assert cited(dh.NWM(), task="polygons")["jacobs2025"] == ["Neural Wave Machine", "the polygons"]
 
 

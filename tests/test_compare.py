@@ -296,6 +296,21 @@ def test_a_driven_medium_goes_on_as_its_equation_says(drive):
         driven(dh.build("tetrominoes/unet-3"), image, 4)
 
 
+@pytest.mark.parametrize("drive", ["image", "noise"])
+def test_a_push_reaches_all_of_a_grid_with_an_absorbing_edge(drive):
+    model, image = dh.load("tetrominoes"), torch.rand(1, 3, 64, 64)
+    found = []
+    for boundary in ("fixed", "absorbing"):
+        other = dh.build(model.config.changed(boundary=boundary))
+        other.load_state_dict(model.state_dict())
+        found.append(driven(other, image, 6, drive=drive, strength=2.0, settle=0, seed=3)[..., 12:20, 12:20])
+    fixed, absorbing = found
+    if drive == "image":  # the same numbers are drawn, and in 12 steps no edge is heard of 12 places away from it
+        torch.testing.assert_close(absorbing, fixed, atol=1e-4, rtol=1e-4)
+    moved = [part.diff(dim=1).std() for part in found]
+    assert moved[1] == pytest.approx(float(moved[0]), rel=0.2)
+
+
 def test_what_an_electrode_hears_is_one_number_of_all_sheets():
     waves = torch.rand(2, 40, 3, 4, 4) * torch.tensor([1.0, 100.0, 1e4])[:, None, None]
     heard = heard_alike(waves)

@@ -16,7 +16,7 @@ import torch
 import drumhead as dh
 from drumhead.engine import boundaries
 from drumhead.engine.gpu import cuda, driver, unfused
-from drumhead.engine.plan import Fields, Results, Rollout
+from drumhead.engine.plan import Fields, Plan, Results
 from drumhead.errors import DrumheadError
 
 H100 = 232448  # bytes of shared memory that a block may ask for
@@ -93,7 +93,7 @@ class Problem:
             decay = torch.exp(-dt * self.alpha)
             numbers = dict(offset=dt / 2, slope=dt / 2, first_offset=dt / 2)
             first = None if self.z0 is None or s["begun"] else torch.exp(-dt * self.alpha / 2)
-        plan = Rollout(**s, **numbers)
+        plan = Plan(**s, **numbers)
         tensors = (self.y0, self.z0, self.omega, decay, first, self.kernel, self.basis, None)
         return plan, Fields(*(None if x is None else x.to(device) for x in tensors))
 

@@ -18,7 +18,7 @@ from conftest import needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.choose import pick as pick_engine
 from drumhead.engine.cpu import library, native
-from drumhead.engine.plan import Fields, Rollout, planning
+from drumhead.engine.plan import Fields, Plan, planning
 from drumhead.physics.records import at_pixels
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
@@ -146,8 +146,8 @@ def test_sheets_in_single_precision(name, c, h, w):
 
 def test_sheets_walk_nothing_back(monkeypatch):
     """However much cells forget: none is counted, and no velocities are kept."""
-    monkeypatch.setattr(Rollout, "count", None)
-    monkeypatch.setattr(Rollout, "reversible", None)
+    monkeypatch.setattr(Plan, "count", None)
+    monkeypatch.setattr(Plan, "reversible", None)
     with dh.engine.checking(1e-30):
         compare("project", case(5, depthwise=True, damping=9.0), 1e-9, boundary="fixed")
 
@@ -283,10 +283,10 @@ def test_graphs_do_not_count_cells():
 
 def test_the_operator_counts_the_cells_that_forget():
     field = torch.ones(1, 2, 4, 5)
-    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, forgetful=39)
+    plan = Plan(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, forgetful=39)
     inputs = (field, None, field, 0 * field, None, torch.ones(2, 2, 3, 3), None, None)
     with pytest.raises(dh.DrumheadError, match="forgetful=39: 40 cells"):
-        ops.rollout(*inputs, *rollout.numbers())
+        ops.propagate(*inputs, *plan.numbers())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -358,12 +358,12 @@ def test_the_operator_keeps_torchs_rules(name, keep, some, ends):
     basis = {"project": given["basis"], "mix": given["mixture"]}.get(keep)
     at = torch.tensor([[0, 7, 19], [4, 4, 5]]) if some else None
     decay = (1 - 0.1 * given["alpha"]).detach().requires_grad_()
-    rollout = Rollout(7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, segment=3, ends=ends, begun=ends)
+    plan = Plan(7, 0.1, 0.1, 0.0, 0.1, True, "periodic", keep, segment=3, ends=ends, begun=ends)
     tensors = (given["y0"], given["z0"] if ends else None, given["omega"], decay, None, given["kernel"], basis, at)
-    torch.library.opcheck(ops.rollout, (*tensors, *rollout.numbers()))
+    torch.library.opcheck(ops.propagate, (*tensors, *plan.numbers()))
     if not some:
         strong = (*tensors[:3], 0 * decay.detach(), *tensors[4:])
-        torch.library.opcheck(ops.rollout, (*strong, *replace(rollout, forgetful=40).numbers()))
+        torch.library.opcheck(ops.propagate, (*strong, *replace(plan, forgetful=40).numbers()))
 
 
 @pytest.mark.parametrize(("c", "depthwise"), [(2, False), (8, False), (3, True)])
@@ -493,11 +493,11 @@ def test_bad_input_to_the_operator_is_an_error(bad):
     change, message = BAD[bad]
     field, kernel = torch.ones(1, 2, 4, 5), torch.ones(2, 2, 3, 3)
     tensors = Fields(field, None, field, field, None, kernel)
-    rollout = Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "series")
+    plan = Plan(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "series")
     tensors = tensors._replace(**{name: change[name] for name in change if name in Fields._fields})
-    rollout = replace(rollout, **{name: change[name] for name in change if name not in Fields._fields})
+    plan = replace(plan, **{name: change[name] for name in change if name not in Fields._fields})
     with pytest.raises(dh.DrumheadError, match=message):
-        ops.rollout(*tensors, *rollout.numbers())
+        ops.propagate(*tensors, *plan.numbers())
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

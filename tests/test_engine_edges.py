@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,8 @@ import drumhead as dh
 from conftest import makes_one_graph, needs_bfloat16
 from drumhead.engine import ops, plan
 from drumhead.engine.cpu import library, native, pointwise
+from drumhead.engine.gpu import unfused
+from drumhead.engine.plan import Fields, Results
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
 
@@ -172,7 +176,7 @@ def test_torch_compile_keeps_a_whole_model_in_one_graph(name):
     torch._dynamo.reset()
     compiled = torch.compile(model, fullgraph=True, backend=graphs)
     torch.testing.assert_close(compiled(x), model(x))
-    assert any("drumhead.rollout" in target for target in graphs.targets)
+    assert any("drumhead.propagate" in target for target in graphs.targets)
     assert any("drumhead.pointwise" in target for target in graphs.targets)
     found, wanted = (torch.autograd.grad(m(x).square().sum(), list(model.parameters())) for m in (compiled, model))
     for a, b in zip(found, wanted, strict=True):
@@ -199,7 +203,7 @@ def test_torch_export_of_a_whole_model():
     torch.testing.assert_close(program.module()(x), model(x))
     parts = [m for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule)]
     targets = {str(node.target) for part in parts for node in part.graph.nodes}
-    assert {"drumhead.rollout.default", "drumhead.pointwise.default"} <= targets
+    assert {"drumhead.propagate.default", "drumhead.pointwise.default"} <= targets
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -262,13 +266,13 @@ def test_second_derivatives_of_the_pointwise_network_say_where_to_go():
 )
 def test_the_adjoint_refuses_other_types(name, dtype):
     field = torch.ones(1, 2, 4, 5)
-    numbers = plan.Rollout(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
+    numbers = plan.Plan(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, ends=True).numbers()
     inputs = (field, None, field, field, None, torch.ones(2, 2, 3, 3), None, None)
-    results = ops.rollout(*inputs, *numbers)
+    results = ops.propagate(*inputs, *numbers)
     given = dict(zip(("grad_out", "grad_end", "saved", "argmax", "velocities"), results, strict=True))
     given[name] = given[name].to(dtype)
     with pytest.raises(dh.DrumheadError, match=f"{name}: got {dtype}"):
-        ops.rollout_backward(*given.values(), *inputs, *numbers)
+        ops.propagate_backward(*given.values(), *inputs, *numbers)
 
 
 @pytest.fixture
@@ -294,6 +298,33 @@ def test_callers_in_many_threads(two_threads):
         caller.join()
     assert len(same) == 40
     assert all(same)
+
+
+def test_threads_on_one_stream_have_a_graph_one_after_another(monkeypatch):
+    """The order of copies, replay and results, with a stand-in for the device that gives threads time to meddle."""
+    places = Fields(*(torch.zeros(1, 1, 2, 2) if name != "z0" else None for name in Fields._fields[:6]))
+    results = Results(*(torch.zeros(1, 1, 2, 2) for _ in Results._fields))
+
+    class Graph:
+        def replay(self):
+            time.sleep(0.005)
+            results.out.copy_(places.y0)
+            time.sleep(0.005)
+
+    monkeypatch.setattr(unfused, "_captures", lambda *_: True)
+    monkeypatch.setattr(unfused, "_captured", lambda *_: (Graph(), places, results))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(cuda_stream=0))
+    found = {}
+
+    def call(value):
+        found[value] = unfused.forward(None, places._replace(y0=torch.full((1, 1, 2, 2), float(value)))).out
+
+    callers = [threading.Thread(target=call, args=(value,)) for value in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all((found[value] == value).all() for value in range(8))
 
 
 def test_one_pool_whatever_the_batch():

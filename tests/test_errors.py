@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import drumhead as dh
+from drumhead.physics.records import Until
 from drumhead.settings.config import TrainConfig
 
 Y0 = torch.zeros(1, 2, 4, 4)
@@ -32,6 +33,10 @@ GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps"
         ({"omega": -1.0}, "omega has negative values"),
         ({"alpha": torch.tensor(float("nan"))}, "alpha has infinite"),
         ({"omega": torch.ones(1).double()}, r"omega is torch\.float64 .*omega\.to\(y0\)"),
+        ({"omega": None}, "omega=None: a number or a tensor of numbers is needed"),
+        ({"omega": "a"}, "omega='a': a number or a tensor"),
+        ({"alpha": 1j}, "alpha=1j: a number or a tensor"),
+        ({"z0": "a"}, "z0='a': a number or a tensor"),
         ({"z0": torch.ones(3)}, "z0: got the shape"),
         ({"z0": torch.full((1,), float("nan"))}, "z0 has infinite or undefined values"),
         (
@@ -51,6 +56,13 @@ GOOD = {"y0": Y0, "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps"
         ({"record": dh.At(dh.At(dh.Last(), torch.zeros(1, 1, dtype=torch.int64)), 3)}, r"At\(record\): got At"),
         ({"record": dh.At(dh.Last(), torch.zeros(1, 3))}, r"At\(pixels\): got torch.float32 \(1, 3\)"),
         ({"record": dh.At(dh.Last(), torch.full((1, 3), 10**6))}, r"At\(pixels\): got 1000000 to 1000000"),
+        ({"record": Until(dh.At(dh.Last(), torch.full((1, 3), 99)), 2)}, r"At\(pixels\): got 99 to 99; .* 0 to 15"),
+        ({"record": (dh.Last(), Until(dh.Project(torch.zeros(1, 2).double()), 2))}, r"basis is torch\.float64"),
+        (
+            {"record": dh.At(dh.Project(torch.zeros(1, 4).double()), torch.ones(1, 1).long())},
+            r"basis is torch\.float64",
+        ),
+        ({"record": Until(dh.Last(), "2")}, r"Until\(steps='2'\): 1 to 4 steps"),
         ({"record": "all"}, r"record='all': a record such as dh\.All\(\)"),
         ({"record": dh.Every(5)}, r"Every\(5\): a whole number from 1 to steps=4"),
         ({"record": dh.Every(0)}, r"Every\(0\)"),
@@ -71,11 +83,39 @@ def test_numbers_of_numpy_are_numbers():
     assert dh.propagate(**given).shape == (1, 2, 2, 4, 4)
 
 
-def test_helpers_say_what_is_wrong():
-    with pytest.raises(dh.DrumheadError, match="integrator='Euler' is not known"):
-        dh.stable_dt(dh.laplacian(1), integrator="Euler")
-    with pytest.raises(dh.DrumheadError, match="an odd size"):
-        dh.laplacian(1, size=2)
+def test_a_record_may_call_a_method_basis():
+    class First(dh.Record):
+        def basis(self):
+            return "the first state"
+
+        def collect(self, states, steps):
+            first, *_ = states
+            return first
+
+    assert dh.propagate(**(GOOD | {"record": First()})).shape == Y0.shape
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dh.stable_dt(dh.laplacian(1), integrator="Euler"), "integrator='Euler' is not known"),
+        (
+            lambda: dh.stable_dt(dh.laplacian(1)[0]),
+            r"kernel: got torch.float32 of shape \(1, 3, 3\); .*\(c, 1, ky, kx\)",
+        ),
+        (lambda: dh.stable_dt(torch.zeros(3, 2, 3, 3)), r"for 3 channels it has the shape \(3, 3, ky, kx\)"),
+        (lambda: dh.stable_dt(torch.zeros(1, 1, 2, 2)), "odd sides are needed"),
+        (lambda: dh.stable_dt(None), "kernel: got NoneType"),
+        (lambda: dh.stable_dt(dh.laplacian(1), omega="a"), "omega='a': a number or a tensor"),
+        (lambda: dh.laplacian(1, size=2), "an odd size"),
+        (lambda: dh.laplacian("2"), "channels='2': a whole number"),
+        (lambda: dh.laplacian(1.5), r"channels=1\.5: a whole number"),
+        (lambda: dh.laplacian(1, size=0), "size=0: a whole number of at least 1"),
+    ],
+)
+def test_helpers_say_what_is_wrong(call, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        call()
 
 
 def test_stability_check_can_be_switched_off():
@@ -94,6 +134,7 @@ def test_an_absorbing_margin_names_its_remedy():
         (torch.zeros(1, 1, 8, 8), r"images: got \(1, 1, 8, 8\); .*\(b, 3, y, x\)"),
         (torch.zeros(3, 8, 8), r"got \(3, 8, 8\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), r"got torch\.uint8; .*dh\.to_images"),
+        (torch.zeros(1, 3, 8, 8, device="meta"), r"got meta, the model is on cpu; use images\.to\('cpu'\)"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.float64), r"got torch\.float64, the model computes in torch\.float32"),
     ],
 )

@@ -24,7 +24,7 @@ from drumhead.learn.evaluate import evaluate
 from drumhead.learn.loss import Loss, class_weights
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.run import Run
-from drumhead.networks.tiles import Tiles, answer, largest_courant, margin_of, spans, tiles_of
+from drumhead.networks.tiles import Tiles, answer, largest_courant, margin_of, spans, tiles_of, windows
 from drumhead.read.classes import IGNORE, ClassList, parse
 from drumhead.read.images import look, read_image, to_bytes
 from drumhead.read.masks import read_mask
@@ -509,6 +509,19 @@ def test_tiles_that_cannot_be_are_refused():
     for side in (-16, 32, 100):
         with pytest.raises(dh.DrumheadError, match=f"--tile {side}: a multiple of 16 of at least 64"):
             tiles_of(side)
+
+
+def test_tiles_lie_on_cells_that_are_larger_than_16():
+    waves = dh.Layer(stride=32, channels=2, steps=1)
+    model = dh.build(dh.Stack(waves=(waves,), image_channels=1, classes=2)).eval()
+    images = torch.rand(1, 1, 300, 70)
+    with pytest.raises(dh.DrumheadError, match="--tile 80: a multiple of 32 of at least 128 is needed, as"):
+        answer(model, images, tiles_of(80))
+    rows, columns = zip(*windows(model, 300, 70, tiles_of(128)), strict=True)
+    assert all(span.seen.start % 32 == 0 for span in (*rows, *columns))
+    assert margin_of(model, 256) % 32 == 0
+    with torch.no_grad():
+        torch.testing.assert_close(answer(model, images, tiles_of(256)), model(images), rtol=1e-4, atol=1e-5)
 
 
 def test_a_split_is_measured_in_tiles(rng):

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 import drumhead as dh
+from drumhead.engine.choose import pick
 from drumhead.engine.cpu import library, pointwise
-from drumhead.engine.run import lifted
+from drumhead.engine.pixelwise import lifted
+from drumhead.engine.pixelwise import pointwise as pointwise_of
 from drumhead.networks.chain import Chain
 
 compiled = pytest.mark.skipif(library.load() is None, reason="no C compiler")
@@ -75,6 +77,19 @@ def test_threads_change_no_bit():
         finally:
             torch.set_num_threads(1)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@compiled
+def test_many_threads_share_the_tiles_of_one_image(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    x, few = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 1, 64)
+    assert pick("auto", x, (x,), True) == "eager"  # waves: a thread an image
+    head = nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU(), nn.Conv2d(6, 2, 1))
+    taken = []
+    monkeypatch.setattr(pointwise, "pointwise", lambda x, *others: taken.append(x.shape) or head(x))
+    pointwise_of(x, head)
+    pointwise_of(few, head)
+    assert taken == [x.shape]
 
 
 @compiled

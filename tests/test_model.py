@@ -1,6 +1,7 @@
 """Networks: exact sizes, exact behaviour, files without loss."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import drumhead as dh
 from conftest import makes_one_graph
 from drumhead.errors import DrumheadError
 from drumhead.networks.cells import GRUCell, LSTMCell
+from drumhead.networks.layers import Stepped
 from drumhead.networks.model import shipped
 from drumhead.settings.presets import PRESETS, get_preset, overview
 
@@ -297,6 +299,28 @@ def test_a_network_that_its_config_does_not_describe_is_not_saved(change, words,
     assert not list(tmp_path.iterdir())
 
 
+def test_a_layer_that_runs_otherwise_is_not_saved(tmp_path):
+    class Still(Stepped):
+        def run(self, start, record, steps):
+            return record.of(start.y0[:, None].expand(-1, steps, -1, -1, -1))
+
+    class Named(Stepped):
+        """A layer that does the same."""
+
+    for kind, words in ((Still, r"layers\.1, Still, has a run of its own, not that of Stepped"), (Named, None)):
+        model = dh.build("tetrominoes/nwm-stack")
+        model.layers[1] = kind(model.layers[1].layer, width=model.config.width, coarser=model.layers[1].coarser)
+        with pytest.raises(dh.DrumheadError, match=words) if words else nullcontext():
+            dh.save(model, tmp_path / "w.safetensors")
+        assert (tmp_path / "w.safetensors").exists() == (words is None)
+
+
+@pytest.mark.parametrize("readout", ["nonsense", "linear"])
+def test_a_readout_is_for_files_that_do_not_say_theirs(readout):
+    with pytest.raises(dh.DrumheadError, match=f"readout='{readout}': only format='published' needs one"):
+        dh.load("tetrominoes", readout=readout)
+
+
 def test_only_networks_of_ours_are_saved(tmp_path):
     for model in (nn.Linear(2, 2), nn.DataParallel(nn.Linear(2, 2)), {}):
         with pytest.raises(dh.DrumheadError, match=f"save: got {type(model).__name__}; a network of dh.build"):
@@ -394,7 +418,9 @@ def test_pixels_are_not_asked_for_values_where_there_are_none(name):
     torch.testing.assert_close(each, logits)
     if name in ("unet-2", "nwm-fast"):
         torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(images, at), logits)
-    model.check(images.to("meta"), at.to("meta"))  # a tensor without values, as that of a GPU which is not waited for
+    model.to("meta").check(
+        images.to("meta"), at.to("meta")
+    )  # a tensor without values, as that of a GPU which is not waited for
 
 
 MIXED = dh.Stack(image_channels=1, classes=3, waves=(dh.Attention(stride=2, heads=2), dh.Layer(stride=8)))

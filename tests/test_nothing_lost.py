@@ -111,6 +111,23 @@ def test_a_folder_that_lost_its_name_has_it_again(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_only_what_fails_at_a_folder_is_laid_at_its_door(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"weights\.bin"), whole_folder(tmp_path / "out"):
+        (tmp_path / "weights.bin").read_bytes()
+    with (
+        pytest.raises(DrumheadError, match=r"out cannot be written: No space left.*make room"),
+        whole_folder(tmp_path / "out"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DrumheadError, match=r"out cannot be written: .*choose another place"),
+        whole_folder(tmp_path / "file" / "out"),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 COMPILE = """
 from drumhead.engine.cpu import build
 build.SHIPPED = build.SHIPPED / "none"  # of a wheel

@@ -66,6 +66,16 @@ def test_the_series_is_not_stored(record):
     assert most <= BLOCK + 2
 
 
+def test_two_records_of_one_run_share_no_memory():
+    given = {"y0": torch.rand(1, 2, 4, 4), "omega": 1.0, "alpha": 0.1, "kernel": dh.laplacian(2), "steps": 1, "dt": 0.1}
+    for backend in ("eager", "auto"):
+        last, again, most = dh.propagate(**given, record=(dh.Last(), dh.Last(), dh.Max()), backend=backend)
+        wanted = last.clone()
+        last.zero_()
+        assert torch.equal(again, wanted)
+        assert torch.equal(most, wanted)
+
+
 def test_a_single_step_fits_every_record():
     y0 = torch.randn(1, 1, 3, 3)
     for record in (

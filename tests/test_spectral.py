@@ -94,6 +94,12 @@ def test_fast_transforms_and_matrices_agree(boundary, monkeypatch):
     torch.testing.assert_close(*found, atol=1e-13, rtol=0)
 
 
+def test_an_initial_velocity_may_be_a_number():
+    y0, kernel = torch.rand(1, 2, 5, 5), dh.laplacian(2)
+    number, tensor = (dh.propagate_exact(y0, 0.1, 0.1, kernel, times=[1.0], z0=z0) for z0 in (0.5, 0 * y0 + 0.5))
+    assert torch.equal(number, tensor)
+
+
 def test_it_reaches_the_whole_image_at_any_time_in_any_order():
     y0 = torch.zeros(1, 1, 64, 65)
     y0[0, 0, 0, 0] = 1.0
@@ -114,6 +120,9 @@ def test_it_reaches_the_whole_image_at_any_time_in_any_order():
         ({"alpha": torch.rand(3)}, r"one a sheet, \(2,\), is needed"),
         ({"times": []}, "one or more finite numbers >= 0"),
         ({"times": [-1.0]}, "one or more finite numbers >= 0"),
+        ({"times": ["a"]}, r"times=\['a'\]: a number or a tensor of numbers"),
+        ({"omega": None}, "omega=None: a number or a tensor of numbers"),
+        ({"z0": "a"}, "z0='a': a number or a tensor of numbers"),
         ({"times": [0.3], "dt": 0.5}, "whole multiples of it"),
         ({"dt": 0.0}, "dt=0.0: a positive number is needed"),
         ({"integrator": "verlet"}, "does nothing without dt"),

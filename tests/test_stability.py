@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import drumhead as dh
+from drumhead.networks.tiles import Tiles, largest_courant
 from drumhead.physics.stability import speed, stiffness
 from problems import dense_operator
 
@@ -61,6 +62,27 @@ def test_known_limits():
     assert dh.stable_dt(torch.zeros(1, 1, 3, 3), alpha=4.0, integrator="verlet") == float("inf")
     assert float(speed(dh.laplacian(2))) == pytest.approx(1)
     assert float(speed(4 * dh.laplacian(2, size=5))) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_has_no_limit(dense, value):
+    kernel, broken = dh.laplacian(2, dense=dense), torch.tensor([1.0, value])
+    assert np.isnan(dh.stable_dt(kernel, omega=broken))
+    assert np.isnan(dh.stable_dt(kernel, alpha=broken))
+    kernel[0, 0, 1, 1] = value
+    assert np.isnan(dh.stable_dt(kernel))
+
+
+@pytest.mark.parametrize("name", ["nwm-fast", "nwm-stack"])
+def test_a_network_whose_weights_are_not_finite_has_no_courant(name):
+    model, images = dh.build(f"tetrominoes/{name}"), torch.rand(1, 3, 16, 16)
+    assert 0 < model.courant(images) <= 1
+    layer = model.encoder if name == "nwm-fast" else model.layers[-1]
+    layer.medium.weight.data.fill_(torch.nan)
+    assert np.isnan(model.courant(images))
+    tiles = Tiles(side=64, most=0)
+    assert np.isnan(largest_courant(model, torch.rand(1, 3, 16, 80), tiles))
 
 
 def test_the_check_leaves_gradients_alone():

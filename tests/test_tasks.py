@@ -17,7 +17,7 @@ from drumhead import DrumheadError, tasks
 from drumhead.read.classes import ClassList
 from drumhead.read.images import look, read_image
 from drumhead.read.masks import read_mask
-from drumhead.tasks import idx, mnist, multi_mnist, polygons
+from drumhead.tasks import cache, idx, mnist, multi_mnist, polygons, tetrominoes
 
 
 def digest(array):
@@ -155,6 +155,16 @@ def test_idx_files_are_read(digits, compress, monkeypatch, tmp_path):
     assert idx.find() == place
 
 
+def test_nothing_is_searched_that_lies_beside_where_a_user_stands(digits, monkeypatch, tmp_path):
+    (tmp_path / "shared" / "data").mkdir(parents=True)
+    digits(tmp_path / "shared" / "data" / "mnist")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv("DRUMHEAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert idx.find() is None
+
+
 def test_damaged_idx_files_are_named(digits):
     place = digits()
     path = place / "t10k-images-idx3-ubyte.gz"
@@ -174,6 +184,24 @@ def test_damaged_idx_files_are_named(digits):
     for name in ("mnist", "multi-mnist"):  # a wrong place is never replaced by another
         with pytest.raises(DrumheadError, match="lacks MNIST's IDX files"):
             tasks.get(name, place).arrays("test")
+
+
+@pytest.mark.parametrize("make", [mnist.arrays, multi_mnist.arrays, polygons.arrays, tetrominoes.arrays])
+def test_every_task_knows_its_splits(make):
+    with pytest.raises(DrumheadError, match="split='vla' is not known; choose one of 'train', 'val', 'test'"):
+        make("vla")
+
+
+def test_drawn_images_are_named_after_how_many_there_are(tmp_path, monkeypatch):
+    assert "COUNTS" in cache.SHARED.read_text()
+    monkeypatch.setattr(cache, "SHARED", tmp_path / "task.py")
+    found = set()
+    for counts in ("COUNTS = 1", "COUNTS = 2"):
+        cache.SHARED.write_text(counts)
+        cache._digest.cache_clear()
+        found.add(cache._digest(()))
+    cache._digest.cache_clear()
+    assert len(found) == 2
 
 
 def test_a_short_mnist_is_refused(digits):

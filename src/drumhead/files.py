@@ -195,25 +195,36 @@ def whole_folder(out: Path) -> Iterator[Path]:
         (['model.onnx'], ['out'])
     """
     new, old, lock = (out.with_name(f".{out.name[:200]}.drumhead-{word}") for word in ("new", "old", "lock"))
-    try:
-        with hold(lock) as mine:
-            if not mine:
+    with contextlib.ExitStack() as stack:
+        with _writing(out):
+            if not stack.enter_context(hold(lock)):
                 raise DrumheadError(f"{out}: another process writes it; wait until it ends, or choose another place")
             if old.exists() and not out.exists():
                 old.rename(out)  # a process was killed between two names
             for left in (new, old):
                 shutil.rmtree(left, ignore_errors=True)
-            try:
-                new.mkdir()
-                yield new
-                _sync(new)
-                if not (out.exists() and _exchange(new, out)):
-                    with contextlib.suppress(FileNotFoundError):
-                        out.rename(old)
-                    new.rename(out)
-            finally:
-                for left in (new, old):
-                    shutil.rmtree(left, ignore_errors=True)
+                stack.callback(shutil.rmtree, left, ignore_errors=True)
+            new.mkdir()
+        try:
+            yield new
+        except OSError as error:
+            if error.errno not in FULL:  # of some other file, which the caller knows
+                raise
+            with _writing(out):
+                raise
+        with _writing(out):
+            _sync(new)
+            if not (out.exists() and _exchange(new, out)):
+                with contextlib.suppress(FileNotFoundError):
+                    out.rename(old)
+                new.rename(out)
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Say of what fails inside that `out` cannot be written."""
+    try:
+        yield
     except OSError as error:
         advice = "make room" if error.errno in FULL else "choose another place"
         raise DrumheadError(f"{out} cannot be written: {error.strerror or error}; {advice}") from None

@@ -59,7 +59,7 @@ def multiplies_bfloat16() -> bool:
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool) -> str:
+def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool, parts: int | None = None) -> str:
     """Return the engine that a propagation takes: "eager", "native" or "cuda".
 
     "auto" takes an engine where it has been measured to be faster and can do all that is asked, else the loop.
@@ -69,6 +69,7 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: 
         y0: initial state.
         tensors: all tensors of the propagation, or None.
         streams: whether the record tells engines what to keep.
+        parts: of the work that threads of the C engine can take, one each; its images by default.
 
     Raises:
         DrumheadError: an engine was asked for by name and cannot do it.
@@ -79,7 +80,7 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: 
         return wanted
     if automatic:
         wanted = "cuda" if y0.is_cuda else "native"
-    reason = _obstacle(wanted, y0, tensors, streams, automatic)
+    reason = _obstacle(wanted, y0, tensors, streams, automatic, y0.shape[0] if parts is None else parts)
     if reason is None:
         return wanted
     if automatic:
@@ -88,7 +89,7 @@ def pick(backend: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: 
 
 
 def _obstacle(
-    wanted: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool, automatic: bool
+    wanted: str, y0: Tensor, tensors: tuple[Tensor | None, ...], streams: bool, automatic: bool, parts: int
 ) -> str | None:
     if not streams:
         return "this record collects states one by one"
@@ -107,13 +108,13 @@ def _obstacle(
 
         return f"it could not be compiled ({build.search().note})"
     # Compiled, the loop is one node a step and operation; the number of threads may differ where the graph will run.
-    if automatic and wanted == "native" and _crowded(y0.shape[0]):
-        return "an image keeps one thread busy, the loop all of them"
+    if automatic and wanted == "native" and _crowded(parts):
+        return f"it keeps {parts} of {torch.get_num_threads()} threads busy, the loop all of them"
     return None
 
 
-def _crowded(batch: int) -> bool:
-    return not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * batch
+def _crowded(parts: int) -> bool:
+    return not torch.compiler.is_compiling() and torch.get_num_threads() > ALONE * parts
 
 
 @torch.compiler.assume_constant_result  # torch.compile knows no context variables

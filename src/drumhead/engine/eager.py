@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from drumhead.engine import boundaries
-from drumhead.engine.plan import Fields, Rollout
+from drumhead.engine.plan import Fields, Plan
 
 
 def coefficients(alpha: Tensor, dt: float, integrator: str) -> tuple[Tensor, Tensor | None, float, float, float]:
@@ -49,7 +49,7 @@ def step(
     return torch.add(y, z, alpha=dt), z
 
 
-def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, ...]]:
+def march(plan: Plan, fields: Fields, begin: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, ...]]:
     """Yield y and z after each step, and the phi(W * y) that it took; the steps `begin` .. `end` - 1, or all."""
     y, z, omega, decay, first, kernel, *_ = fields
     z = y.new_zeros(()) if z is None else z
@@ -67,7 +67,7 @@ def march(plan: Rollout, fields: Fields, begin: int = 0, end: int | None = None)
         del coupling  # its memory serves the next step
 
 
-def loop(plan: Rollout, fields: Fields, collect: Callable[[Iterator[Tensor]], Any]) -> tuple[Any, list[Tensor]]:
+def loop(plan: Plan, fields: Fields, collect: Callable[[Iterator[Tensor]], Any]) -> tuple[Any, list[Tensor]]:
     """Return what is collected of the states y, and the last y and z."""
     end: list[Tensor] = []
 

@@ -1,9 +1,9 @@
-"""The engines as operators of torch: one rollout, one adjoint, known to autograd, torch.compile and torch.export.
+"""The engines as operators of torch: one propagation, one adjoint, known to autograd, torch.compile and torch.export.
 
-    drumhead::rollout           the `Results` of a rollout
-    drumhead::rollout_backward  gradients in the order of the inputs, reconstruction errors
+    drumhead::propagate           the `Results` of a propagation
+    drumhead::propagate_backward  gradients in the order of the inputs, reconstruction errors
 
-Both take `Fields`, then the numbers of a `Rollout`, because an operator's schema knows no dataclass.
+Both take `Fields`, then the numbers of a `Plan`, because an operator's schema knows no dataclass.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from drumhead.engine import watch
 from drumhead.engine.operator import operator
-from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
+from drumhead.engine.plan import GIVEN, Fields, Plan, Results
 from drumhead.errors import DrumheadError, at_least, choose
 
 _INPUTS = ", ".join(
@@ -28,10 +28,10 @@ def _tensors(count: int) -> str:
     return f"({', '.join(['Tensor'] * count)})"
 
 
-def _parts(inputs: tuple[Any, ...]) -> tuple[Rollout, Fields]:
+def _parts(inputs: tuple[Any, ...]) -> tuple[Plan, Fields]:
     """Return the plan and the fields that an operator's arguments stand for."""
     count = len(Fields._fields)
-    return Rollout.of(*inputs[count:]), Fields(*inputs[:count])
+    return Plan.of(*inputs[count:]), Fields(*inputs[:count])
 
 
 def _contiguous(fields: Fields) -> Fields:
@@ -48,33 +48,33 @@ def _module(y0: Tensor) -> Any:
     return native
 
 
-@operator("drumhead::rollout", f"({_INPUTS}) -> {_tensors(len(Results._fields))}")
-def rollout(*inputs: Any) -> tuple[Tensor, ...]:
-    """Run a rollout on the device of its tensors."""
+@operator("drumhead::propagate", f"({_INPUTS}) -> {_tensors(len(Results._fields))}")
+def propagate(*inputs: Any) -> tuple[Tensor, ...]:
+    """Run a propagation on the device of its tensors."""
     plan, fields = _parts(inputs)
     check(plan, fields)
-    if plan.forgetful and (cells := plan.count(fields.decay)) > plan.forgetful:
+    if plan.forgetful and (count := plan.count(fields.decay)) > plan.forgetful:
         raise DrumheadError(
-            f"forgetful={plan.forgetful}: {cells} cells of an image damp too strongly to be walked back"
+            f"forgetful={plan.forgetful}: {count} oscillators of an image damp too strongly to be walked back"
         )
     fields = _contiguous(fields)
     return tuple(_module(fields.y0).forward(plan, fields))
 
 
-@rollout.register_fake
+@propagate.register_fake
 def _(*inputs):  # type: ignore[no-untyped-def]
     plan, fields = _parts(inputs)
     return tuple(plan.results(fields))
 
 
-@operator("drumhead::rollout_backward", f"({_GIVEN}, {_INPUTS}) -> {_tensors(len(Fields._fields))}")
-def rollout_backward(*inputs: Any) -> tuple[Tensor, ...]:
-    """Run the adjoint of a rollout; gradients of absent inputs are empty."""
+@operator("drumhead::propagate_backward", f"({_GIVEN}, {_INPUTS}) -> {_tensors(len(Fields._fields))}")
+def propagate_backward(*inputs: Any) -> tuple[Tensor, ...]:
+    """Run the adjoint of a propagation; gradients of absent inputs are empty."""
     given, (plan, fields) = Results(*inputs[: len(GIVEN)]), _parts(inputs[len(GIVEN) :])
     check(plan, fields)
     y0 = fields.y0
     if not plan.segment:
-        raise DrumheadError("drumhead::rollout was called without checkpoints (segment=0), so it has no gradient")
+        raise DrumheadError("drumhead::propagate was called without checkpoints (segment=0), so it has no gradient")
     for name, tensor, shape in zip(GIVEN, given, plan.shapes(fields), strict=True):
         if tensor is given.end and not tensor.numel():
             continue
@@ -94,7 +94,7 @@ def rollout_backward(*inputs: Any) -> tuple[Tensor, ...]:
     return (*(y0.new_empty(0) if grad is None else grad for grad in grads), error)
 
 
-@rollout_backward.register_fake
+@propagate_backward.register_fake
 def _(*inputs):  # type: ignore[no-untyped-def]
     _, fields = _parts(inputs[len(GIVEN) :])
     y0 = fields.y0
@@ -118,22 +118,22 @@ def _gradients(ctx: Any, grad_out: Tensor | None, grad_end: Tensor | None, *_: A
         grad_out = saved[0].new_zeros(ctx.kept)
     if grad_end is None:
         grad_end = saved[0].new_empty(0)
-    *grads, _ = rollout_backward(grad_out, grad_end, *saved, *fields, *ctx.numbers)
+    *grads, _ = propagate_backward(grad_out, grad_end, *saved, *fields, *ctx.numbers)
     given = (None if field is None else grad for field, grad in zip(fields[:-1], grads, strict=True))
     return (*given, None, *(None for _ in ctx.numbers))
 
 
-rollout.register_autograd(_gradients, setup_context=_setup)
+propagate.register_autograd(_gradients, setup_context=_setup)
 
 
 def _no_second(ctx: Any, *grads: Any) -> Any:
     raise DrumheadError("the engines have no second derivatives; use propagate(..., backend='eager') for them")
 
 
-rollout_backward.register_autograd(_no_second)
+propagate_backward.register_autograd(_no_second)
 
 
-def check(plan: Rollout, fields: Fields) -> None:
+def check(plan: Plan, fields: Fields) -> None:
     """Refuse whatever would make a kernel read or write where it must not."""
     y0, z0, omega, decay, first_decay, kernel, basis, at = fields
     if y0.ndim != 4 or not y0.numel():
@@ -175,7 +175,7 @@ def check(plan: Rollout, fields: Fields) -> None:
         )
 
 
-def _check_places(plan: Rollout, y0: Tensor, at: Tensor) -> None:
+def _check_places(plan: Plan, y0: Tensor, at: Tensor) -> None:
     pixels = y0.shape[2] * y0.shape[3]
     if y0.is_cuda or plan.keep not in ("project", "mix"):
         raise DrumheadError(f"at: only the C engine's projections keep some pixels, not {plan.keep!r} on {y0.device}")

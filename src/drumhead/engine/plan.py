@@ -12,12 +12,13 @@ from torch import Tensor
 
 SEGMENT = 12  # steps between checkpoints: 2 / SEGMENT planes of memory a step, errors of the reversal grow over as many
 
-# Cells that damp more are not walked back: e^5 a segment leaves float32 gradients within 15 times the loop's error.
+# Oscillators that damp more are not walked back: e^5 a segment leaves float32 gradients within 15 times the loop's
+# error.
 GROWTH = {torch.float32: 5.0, torch.float64: 20.0}
 
 
 class Fields(NamedTuple):
-    """The tensors of a rollout. What broadcasts to y0 does so until `run` expands it; an engine's are contiguous."""
+    """Tensors of a propagation. What broadcasts to y0 does so until `run` expands it; an engine's are contiguous."""
 
     y0: Tensor
     """(b, c, y, x)"""
@@ -37,7 +38,7 @@ class Fields(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What an engine returns of a rollout; what is not asked for is empty."""
+    """What an engine returns of a propagation; what is not asked for is empty."""
 
     out: Tensor
     """What the plan keeps."""
@@ -48,7 +49,7 @@ class Results(NamedTuple):
     argmax: Tensor
     """Steps of the maxima (b, c, y, x), int32."""
     velocities: Tensor
-    """Those of cells that forget, (steps, b, n)."""
+    """Those of oscillators that forget, (steps, b, n)."""
 
 
 GIVEN = ("grad_out", "grad_end", *Results._fields[2:])
@@ -56,7 +57,7 @@ GIVEN = ("grad_out", "grad_end", *Results._fields[2:])
 
 
 @dataclass(frozen=True)
-class Rollout:
+class Plan:
     """z <- decay z + gain (phi(W * y) - omega y), y <- y + dt z, with gain = offset + slope decay; T times.
 
     The first step takes the scalar gain `first_offset` and, if there is one, a decay map of its own; unless others
@@ -83,61 +84,63 @@ class Rollout:
     """Steps between the checkpoints that the backward pass needs; 0 keeps none."""
     reduced: bool = False
     """Products of "project" and "mix" in bfloat16, sums and state in float32, where an engine can."""
+    limit: float = 0.0
+    """Refuse gradients of states that were reconstructed worse than this, see `checking`; 0 does not ask."""
+
+    # How the engines go about it, which costs time or memory and changes rounding alone; `planning` sets these.
     forgetful: int = 0
-    """Cells of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
+    """Oscillators of an image, at most, whose damping is too strong to be walked back: their velocities z are kept."""
     stored: bool = False
     """Backward: recompute each segment forwards and store its states, instead of walking it back."""
     growth: float = GROWTH[torch.float32]
     """Logarithm of how much the errors of a state may grow while a segment is walked back."""
     share: float = 0.5
-    """Up to this share of all cells and `room` bytes a call, velocities are kept; beyond, segments are stored."""
+    """Up to this share of all oscillators and `room` bytes a call, velocities are kept; beyond, segments are stored."""
     room: int = 1 << 30
-    limit: float = 0.0
-    """Refuse gradients of states that were reconstructed worse than this, see `checking`; 0 does not ask."""
     quad_channels: int = 8
     """Channels from which half the multiplications pay for the additions around them: four rows at once."""
     block: int = 20
     """States per matrix product of a projection."""
     sheet: int = 2**14
-    """Cells of a plane, at most, whose sheets the C engine lets ring one after another."""
+    """Oscillators of a plane, at most, whose sheets the C engine lets ring one after another."""
 
     def numbers(self) -> tuple[list[Any], ...]:
         """Return all of it in one list a type, which an operator's schema takes sooner than many arguments."""
         return tuple([getattr(self, name) for name in names] for names in NAMES.values())
 
     @classmethod
-    def of(cls, *numbers: list[Any]) -> "Rollout":
+    def of(cls, *numbers: list[Any]) -> "Plan":
         """Return the plan again."""
         pairs = zip(NAMES.values(), numbers, strict=True)
         return cls(**{name: value for names, values in pairs for name, value in zip(names, values, strict=True)})
 
     def forgets(self) -> float:
-        """Return the decay below which a cell is not walked back: its errors grow by 1 / decay at each step."""
+        """Return the decay below which a oscillator is not walked back: its errors grow by 1 / decay at each step."""
         return math.exp(-self.growth / self.segment) if self.segment else 0.0
 
     def count(self, decay: Tensor) -> int:
-        """Return how many cells of an image of (b, c, y, x) forget, at most."""
+        """Return how many oscillators of an image of (b, c, y, x) forget, at most."""
         return int(_forgetful(decay, self.forgets()).sum((1, 2, 3)).max())
 
     def by_sheets(self, fields: Fields) -> bool:
         """Say whether the C engine lets sheets ring one after another, as those can that are small and ring apart.
 
-        Their adjoint makes the states of a segment once more and walks none back, so that no cell has to remember
+        Their adjoint makes the states of a segment once more and walks none back, so that no oscillator has to remember
         anything; the last checkpoint, which only walking back would begin with, stays empty.
         """
         y0, apart = fields.y0, fields.kernel.shape[1:] == (1, 3, 3)
         return y0.is_cpu and apart and self.boundary == "fixed" and y0.shape[2] * y0.shape[3] <= self.sheet
 
-    def remembering(self, decay: Tensor) -> "Rollout":
-        """Return the plan with the velocities of cells that forget, if keeping them pays and has room."""
-        cells = self.count(decay)
-        if not cells:
+    def remembering(self, decay: Tensor) -> "Plan":
+        """Return the plan with the velocities of oscillators that forget, if keeping them pays and has room."""
+        count = self.count(decay)
+        if not count:
             return self
-        pays = cells <= self.share * decay[0].numel()
-        fits = self.steps * len(decay) * cells * decay.element_size() <= self.room
+        pays = count <= self.share * decay[0].numel()
+        fits = self.steps * len(decay) * count * decay.element_size() <= self.room
         least = float(decay.detach().min())  # below -1, y grows too, and walking it back loses as much
         calm = least >= -1 or self.segment * math.log(-least) <= self.growth
-        return replace(self, forgetful=cells) if pays and fits and calm else self
+        return replace(self, forgetful=count) if pays and fits and calm else self
 
     def reversible(self, decay: Tensor) -> bool:
         """Say whether a segment can be walked back."""
@@ -172,13 +175,13 @@ class Rollout:
         return Results(*(fields.y0.new_empty(s, dtype=k) for s, k in zip(shapes, kinds, strict=True)))
 
 
-NAMES = {kind: tuple(field.name for field in fields(Rollout) if field.type is kind) for kind in (int, float, bool, str)}
+NAMES = {kind: tuple(field.name for field in fields(Plan) if field.type is kind) for kind in (int, float, bool, str)}
 _changes: ContextVar[tuple[tuple[str, Any], ...]] = ContextVar("changes", default=())
 
 
 @contextmanager
 def planning(**changes: Any) -> Iterator[None]:
-    """Let the propagations of this thread or task be planned with other numbers of `Rollout` for a while.
+    """Let the propagations of this thread or task be planned with other numbers of `Plan` for a while.
 
     Example:
         >>> with planning(segment=5):

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from torch import Tensor
 
-from drumhead.engine.plan import Rollout, planned, planning
+from drumhead.engine.plan import Plan, planned, planning
 from drumhead.errors import DrumheadError
 
 
@@ -27,7 +27,7 @@ def checking(limit: float = 1e-3) -> AbstractContextManager[None]:
     return planning(limit=limit)
 
 
-def report(error: Tensor, plan: Rollout, y0: Tensor) -> None:
+def report(error: Tensor, plan: Plan, y0: Tensor) -> None:
     """Compare the largest error of a backward pass with the limit, if one is set."""
     limit = dict(planned()).get("limit", plan.limit)
     if not limit:

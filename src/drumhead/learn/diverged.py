@@ -181,10 +181,8 @@ def _mediums(model: Segmenter, images: Tensor) -> Iterator[tuple[str, Any, Mediu
 
 def _courant(layer: NeuralWaveMachine | WaveLayer, medium: Medium) -> float:
     assert isinstance(layer, NeuralWaveMachine | Stepped)
-    coupling = layer.coupling()
-    if not _finite((coupling, medium.omega, medium.alpha)):
-        return math.nan
-    return layer.dt / stability.stable_dt(coupling, medium.omega, medium.alpha, integrator=layer.layer.integrator)
+    omega, alpha, _ = medium
+    return layer.dt / stability.stable_dt(layer.coupling(), omega, alpha, integrator=layer.layer.integrator)
 
 
 def by_size(courant: float) -> tuple[bool, float]:

@@ -30,11 +30,16 @@ class Early(NamedTuple):
     confidence: Tensor
 
 
-def checked(model: Any, steps: Iterable[int]) -> tuple[int, ...]:
-    """Return the steps to answer after, in rising order."""
+def several(steps: Iterable[int]) -> list[int]:
+    """Return numbers of steps as a list, or refuse what is none."""
     if not isinstance(steps, Iterable) or isinstance(steps, str):
         raise DrumheadError(f"steps={steps!r}: several numbers of steps are needed, such as (5, 10)")
-    asked = tuple(sorted({whole("steps", step, 0) for step in steps}))
+    return [whole("steps", step, 0) for step in steps]
+
+
+def checked(model: Any, steps: Iterable[int]) -> tuple[int, ...]:
+    """Return the steps to answer after, in rising order."""
+    asked = tuple(sorted({*several(steps)}))
     refused = [step for step in asked if not model.answers(step)]
     if refused or not asked:
         raise DrumheadError(

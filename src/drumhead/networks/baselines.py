@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import convolutions, pointwise, untouched
+from drumhead.engine.modules import convolutions, untouched
+from drumhead.engine.pixelwise import pointwise
 from drumhead.networks.chain import Chain
 from drumhead.networks.reach import Interval, convolved, unet
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from drumhead.engine import run
-from drumhead.engine.run import untouched
+from drumhead.engine import pixelwise
+from drumhead.engine.modules import local, untouched
 
 RELU = nn.ReLU()
 
@@ -53,9 +53,9 @@ def added(onto: Tensor, x: Tensor, norm: nn.BatchNorm2d, mix: nn.Conv2d, mixed: 
 
     In evaluation mode without gradients the C engine reads x once and writes nothing in between, where it can.
     """
-    if _known(norm) and _fold(mix, mixed) and run.local(mix):
+    if _known(norm) and _fold(mix, mixed) and local(mix):
         weight, bias = _line(mixed, mix)
-        told = run.added(onto, x, *_gain(norm), weight.flatten(1), bias)
+        told = pixelwise.added(onto, x, *_gain(norm), weight.flatten(1), bias)
         if told is not None:
             return told
     return (onto + chained((norm, RELU, mix, mixed), x)).relu_()

@@ -3,7 +3,7 @@
     x <- relu(x + f(seen(x)))
 
 `f` is an inverted bottleneck (depthwise kernels of any size), the same with the mean of the whole image, or
-self-attention between all cells. All three see, as the waves do, a grid as fine as the features or coarser.
+self-attention between all grid points. All three see, as the waves do, a grid as fine as the features or coarser.
 """
 
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ class Control(nn.Module):
     """What the controls share; subclasses define `told`.
 
     Attributes:
-        sees: cells to each side that it can carry anything.
+        sees: grid points to each side that it can carry anything.
     """
 
     sees: int
@@ -63,7 +63,7 @@ class Bottlenecked(Control):
 
 
 class Attending(Control):
-    """A transformer's block: a 3x3 convolution says where a cell is, all cells attend to all, then 1x1, ReLU, 1x1.
+    """A transformer's block: a 3x3 convolution says where a point is, all points attend to all, then 1x1, ReLU, 1x1.
 
     Source: Vaswani et al. 2017; places by convolution, Chu et al. 2021.
     """
@@ -82,7 +82,7 @@ class Attending(Control):
         )
 
     def told(self, x: Tensor) -> Tensor:
-        """Return what the cells found at each other."""
+        """Return what the grid points found at each other."""
         x = x + self.place(x)
         parts = self.asked(self.norm(x)).unflatten(1, (3, self.heads, -1)).flatten(-2).mT.contiguous().unbind(1)
         found = F.scaled_dot_product_attention(*parts).transpose(-1, -2).flatten(1, 2)

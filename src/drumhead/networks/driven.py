@@ -25,6 +25,7 @@ from drumhead.networks.layers import Start, Stepped
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stack import WaveStack
+from drumhead.physics.absorbing import inside
 from drumhead.physics.records import Last
 from drumhead.physics.state import State
 
@@ -121,10 +122,10 @@ def _pushed(start: Any, size: float, pattern: Tensor | None, random: torch.Gener
     else:
         margin = [(w - n) // 2 for w, n in zip(wide.shape[:1:-1], pattern.shape[:1:-1], strict=True) for _ in range(2)]
         push = F.pad(pattern, margin) * torch.randn((len(pattern), 1, 1, 1), generator=random).to(pattern)
-    push = size * push.to(wide)
+    moved = wide + size * push.to(wide)
     if state.around is None:
-        state = replace(state, z=state.z + push)
-    else:  # the margin's state is what goes on; y and z are cut out of it
-        state = replace(state, around=(state.around[0], wide + push))
+        state = replace(state, z=moved)
+    else:  # a propagation that goes on lays z over the middle of what moves around it, so both are pushed
+        state = replace(state, z=moved[inside()], around=(state.around[0], moved))
     medium = medium._replace(y0=state)
     return start._replace(medium=medium) if isinstance(start, Start) else medium

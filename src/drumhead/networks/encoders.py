@@ -79,9 +79,9 @@ class Stem(nn.Module):
     def forward(self, images: Tensor) -> tuple[Medium, Tensor]:
         """Return the medium and the features, both at the stem's resolution."""
         features = self.features(images)
-        return self.told(features), features
+        return self.medium_of(features), features
 
-    def told(self, features: Tensor) -> Medium:
+    def medium_of(self, features: Tensor) -> Medium:
         """Return the medium that features set."""
         constants = dict(zip(self.others, self.constants, strict=True))
         return medium_of(self.medium, features, self.parts, self.omega_largest, constants)[0]

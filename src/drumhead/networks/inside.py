@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from drumhead.engine.boundaries import pad
+from drumhead.engine.eager import pulled
 from drumhead.errors import DrumheadError
 from drumhead.networks.layers import Closed, Stepped
 from drumhead.networks.nwm import NeuralWaveMachine
@@ -89,9 +89,7 @@ def _look(model: NeuralWaveMachine | WaveStack, one: Any, kernel: Tensor, batch:
         medium = start if isinstance(one, NeuralWaveMachine) else start.medium
         omega, alpha = (value.expand(b, c, *size).transpose(0, 1).flatten(1) for value in medium[:2])
     edge = "fixed" if one.layer.boundary == "absorbing" else one.layer.boundary
-    radius = (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
-    groups = 1 if kernel.shape[1] == c else c
-    force = F.conv2d(pad(waves.flatten(0, 1), radius, edge), kernel, groups=groups).view_as(waves).double()
+    force = pulled(waves.flatten(0, 1), kernel, edge).view_as(waves).double()
     power = force.square().mean(1)
     through = (force.tanh() * force).mean(1) / power.clamp(min=1e-30)
     linear = isinstance(one, Closed) or one.layer.nonlinearity == "linear"

@@ -53,7 +53,7 @@ class WaveLayer(nn.Module):
     """What both kinds share; subclasses define `start`, `run` and `heard`.
 
     Attributes:
-        per_step: cells that a step can carry anything.
+        per_step: oscillators that a step can carry anything.
         steps: T.
         dt: model time between two states.
     """
@@ -100,7 +100,7 @@ class Stepped(WaveLayer):
     Args:
         layer: its settings.
         width: maps of the features.
-        coarser: cells of the features per oscillator in each direction.
+        coarser: grid points of the features per oscillator in each direction.
     """
 
     def __init__(self, layer: Layer, width: int, coarser: int):
@@ -166,12 +166,12 @@ class Stepped(WaveLayer):
 class Closed(WaveLayer):
     """Linear waves in closed form: y0 and z0 from the features, all learned times at once, no loop over time.
 
-    Each sheet has its own omega, alpha and speed (cells per unit time) and hears at its own times.
+    Each sheet has its own omega, alpha and speed (oscillators per unit time) and hears at its own times.
 
     Args:
         layer: its settings.
         width: maps of the features.
-        coarser: cells of the features per oscillator in each direction.
+        coarser: grid points of the features per oscillator in each direction.
     """
 
     dt = 0.5  # of movies: the waves themselves have no step
@@ -198,7 +198,7 @@ class Closed(WaveLayer):
         learned = (self.omega, self.alpha, self.speed)
         omega, alpha, speed = (F.softplus(precise(value))[:, None, None] for value in learned)
         kernel = stability.laplacian(1).to(times) * speed.square()[..., None] * coupling
-        stiff = spectral.stiffness(kernel, omega, size, self.layer.boundary, mirrored=True)
+        stiff = spectral.squared_frequencies(kernel, omega, size, self.layer.boundary, mirrored=True)
         return spectral.exact(stiff, alpha, times[:, :, None, None])
 
     def _stored(self, size: torch.Size, times: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import bent, reduced
+from drumhead.engine.pixelwise import bent
+from drumhead.engine.run import reduced
 from drumhead.physics import stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.propagate import propagate
@@ -62,8 +63,7 @@ def medium_of(
     Returns:
         The medium, and z0 or None, each (b, c, y, x).
     """
-    bends = {"omega": "softplus" if largest is None else "sigmoid", "alpha": "softplus"}
-    phis, offsets = [bends.get(part, "tanh") for part in parts], [DAMPING * (part == "alpha") for part in parts]
+    phis, offsets = [_phi(part, largest) for part in parts], [DAMPING * (part == "alpha") for part in parts]
     maps = bent(x, layer, phis, offsets, largest or 0.0)
     if maps is None:
         told = zip(parts, layer(x).chunk(len(parts), dim=1), strict=True)
@@ -73,10 +73,18 @@ def medium_of(
     return Medium(found["omega"], found["alpha"], found["y0"]), found.get("z0")
 
 
+def _phi(part: str, largest: float | None) -> str:
+    """Return the name of what a part of the medium is bent by, as the C engine knows it."""
+    return {"omega": "softplus" if largest is None else "sigmoid", "alpha": "softplus"}.get(part, "tanh")
+
+
 def _bend(part: str, value: Tensor, largest: float | None) -> Tensor:
-    if part == "omega":
-        return F.softplus(value) if largest is None else largest * value.sigmoid()
-    return F.softplus(value + DAMPING) if part == "alpha" else value.tanh()
+    """Return the same bend by torch."""
+    phi, value = _phi(part, largest), value + DAMPING if part == "alpha" else value
+    if phi == "sigmoid":
+        assert largest is not None
+        return largest * value.sigmoid()
+    return F.softplus(value) if phi == "softplus" else value.tanh()
 
 
 def carry(

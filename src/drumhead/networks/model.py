@@ -6,6 +6,7 @@ config, so that a file is all that `load` needs.
 
 import json
 from collections.abc import Callable
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def build(config: str | ModelConfig) -> Segmenter:
     """Make an untrained network from a preset's name or a config.
 
     Args:
-        config: a name from `drumhead.presets()`, or the settings of a family: `NWM`, `Recurrent`, `CNN`, `ResNet` or
-            `UNet`.
+        config: a name from `drumhead.presets()`, or the settings of a family: `NWM`, `Stack`, `Recurrent`, `CNN`,
+            `ResNet` or `UNet`.
 
     Returns:
         The network, a `torch.nn.Module` with random weights; set `torch.manual_seed` before for the same ones.
@@ -100,6 +101,7 @@ def save(model: nn.Module, path: str | Path, **extra: str) -> None:
         own, wanted = _leaves(model), _leaves(described)
         for name in sorted(dict(own.items() ^ wanted.items())):
             raise DrumheadError(f"save: {name} is {own.get(name, 'missing')}, not {wanted.get(name, 'in this model')}")
+        _refuse_own(model, described)
     except DrumheadError as error:
         raise DrumheadError(
             f"{error}, and the file holds only what the model's config describes: end pruning with "
@@ -122,6 +124,19 @@ def _unwrapped(model: nn.Module) -> Segmenter:
     return inner
 
 
+def _refuse_own(model: nn.Module, described: nn.Module) -> None:
+    """Refuse parts whose class does something otherwise than the class of drumhead's that the config stands for."""
+    parts = {name.replace(COMPILED, ""): part for name, part in model.named_modules(remove_duplicate=False)}
+    for name, part in described.named_modules(remove_duplicate=False):
+        kinds = [kind for kind in type(part).__mro__ if kind.__module__.startswith("drumhead.")]
+        methods = {method for kind in kinds for method, value in vars(kind).items() if isfunction(value)}
+        for method in sorted(methods):
+            own = type(parts.get(name))
+            if getattr(own, method, None) is not getattr(type(part), method):
+                what = f"{name or 'the network'}, {own.__name__}, has a {method} of its own"
+                raise DrumheadError(f"save: {what}, not that of {type(part).__name__}")
+
+
 def _leaves(model: nn.Module) -> dict[str, str]:
     """Return layers and their settings, which tell activations apart; those that change no answer are left out."""
     leaves = ((name, part) for name, part in model.named_modules(remove_duplicate=False) if not list(part.children()))
@@ -129,7 +144,7 @@ def _leaves(model: nn.Module) -> dict[str, str]:
     return {name: text.replace("inplace=True", "") for name, text in settings.items()}
 
 
-def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear") -> Segmenter:
+def load(source: str | Path, *, format: str = "drumhead", readout: str | None = None) -> Segmenter:
     """Load a trained network, in evaluation mode.
 
     Args:
@@ -137,13 +152,13 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
             `hf://USER/NAME` for a network on the Hugging Face Hub, which `drumhead push` puts there.
         format: "drumhead" for our .safetensors, "published" for the `cp.pt` state dict of the paper's code.
         readout: for "published" only: the readout that the weights were trained with, which that file does not
-            say ("linear", "fft", "last", "mean" or "max").
+            say ("linear", which is the default, "fft", "last", "mean" or "max").
 
     Returns:
         The network.
 
     Raises:
-        DrumheadError: nothing of that name, or the file is not what it should be.
+        DrumheadError: nothing of that name, the file is not what it should be, or a readout for a file that says its.
 
     Example:
         >>> model = dh.load("tetrominoes")
@@ -155,8 +170,12 @@ def load(source: str | Path, *, format: str = "drumhead", readout: str = "linear
         from drumhead.networks.published_weights import read_published
 
         path = Path(source)
-        config, tensors = read_published(path, readout)
+        config, tensors = read_published(path, "linear" if readout is None else readout)
     else:
+        if readout is not None:
+            raise DrumheadError(
+                f"readout={readout!r}: only format='published' needs one, as all other files say theirs; leave it out"
+            )
         path = find_weights(source)
         metadata, tensors = read_safetensors(path)
         try:

@@ -6,12 +6,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from drumhead.networks.encoders import Medium, SeparateEncoders, Stem
+from drumhead.networks.encoders import SeparateEncoders, Stem
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega
 from drumhead.networks.reach import Interval
 from drumhead.networks.readouts import Head, TimeReadout
 from drumhead.networks.timed import Timed
 from drumhead.physics import stability
+from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record
 from drumhead.settings.config import NWM
 

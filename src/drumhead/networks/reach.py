@@ -14,15 +14,15 @@ of an endless canvas: an edge cuts it, a torus wraps what is left of the wave. E
 """
 
 Interval = tuple[int, int]
-EVERYWHERE = 2**40  # cells to each side that a layer sees if it sees all, and more than an image has
+EVERYWHERE = 2**40  # grid points to each side that a layer sees if it sees all, and more than an image has
 
 
-def told(radius: int) -> str:
+def in_words(radius: int) -> str:
     """Say in a report how many pixels to each side can be seen.
 
     Example:
-        >>> from drumhead.networks.reach import told
-        >>> told(1234), told(4 * EVERYWHERE + 5)
+        >>> from drumhead.networks.reach import in_words
+        >>> in_words(1234), in_words(4 * EVERYWHERE + 5)
         ('1,234', 'all')
     """
     return f"{radius:,}" if radius < EVERYWHERE else "all"

@@ -6,7 +6,8 @@ Both halves look at one pixel at a time: any context comes from the wave.
 import torch
 from torch import Tensor, nn
 
-from drumhead.engine.run import convolutions, pointwise, untouched
+from drumhead.engine.modules import convolutions, untouched
+from drumhead.engine.pixelwise import pointwise
 from drumhead.networks.segmenter import answer, pixelwise
 from drumhead.physics.records import Fourier, Last, Max, Mean, Mix, Project, Record, at_pixels
 from drumhead.settings.config import NWM, Recurrent

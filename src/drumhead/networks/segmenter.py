@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from drumhead.engine.run import convolutions, pointwise
+from drumhead.engine.modules import convolutions
+from drumhead.engine.pixelwise import pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.reach import Interval
 from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
+
+WITH_TIME = "the families nwm, lstm, gru and rnn, and stacks of waves,"
 
 
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
@@ -48,7 +51,7 @@ class Segmenter(nn.Module):
 
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
-        coarsest: pixels per cell in each direction of the coarsest maps that are normalised.
+        coarsest: pixels per grid point in each direction of the coarsest maps that are normalised.
     """
 
     stride = 1
@@ -72,9 +75,7 @@ class Segmenter(nn.Module):
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
-        raise DrumheadError(
-            f"this {self.config.family} has no waves; the families nwm, lstm, gru and rnn, and stacks of waves, do"
-        )
+        raise DrumheadError(f"this {self.config.family} has no waves; {WITH_TIME} do")
 
     def cut(self) -> Self:
         """Return the same network with its coupling cut, the control that says what the waves contribute.
@@ -100,10 +101,7 @@ class Segmenter(nn.Module):
             >>> [layer.steps for layer in model.listening(2).layers], model.reach(32), model.listening(2).reach(32)
             ([24, 24, 24], (-116, 180), (-260, 324))
         """
-        raise DrumheadError(
-            f"this {self.config.family} has no waves to listen to; the families nwm, lstm, gru and rnn, and stacks of "
-            "waves, do"
-        )
+        raise DrumheadError(f"this {self.config.family} has no waves to listen to; {WITH_TIME} do")
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the first and last row of the image that the answer at row `pixel` can depend on.
@@ -155,12 +153,16 @@ class Segmenter(nn.Module):
             raise DrumheadError(
                 f"images: got {images.dtype}; floating point in [0, 1] is needed (dh.to_images divides by 255)"
             )
+        device = next(self.parameters()).device
+        if images.device != device:
+            raise DrumheadError(
+                f"images: got {images.device}, the model is on {device}; use images.to({str(device)!r})"
+            )
         if self.starved(images.shape):
             raise DrumheadError(
                 f"images: got {tuple(images.shape)}, which leave batch normalisation one value a map to learn from; "
                 "more or larger images are needed in training mode, or model.eval() first"
             )
-
         if at is not None:
             check_pixels("at", at, images)
 

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.engine.run import convolutions, lifted
+from drumhead.engine.modules import convolutions
+from drumhead.engine.pixelwise import lifted
 from drumhead.errors import DrumheadError, at_least
 from drumhead.networks.anytime import checked
 from drumhead.networks.chain import Chain
@@ -78,11 +79,11 @@ class Frame(Segmenter):
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on."""
-        cell = pixel // self.grid
-        return self._under((cell, cell), len(self.layers))
+        row = pixel // self.grid
+        return self._under((row, row), len(self.layers))
 
     def _under(self, rows: Interval, layers: int) -> Interval:
-        """Walk from cells of the features down through so many layers and the stem to the image."""
+        """Walk from rows of the features down through so many layers and the stem to the image."""
         for layer in reversed(self.layers[:layers]):
             assert isinstance(layer, WaveLayer | Control)
             rows = _through(layer, rows)
@@ -205,14 +206,14 @@ class WaveStack(Timed, Frame):
                 if isinstance(layer, Stepped):
                     found.append(layer.courant(layer.start(x)))
                 x = layer(x)
-        return max(found, default=None)
+        return float(torch.tensor(found).max()) if found else None  # NaN before all
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on, when the last layer has run for `steps` >= 0 steps."""
         steps = self.steps if steps is None else steps
         at_least(0, steps, "steps=")
-        cell = pixel // self.grid
-        return self._under(_through(self.at_layer(-1), (cell, cell), steps), len(self.layers) - 1)
+        row = pixel // self.grid
+        return self._under(_through(self.at_layer(-1), (row, row), steps), len(self.layers) - 1)
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the start of these rows of the last layer depends on."""
@@ -225,7 +226,7 @@ def _make(layer: Any, width: int, coarser: int) -> WaveLayer | Control:
 
 
 def _through(layer: WaveLayer | Control, rows: Interval, steps: int | None = None) -> Interval:
-    """Return the cells of the features below a layer that these above it depend on."""
+    """Return the rows of the features below a layer that these above it depend on."""
     if layer.coarser > 1:  # interpolated between two
         rows = rows[0] // layer.coarser - 1, rows[1] // layer.coarser + 1
     far = layer.sees if isinstance(layer, Control) else layer.per_step * (layer.steps if steps is None else steps)

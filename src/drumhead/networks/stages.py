@@ -129,7 +129,7 @@ def _stepped(one: NeuralWaveMachine | Stepped, reads: str, medium: Callable[...,
 def _of_nwm(model: NeuralWaveMachine, whole: Part) -> Program:
     stem = model.encoder if isinstance(model.encoder, Stem) else None
     begin = Part(stem, ("image",), ("x",), stem.features) if stem else None
-    medium = (lambda x: (stem.told(x), None)) if stem else (lambda image: (model.encoder(image)[0], None))
+    medium = (lambda x: (stem.medium_of(x), None)) if stem else (lambda image: (model.encoder(image)[0], None))
     layer = _stepped(model, "x" if stem else "image", medium, model.stride)
     return Program(whole, begin, [layer], _head(model, Hear(model.readout)))
 
@@ -141,7 +141,8 @@ def _head(model: Any, hear: Hear) -> Part:
 
     def does(*tensors: Tensor) -> Tensor:
         given = dict(zip(reads, tensors, strict=True))
-        return model.finish(hear.told(given["heard"]), given.get("x"), tensors[-1].shape[-2:])
+        size = given["image" if coarse else "heard"].shape[-2:]
+        return model.finish(hear.told(given["heard"]), given.get("x"), size)
 
     return Part(model, reads, ("logits",), does)
 

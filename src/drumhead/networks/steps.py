@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from drumhead.engine.eager import coefficients, pulled, step
 from drumhead.networks.readouts import TimeReadout
-from drumhead.physics.absorbing import MARGIN
+from drumhead.physics.absorbing import inside
 from drumhead.physics.records import Fourier, magnitude
 from drumhead.settings.config import Waves
 
@@ -46,7 +46,7 @@ class Step(nn.Module):
         y, z = step(y, z, omega, decay, gain, pull, self.layer.dt)
         if not self.absorbs:
             return y, z
-        inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+        inner = inside()
         return y[inner], z[inner], y, z
 
 

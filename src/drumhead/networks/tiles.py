@@ -1,9 +1,9 @@
 """Large images in tiles: each pixel is answered by the tile in whose middle it lies.
 
-A tile begins at a multiple of 16 pixels, so that grids of waves and the levels of a U-Net lie as they do in the whole
-image. Where the margin around a tile's middle is as wide as the network reaches, the answer is that of the whole image;
-beyond, what is farther away than the margin is not seen. Only what a periodic edge brings from the other side of the
-image is lost in any case.
+A tile begins at a multiple of 16 pixels, or of the network's coarsest grid where that is larger, so that grids of
+waves and the levels of a U-Net lie as they do in the whole image. Where the margin around a tile's middle is as wide as
+the network reaches, the answer is that of the whole image; beyond, what is farther away than the margin is not seen.
+Only what a periodic edge brings from the other side of the image is lost in any case.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from drumhead.errors import DrumheadError
 from drumhead.networks.segmenter import Segmenter
 
-GRID = 16  # pixels to which tiles are aligned
+GRID = 16  # pixels to which tiles are aligned, at least
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,14 @@ def tiles_of(side: int) -> Tiles:
     """
     if side == 0:
         return WHOLE
-    if side < 4 * GRID or side % GRID:
-        raise DrumheadError(f"--tile {side}: a multiple of {GRID} of at least {4 * GRID} is needed, or 0")
+    _refuse(side, GRID)
     return Tiles(side, 0)
+
+
+def _refuse(side: int, grid: int) -> None:
+    if side < 4 * grid or side % grid:
+        of = f", as a grid of this network has a point every {grid} pixels" if grid > GRID else ""
+        raise DrumheadError(f"--tile {side}: a multiple of {grid} of at least {4 * grid} is needed{of}, or 0")
 
 
 def answer(model: nn.Module, images: Tensor, tiles: Tiles = WHOLE) -> Tensor:
@@ -90,21 +95,27 @@ class Span:
 
 def windows(model: nn.Module, height: int, width: int, tiles: Tiles) -> Iterator[tuple[Span, Span]]:
     """Yield the tiles of an image, row by row."""
+    _refuse(tiles.side, _grid(model))
     margin = margin_of(model, tiles.side)
     for rows in spans(height, tiles.side, margin):
         for columns in spans(width, tiles.side, margin):
             yield rows, columns
 
 
+def _grid(model: nn.Module) -> int:
+    """Return the pixels to which a network's tiles are aligned."""
+    return max(GRID, getattr(getattr(model, "module", model), "coarsest", 1))
+
+
 def margin_of(model: nn.Module, side: int) -> int:
-    """Return the margin of a network's tiles: its reach in whole 16s, at most a quarter of the side."""
-    inner = getattr(model, "module", model)
-    most = side // 4 // GRID * GRID
+    """Return the margin of a network's tiles: its reach in whole steps of `_grid`, at most a quarter of the side."""
+    inner, grid = getattr(model, "module", model), _grid(model)
+    most = side // 4 // grid * grid
     if not isinstance(inner, Segmenter):
         return most
-    ends = [inner.reach(pixel) for pixel in range(GRID)]  # a coarse grid reaches unequally far from each pixel
+    ends = [inner.reach(pixel) for pixel in range(grid)]  # a coarse grid reaches unequally far from each pixel
     farthest = max(max(pixel - low, high - pixel) for pixel, (low, high) in enumerate(ends))
-    return int(min(most, -(-farthest // GRID) * GRID))
+    return int(min(most, -(-farthest // grid) * grid))
 
 
 def spans(size: int, side: int, margin: int) -> list[Span]:

@@ -20,10 +20,10 @@ class Timed(Segmenter):
 
     Attributes:
         steps: T.
-        channels: numbers of a state at each of its cells.
+        channels: numbers of a state at each place of its grid.
         dt: model time between two states.
-        stride: pixels per cell of a state in each direction.
-        per_step: cells that a step can carry anything.
+        stride: pixels per place of that grid in each direction.
+        per_step: places of that grid that a step can carry anything.
         readout: the summary of a series.
         head: from a summary to logits.
     """
@@ -48,7 +48,7 @@ class Timed(Segmenter):
         raise NotImplementedError
 
     def seen(self, rows: Interval) -> Interval:
-        """Return the rows of the image that the start and the medium of these rows of cells depend on."""
+        """Return the rows of the image that the start and the medium of these rows of its grid depend on."""
         raise NotImplementedError
 
     def forward(self, images: Tensor, at: Tensor | None = None, steps: int | None = None) -> Tensor:
@@ -134,7 +134,7 @@ class Timed(Segmenter):
             (torch.Size([2, 64, 64]), torch.Size([2]))
         """
         quarters = {max(1, self.steps * part // 4) for part in (1, 2, 3)}
-        looks = list(steps) or [step for step in quarters if self.answers(step)]
+        looks = anytime.several(steps) or [step for step in quarters if self.answers(step)]
         with self.evaluating():
             self.check(images)
             return anytime.early(self, images, confidence, looks)
@@ -181,5 +181,5 @@ class Timed(Segmenter):
         """Return the rows that the answer at a row depends on after `steps` >= 0 steps, the light cone's bound."""
         steps = self.steps if steps is None else steps
         at_least(0, steps, "steps=")
-        cell = pixel // self.stride
-        return self.seen(convolved((cell, cell), steps * self.per_step))
+        row = pixel // self.stride
+        return self.seen(convolved((row, row), steps * self.per_step))

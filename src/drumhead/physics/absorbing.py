@@ -19,6 +19,11 @@ MARGIN = 24  # pixels of damped margin on each side; half as many do for waves h
 Inner = tuple[EllipsisType, slice, slice]
 
 
+def inside() -> Inner:
+    """Return the index of the grid itself in what has a margin around it."""
+    return (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+
+
 def surround(y: Tensor, fill: str) -> Tensor:
     """Add the margin of an absorbing boundary, filled with zeros or with the edge values ("replicate")."""
     if fill == "zeros":
@@ -33,7 +38,7 @@ def around(
     y, size = start.y, start.y.shape[-2:]
     if start.boundary != "absorbing":
         return y, z, omega, alpha, None
-    inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    inner = inside()
     omega, alpha = (surround(field.expand(*field.shape[:2], *size), "replicate") for field in (omega, alpha))
     alpha = alpha + margin_damping(size, stability.speed(kernel), alpha)
     if start.around is not None:

@@ -1,13 +1,14 @@
 """What `drumhead.propagate` accepts, checked once at its door."""
 
 import math
+from collections.abc import Iterator
 from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 from drumhead.engine.operator import readable
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, shown
 from drumhead.physics.records import At, Record, Several, check_indices
 from drumhead.physics.state import State
 
@@ -32,30 +33,30 @@ def check(
                 f"record={one!r}: a record such as dh.All() or dh.Last(), or several in a tuple, is needed"
             )
         one.check(int(steps), channels)
-        if isinstance(one, At):
-            check_pixels("At(pixels)", one.pixels, y0)
-        if (basis := getattr(one, "basis", None)) is not None:
-            check_kind("basis", basis, y0)
-    mixing = ((channels, channels), (channels, 1))
-    if not isinstance(kernel, Tensor) or kernel.ndim != 4 or kernel.shape[:2] not in mixing:
-        raise DrumheadError(
-            f"kernel: got {describe(kernel)}; for {channels} channels it has the shape "
-            f"({channels}, {channels}, ky, kx) dense or ({channels}, 1, ky, kx) depthwise"
-        )
-    check_odd(kernel)
+        for part in _parts(one):
+            if isinstance(part, At):
+                check_pixels("At(pixels)", part.pixels, y0)
+            if isinstance(basis := getattr(part, "basis", None), Tensor):  # a user's record may call anything so
+                check_kind("basis", basis, y0)
+    check_kernel(kernel, channels)
     fields: dict[str, Tensor] = {}
     for name, field in (("omega", omega), ("alpha", alpha), ("z0", start.z)):
-        if field is None:
+        if name == "z0" and field is None:
             continue
-        if isinstance(field, Real):
-            field = y0.new_full((), float(field))  # made where y0 is: a copy from the host would break a CUDA graph
-        elif not isinstance(field, Tensor):
-            field = torch.as_tensor(field, dtype=y0.dtype, device=y0.device)
+        field = as_tensor(name, field, y0)
         check_broadcast(name, field, y0)
         fields[name] = field.reshape((1,) * (4 - field.ndim) + tuple(field.shape))
     for name, tensor in (fields | {"kernel": kernel}).items():
         check_kind(name, tensor, y0)
     return fields["omega"], fields["alpha"], fields.get("z0")
+
+
+def _parts(record: Record) -> Iterator[Record]:
+    """Yield a record and those that it hands its states to."""
+    yield record
+    for inner in record.records if isinstance(record, Several) else (getattr(record, "record", None),):
+        if isinstance(inner, Record):
+            yield from _parts(inner)
 
 
 def check_pixels(name: str, pixels: Tensor, maps: Tensor) -> None:
@@ -72,10 +73,35 @@ def check_pixels(name: str, pixels: Tensor, maps: Tensor) -> None:
             raise DrumheadError(f"{name}: got {least} to {most}; flat indices 0 to {count - 1} are needed")
 
 
+def check_kernel(kernel: Tensor, channels: int | None = None) -> None:
+    """Refuse what couples no sheets: of so many channels, or of as many as the kernel has."""
+    shape = tuple(kernel.shape) if isinstance(kernel, Tensor) else ()
+    c = shape[0] if channels is None and len(shape) == 4 else channels
+    if len(shape) != 4 or not kernel.numel() or shape[:2] not in ((c, c), (c, 1)):
+        size = "c" if c is None else c
+        raise DrumheadError(
+            f"kernel: got {describe(kernel)}; for {size} channels it has the shape "
+            f"({size}, {size}, ky, kx) dense or ({size}, 1, ky, kx) depthwise"
+        )
+    check_odd(kernel)
+
+
 def check_odd(kernel: Tensor) -> None:
     """Refuse a kernel that has no middle."""
     if any(side % 2 == 0 for side in kernel.shape[-2:]):
         raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; odd sides are needed, such as 3x3")
+
+
+def as_tensor(name: str, field: object, like: Tensor) -> Tensor:
+    """Return a number or an array as a tensor like another, and a tensor as it is."""
+    if isinstance(field, Tensor):
+        return field
+    if isinstance(field, Real):
+        return like.new_full((), float(field))  # made where the other is: a copy from the host breaks a CUDA graph
+    try:
+        return torch.as_tensor(field, dtype=like.dtype, device=like.device)
+    except (TypeError, ValueError, RuntimeError):  # torch has one of each, by what it cannot take
+        raise DrumheadError(f"{name}={shown(field)}: a number or a tensor of numbers is needed") from None
 
 
 def check_broadcast(name: str, field: Tensor, y0: Tensor) -> None:

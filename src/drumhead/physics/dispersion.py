@@ -1,7 +1,7 @@
 """How fast a medium carries a wave: the light cone, the Green's function of a medium, and a closed form to check it.
 
 For a kernel w with the symbol L(k) = -sum_r w(r) cos(k . r), a linear wave of wave vector k obeys
-y'' = -(L(k) + omega) y, and a small step dt turns its phase by dt sqrt(L + omega). Speeds, in cells per unit time:
+y'' = -(L(k) + omega) y, and a small step dt turns its phase by dt sqrt(L + omega). Speeds, in grid points per time:
 
     long waves     c = sqrt(largest eigenvalue of the second moment, 1/2 sum_r w(r) r r^T); 1 for the Laplacian
     any wave       the largest group velocity |d sqrt(L + omega) / dk| over all k
@@ -23,7 +23,7 @@ GRID = 128  # wave vectors per axis on which the group velocity is searched
 
 @dataclass(frozen=True)
 class Speeds:
-    """Upper speeds of a medium, in cells per unit time (a cell is `stride` pixels wide).
+    """Upper speeds of a medium, in grid points per unit time (one lies `stride` pixels from the next).
 
     Attributes:
         long: of long waves, the largest over channels and directions.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from drumhead.engine.choose import BACKENDS, pick
 from drumhead.engine.eager import coefficients, loop
-from drumhead.engine.plan import GROWTH, SEGMENT, Fields, Rollout
+from drumhead.engine.plan import GROWTH, SEGMENT, Fields, Plan
 from drumhead.engine.run import run
 from drumhead.errors import choose
 from drumhead.physics import absorbing, contract, stability
@@ -110,7 +110,7 @@ def propagate(
         y, z, omega, decay, None if z is None or start.begun else first_decay, kernel, keep.basis,
         keep.rising() if inner is None else None,
     )  # fmt: skip
-    plan = Rollout(
+    plan = Plan(
         steps, step, offset, slope, first_offset, scheme.nonlinearity == "tanh",
         scheme.boundary if inner is None else "fixed",
         keep.keep, keep.every, start.begun, return_state,

@@ -295,11 +295,6 @@ class At(Record):
     record: Record
     pixels: Tensor
 
-    @property
-    def basis(self) -> Tensor | None:
-        """The other record's basis, which has to be where the states are."""
-        return getattr(self.record, "basis", None)
-
     def check(self, steps: int, channels: int) -> None:
         """Refuse pixels that are not a list of indices for each image."""
         if not isinstance(self.record, Record) or isinstance(self.record, At):
@@ -331,7 +326,7 @@ class Until(Record):
 
     def check(self, steps: int, channels: int) -> None:
         """Refuse a propagation that ends before."""
-        if not 1 <= self.steps <= steps:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or not 1 <= self.steps <= steps:
             raise DrumheadError(f"Until(steps={self.steps!r}): 1 to {steps} steps are possible")
         self.record.check(self.steps, channels)
 
@@ -362,9 +357,12 @@ class Several(Record):
             record.check(steps, channels)
 
     def collect(self, states: Iterator[Tensor], steps: int) -> Any:
-        """Hand every record the same states."""
-        copies = tee(states, len(self.records))
-        return tuple(record.collect(copy, steps) for record, copy in zip(self.records, copies, strict=True))
+        """Hand every record the same states, which two of them may return as they are."""
+        copies, kept = tee(states, len(self.records)), []
+        for record, copy in zip(self.records, copies, strict=True):
+            part = record.collect(copy, steps)
+            kept.append(part.clone() if any(part is other for other in kept) else part)
+        return tuple(kept)
 
     def stream(self, steps: int, like: Tensor) -> Stream:
         """Keep each state, and serve the records from them, none of which shares memory with another."""

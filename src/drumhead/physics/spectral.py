@@ -22,10 +22,10 @@ from torch import Tensor
 
 from drumhead.engine.operator import exporting
 from drumhead.errors import DrumheadError, choose
-from drumhead.physics.contract import check_broadcast, check_kind, check_odd, describe
+from drumhead.physics.contract import as_tensor, check_broadcast, check_kind, check_odd, describe
 from drumhead.settings.config import Edge
 
-SHORT = 256  # cells along an axis up to which a product with a matrix is faster than a fast transform
+SHORT = 256  # grid points along an axis up to which a product with a matrix is faster than a fast transform
 TERMS = 10  # of the series of cos and sin(x) / x below |x| = 1: the next one is 1e-19
 
 
@@ -36,7 +36,7 @@ def propagate_exact(
     kernel: Tensor,
     *,
     times: Sequence[float] | Tensor,
-    z0: Tensor | None = None,
+    z0: Tensor | float | None = None,
     boundary: str = "periodic",
     dt: float | None = None,
     integrator: str | None = None,
@@ -74,10 +74,10 @@ def propagate_exact(
         torch.Size([1, 3, 1, 33, 33])
     """
     omega, alpha, z0 = _check(y0, omega, alpha, kernel, z0, boundary)
-    times = torch.as_tensor(times, dtype=y0.dtype, device=y0.device)
+    times = as_tensor("times", times, y0).to(y0)
     if times.ndim != 1 or not times.numel() or not bool((times.isfinite() & (times >= 0)).all()):
         raise DrumheadError(f"times={times.tolist()}: one or more finite numbers >= 0 are needed")
-    stiff = stiffness(kernel, omega, y0.shape[-2:], boundary)
+    stiff = squared_frequencies(kernel, omega, y0.shape[-2:], boundary)
     if dt is None:
         if integrator is not None:
             raise DrumheadError(f"integrator={integrator!r} does nothing without dt: leave it out, or give dt")
@@ -90,7 +90,9 @@ def propagate_exact(
     return back(modes, y0.shape[-2:], boundary)
 
 
-def stiffness(kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False) -> Tensor:
+def squared_frequencies(
+    kernel: Tensor, omega: Tensor, size: Sequence[int], boundary: str, mirrored: bool = False
+) -> Tensor:
     """Return A of each mode, (c, modes in y, modes in x); complex for a kernel that is not `mirrored`."""
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
@@ -191,7 +193,7 @@ def _product(a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def forth(y: Tensor, boundary: str, mirrored: bool = False) -> Tensor:
-    """Return the modes of maps (.., y, x), of which those of `stiffness` for the same kernel ring alone."""
+    """Return the modes of maps (.., y, x), of which those of `squared_frequencies` for the same kernel ring alone."""
     if boundary == "periodic" and not (mirrored and exporting()):
         return torch.fft.rfft2(y)
     transform = {"periodic": _turns, "fixed": _sines}.get(boundary, _cosines)
@@ -260,7 +262,7 @@ def _steps(times: Tensor, dt: float) -> Tensor:
 
 
 def _check(
-    y0: Tensor, omega: Tensor | float, alpha: Tensor | float, kernel: Tensor, z0: Tensor | None, boundary: str
+    y0: Tensor, omega: Tensor | float, alpha: Tensor | float, kernel: Tensor, z0: Tensor | float | None, boundary: str
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Refuse what does not fit; return omega and alpha as (c, 1, 1) and z0 like y0."""
     choose("boundary", boundary, get_args(Edge))
@@ -282,7 +284,7 @@ def _check(
             raise DrumheadError(f"kernel: got the sides {tuple(kernel.shape[-2:])}; 'fixed' takes at most 3x3")
     media = []
     for name, value in (("omega", omega), ("alpha", alpha)):
-        field = torch.as_tensor(value, dtype=y0.dtype, device=y0.device)
+        field = as_tensor(name, value, y0).to(y0)
         if field.ndim > 1 or field.numel() not in (1, channels):
             raise DrumheadError(
                 f"{name}: got the shape {tuple(field.shape)}; a number or one a sheet, ({channels},), is needed: the "
@@ -292,6 +294,7 @@ def _check(
     check_kind("kernel", kernel, y0)
     if z0 is None:
         return media[0], media[1], None
+    z0 = as_tensor("z0", z0, y0)
     check_kind("z0", z0, y0)
     check_broadcast("z0", z0, y0)
     return media[0], media[1], z0.expand(y0.shape)

@@ -19,7 +19,8 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, whole
+from drumhead.physics.contract import as_tensor, check_kernel
 from drumhead.settings.config import Integrator
 
 GRID = 64  # wave vectors per axis, at least, on which the kernel's symbol is searched; misses under 1 % of its maximum
@@ -73,7 +74,11 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         integrator: "euler" or "verlet".
 
     Returns:
-        The limit in model time; infinity for a medium that nothing drives back.
+        The limit in model time; infinity for a medium that nothing drives back, NaN for one with values that are
+        infinite or undefined.
+
+    Raises:
+        DrumheadError: no such integrator, or a kernel that couples no sheets.
 
     Example:
         >>> import torch, drumhead as dh
@@ -81,8 +86,15 @@ def stable_dt(kernel: Tensor, omega: Tensor | float = 0.0, alpha: Tensor | float
         0.6667
     """
     choose("integrator", integrator, get_args(Integrator))
-    lam = float(stiffness(kernel)) + max(float(torch.as_tensor(omega).detach().max()), 0.0)
-    damping = max(float(torch.as_tensor(alpha).detach().max()), 0.0) if integrator == "euler" else 0.0
+    check_kernel(kernel)
+    if not kernel.isfinite().all():  # LAPACK finds no eigenvalues then
+        return math.nan
+    tops = [as_tensor(name, field, kernel).detach() for name, field in (("omega", omega), ("alpha", alpha))]
+    highest, most = (float(field.max()) if field.isfinite().all() else math.nan for field in tops)
+    if math.isnan(highest + most):
+        return math.nan
+    lam = float(stiffness(kernel)) + max(highest, 0.0)
+    damping = max(most, 0.0) if integrator == "euler" else 0.0
     # (sqrt(d^2 + 4 lambda) - d) / lambda, written so that nothing cancels.
     bottom = math.sqrt(damping**2 + 4 * lam) + damping
     return 4 / bottom if bottom > 1e-12 else math.inf
@@ -100,10 +112,9 @@ def laplacian(channels: int, *, size: int = 3, dense: bool = False) -> Tensor:
         >>> dh.laplacian(2).shape
         torch.Size([2, 1, 3, 3])
     """
-    if size < 1 or size % 2 == 0 or channels < 1:
-        raise DrumheadError(
-            f"laplacian(channels={channels}, size={size}): an odd size and a channel or more are needed"
-        )
+    channels, size = whole("channels", channels), whole("size", size)
+    if size % 2 == 0:
+        raise DrumheadError(f"size={size}: an odd size is needed, such as 3")
     stencil = torch.zeros(size, size)
     if size >= 3:
         m = size // 2

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drumhead.networks.reach import told
+from drumhead.networks.reach import in_words
 from drumhead.show import pages
 
 FIELD = (
@@ -72,11 +72,11 @@ def _speeds(model: dict[str, Any]) -> list[str]:
 def _state(model: dict[str, Any], rows: dict[tuple[str, int | None], dict[str, Any]]) -> list[str]:
     known = [t for read, t in rows if read == "state" and t is not None and t <= (model["steps"] or 0)]
     if not known:
-        return [model["name"], "-", "-", "-", told(rows["logits", None]["bound"]), "-", "-", "-"]
+        return [model["name"], "-", "-", "-", in_words(rows["logits", None]["bound"]), "-", "-", "-"]
     t = max(known)
     row, start = rows["state", t], rows["state", 0]
     gain = row["mass"] / start["mass"] if start["mass"] else None
-    return [model["name"], str(t), _n(row["half"], 1), _n(row["most"], 1), told(row["bound"]), _n(row["cone"], 1),
+    return [model["name"], str(t), _n(row["half"], 1), _n(row["most"], 1), in_words(row["bound"]), _n(row["cone"], 1),
             _share(row["beyond"]), "-" if gain is None else f"{gain:.2g}"]  # fmt: skip
 
 

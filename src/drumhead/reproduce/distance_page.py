@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drumhead.networks.reach import told
+from drumhead.networks.reach import in_words
 from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
 from drumhead.show.pages import Grid, Heading, Items, Picture, Text, markdown
 
@@ -94,7 +94,7 @@ def _row(name: str, how: str, seeds: Seeds, settings: dict[str, Any]) -> list[st
     for far in settings["distances"]:
         found = [row for network in seeds for row in network["rows"] if (row["distance"], row["how"]) == (far, how)]
         cells.append(_spread([row[SCORE] for row in found]))
-    reaches = {told(row["reach"]) for network in seeds for row in network["rows"] if row["how"] == how}
+    reaches = {in_words(row["reach"]) for network in seeds for row in network["rows"] if row["how"] == how}
     sees = reaches.pop() if len(reaches) == 1 else ""  # it grows with the steps
     return [_called(name, how), str(len(seeds)), f"{seeds[0]['parameters']:,}", sees, *cells]
 

@@ -64,7 +64,8 @@ def cited(model: ModelConfig, train: TrainConfig | None = None, task: str = "") 
         ['ronneberger2015', 'ioffe2015', 'linsley2018', 'paszke2019']
     """
     found: Reasons = {}
-    pairs = [*_of_model(model), *TASKS.get(task, {}).items(), *(_of_training(train) if train else ())]
+    own = TASKS.get(re.sub(r"-\d+$", "", task), {})  # a number in a task's name is a distance
+    pairs = [*_of_model(model), *own.items(), *(_of_training(train) if train else ())]
     for key, reason in [*pairs, ("paszke2019", "PyTorch")]:
         if reason not in found.setdefault(key, []):
             found[key].append(reason)

@@ -110,6 +110,11 @@ class Layer(Waves):
         super().__post_init__()
         _power_of_two(self.stride)
         at_least(1, self.bins, "model.bins=")
+        if self.frozen and self.coupling == "mixed":
+            raise DrumheadError(
+                "model.frozen=True keeps the kernel, and model.coupling='mixed' learns a matrix that mixes it: leave "
+                "one of the two"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +145,7 @@ class Still(Settings):
     """A layer without waves, for comparison in the same frame."""
 
     stride: int = 4
-    """Pixels per cell in each direction, a power of 2; the features have the least of all layers."""
+    """Pixels per grid point in each direction, a power of 2; the features have the least of all layers."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,7 +159,7 @@ class Bottleneck(Still):
     maps: int = 96
     """Features inside the layer."""
     kernel_size: int = 7
-    """Side of the kernel, in cells, odd."""
+    """Side of the kernel, in grid points, odd."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -172,7 +177,7 @@ class Context(Still):
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(Still):
-    """Self-attention between all cells, with a 3x3 convolution for places and a pointwise network after it."""
+    """Self-attention between all grid points, with a 3x3 convolution for places and a pointwise network after it."""
 
     heads: int = 4
     """Heads, which share the features between them."""

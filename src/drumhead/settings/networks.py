@@ -28,7 +28,8 @@ class ModelConfig(Settings):
     def __new__(cls, *values: Any, **settings: Any) -> Self:
         """Refuse to be a network of no family."""
         if cls is ModelConfig:
-            raise DrumheadError("ModelConfig is what all networks share; make one of NWM, Recurrent, CNN, ResNet, UNet")
+            kinds = ", ".join(dict.fromkeys(kind.__name__ for kind in FAMILIES.values()))
+            raise DrumheadError(f"ModelConfig is what all networks share; make one of {kinds}")
         return super().__new__(cls, *values, **settings)
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class ModelConfig(Settings):
 
     @property
     def family(self) -> str:
-        """The word for the kind of network: nwm, lstm, gru, rnn, cnn, resnet or unet."""
+        """The word for the kind of network: nwm, stack, lstm, gru, rnn, cnn, resnet or unet."""
         return type(self).__name__.lower()
 
     def flat(self) -> dict[str, Any]:
@@ -106,10 +107,7 @@ class NWM(_Heard):
     """Batch normalisation in the stem and on what the head sees (needs the stem encoder)."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.waves, tuple) or [type(layer) for layer in self.waves] != [Waves]:
-            raise DrumheadError(
-                f"model.waves={shown(self.waves)}: a tuple of one layer, (Waves(...),), is needed; several make a Stack"
-            )
+        self._check(self.waves)
         super().__post_init__()
         (layer,) = self.waves
         if layer.stride not in (1, 2):
@@ -120,6 +118,14 @@ class NWM(_Heard):
                 "the paper's separate encoders have none of them"
             )
 
+    @staticmethod
+    def _check(waves: object) -> None:
+        """Refuse what is not one layer of waves."""
+        if not isinstance(waves, tuple) or [type(layer) for layer in waves] != [Waves]:
+            raise DrumheadError(
+                f"model.waves={shown(waves)}: a tuple of one layer, (Waves(...),), is needed; several make a Stack"
+            )
+
     def flat(self) -> dict[str, Any]:
         """Return every setting, those of the last layer of waves among them."""
         own = super().flat()
@@ -128,8 +134,9 @@ class NWM(_Heard):
     def changed(self, **settings: Any) -> Self:
         """Return a copy with other settings, of the model or of every layer of waves."""
         of_layers = {item.name: settings.pop(item.name) for item in fields(Waves) if item.name in settings}
-        layers = tuple(replace(layer, **of_layers) for layer in settings.pop("waves", self.waves))
-        return replace(self, waves=layers, **settings)
+        waves = settings.pop("waves", self.waves)
+        self._check(waves)
+        return replace(self, waves=tuple(replace(layer, **of_layers) for layer in waves), **settings)
 
 
 LAYERS: dict[str, type[Settings]] = {
@@ -159,12 +166,7 @@ class Stack(ModelConfig):
     """Hidden widths of the pointwise network that turns features into logits."""
 
     def __post_init__(self) -> None:
-        kinds = [type(layer) for layer in self.waves] if isinstance(self.waves, tuple) else []
-        if not kinds or {*kinds} - {*LAYERS.values()}:
-            raise DrumheadError(
-                f"model.waves={shown(self.waves)}: a tuple of layers is needed, each one of "
-                f"{', '.join(kind.__name__ for kind in LAYERS.values())}, as in (Layer(), Layer())"
-            )
+        kinds = self._check(self.waves)
         if issubclass(kinds[-1], Still) and not all(issubclass(kind, Still) for kind in kinds):
             raise DrumheadError(
                 f"model.waves: the last layer, {kinds[-1].__name__}, has no waves, but others have; put a "
@@ -181,6 +183,17 @@ class Stack(ModelConfig):
                     f"model.heads={layer.heads}: they share model.width={self.width}, which they divide"
                 )
 
+    @staticmethod
+    def _check(waves: object) -> list[type]:
+        """Return the kinds of some layers, or refuse what are none."""
+        kinds: list[type] = [type(layer) for layer in waves] if isinstance(waves, tuple) else []
+        if not kinds or {*kinds} - {*LAYERS.values()}:
+            raise DrumheadError(
+                f"model.waves={shown(waves)}: a tuple of layers is needed, each one of "
+                f"{', '.join(kind.__name__ for kind in LAYERS.values())}, as in (Layer(), Layer())"
+            )
+        return kinds
+
     def flat(self) -> dict[str, Any]:
         """Return every setting, those of the last layer among them."""
         own = super().flat()
@@ -188,6 +201,7 @@ class Stack(ModelConfig):
 
     def changed(self, **settings: Any) -> Self:
         """Return a copy with other settings, of the model or of every layer that has them."""
+        self._check(settings.get("waves", self.waves))
         known = {name for layer in self.waves for name in vars(layer)}
         refuse_unknown(type(self), settings, "model", {*vars(self), *known})
         own = {name: settings.pop(name) for name in vars(self) if name in settings}

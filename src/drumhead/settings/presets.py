@@ -3,7 +3,7 @@
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from drumhead.errors import DrumheadError
 from drumhead.settings.config import (
@@ -22,8 +22,9 @@ from drumhead.settings.config import (
     UNet,
     Waves,
 )  # fmt: skip
+from drumhead.settings.networks import Cell, Readout
 
-READOUTS = ("linear", "fft", "last", "mean", "max")
+READOUTS = get_args(Readout)
 
 _TASKS: dict[str, dict[str, Any]] = {
     "tetrominoes": {"image_channels": 3, "classes": 6},
@@ -74,7 +75,7 @@ def _all() -> dict[str, RunConfig]:
         for readout in READOUTS:
             networks[f"nwm-{readout}"] = NWM(readout=readout, **images).changed(**wide)
         # The published recurrent networks run for 20 steps, with 2 channels and the wide head on every task.
-        for cell, readout in product(("lstm", "gru", "rnn"), READOUTS):
+        for cell, readout in product(get_args(Cell), READOUTS):
             networks[f"{cell}-{readout}"] = Recurrent(cell=cell, readout=readout, **images)
         for depth in (2, 4, 8, 16, 32):
             networks[f"cnn-{depth}"] = CNN(depth=depth, **images)

@@ -16,6 +16,7 @@ import numpy as np
 
 from drumhead.files import cache_dir, hold, write_atomic
 
+SHARED = Path(__file__).with_name("task.py")  # which says how many images there are, whatever draws them
 _LOOK = 0.1  # seconds between two looks at whether another process has drawn them
 _unwritten: dict[tuple[str, ...], list[np.ndarray]] = {}  # where there is no cache, for the rest of the process
 
@@ -78,6 +79,6 @@ def _mapped(path: Path) -> np.ndarray:
 
 @functools.cache
 def _digest(sources: tuple[str, ...]) -> str:
-    """Return a hash of files and of NumPy's version, whose random streams may change."""
-    hashes = [hashlib.sha256(Path(source).read_bytes()).hexdigest() for source in sources]
+    """Return a hash of files, of what all tasks share, and of NumPy's version, whose random streams may change."""
+    hashes = [hashlib.sha256(Path(source).read_bytes()).hexdigest() for source in (SHARED, *sources)]
     return hashlib.sha256("".join([np.__version__, *hashes]).encode()).hexdigest()[:16]

@@ -36,8 +36,7 @@ def places(data: Path | None = None) -> list[Path]:
     if os.environ.get("DRUMHEAD_DATA"):
         root = Path(os.environ["DRUMHEAD_DATA"])
         found = [root, root / "mnist"]
-    beside = Path("../shared/data/mnist")  # a data directory shared by checkouts that lie side by side
-    return [*found, *([beside] if beside.is_dir() else []), cache_dir() / "mnist"]
+    return [*found, cache_dir() / "mnist"]
 
 
 def find(data: Path | None = None) -> Path | None:

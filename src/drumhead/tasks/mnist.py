@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, choose
 from drumhead.tasks import idx
+from drumhead.tasks.task import SPLITS
 
 CLASSES = ("background", *"0123456789")
 TRAIN = 51_000  # of 60,000; the other 9,000 validate
@@ -19,6 +20,7 @@ CHUNK = 5_000  # digits enlarged at a time, to keep memory low
 
 def arrays(split: str, data: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return images uint8 (n, 56, 56, 1) and masks uint8 (n, 56, 56)."""
+    choose("split", split, SPLITS)
     digits, labels = idx.load("t10k" if split == "test" else "train", data)
     if split != "test":
         if len(digits) <= TRAIN:

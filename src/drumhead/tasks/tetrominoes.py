@@ -7,8 +7,9 @@ row or column, and the bright rim of a cell is an 8-bit sum that wraps around.
 
 import numpy as np
 
+from drumhead.errors import choose
 from drumhead.tasks.cache import kept
-from drumhead.tasks.task import COUNTS, Arrays
+from drumhead.tasks.task import COUNTS, SPLITS, Arrays
 
 SIZE, CELL, SEED = 64, 7, 42
 CLASSES = ("background", "I", "O", "T", "S/Z", "J/L")
@@ -24,6 +25,7 @@ _PIECES = {
 
 def arrays(split: str) -> Arrays:
     """Return images uint8 (n, 64, 64, 3) and masks uint8 (n, 64, 64)."""
+    choose("split", split, SPLITS)
     names = [f"tetrominoes-{name}-{what}" for name in COUNTS for what in ("images", "masks")]
     found = dict(zip(names, kept(names, _generate, __file__), strict=True))
     return found[f"tetrominoes-{split}-images"], found[f"tetrominoes-{split}-masks"]

@@ -1,4 +1,4 @@
-"""The C engine: one call for a whole rollout or its adjoint."""
+"""The C engine: one call for a whole propagation or its adjoint."""
 
 import ctypes
 import dataclasses
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from drumhead.engine.cpu import library
-from drumhead.engine.plan import GIVEN, Fields, Results, Rollout
+from drumhead.engine.plan import GIVEN, Fields, Plan, Results
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
 KEEPS = ("series", "project", "mix", "max")
@@ -22,11 +22,11 @@ _POINTERS = (
     *Fields._fields, *Results._fields, "grad_out", "grad_end", "grad_y0", "grad_z0", "grad_omega", "grad_decay",
     "grad_first_decay", "grad_kernel", "grad_basis", "error",
 )  # fmt: skip
-_PLANNED = {field.name for field in dataclasses.fields(Rollout)} & {*_INTEGERS, *_NUMBERS} - {"boundary", "keep"}
+_PLANNED = {field.name for field in dataclasses.fields(Plan)} & {*_INTEGERS, *_NUMBERS} - {"boundary", "keep"}
 
 
 class _Struct(ctypes.Structure):
-    """`rollout` of csrc/rollout.h, field by field."""
+    """`plan` of csrc/plan.h, field by field."""
 
     _fields_ = (
         [(name, ctypes.c_int64) for name in _INTEGERS]
@@ -35,7 +35,7 @@ class _Struct(ctypes.Structure):
     )
 
 
-def forward(plan: Rollout, fields: Fields) -> Results:
+def forward(plan: Plan, fields: Fields) -> Results:
     """Run all steps."""
     results = plan.results(fields)
     struct = _struct(plan, fields, **results._asdict())
@@ -43,7 +43,7 @@ def forward(plan: Rollout, fields: Fields) -> Results:
     return results
 
 
-def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
+def backward(plan: Plan, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
     """Return the gradients in the order of the fields, then the largest reconstruction error of each image."""
     batch = fields.y0.shape[0]
     shared = ("kernel", "basis")  # one gradient an image
@@ -59,8 +59,8 @@ def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Tensor | No
     return tuple(grads.values())
 
 
-def _struct(plan: Rollout, fields: Fields, **others: Tensor | None) -> _Struct:
-    library.check_layout("rollout", _Struct)
+def _struct(plan: Plan, fields: Fields, **others: Tensor | None) -> _Struct:
+    library.check_layout("plan", _Struct)
     y0, kernel, basis, at = fields.y0, fields.kernel, fields.basis, fields.at
     batch, channels, height, width = y0.shape
     quads = kernel.shape[1] >= plan.quad_channels and kernel.shape[2] == 3

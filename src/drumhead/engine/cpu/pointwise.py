@@ -6,8 +6,8 @@ The wide readout, not the wave, is most of the arithmetic of the paper's model. 
 at once; the backward pass computes the hidden layers again, so memory holds the features and nothing else. In bfloat16
 (`reduced`) products are rounded and sums are float32, where the processor can; elsewhere nothing is rounded.
 
-Some of the features may come from a grid g times as coarse, where a cell answers for g x g pixels:
-    h_0 = [x, shuffle(W c + b)],   map m at pixel (y, x) of a cell is output (m g + y) g + x
+Some of the features may come from a grid g times as coarse, where a point answers for g x g pixels:
+    h_0 = [x, shuffle(W c + b)],   map m at pixel (y, x) of a point is output (m g + y) g + x
 W and b are then the first of weights and biases, and neither W c + b nor h_0 is ever in memory.
 """
 
@@ -23,7 +23,7 @@ from drumhead.engine.operator import operator
 from drumhead.errors import DrumheadError
 
 MOST_LAYERS = 16
-COARSEST = 16  # pixels of a cell in each direction: a tile holds a whole cell
+COARSEST = 16  # pixels of a coarse point in each direction: a tile holds a whole one
 TILE = 256  # pixels, as in csrc/kernels.c: parts that threads can take
 MOST_PARTS = 4
 BENDS = ("straight", "tanh", "sigmoid", "softplus")  # as in csrc/pointwise.h
@@ -238,7 +238,7 @@ def _check_lift(x: Tensor, weights: list[Tensor], coarse: Tensor) -> None:
 
 
 def _lifted(x: Tensor, weights: list[Tensor]) -> tuple[int, int]:
-    """Return how many maps the first weight lifts to the pixels, and the pixels of a cell; 0 for what it cannot be."""
+    """Return how many maps the first weight lifts to the pixels, and the pixels of a point; 0 for what it cannot be."""
     if weights[0].ndim != 2 or weights[1].ndim != 2:
         return 0, 0
     lifted = weights[1].shape[1] - x.shape[1]
@@ -248,7 +248,12 @@ def _lifted(x: Tensor, weights: list[Tensor]) -> tuple[int, int]:
 
 
 def _tiles(struct: _Struct) -> int:
-    return struct.batch * -(-struct.height // struct.grid) * -(-struct.width * struct.grid // TILE)
+    return tiles(struct.batch, struct.height, struct.width, struct.grid)
+
+
+def tiles(batch: int, height: int, width: int, grid: int = 1) -> int:
+    """Return the parts of such features that threads can take, one each."""
+    return batch * -(-height // grid) * -(-width * grid // TILE)
 
 
 def _struct(
@@ -266,7 +271,7 @@ def _struct(
         batch=x.shape[0], height=1, width=x.shape[2] * x.shape[3], groups=1, reduced=reduced, input=x.data_ptr(),
     )  # fmt: skip
     layers = weights
-    if coarse is not None:  # cells need rows; without them an image is one row of pixels
+    if coarse is not None:  # coarse points need rows; without them an image is one row of pixels
         tensors["coarse"] = coarse.contiguous()
         struct.lifted, struct.grid = _lifted(x, weights)
         struct.below, struct.height, struct.width, layers = coarse.shape[1], x.shape[2], x.shape[3], weights[1:]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, backends
 
 from drumhead.engine.gpu import driver, unfused
-from drumhead.engine.plan import Fields, Results, Rollout
+from drumhead.engine.plan import Fields, Plan, Results
 
 SCRATCH = 2**28  # bytes of states between a kernel and a matrix product, unless 16 states need more
 LEAST_STATES = 16
@@ -66,7 +66,7 @@ class Layout:
     buffers: int
 
 
-def fits(plan: Rollout, y0: Tensor, kernel: Tensor) -> bool:
+def fits(plan: Plan, y0: Tensor, kernel: Tensor) -> bool:
     """Say whether the kernels can keep the planes of y0 on chip, the adjoint too if the plan saves for it."""
     limit = driver.shared_limit(y0.device) if y0.dtype == torch.float32 else 0
     kinds: tuple[Kind, ...] = ("forward", "adjoint") if plan.segment else ("forward",)
@@ -100,7 +100,7 @@ def _exactly(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @_exactly
-def forward(plan: Rollout, fields: Fields) -> Results:
+def forward(plan: Plan, fields: Fields) -> Results:
     """Run all steps; the fields are contiguous and none has pixels `at`."""
     y0, z0, basis = fields.y0, fields.z0, fields.basis
     if not fits(plan, y0, fields.kernel):
@@ -127,7 +127,7 @@ def forward(plan: Rollout, fields: Fields) -> Results:
 
 
 @_exactly
-def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
+def backward(plan: Plan, fields: Fields, given: Results) -> tuple[Tensor | None, ...]:
     """Run the exact adjoint of all steps, from the last to the first.
 
     Args:
@@ -199,7 +199,7 @@ def _medium(fields: Fields) -> dict[str, Tensor | None]:
     return {name: getattr(fields, name) for name in ("omega", "decay", "first_decay", "kernel")}
 
 
-def _blocks(plan: Rollout, y0: Tensor, backward: bool = False) -> Iterator[tuple[int, int]]:
+def _blocks(plan: Plan, y0: Tensor, backward: bool = False) -> Iterator[tuple[int, int]]:
     """Cut the steps into the launches that scratch memory asks for."""
     length = plan.steps
     if backward and plan.stored:
@@ -210,12 +210,12 @@ def _blocks(plan: Rollout, y0: Tensor, backward: bool = False) -> Iterator[tuple
         yield begin, min(begin + length, plan.steps)
 
 
-def _inner(plan: Rollout, y0: Tensor) -> int:
+def _inner(plan: Plan, y0: Tensor) -> int:
     """How many numbers of an image a basis treats alike."""
     return y0[0, 0].numel() if plan.keep == "mix" else y0[0].numel()
 
 
-def _launch(kind: Kind, plan: Rollout, begin: int, end: int, **values: Tensor | int | None) -> None:
+def _launch(kind: Kind, plan: Plan, begin: int, end: int, **values: Tensor | int | None) -> None:
     """Run a kernel over the steps begin .. end - 1; frames are the states of these steps unless told otherwise."""
     y0, kernel = values["omega"], values["kernel"]
     assert isinstance(y0, Tensor)
@@ -252,7 +252,7 @@ def macros(layout: Layout) -> dict[str, object]:
     return {field.name.upper(): getattr(layout, field.name) for field in fields(layout)}
 
 
-def _arrange(kind: Kind, plan: Rollout, y0: Tensor, kernel: Tensor, limit: int) -> tuple[Layout, int] | None:
+def _arrange(kind: Kind, plan: Plan, y0: Tensor, kernel: Tensor, limit: int) -> tuple[Layout, int] | None:
     """Divide a block's work among threads and memories; return it with its bytes of shared memory, None if over."""
     return _layout(kind == "adjoint", tuple(y0.shape), tuple(kernel.shape), plan.tanh, plan.boundary, limit)
 

@@ -5,6 +5,7 @@ CUDA graph, because launching several small kernels a step takes the processor l
 """
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,28 +16,34 @@ from torch.nn.grad import conv2d_weight
 
 from drumhead.engine import boundaries
 from drumhead.engine.eager import march
-from drumhead.engine.plan import Fields, Results, Rollout
+from drumhead.engine.plan import Fields, Plan, Results
+
+_alone = threading.Lock()  # threads on one stream share a graph's places: one from its copies to its results at a time
 
 
-def forward(plan: Rollout, fields: Fields) -> Results:
+def forward(plan: Plan, fields: Fields) -> Results:
     """Run all steps."""
-    y0 = fields.y0
-    # A graph keeps the memory it was captured with, which checkpoints for a gradient would make large.
-    if y0.device.type != "cuda" or plan.segment or torch.cuda.is_current_stream_capturing():
+    if not _captures(plan, fields.y0):
         return _forward(plan, fields)
-    shapes = tuple(None if x is None else x.shape for x in fields)
+    y0, shapes = fields.y0, tuple(None if x is None else x.shape for x in fields)
     stream = torch.cuda.current_stream(y0.device).cuda_stream
-    graph, places, results = _captured(plan, shapes, y0.dtype, y0.device, stream)
-    for place, value in zip(places, fields, strict=True):
-        if place is not None and value is not None:
-            place.copy_(value)
-    graph.replay()
-    return Results(*(result.clone() for result in results))
+    with _alone:
+        graph, places, results = _captured(plan, shapes, y0.dtype, y0.device, stream)
+        for place, value in zip(places, fields, strict=True):
+            if place is not None and value is not None:
+                place.copy_(value)
+        graph.replay()
+        return Results(*(result.clone() for result in results))
+
+
+def _captures(plan: Plan, y0: Tensor) -> bool:
+    """Say whether a graph runs it, which keeps the memory it was captured with: checkpoints would make that large."""
+    return y0.device.type == "cuda" and not plan.segment and not torch.cuda.is_current_stream_capturing()
 
 
 @functools.lru_cache(maxsize=1)  # it holds all its memory
 def _captured(
-    plan: Rollout, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
+    plan: Plan, shapes: tuple[torch.Size | None, ...], dtype: torch.dtype, device: torch.device, stream: int
 ) -> tuple[torch.cuda.CUDAGraph, Fields, Results]:
     """Capture a propagation; `stream` keeps two streams from sharing one graph's memory."""
     with torch.cuda.device(device), torch.inference_mode(False):  # later calls write into the places
@@ -53,7 +60,7 @@ def _captured(
 
 
 @torch.no_grad()
-def _forward(plan: Rollout, fields: Fields) -> Results:
+def _forward(plan: Plan, fields: Fields) -> Results:
     results, basis = plan.results(fields), fields.basis
     out, end, saved, argmax, _ = results
     for t, (y, z, _) in enumerate(march(plan, fields)):
@@ -76,7 +83,7 @@ def _forward(plan: Rollout, fields: Fields) -> Results:
 
 
 @torch.no_grad()
-def backward(plan: Rollout, fields: Fields, given: Results) -> tuple[Any, ...]:
+def backward(plan: Plan, fields: Fields, given: Results) -> tuple[Any, ...]:
     """Run the exact adjoint segment by segment from the checkpoints; see `drumhead.engine.gpu.cuda.backward`.
 
     An operator's inside has no autograd, and by hand most of the work is done for a whole segment at once.
@@ -133,7 +140,7 @@ def _layout(kernel: Tensor, y: Tensor) -> tuple[int, tuple[int, int]]:
     return groups, (kernel.shape[-2] // 2, kernel.shape[-1] // 2)
 
 
-def _adjoint(plan: Rollout, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
+def _adjoint(plan: Plan, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., Tensor], ...]:
     """Return the transpose of W *, and the gradient of W from states and a gradient of W * y."""
     groups, radius = _layout(kernel, y0)
     flipped = (kernel if groups > 1 else kernel.transpose(0, 1)).flip(2, 3)
@@ -155,9 +162,7 @@ def _adjoint(plan: Rollout, y0: Tensor, kernel: Tensor) -> tuple[Callable[..., T
     return pull_back, correlate
 
 
-def _shares(
-    plan: Rollout, given: Results, basis: Tensor | None, begin: int, end: int
-) -> Sequence[Tensor | None] | Tensor:
+def _shares(plan: Plan, given: Results, basis: Tensor | None, begin: int, end: int) -> Sequence[Tensor | None] | Tensor:
     """Return what the output's gradient is for the state after each of the steps begin .. end - 1; None: nothing."""
     grad_out = given.out
     if plan.keep == "series":
@@ -171,12 +176,12 @@ def _shares(
     return torch.einsum("kt,bkcyx->tbcyx", basis[:, begin:end], grad_out)
 
 
-def _basis_gradient(plan: Rollout, grad_out: Tensor, y: Tensor) -> Tensor:
+def _basis_gradient(plan: Plan, grad_out: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of a basis over steps, given the states (t, b, c, y, x) after them."""
     return torch.einsum("bkyx,tbcyx->ktc" if plan.keep == "mix" else "bkcyx,tbcyx->kt", grad_out, y)
 
 
-def _part(plan: Rollout, basis: Tensor | None, t: int, y: Tensor) -> Tensor:
+def _part(plan: Plan, basis: Tensor | None, t: int, y: Tensor) -> Tensor:
     """Return what the state after step t adds to a projection."""
     assert basis is not None
     if plan.keep == "mix":

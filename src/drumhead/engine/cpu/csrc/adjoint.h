@@ -1,4 +1,4 @@
-/* The exact adjoint of the rollout of one image, walked backwards segment by segment.
+/* The exact adjoint of the propagation of one image, walked backwards segment by segment.
  *
  *     y_t = y_{t+1} - dt z_{t+1},   z_t = (z_{t+1} - gain f_t) / decay      the states again, without a memory of them
  *     G = gz + dt gy                                                        gradient of z_{t+1}
@@ -17,7 +17,7 @@
 typedef struct { const REAL *q, *y; } row_pair;
 
 typedef struct {
-    const rollout *a;
+    const plan *a;
     grid g;
     stencil coupling, transposed;
     forgetful lapses;
@@ -36,7 +36,7 @@ typedef struct {
     uint16_t *g_natural, *s_natural; /* the gradient and states with pixels side by side */
 } backward;
 
-static backward make_backward(const rollout *a, arena *memory) {
+static backward make_backward(const plan *a, arena *memory) {
     backward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     const int64_t h = g->height;
@@ -90,7 +90,7 @@ typedef struct {
     int reverse;
 } row_back;
 
-static void back_row(const rollout *a, const grid *g, const stencil *w, const row_back *r) {
+static void back_row(const plan *a, const grid *g, const stencil *w, const row_back *r) {
     const int64_t stride = g->stride, lanes = g->lanes;
     const int tanh_on = (int)a->tanh, reverse = r->reverse;
 #define BACK(OUT, WIDE, KY, KX)                                                                      \

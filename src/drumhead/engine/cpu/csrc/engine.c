@@ -5,12 +5,12 @@
 #endif
 
 #include "pointwise.h"
-#include "rollout.h"
+#include "plan.h"
 
 typedef struct {
-    int64_t (*workspace)(const rollout *, int64_t);
-    void (*forward)(rollout *, void *);
-    void (*backward)(rollout *, void *);
+    int64_t (*workspace)(const plan *, int64_t);
+    void (*forward)(plan *, void *);
+    void (*backward)(plan *, void *);
     int64_t (*network_workspace)(const pointwise *, int64_t);
     void (*network_forward)(pointwise *, void *);
     void (*network_backward)(pointwise *, void *);
@@ -19,9 +19,9 @@ typedef struct {
 /* Weak: what the compiler could not make is NULL. */
 #define WEAK __attribute__((weak))
 #define DECLARE(name)                                                  \
-    WEAK int64_t name##_workspace(const rollout *, int64_t);           \
-    WEAK void name##_forward(rollout *, void *);                       \
-    WEAK void name##_backward(rollout *, void *);                      \
+    WEAK int64_t name##_workspace(const plan *, int64_t);           \
+    WEAK void name##_forward(plan *, void *);                       \
+    WEAK void name##_backward(plan *, void *);                      \
     WEAK int64_t name##_network_workspace(const pointwise *, int64_t); \
     WEAK void name##_network_forward(pointwise *, void *);             \
     WEAK void name##_network_backward(pointwise *, void *);
@@ -68,16 +68,16 @@ int64_t drumhead_best_isa(void) {
 /* What it was compiled from: build.py reads this in the file and takes no library of other sources. */
 const char drumhead_sources[] = "drumhead sources " SOURCES;
 
-int64_t drumhead_rollout_bytes(void) { return sizeof(rollout); }
+int64_t drumhead_plan_bytes(void) { return sizeof(plan); }
 int64_t drumhead_pointwise_bytes(void) { return sizeof(pointwise); }
 
-int64_t drumhead_workspace(const rollout *a, int64_t back) { return table[a->isa][a->is_double].workspace(a, back); }
+int64_t drumhead_workspace(const plan *a, int64_t back) { return table[a->isa][a->is_double].workspace(a, back); }
 
-void drumhead_forward(rollout *a, void *scratch) {
+void drumhead_forward(plan *a, void *scratch) {
     table[a->isa][a->is_double].forward(a, scratch);
 }
 
-void drumhead_backward(rollout *a, void *scratch) {
+void drumhead_backward(plan *a, void *scratch) {
     table[a->isa][a->is_double].backward(a, scratch);
 }
 

@@ -9,7 +9,7 @@ typedef struct {
     REAL *row;       /* a plain row of zeros, but for what `remember` puts there */
 } forgetful;
 
-static forgetful make_forgetful(const rollout *a, const grid *g, arena *memory) {
+static forgetful make_forgetful(const plan *a, const grid *g, arena *memory) {
     forgetful f = {.limit = (REAL)a->forgets};
     f.cells = take(memory, a->forgetful, sizeof(int32_t));
     f.starts = take(memory, g->height + 1, sizeof(int64_t));
@@ -19,7 +19,7 @@ static forgetful make_forgetful(const rollout *a, const grid *g, arena *memory) 
 }
 
 /* Find those of an image; the caller has counted them. */
-static void find_forgetful(forgetful *f, const rollout *a, const grid *g, const REAL *decay) {
+static void find_forgetful(forgetful *f, const plan *a, const grid *g, const REAL *decay) {
     if (!a->forgetful) return;
     int64_t n = 0;
     for (int64_t r = 0; r < g->height; r++, decay += g->plain) {
@@ -32,7 +32,7 @@ static void find_forgetful(forgetful *f, const rollout *a, const grid *g, const 
 }
 
 /* Where z of state t is kept, t = 1 .. */
-static REAL *velocities_of(const rollout *a, int64_t image, int64_t t) {
+static REAL *velocities_of(const plan *a, int64_t image, int64_t t) {
     return (REAL *)a->velocities + ((t - 1) * a->batch + image) * a->forgetful;
 }
 

@@ -1,10 +1,10 @@
-/* The rollout of one image.
+/* The propagation of one image.
  *
  *     z <- decay z + gain (phi(W * y) - omega y),   y <- y + dt z,   gain = offset + slope decay
  */
 
 typedef struct {
-    const rollout *a;
+    const plan *a;
     grid g;
     stencil coupling;
     forgetful lapses;
@@ -18,12 +18,12 @@ typedef struct {
 
 #if CAN_REDUCE
 /* Say whether MIX rounds its factors to bfloat16: not of some pixels, whose rows are short. */
-static int mixes_reduced(const rollout *a, const grid *g) {
+static int mixes_reduced(const plan *a, const grid *g) {
     return a->reduced && a->keep == MIX && !g->some && g->width % (2 * LANES) == 0;
 }
 #endif
 
-static forward make_forward(const rollout *a, arena *memory) {
+static forward make_forward(const plan *a, arena *memory) {
     forward f = {.a = a, .g = make_grid(a, memory)};
     const grid *g = &f.g;
     f.coupling = make_stencil(a, g, 0, memory);
@@ -70,7 +70,7 @@ typedef struct {
 } step;
 
 /* Row r of it, all channels; return its y. */
-static REAL *step_row(const rollout *a, const grid *g, stencil *w, const step *s, int64_t r) {
+static REAL *step_row(const plan *a, const grid *g, stencil *w, const step *s, int64_t r) {
     const int64_t stride = g->stride, lanes = g->lanes, plain = r * g->plain;
     const int tanh_on = (int)a->tanh;
     const REAL dt = (REAL)a->dt, slope = (REAL)(s->first ? 0 : a->slope);
@@ -100,7 +100,7 @@ static REAL *step_row(const rollout *a, const grid *g, stencil *w, const step *s
 
 /* Hand row r of state y_{t+1} to the record; `pending`, if not NULL, is that of y_t, which has been held back. */
 static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pending, const REAL *row) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     REAL *out = a->out;
     if (a->keep == SERIES) {
@@ -145,7 +145,7 @@ static void emit(forward *f, int64_t image, int64_t t, int64_t r, const REAL *pe
 
 /* PROJECT: multiply the buffered states y_{filled+1} .. y_t onto the basis. */
 static void flush(forward *f, int64_t image, int64_t t) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const int64_t pixels = f->g.kept;
     maps out = {(REAL *)a->out + image * a->features * pixels, pixels};
     const int64_t n = t - f->filled;
@@ -163,7 +163,7 @@ static void flush(forward *f, int64_t image, int64_t t) {
 
 /* Step t: the state goes from (y, z) to (next, z). */
 static void advance(forward *f, int64_t image, int64_t t) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     const int64_t first = t == 0 && !a->begun;
     const step now = {f->rows, f->y, f->z, f->omega, first ? f->first_decay : f->decay, f->next, f->z, first};
@@ -180,12 +180,12 @@ static void advance(forward *f, int64_t image, int64_t t) {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Checkpoint i of an image: y and z, in (n, 2, b, c, y, x). */
-static REAL *checkpoint(const rollout *a, int64_t i, int64_t part, int64_t image, int64_t pixels) {
+static REAL *checkpoint(const plan *a, int64_t i, int64_t part, int64_t image, int64_t pixels) {
     return (REAL *)a->saved + ((i * 2 + part) * a->batch + image) * pixels;
 }
 
 static void forward_image(forward *f, int64_t image) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     const int64_t at = image * f->pixels;
     read_padded(g, f->y, (const REAL *)a->y0 + at);

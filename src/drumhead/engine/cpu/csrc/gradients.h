@@ -91,7 +91,7 @@ static void write_quads(const backward *f, REAL *to) {
 
 /* Add to gy the record's gradient of row r of state y_{t+1}; `start` is the first step of the segment. */
 static void add_gradient(const backward *f, int64_t image, int64_t t, int64_t start, int64_t r, REAL *gy) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     const int64_t plane = g->height * g->width, channels = g->channels;
     const REAL *grad = a->grad_out;
@@ -171,7 +171,7 @@ static void clear_dots(const backward *f, REAL *acc) {
 }
 
 static void write_dots(const backward *f, int64_t image, int64_t t, const REAL *acc) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const int64_t channels = f->g.channels;
     REAL *to = (REAL *)a->grad_basis + (image * a->features * a->steps + t) * channels;
     for (int64_t k = 0; k < a->features; k++)
@@ -181,7 +181,7 @@ static void write_dots(const backward *f, int64_t image, int64_t t, const REAL *
 
 /* All of that for the whole of state y_{t+1}. */
 static void take_gradient(backward *f, int64_t image, int64_t t, int64_t start, const REAL *y) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     for (int64_t r = 0; r < g->height; r++) add_gradient(f, image, t, start, r, f->gy + r * g->plain);
     for (int64_t r = 0; r < g->height && a->keep == PROJECT; r++)

@@ -59,7 +59,7 @@ static REAL *take_padded(arena *memory, const grid *g, int64_t rows) {
     return p + g->left;
 }
 
-static grid make_grid(const rollout *a, arena *memory) {
+static grid make_grid(const plan *a, arena *memory) {
     grid g;
     g.channels = a->channels, g.height = a->height, g.width = a->width, g.boundary = a->boundary;
     g.ry = a->kernel_height / 2, g.rx = a->kernel_width / 2;
@@ -131,7 +131,7 @@ static void write_row(const grid *g, const REAL *row, int64_t pitch, REAL *image
 }
 
 /* Turn to the pixels that are kept of an image. */
-static void look_at(grid *g, const rollout *a, int64_t image) {
+static void look_at(grid *g, const plan *a, int64_t image) {
     if (!g->some) return;
     g->at = a->at + image * g->some;
     for (int64_t r = 0, j = 0; r <= g->height; r++) {

@@ -16,7 +16,7 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
 #include "pointwise.h"
-#include "rollout.h"
+#include "plan.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL_(text) _Pragma(#text)
@@ -58,7 +58,7 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #define JOIN(a, b) JOIN_(a, b)
 
 /* Bytes of scratch memory that one worker needs. */
-int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
+int64_t JOIN(NAME, workspace)(const plan *a, int64_t back) {
     arena memory = {0};
     if (a->sheets && back) make_backward_sheets(a, &memory);
     else if (a->sheets) make_forward_sheets(a, &memory);
@@ -71,7 +71,7 @@ int64_t JOIN(NAME, workspace)(const rollout *a, int64_t back) {
  * which image changes no number. */
 #define TAKE(a) __atomic_fetch_add(&(a)->next, 1, __ATOMIC_RELAXED)
 
-void JOIN(NAME, forward)(rollout *a, void *scratch) {
+void JOIN(NAME, forward)(plan *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();
@@ -85,7 +85,7 @@ void JOIN(NAME, forward)(rollout *a, void *scratch) {
     restore_denormals(mode);
 }
 
-void JOIN(NAME, backward)(rollout *a, void *scratch) {
+void JOIN(NAME, backward)(plan *a, void *scratch) {
     if (a->next >= a->batch) return;
     arena memory = {scratch, 0};
     const uint64_t mode = flush_denormals();

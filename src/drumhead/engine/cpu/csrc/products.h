@@ -1,4 +1,4 @@
-/* Small matrix products over pixels: the time projection and its adjoint. */
+/* Small matrix products over pixels: the time projection, the pointwise network, and their adjoints. */
 
 typedef struct { REAL *data; int64_t pitch; } maps;             /* count maps of pixels, `pitch` apart */
 typedef struct { const REAL *data; int64_t pitch; } const_maps;

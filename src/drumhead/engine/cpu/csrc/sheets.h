@@ -13,7 +13,7 @@
 typedef struct { lane_mask left, right, inside; } column;
 
 typedef struct {
-    const rollout *a;
+    const plan *a;
     int64_t cells, kept, sheets;          /* of a sheet; those that the record keeps; sheets of an image */
     int64_t stride, whole, margin, pitch; /* a row; all rows; zeros before and behind them; a plane with its zeros */
     int64_t filled;                       /* states that the record has */
@@ -31,7 +31,7 @@ static REAL *take_planes(arena *memory, const sheets *f, int64_t count) {
     return p + f->margin;
 }
 
-static sheets make_sheets(const rollout *a, int64_t states, arena *memory) {
+static sheets make_sheets(const plan *a, int64_t states, arena *memory) {
     sheets f = {.a = a, .cells = a->height * a->width, .sheets = a->channels};
     f.stride = round_up(a->width, LANES), f.whole = a->height * f.stride, f.margin = f.stride + LANES;
     f.pitch = f.margin + f.whole + f.margin;
@@ -50,7 +50,7 @@ static sheets make_sheets(const rollout *a, int64_t states, arena *memory) {
 }
 
 /* The kernel of sheet c, turned for the adjoint. */
-static void spread_taps(vector *taps, const rollout *a, int64_t c, int turned) {
+static void spread_taps(vector *taps, const plan *a, int64_t c, int turned) {
     const REAL *w = (const REAL *)a->kernel + c * TAPS;
     for (int64_t i = 0; i < TAPS; i++) taps[i] = splat(w[turned ? TAPS - 1 - i : i]);
 }
@@ -97,7 +97,7 @@ static void write_sheet(const sheets *f, const REAL *plane, REAL *to) {
 
 /* What a sheet begins with. */
 static void enter_sheet(sheets *f, int64_t c, int64_t at) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     spread_taps(f->taps, a, c, 0);
     read_sheet(f, f->omega, (const REAL *)a->omega + at);
     read_sheet(f, f->decay, (const REAL *)a->decay + at);
@@ -107,7 +107,7 @@ static void enter_sheet(sheets *f, int64_t c, int64_t at) {
 /* Step t, from plane y to plane y_out. The adjoint also keeps phi = phi(W * y) and h = z + slope (phi - omega y). */
 INLINE void step_cells(const sheets *f, const int TANH, const int KEEP, int64_t t, const REAL *y, REAL *y_out, REAL *phi,
                        REAL *h) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const int first = t == 0 && !a->begun;
     const REAL dt = (REAL)a->dt, slope = (REAL)(first ? 0 : a->slope), offset = (REAL)(first ? a->first_offset : a->offset);
     const REAL *omega = f->omega, *decay = first ? f->first_decay : f->decay;
@@ -175,7 +175,7 @@ static int64_t between_features(const sheets *f) { return f->a->steps * between_
 
 /* Hand the states y_{filled+1} .. y_{filled+n} of sheet c to the record. */
 static void emit_states(const sheets *f, int64_t image, int64_t c, int64_t n) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const int64_t sheet = image * f->sheets + c;
     if (a->keep == PROJECT || a->keep == MIX) {
         const maps out = {(REAL *)a->out + maps_at(f, image, c), maps_pitch(f)};
@@ -203,7 +203,7 @@ static void emit_states(const sheets *f, int64_t image, int64_t c, int64_t n) {
 }
 
 static void forward_sheet(sheets *f, int64_t image, int64_t c) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const int64_t all = f->sheets * f->cells, at = image * all + c * f->cells;
     enter_sheet(f, c, at);
     read_sheet(f, f->y, (const REAL *)a->y0 + at);
@@ -230,7 +230,7 @@ static void forward_sheet(sheets *f, int64_t image, int64_t c) {
     }
 }
 
-static sheets make_forward_sheets(const rollout *a, arena *memory) {
+static sheets make_forward_sheets(const plan *a, arena *memory) {
     return make_sheets(a, least(a->block, a->steps), memory);
 }
 

@@ -14,7 +14,7 @@ typedef struct {
     vector turned[TAPS], g_taps[TAPS];
 } sheets_back;
 
-static sheets_back make_backward_sheets(const rollout *a, arena *memory) {
+static sheets_back make_backward_sheets(const plan *a, arena *memory) {
     const int64_t n = least(a->segment, a->steps);
     sheets_back f = {.s = make_sheets(a, n, memory)};
     const sheets *s = &f.s;
@@ -43,7 +43,7 @@ static void keep_sheet(sheets_back *f, int64_t start, int64_t n) {
 /* The record's gradient of state y_{t+1} of sheet c, where the segment begins with step `start`. */
 static const REAL *gradient_of(sheets_back *f, int64_t image, int64_t c, int64_t t, int64_t start) {
     const sheets *s = &f->s;
-    const rollout *a = s->a;
+    const plan *a = s->a;
     const REAL *grad = a->grad_out;
     if (a->keep == PROJECT || a->keep == MIX) {
         grad = f->g_states + (t - start) * s->kept;
@@ -67,7 +67,7 @@ static const REAL *gradient_of(sheets_back *f, int64_t image, int64_t c, int64_t
 /* Cell by cell, from the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t): all but the coupling's part, and q. */
 INLINE void pull_back(sheets_back *f, const int TANH, int64_t t, int64_t k, const REAL *told) {
     const sheets *s = &f->s;
-    const rollout *a = s->a;
+    const plan *a = s->a;
     const int first = t == 0 && !a->begun;
     const REAL dt = (REAL)a->dt, slope = (REAL)(first ? 0 : a->slope), offset = (REAL)(first ? a->first_offset : a->offset);
     const REAL *y = s->y + k * s->pitch, *phi = TANH ? f->phi + k * s->pitch : NULL, *h = f->h + k * s->pitch;
@@ -113,7 +113,7 @@ static void spread_back(sheets_back *f, const REAL *y) {
 /* PROJECT, MIX: the gradients of a segment's states, before its steps are walked, and sums of the basis', lane by lane. */
 static void tell_states(sheets_back *f, int64_t image, int64_t c, int64_t start, int64_t n) {
     const sheets *s = &f->s;
-    const rollout *a = s->a;
+    const plan *a = s->a;
     const const_maps grad = {(const REAL *)a->grad_out + maps_at(s, image, c), maps_pitch(s)};
     combine((maps){f->g_states, s->kept}, n, grad, a->features, (const REAL *)a->basis + factor_at(s, c, start),
             between_steps(s), between_features(s), s->kept, 0);
@@ -123,7 +123,7 @@ static void tell_states(sheets_back *f, int64_t image, int64_t c, int64_t start,
 /* The sums of all segments into grad_basis; of sheet c, or of all sheets. */
 static void write_basis(const sheets_back *f, int64_t image, int64_t c) {
     const sheets *s = &f->s;
-    const rollout *a = s->a;
+    const plan *a = s->a;
     REAL *to = (REAL *)a->grad_basis + image * a->features * between_features(s);
     for (int64_t start = 0; start < a->steps; start += a->segment) {
         const int64_t n = least(a->segment, a->steps - start);
@@ -136,7 +136,7 @@ static void write_basis(const sheets_back *f, int64_t image, int64_t c) {
 
 static void backward_sheet(sheets_back *f, int64_t image, int64_t c) {
     sheets *s = &f->s;
-    const rollout *a = s->a;
+    const plan *a = s->a;
     const int64_t all = s->sheets * s->cells, at = image * all + c * s->cells;
     const int64_t count = (a->steps + a->segment - 1) / a->segment;
     const size_t plane = (size_t)s->whole * sizeof(REAL);
@@ -169,7 +169,7 @@ static void backward_sheet(sheets_back *f, int64_t image, int64_t c) {
 }
 
 static void backward_sheets(sheets_back *f, int64_t image) {
-    const rollout *a = f->s.a;
+    const plan *a = f->s.a;
     const size_t sums = (size_t)(a->features * a->steps * LANES) * sizeof(REAL);
     a->error[image] = 0; /* nothing was walked back */
     for (int64_t c = 0; c < f->s.sheets; c++) {

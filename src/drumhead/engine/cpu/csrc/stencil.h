@@ -37,7 +37,7 @@ static void pack_quad(REAL *u, const REAL *w) {
 }
 
 /* Pack the kernel (outer, inner, ky, kx), or for the adjoint its transpose with both axes reversed. */
-static stencil make_stencil(const rollout *a, const grid *g, int transposed, arena *memory) {
+static stencil make_stencil(const plan *a, const grid *g, int transposed, arena *memory) {
     stencil s = {.outer = a->channels, .inner = a->depthwise ? 1 : a->channels, .ky = a->kernel_height, .kx = a->kernel_width,
                  .depthwise = a->depthwise, .stride = g->stride};
     s.taps = take(memory, s.outer * s.inner * s.ky * s.kx, sizeof(REAL));

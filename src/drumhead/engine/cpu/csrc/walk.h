@@ -3,7 +3,7 @@
 /* From the gradients of (y_{t+1}, z_{t+1}) to those of (y_t, z_t). `y` holds y_t; z_in holds z_{t+1} if reversing,
  * where cells that forget take z_t from what was kept. */
 static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, const REAL *z_in, REAL *z_out, int reverse) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     const int64_t h = g->height, ry = g->ry, mirrored = g->boundary == REFLECTING, first = t == 0 && !a->begun;
     const REAL *decay = first ? f->first_decay : f->decay;
@@ -41,7 +41,7 @@ static void step_back(backward *f, int64_t image, int64_t t, const REAL *y, cons
 
 /* The segment's states once more, forwards: y_kept[0 .. n], z_kept[0 .. n]. */
 static void keep_states(backward *f, int64_t start, int64_t n) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     for (int64_t k = 0; k < n; k++) {
         const int64_t first = start + k == 0 && !a->begun;
@@ -81,7 +81,7 @@ static double miss(const backward *f, const REAL *y, const REAL *z) {
 }
 
 static void backward_image(backward *f, int64_t image) {
-    const rollout *a = f->a;
+    const plan *a = f->a;
     const grid *g = &f->g;
     const int64_t at = image * f->pixels, count = (a->steps + a->segment - 1) / a->segment;
     const size_t plane = (size_t)(g->height * g->plain) * sizeof(REAL);

@@ -4,8 +4,8 @@
  * out and grad_out (b, .., y, x), or (b, .., some) of some pixels; basis (features, steps) for PROJECT, (features, steps, c) for MIX. `real` is float or double, see is_double.
  * engine/cpu/native.py mirrors this struct field by field; `bytes` guards against the two drifting apart.
  */
-#ifndef DRUMHEAD_ROLLOUT_H
-#define DRUMHEAD_ROLLOUT_H
+#ifndef DRUMHEAD_PLAN_H
+#define DRUMHEAD_PLAN_H
 
 #include <stdint.h>
 
@@ -13,7 +13,7 @@ enum { PERIODIC, FIXED, REFLECTING };
 enum { SERIES, PROJECT, MIX, MAX };
 
 typedef struct {
-    int64_t bytes; /* sizeof(rollout) as the caller knows it */
+    int64_t bytes; /* sizeof(plan) as the caller knows it */
     int64_t next;  /* the next image that no worker has taken yet; 0 at the start */
     int64_t is_double, isa;
     int64_t batch, channels, height, width, kernel_height, kernel_width, depthwise;
@@ -37,6 +37,6 @@ typedef struct {
     void *grad_y0, *grad_z0, *grad_omega, *grad_decay, *grad_first_decay; /* z0's and first_decay's may be NULL */
     void *grad_kernel, *grad_basis;                                       /* one per image, summed by the caller */
     double *error;                                                        /* one per image */
-} rollout;
+} plan;
 
 #endif
