@@ -19,7 +19,7 @@ import torch
 import drumhead as dh
 from conftest import call
 from drumhead.files import held, hold
-from drumhead.learn import train
+from drumhead.learn import train, training
 from drumhead.learn.scores import RESULT
 from drumhead.networks.model import read_safetensors
 from drumhead.settings.config import NWM, TrainConfig, Waves
@@ -264,6 +264,28 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capfd):
     assert "Traceback" not in (bad.place / "failed.txt").read_text()  # it is the user's to mend
     assert call(*command) == 1  # it is tried again
     assert bad.state == "failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_during_the_last_validation_stops_a_sweep(number, tmp_path, monkeypatch):
+    one, other = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY)).items(tmp_path)
+    evaluate, validated = training.evaluate, []
+
+    def signalled(*arguments, **more):
+        validated.append(1)
+        if len(validated) == one.config.train.epochs:
+            os.kill(os.getpid(), number)
+        return evaluate(*arguments, **more)
+
+    monkeypatch.setattr(training, "evaluate", signalled)
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        local.launch([one, other], 1, said.append)
+    assert (one.state, other.state, said) == ("begun", "new", ["[1/2] " + one.title])
+    assert len((one.place / "metrics.jsonl").read_text().splitlines()) == one.config.train.epochs
+    before = tensors(one.place)
+    assert attempt(one, Progress()).how == "done"  # the same command measures it
+    assert same(tensors(one.place), before)
 
 
 def test_an_error_of_ours_keeps_its_traceback(tmp_path, monkeypatch):

@@ -48,5 +48,7 @@ def asked_to_stop(several: bool = False) -> Iterator[list[int]]:
     try:
         with handling(dict.fromkeys((getattr(signal, name) for name in names), note)):
             yield seen
+        if seen:  # after the loop's last look, as while the last epoch was validated
+            raise KeyboardInterrupt
     except KeyboardInterrupt:
         raise KeyboardInterrupt(*(signal.Signals(number).name for number in seen[:1])) from None
