@@ -1,6 +1,7 @@
 """Tables of networks: what there is to train, what came of it, and the reports of both."""
 
 import csv
+import errno
 import fcntl
 import json
 import os
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import stats
 
 import drumhead as dh
 from conftest import call
-from drumhead.reproduce import report, work
+from drumhead.learn import train
+from drumhead.reproduce import report
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
 from drumhead.reproduce.paper import PUBLISHED, Score, background_accuracy
@@ -29,7 +32,7 @@ from drumhead.settings.presets import PRESETS
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
 from drumhead.show.pages import Grid, Heading, Text, markdown, webpage
-from drumhead.show.terminal import Progress
+from drumhead.sweep.local import launch
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
 SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]
@@ -348,7 +351,7 @@ def test_a_cell_that_another_process_holds_is_left_alone(smoked, tmp_path):
     said = []
     with (path / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert work.fill(todo, tmp_path, Progress(), said.append) == 1
+        assert launch([todo[0].item(tmp_path)], 1, said.append) == 0
     assert said == ["[1/1] tetrominoes/unet-4, budget smoke, seed 0: another process has it"]
     assert not (path / "config.toml").exists()
 
@@ -361,8 +364,39 @@ def test_a_cell_with_other_settings_is_not_overwritten(smoked, tmp_path):
     (place / "evaluation-test.json").unlink()
     config = todo[0].config
     (place / "config.toml").write_text(to_toml(replace(config, train=replace(config.train, lr=0.5))))
-    with pytest.raises(dh.DrumheadError, match="other settings"):
-        work.fill(todo, tmp_path / "runs", Progress(), print)
+    assert launch([todo[0].item(tmp_path / "runs")], 1, print) == 1
+    assert "other settings" in (place / "failed.txt").read_text()
+    assert read_run(place / "config.toml").train.lr == 0.5
+
+
+def test_a_run_that_fails_leaves_the_others_alone(smoked, tmp_path, capsys):
+    root, command = smoked
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    damaged, other = (next((tmp_path / "runs").rglob(f"{name}/seed-0")) for name in ("nwm-fast", "unet-4"))
+    for place in (damaged, other):
+        (place / "evaluation-test.json").unlink()
+    (damaged / "weights.safetensors").write_bytes(b"nothing")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert call(*command[:-1], tmp_path / "runs", "--no-report") == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert "1 of 2 runs failed; what ended each is above, and in its failed.txt" in capsys.readouterr().err
+    assert str(damaged / "weights.safetensors") in (damaged / "failed.txt").read_text()
+    result = json.loads((other / "evaluation-test.json").read_text())
+    assert result["environment"]["threads"] == 2  # one training at a time may have the machine
+
+
+def test_a_full_disk_ends_a_run_with_a_sentence(tmp_path, monkeypatch):
+    item = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])[0].item(tmp_path)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights")
+
+    monkeypatch.setattr(train, "start", full)
+    assert launch([item], 1, print) == 1
+    assert item.failure == "weights: No space left on device; make room, then the same command goes on"
 
 
 def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):

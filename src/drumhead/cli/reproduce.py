@@ -11,7 +11,6 @@ import tyro
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
-from drumhead.files import FULL
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.costs import MACHINES, cost, passes
 from drumhead.reproduce.plan import Cell, cells
@@ -119,25 +118,15 @@ def run(arguments: list[str]) -> None:
 
 def _fill(todo: list[Cell], flags: Flags) -> None:
     """Train what is missing, in this process or by several workers."""
+    from drumhead.show.terminal import Bar
+    from drumhead.sweep.local import launch
+
     say = partial(print, flush=True)
+    items = [cell.item(flags.runs) for cell in todo]
     try:
-        if flags.jobs == 1:
-            from drumhead.reproduce.work import fill
-            from drumhead.show.terminal import Bar
-
-            fill(todo, flags.runs, Bar(), say)
-            return
-        from drumhead.sweep.local import launch
-
-        failed = launch([cell.item(flags.runs) for cell in todo], flags.jobs, say)
+        failed = launch(items, flags.jobs, say, Bar(), threads=None if flags.jobs == 1 else 1)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise DrumheadError(
-            f"{error.filename or flags.runs}: {error.strerror}; make room, then the same command goes on"
-        ) from None
     if failed:
         raise DrumheadError(f"{failed} of {len(todo)} runs failed; what ended each is above, and in its failed.txt")
 

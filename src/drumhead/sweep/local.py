@@ -25,7 +25,13 @@ _LOOK = 0.3  # seconds between two looks of a worker at whether it should go on
 _SAYS = {"done": "done", "done already": "done already", "held": "another process has it", "stopped": "stopped"}
 
 
-def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progress: Progress | None = None) -> int:
+def launch(
+    items: Sequence[Item],
+    jobs: int,
+    say: Callable[[str], None],
+    progress: Progress | None = None,
+    threads: int | None = 1,
+) -> int:
     """Bring items to their ends, so many at a time; one that fails leaves the others alone.
 
     Args:
@@ -33,6 +39,7 @@ def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progres
         jobs: how many at a time, each on one thread of a process of its own; 1 works in this process.
         say: gets a line when a run ends; when it begins, its worker prints one.
         progress: shows the training if there is one job; nothing is shown by default.
+        threads: that one job trains on; 1 gives the bits of several jobs, None is as many as torch takes.
 
     Returns:
         How many failed; the directory of each has a failed.txt.
@@ -46,7 +53,7 @@ def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progres
     if not items:
         return 0
     if jobs == 1 or len(items) == 1:
-        return _in_turn(items, titles, say, progress or Progress())
+        return _in_turn(items, titles, say, progress or Progress(), threads)
     failed = stopped = 0
     for number, outcome in _by_workers(items, titles, jobs, say):
         if outcome.how != "stopped":
@@ -62,13 +69,14 @@ def _said(outcome: Outcome) -> str:
     return f"failed: {outcome.why}" if outcome.how == "failed" else _SAYS[outcome.how]
 
 
-def _in_turn(items: Sequence[Item], titles: Sequence[str], say: Callable[[str], None], progress: Progress) -> int:
-    """Work on one item after another, in this process, on one thread as the workers do: the bits are the same."""
-    import torch
+def _in_turn(
+    items: Sequence[Item], titles: Sequence[str], say: Callable[[str], None], progress: Progress, threads: int | None
+) -> int:
+    """Work on one item after another, in this process."""
+    from drumhead.engine.threads import on_threads
 
-    failed, threads = 0, torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    failed = 0
+    with on_threads(threads) if threads else contextlib.nullcontext():
         for item, title in zip(items, titles, strict=True):
             with _terminable():
                 outcome = attempt(item, progress, partial(say, title))
@@ -76,8 +84,6 @@ def _in_turn(items: Sequence[Item], titles: Sequence[str], say: Callable[[str], 
                 raise KeyboardInterrupt
             say(f"{title}: {_said(outcome)}")
             failed += outcome.how == "failed"
-    finally:
-        torch.set_num_threads(threads)
     return failed
 
 

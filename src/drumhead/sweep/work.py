@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drumhead.errors import DrumheadError
-from drumhead.files import hold, without_nan, write_atomic
+from drumhead.files import FULL, hold, without_nan, write_atomic
 from drumhead.learn.scores import RESULT
 from drumhead.show.terminal import Progress
 from drumhead.sweep.items import FAILED, LOCK, Item
@@ -58,8 +58,11 @@ def attempt(item: Item, progress: Progress, begins: Callable[[], object] = lambd
     except KeyboardInterrupt as stop:
         return Outcome("stopped", *map(str, stop.args[:1]))
     except Exception as error:  # whatever it is, the other runs go on
-        known = isinstance(error, DrumheadError)
+        full = isinstance(error, OSError) and error.errno in FULL
+        known = full or isinstance(error, DrumheadError)
         first = " ".join((str(error) if known else f"{type(error).__name__}: {error}").split())
+        if isinstance(error, OSError) and full:
+            first = f"{error.filename or item.place}: {error.strerror}; make room, then the same command goes on"
         with contextlib.suppress(OSError):  # a full disk ends the run and not the sweep
             write_atomic(item.place / FAILED, f"{first}\n" + ("" if known else f"\n{traceback.format_exc()}"))
         return Outcome("failed", first)
