@@ -209,6 +209,10 @@ def test_results_never_replace_what_drumhead_did_not_write(tmp_path, weights, ca
     numbers.write_text('{"mine": 1}')
     assert call("evaluate", weights, "--limit", 2, "--json-out", numbers) == 2
     assert "is there already and no evaluation" in capsys.readouterr().err
+    numbers.write_text("5")
+    assert call("evaluate", weights, "--limit", 2, "--json-out", numbers) == 2
+    assert "is there already and no evaluation" in capsys.readouterr().err
+    assert numbers.read_text() == "5"
     for arguments in (("reproduce", "receptive-field"), ("reproduce", "tetrominoes"), ("bench", "--quick")):
         assert call(*arguments, "--out", photos) == 2
         assert "holds cell.png, which drumhead did not write" in capsys.readouterr().err

@@ -26,7 +26,7 @@ from drumhead.settings.config import NWM, TrainConfig, Waves
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.terminal import Progress
-from drumhead.sweep import local
+from drumhead.sweep import local, slurm
 from drumhead.sweep.grid import parse
 from drumhead.sweep.items import LOCK, run_name
 from drumhead.sweep.plan import Cells, Sweep, differing, read, write
@@ -121,6 +121,24 @@ def test_mistakes_are_one_sentence(arguments, message, tmp_path, monkeypatch, ca
     assert call("sweep", *arguments) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_nested_too_deeply_is_one_sentence(tmp_path, capsys):
+    deep = tmp_path / "deep.toml"
+    deep.write_text(f"x = {'[' * 10_000}")
+    assert call("sweep", deep, "--out", tmp_path / "x") == 2
+    assert "deep.toml is not valid TOML" in capsys.readouterr().err
+    assert call("sweep", FAST, "--grid", f"train.lr={'[' * 10_000}", "--out", tmp_path / "x") == 2
+    assert "train.lr='[[[[" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [deep]
+
+
+@pytest.mark.parametrize("text", ["{", "5", "[" * 100_000])
+def test_a_damaged_list_of_jobs_is_told(text, tmp_path):
+    (tmp_path / slurm.FOLDER).mkdir()
+    (tmp_path / slurm.FOLDER / "12.json").write_text(text)
+    with pytest.raises(dh.DrumheadError, match=r"12\.json is damaged .* delete it when 'squeue -j 12' shows none"):
+        slurm.queued(tmp_path)
 
 
 def test_names_follow_the_settings_and_nothing_else():

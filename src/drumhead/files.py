@@ -264,6 +264,42 @@ def from_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        ValueError: it is not text, not JSON, nested too deeply, or no object.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "about.json"
+        >>> write_atomic(path, '{"seed": 1}')
+        >>> read_json(path)
+        {'seed': 1}
+    """
+    return _object(path.read_bytes())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file that has one a line; none if the file is not there.
+
+    Raises:
+        ValueError: a line is not JSON, nested too deeply, or no object.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [_object(line) for line in lines]
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    found = from_json(text)
+    if not isinstance(found, dict):
+        raise ValueError("an object in braces is needed")
+    return found
+
+
 def without_nan(value: Any) -> Any:
     """Return the value with None in place of each number that is not finite, which JSON does not have."""
     if isinstance(value, dict):

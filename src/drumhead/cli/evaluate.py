@@ -175,10 +175,10 @@ def _confidence(found: dict[str, dict[str, dict[str, Any]]]) -> "Grid":
 
 def _is_own(path: Path) -> bool:
     """Say whether a file is what `evaluate` writes."""
-    from drumhead.files import from_json
+    from drumhead.files import read_json
 
     with contextlib.suppress(OSError, ValueError):
-        return "split" in from_json(path.read_text())
+        return "split" in read_json(path)
     return False
 
 

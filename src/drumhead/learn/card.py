@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from drumhead.errors import DrumheadError
+from drumhead.files import read_json
 from drumhead.learn.run import Run
 from drumhead.learn.scores import RESULT, SCORES
 from drumhead.settings.citations import cited, references
@@ -68,7 +69,7 @@ def evaluated(run: Run) -> dict[str, Any]:
     """
     path = run.path / RESULT
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path)
         if found["split"] != "test" or found.get("cut"):
             raise ValueError("not of the test images")
         scores = {name: float(found[name]) for name in SCORES if found.get(name) is not None}

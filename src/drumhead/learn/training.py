@@ -331,7 +331,7 @@ def _line(row: dict[str, Any]) -> str:
     """Say how an epoch went."""
     unstable = ""
     if row["courant"] is not None and not row["courant"] <= 1:
-        unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: lower dt or set model.courant"
+        unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: a smaller model.dt is needed"
     return (
         f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  loss {row['train_loss']:.4f}  "
         f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan, write_atomic
+from drumhead.files import read_json, without_nan, write_atomic
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import environment
@@ -107,7 +107,7 @@ def _of_path(source: str) -> Subject:
         )
     seed = 0
     with contextlib.suppress(OSError, ValueError):
-        seed = json.loads((path.parent / "environment.json").read_text()).get("seed", 0)
+        seed = read_json(path.parent / "environment.json").get("seed", 0)
     return Subject(about.get("preset", path.stem).rpartition("/")[2], seed, task, path)
 
 
@@ -117,7 +117,7 @@ def _measured(subject: Subject, settings: Settings, place: Path, say: Callable[[
     kept = place / f"{subject.name}-{mark.hexdigest()[:16]}.json"
     known: dict[str, dict[str, Any]] = {}
     with contextlib.suppress(OSError, ValueError):  # not there, or damaged: measure
-        known = json.loads(kept.read_text())
+        known = read_json(kept)
     model, rows = load(subject.path), []
     for far, how in _plan(model, subject.length, settings):
         key = f"{far} {how}".strip()

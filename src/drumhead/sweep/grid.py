@@ -132,7 +132,7 @@ def _value(text: str) -> Any:
     """Return a number, a truth value or a list as TOML writes them; anything else is a word."""
     try:
         found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
     value = found["value"]
     if len(found) > 1 or not isinstance(value, bool | int | float | str | list):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drumhead.errors import DrumheadError, whole
+from drumhead.errors import DrumheadError, reason, whole
 from drumhead.files import write_atomic
 from drumhead.settings.config import RunConfig
 from drumhead.settings.presets import get_preset
@@ -113,8 +113,8 @@ def read(path: Path) -> Sweep:
         return from_dict(Sweep, tomllib.loads(path.read_text()), str(path))
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist; the directory of a sweep has a {FILE}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DrumheadError(f"{path} is not valid TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DrumheadError(f"{path} is not valid TOML: {reason(error)}") from None
 
 
 def write(sweep: Sweep, out: Path) -> None:
