@@ -416,6 +416,21 @@ def test_permutation_tests_are_exact(n, m, paired, rng):
     assert permutation(np.arange(n) + 1e3, np.arange(m) / 7, paired) == pytest.approx(least_p(n, m, paired))
 
 
+def test_too_many_arrangements_are_drawn_and_the_same_each_time(rng, tmp_path):
+    a, b = rng.random(18), rng.random(18)
+    assert permutation(a, b, paired=True) == permutation(a, b, paired=True)
+    assert permutation(a, b, paired=True) == pytest.approx(by_enumeration(a, b, paired=True), abs=0.01)
+    found = against_best([dict(enumerate(a)), dict(enumerate(b)), {0: 0.0, 1: 0.0}])[1]
+    assert [one and one.drawn for one in sorted(filter(None, found), key=lambda one: one.seeds)] == [False, True]
+    sweep = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY, 18))
+    for item in sweep.items(tmp_path / "runs"):
+        finish(item, foreground_accuracy=(a if item.config.train.lr == 1e-3 else b)[item.config.train.seed])
+    assert call("report", tmp_path / "runs", "--out", tmp_path / "report") == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert len(re.findall(r" \(drawn\) \|", text)) == 1
+    assert "131,072 arrangements drawn" in text
+
+
 def test_holm_is_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0]

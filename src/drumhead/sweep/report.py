@@ -14,7 +14,7 @@ from drumhead.show.charts import Curve, Panel, save_curves
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
 from drumhead.sweep.plan import short
 from drumhead.sweep.scores import Gathered, Group, summarise
-from drumhead.sweep.significance import Compared, against_best
+from drumhead.sweep.significance import MOST, Compared, against_best
 
 SHOWN = ("foreground_accuracy", "foreground_iou", "dice", "loss")
 LOWER = {"loss"}  # scores of which less is better
@@ -68,8 +68,8 @@ def write(gathered: Gathered, out: Path, source: str, command: str, score: str =
 _HOW = (
     "Mean over seeds and, in brackets, the least and the largest. Each cell is compared with the best one of its task: "
     "*p* is of an exact two-sided permutation test of the means, seed by seed where both have the same seeds (paired), "
-    "and *p, Holm* is corrected for all cells that were compared. The best cell was chosen by these same scores, which "
-    "flatters it."
+    f"or, where it says so, of {MOST:,} arrangements drawn from more, the same ones each time; *p, Holm* is corrected "
+    "for all cells that were compared. The best cell was chosen by these same scores, which flatters it."
 )
 
 
@@ -104,7 +104,8 @@ def _tested(test: Compared | None) -> tuple[str, str, str]:
         return NONE, NONE, NONE
     if test.p is None or test.holm is None:
         return f"{test.difference:+.4f}", NONE, NONE
-    return f"{test.difference:+.4f}", f"{test.p:.2g}{'' if test.paired else ' (unpaired)'}", f"{test.holm:.2g}"
+    how = ", ".join(word for word, said in (("unpaired", not test.paired), ("drawn", test.drawn)) if said)
+    return f"{test.difference:+.4f}", f"{test.p:.2g}{f' ({how})' if how else ''}", f"{test.holm:.2g}"
 
 
 def _cautions(groups: Sequence[Group], compared: Sequence[Compared | None]) -> Iterator[str]:

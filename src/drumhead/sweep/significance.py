@@ -1,8 +1,8 @@
-"""Whether two cells of a grid differ by more than their seeds do: exact permutation tests, and Holm's correction."""
+"""Whether two cells of a grid differ by more than their seeds do: permutation tests, and Holm's correction."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ class Compared:
         paired: whether both have the same seeds, so that they were compared seed by seed.
         p: two-sided; None where there is nothing to test.
         least: the smallest p that so many seeds can give.
+        drawn: whether p counts arrangements that were drawn, for there are too many.
         holm: p, corrected for all cells that were compared with the best one.
     """
 
@@ -28,13 +29,15 @@ class Compared:
     paired: bool
     p: float | None
     least: float
+    drawn: bool = False
     holm: float | None = None
 
 
 def permutation(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
     """Return the two-sided p of the difference of two means, among all ways to exchange what has no name.
 
-    Paired, each seed's two values may change places, 2^n ways. Otherwise all values may, in binomial(n + m, n) ways.
+    Paired, each seed's two values may change places, 2^n ways. Otherwise all values may, in binomial(n + m, n) ways. Of
+    more than 2^17 ways as many are drawn, the same ones each time.
 
     Args:
         a: a score over seeds.
@@ -52,10 +55,20 @@ def permutation(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
 
     kind = "samples" if paired else "independent"
     all_of_them: Any = np.inf
-    ways = 2 ** len(a) if paired else math.comb(len(a) + len(b), len(a))
-    test = permutation_test((a, b), difference, permutation_type=kind, vectorized=True,
-                            n_resamples=all_of_them if ways <= MOST else MOST, batch=4096)  # fmt: skip
+    most = all_of_them if ways(len(a), len(b), paired) <= MOST else MOST
+    test = permutation_test((a, b), difference, permutation_type=kind, vectorized=True, n_resamples=most, batch=4096,
+                            random_state=0)  # fmt: skip
     return float(test.pvalue)
+
+
+def ways(n: int, m: int, paired: bool) -> int:
+    """Return in how many ways the values of n and m seeds can be exchanged.
+
+    Example:
+        >>> ways(6, 6, paired=True), ways(6, 6, paired=False)
+        (64, 924)
+    """
+    return 2**n if paired else math.comb(n + m, n)
 
 
 def least_p(n: int, m: int, paired: bool) -> float:
@@ -65,7 +78,7 @@ def least_p(n: int, m: int, paired: bool) -> float:
         >>> least_p(2, 2, paired=True), least_p(6, 6, paired=True)
         (0.5, 0.03125)
     """
-    return min(1.0, 2 / (2**n if paired else math.comb(n + m, n)))
+    return min(1.0, 2 / ways(n, m, paired))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -102,7 +115,7 @@ def against_best(scores: Sequence[Mapping[int, float]], lower: bool = False) -> 
     for i, corrected in zip(tested, holm([found[i].p for i in tested]), strict=True):  # type: ignore[union-attr,misc]
         one = found[i]
         if one is not None:
-            found[i] = Compared(one.difference, one.seeds, one.paired, one.p, one.least, corrected)
+            found[i] = replace(one, holm=corrected)
     return best, found
 
 
@@ -113,4 +126,5 @@ def _compare(own: Mapping[int, float], best: Mapping[int, float]) -> Compared:
     a, b = ([values[seed] for seed in common] if paired else [*values.values()] for values in (own, best))
     least = least_p(len(a), len(b), paired) if min(len(a), len(b)) > 1 else 1.0  # one seed has no spread
     p = permutation(a, b, paired) if least < 1 else None
-    return Compared(float(np.mean(a) - np.mean(b)), len(a), paired, p, least)
+    drawn = p is not None and ways(len(a), len(b), paired) > MOST
+    return Compared(float(np.mean(a) - np.mean(b)), len(a), paired, p, least, drawn)
