@@ -244,6 +244,18 @@ def test_a_dry_run_shows_states_and_makes_nothing(swept, capsys, monkeypatch):
     assert sorted(out.rglob("*")) == before
 
 
+def test_runs_that_differ_by_little_are_two(tmp_path, capsys):
+    words = ("--grid", "train.lr=0.001,0.0010000001", "--set", *TINY, "--out", tmp_path)
+    items = Sweep().adding(Cells((FAST,), ("train.lr=0.001,0.0010000001",), TINY)).items(tmp_path)
+    assert len({item.title for item in items}) == 2
+    for item in items:
+        finish(item, foreground_accuracy=0.5)
+    assert call("sweep", FAST, *words) == 0
+    said = capsys.readouterr().out
+    assert "\n2 done\n" in said
+    assert "what is not done" not in said
+
+
 def test_a_dry_run_needs_no_torch(tmp_path):
     code = (
         "import sys; from drumhead import cli\n"

@@ -191,11 +191,11 @@ def _show(items: list["Item"]) -> None:
 
 def _finish(items: list["Item"], out: Path, flags: Flags) -> None:
     """Say how far the runs are, and what ended those that failed; exit with 1 if any did."""
-    states = {item.title: item.state for item in items}
-    failed = [item for item in items if states[item.title] == "failed"]
+    states = [item.state for item in items]
+    failed = [item for item, state in zip(items, states, strict=True) if state == "failed"]
     for item in failed:
         print(f"failed: {item.title} ({item.place}): {item.failure}", file=sys.stderr)
-    counted = Counter(states.values())
+    counted = Counter(states)
     print(
         ", ".join(
             f"{counted[state]} {state}" for state in ("done", "running", "failed", "begun", "new") if counted[state]

@@ -158,12 +158,14 @@ def short(value: object) -> str:
     """Return a value as a table can show it.
 
     Example:
-        >>> short(0.001), short((16, 16)), short("none")
-        ('0.001', '[16,16]', 'none')
+        >>> short(0.001), short(0.0010000001), short(1.0), short((16, 16)), short("none")
+        ('0.001', '0.0010000001', '1', '[16,16]', 'none')
     """
     if isinstance(value, tuple):
         return f"[{','.join(map(short, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and float(brief := f"{value:g}") == value:
+        return brief
+    return str(value)
 
 
 def _data(task: str, data: str) -> str:
