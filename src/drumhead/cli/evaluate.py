@@ -53,9 +53,10 @@ def evaluate(
 
     from drumhead import tasks
     from drumhead.files import without_nan, write_atomic
-    from drumhead.learn import over_time as time_courses
+    from drumhead.learn.confidence import confidence as trust
     from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
+    from drumhead.learn.over_time import over_time as course_of
     from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.tiles import tiles_of
@@ -101,6 +102,11 @@ def evaluate(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     check_files(chosen, Bar(), [split])
     images = open_split(chosen, split, device, limit)
+    if over_time and images.largest > tiles.most:
+        raise DrumheadError(
+            f"--over-time: images of {images.largest:,} pixels are answered in tiles, which would stop one by one; "
+            f"leave out {'--tile' if tile else '--over-time'}"
+        )
     batch = batch or images.at_a_time(most)
     scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch, tiles=tiles)
 
@@ -112,7 +118,7 @@ def evaluate(
     about = f"{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
     beside = json_out or (path.parent / f"{about}.json" if in_run else None)
     if over_time and isinstance(model, Timed):
-        more["over_time"] = found = time_courses.over_time(model, images, model.config.classes, min(batch, 16))
+        more["over_time"] = found = course_of(model, images, model.config.classes, min(batch, 16))
         for grid in _over_time(**found):
             print_table(grid)
         if beside:
@@ -120,7 +126,7 @@ def evaluate(
             save_over_time(picture, **found)
             print(f"written: {picture}")
     if confidence:
-        more["confidence"] = trusted = time_courses.confidence(model, images, batch)
+        more["confidence"] = trusted = trust(model, images, batch, tiles)
         print_table(_confidence(trusted), left=2)
         if beside:
             picture = beside.with_name(f"confidence-{beside.stem}.png")
