@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import wave
+from importlib.metadata import requires
 from pathlib import Path
 
 import numpy as np
@@ -294,13 +296,17 @@ def test_doctor_names_what_it_finds(capsys, monkeypatch, tmp_path):
     shown = capsys.readouterr().out
     for word in ("python", "torch", "gpu", "backend eager", "backend native", "backend cuda", "data mnist", "weights"):
         assert word in shown
+    own = [re.split(r"[^\w.-]", line)[0] for line in requires("drumhead") if "extra ==" not in line]
+    assert "xarray" in own
+    for package in own:
+        assert f"ok {package} " in shown
     needed = ['onnx>=1; extra == "export"', 'no-such-package>=1; extra == "export"', 'numpy; extra == "hub"']
     monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
     assert call("doctor") == 0
     shown = capsys.readouterr().out
     assert "-- extra export      without no-such-package: pip install 'drumhead[export]'" in shown
     assert f"ok extra hub         numpy {np.__version__}" in shown
-    monkeypatch.setattr("drumhead.cli.doctor.PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["no-such-package>=1"])
     assert call("doctor") == 1
     assert "missing: pip install" in capsys.readouterr().out
 
