@@ -234,6 +234,11 @@ def test_a_place_without_permission_is_refused_before_the_work(tmp_path, weights
         (["reproduce", "--budget", "hour", "--jobs", "2"], "the list of tables would ignore --budget, --jobs"),
         (["reproduce", "receptive-field", "--seeds", "2"], "would ignore --seeds"),
         (["reproduce", "tetrominoes", "--no-train", "--jobs", "2"], "--no-train would ignore --jobs"),
+        (["reproduce", "tetrominoes", "--no-report", "--out", "x"], "--no-report would ignore --out"),
+        (
+            ["reproduce", "front", "--no-train", "--runs", ".", "--models", "x", "--task", "wires"],
+            "front --no-train, which reports on all that has runs, would ignore --models, --task",
+        ),
         (["bench", "--compare", "a", "b", "--quick"], "would ignore --quick"),
     ],
 )

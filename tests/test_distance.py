@@ -1,6 +1,7 @@
 """Accuracy against distance: what is measured, kept, drawn and written, with networks that hardly learned."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -37,6 +38,16 @@ def trained(tmp_path_factory):
 def written(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     return out, distance(*trained, (), out, say=lambda _: None, settings=SMALL)
+
+
+def test_a_page_that_fails_leaves_the_old_files(trained, written, monkeypatch):
+    out, _ = written
+    old = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    monkeypatch.setattr(module, "report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        distance(*trained, (), out, say=lambda _: None, settings=replace(SMALL, distances=(16,)))
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == old
+    assert len(old) == 3
 
 
 def test_every_network_is_measured_at_every_distance(written):

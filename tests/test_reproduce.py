@@ -20,6 +20,7 @@ from scipy import stats
 
 import drumhead as dh
 from conftest import call
+from drumhead.files import hold
 from drumhead.learn import train
 from drumhead.reproduce import report
 from drumhead.reproduce.budgets import BUDGETS
@@ -267,6 +268,20 @@ def test_a_report_needs_no_weights(by_hand, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
+def test_a_report_that_fails_leaves_the_old_one(by_hand, tmp_path, monkeypatch):
+    todo, root = by_hand
+    out = tmp_path / "report"
+    report.write(collect(todo, root), out, "old")
+    old = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(report, "webpage", lambda *_: 1 / 0)  # the last file
+    with pytest.raises(ZeroDivisionError):
+        report.write(collect(todo, root), out, "new")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == old
+    monkeypatch.undo()
+    with hold(out / ".lock"), pytest.raises(dh.DrumheadError, match="another process writes there; wait until it ends"):
+        report.write(collect(todo, root), out, "new")
+
+
 def test_a_report_of_nothing_is_refused(tmp_path):
     todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     with pytest.raises(dh.DrumheadError, match=r"nothing to report \(unet-4: seed 0 not begun\); train first"):
@@ -442,3 +457,5 @@ def test_tables_are_listed_without_torch(smoked):
         assert table.name in done.stdout
     assert "2,995,200" in done.stdout
     assert "nwm-fast (0), unet-4 (0)" in done.stdout
+    for word in ("receptive-field", "front", "distance"):
+        assert re.search(rf"^{word}\b.*: ", done.stdout, re.MULTILINE)

@@ -83,9 +83,12 @@ def run(arguments: list[str]) -> None:
             "--no-train to train"
         )
     none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
+    none_ignored({"--out"} & given if not flags.report else (), "--no-report")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     if flags.table == FRONT:
+        every = f"{FRONT} --no-train, which reports on all that has runs,"
+        none_ignored({"--models", "--task"} & given if not flags.train else (), every)
         _front(flags, arguments)
         return
     none_ignored({"--task"} & given, f"{flags.table}, which has its own task")
@@ -213,6 +216,10 @@ def _list(flags: Flags) -> None:
     print(
         f"{FRONT}: accuracy against measured cost of stacks, of the frame without waves and of the U-Net, each under "
         "its better recipe; --task TASK --budget smoke, cpu (80,000 passes) or paper (320,000)"
+    )
+    print(
+        f"{DISTANCE}: networks that learned curves of one length, those of {' and '.join(DISTANCES)}, on shorter and "
+        "longer ones; --models RUN measures further runs"
     )
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from drumhead.errors import DrumheadError
-from drumhead.files import read_json, without_nan, write_atomic
+from drumhead.files import read_json, report_folder, without_nan, write_atomic
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import environment
@@ -86,9 +86,10 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
     whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     whole = without_nan(whole)
-    write_atomic(out / "distance.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
-    picture(whole, out / "distance.png")
-    write_atomic(out / "distance.md", report(whole))
+    with report_folder(out) as folder:
+        write_atomic(folder / "distance.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+        picture(whole, folder / "distance.png")
+        write_atomic(folder / "distance.md", report(whole))
     say(f"written: {out}/distance.md, distance.json and distance.png")
     return whole
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError, choose
-from drumhead.files import write_atomic
+from drumhead.files import report_folder, write_atomic
 from drumhead.reproduce.budgets import RECIPES, Budget
 from drumhead.reproduce.plan import Cell, cells
 from drumhead.reproduce.results import Line, collect, summarise
@@ -105,7 +105,6 @@ def write(
     grids = {task: _grid(found, prices.get(task, {})) for task, found in entries.items() if found}
     if not grids:
         raise DrumheadError("no run of the front is finished, so there is nothing to report; train first")
-    save_front(out / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
     blocks: list[Block] = [
         Heading("Accuracy against cost", 1),
         Text(f"Made by `{command}`. Foreground IoU on the test split, mean and sample standard deviation over seeds, "
@@ -117,9 +116,12 @@ def write(
     for task, grid in grids.items():
         recipes = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
         blocks += [Heading(task), grid, Text("; ".join(f"`{name}`: {text}" for name, text in recipes.items()) + ".")]
-    write_atomic(out / "front.json", json.dumps({"command": command, "prices": prices, **_plain(entries)}, indent=1))
-    write_atomic(out / "front.md", markdown(blocks))
-    write_atomic(out / "front.html", webpage(blocks, out))
+    about = {"command": command, "prices": prices, **_plain(entries)}
+    with report_folder(out) as folder:
+        save_front(folder / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
+        write_atomic(folder / "front.json", json.dumps(about, indent=1))
+        write_atomic(folder / "front.md", markdown(blocks))
+        write_atomic(folder / "front.html", webpage(blocks, folder))
     return grids
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import report_folder, write_atomic
 from drumhead.learn.scores import SCORES
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import bars, curves
@@ -50,34 +50,35 @@ def write(results: Results, out: Path, command: str) -> Report:
     cell, table = results.all[0].cell, main_table(results)
     background = background_only(cell)
     note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
-    looks, notes = _looks(results, out)
-    notes = [*_missing(results), *notes]
-    whose = "Of each network, the first seed whose weights are here."
-    blocks: list[Block] = [
-        Heading(cell.table.title, 1),
-        *_protocol(results, command),
-        Heading("Beside the paper"),
-        table,
-        Text(_how_to_read(results)),
-        *bars(results, out, note, background),
-        Heading("All scores"),
-        _score_table(results, background),
-        Text(_WHAT_SCORES_SEE),
-        Heading("What it cost"),
-        _cost_table(results),
-        *_how_timed(results),
-        *curves(results, out),
-        *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
-        Heading("What is missing"),
-        Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
-        Heading("Every run"),
-        _run_table(results),
-        *_machines(results),
-    ]
-    write_atomic(out / "results.csv", _csv([_seed_row(result) for result in results.all]))
-    write_atomic(out / "summary.csv", _csv([_summary_row(line) for line in results.lines]))
-    write_atomic(out / "report.md", markdown(blocks))
-    write_atomic(out / "report.html", webpage(blocks, out))
+    with report_folder(out) as folder:
+        looks, notes = _looks(results, folder)
+        notes = [*_missing(results), *notes]
+        whose = "Of each network, the first seed whose weights are here."
+        blocks: list[Block] = [
+            Heading(cell.table.title, 1),
+            *_protocol(results, command),
+            Heading("Beside the paper"),
+            table,
+            Text(_how_to_read(results)),
+            *bars(results, folder, note, background),
+            Heading("All scores"),
+            _score_table(results, background),
+            Text(_WHAT_SCORES_SEE),
+            Heading("What it cost"),
+            _cost_table(results),
+            *_how_timed(results),
+            *curves(results, folder),
+            *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
+            Heading("What is missing"),
+            Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
+            Heading("Every run"),
+            _run_table(results),
+            *_machines(results),
+        ]
+        write_atomic(folder / "results.csv", _csv([_seed_row(result) for result in results.all]))
+        write_atomic(folder / "summary.csv", _csv([_summary_row(line) for line in results.lines]))
+        write_atomic(folder / "report.md", markdown(blocks))
+        write_atomic(folder / "report.html", webpage(blocks, folder))
     return Report(table, tuple(notes))
 
 
