@@ -338,6 +338,19 @@ def test_a_run_of_other_settings_is_refused_before_any_begins(capsys, tmp_path):
     assert read_run(item.place / "config.toml") == other
 
 
+def children(pid):
+    """Return the ids of the processes that one has started, where the system says so."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in listed.read_text().split()] if listed.exists() else []
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.mark.skipif(not hasattr(os, "setpgid"), reason="signals")
 @pytest.mark.parametrize("end", ["interrupt", "kill"])
 def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp_path):
@@ -353,8 +366,10 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
             assert process.poll() is None, (tmp_path / "said").read_text()
             assert time.monotonic() < until
             time.sleep(0.1)
+        workers = children(process.pid)
         process.send_signal(signal.SIGINT if end == "interrupt" else signal.SIGKILL)
         process.wait(400)
+        ended = time.monotonic()
     finally:
         process.kill()
         process.wait()
@@ -366,6 +381,10 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
     while any(held(item.place / LOCK) for item in items):  # its orphans see that it is gone
         assert time.monotonic() < until
         time.sleep(0.1)
+    while any(map(alive, workers)):  # nor do they wait for further work
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert time.monotonic() - ended < 120, "loky lets idle workers go after 300 s"
     assert "Traceback" not in text, text
     for item in items:
         assert item.state == "begun"

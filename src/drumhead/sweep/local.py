@@ -1,7 +1,8 @@
 """The launcher for one machine: joblib's workers, as many as asked for, each training on one thread.
 
 A Ctrl-C reaches the workers as a file that is gone: each looks for it, ends its step, writes a checkpoint and comes
-back. So they do when the process that started them was killed, whose lock on that file the kernel lets go of.
+back. So they do when the process that started them was killed, whose lock on that file the kernel lets go of; then
+they end.
 """
 
 import contextlib
@@ -9,8 +10,9 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,7 +104,7 @@ def _by_workers(
     with tempfile.TemporaryDirectory(prefix="drumhead-") as folder:
         going = Path(folder) / "going"
         with hold(going), _stopping(going, say), parallel_config(backend="loky", inner_max_num_threads=1):
-            tasks = (delayed(_work)(i, item, titles[i], going) for i, item in enumerate(items))
+            tasks = (delayed(_work)(i, item, titles[i], going, os.getpid()) for i, item in enumerate(items))
             launched: Any = Parallel(min(jobs, len(items)), return_as="generator_unordered", batch_size=cast(Any, 1))
             try:
                 yield from launched(tasks)
@@ -117,8 +119,30 @@ def _by_workers(
                 get_reusable_executor(reuse=cast(Any, True)).shutdown(wait=True)
 
 
-def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
-    """Work on an item in a worker."""
+def _work(number: int, item: Item, title: str, going: Path, launcher: int) -> tuple[int, Outcome]:
+    """Work on an item in a worker of the process with that id."""
+    _end_with(launcher)
+    with _WORKING:
+        return _worked(number, item, title, going)
+
+
+_WORKING = threading.Lock()  # held while there is work under way
+
+
+@cache
+def _end_with(launcher: int) -> None:
+    """Let this process end when its launcher is gone and no work is under way; loky keeps it for minutes."""
+
+    def wait() -> None:
+        while os.getppid() == launcher:
+            time.sleep(_LOOK)
+        with _WORKING:
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _worked(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
     if not held(going):
         return number, Outcome("stopped")
     with contextlib.suppress(OSError):
