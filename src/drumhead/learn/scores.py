@@ -6,7 +6,6 @@ SCORES = {
     "foreground_iou": "foreground IoU",
     "mean_iou": "class-mean IoU",
     "dice": "Dice",
-    "false_positive_dice": "false-positive Dice",
     "boundary_f": "boundary F",
     "accuracy": "accuracy",
     "loss": "loss",
