@@ -33,6 +33,7 @@ from drumhead.settings.presets import PRESETS
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
 from drumhead.show.pages import Grid, Heading, Text, markdown, webpage
+from drumhead.sweep.finished import Finished
 from drumhead.sweep.local import launch
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
@@ -135,9 +136,12 @@ def test_costs_add_up():
 def test_seconds_of_a_gpu_run_are_estimates():
     cell = cells(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["unet-4"])[0]
     history = [{"images": 1250, "cpu_seconds": 7.0}, {"images": 2500, "cpu_seconds": 15.0}]
-    result = Result(cell, Path("run"), {}, history, {"gpu": None})
+    result = Result(cell, Finished(Path("run"), cell.config, {}, history, {"gpu": None}))
     assert core_seconds(result, history[-1]) == 15
-    assert core_seconds(replace(result, environment={"gpu": "NVIDIA H200"}), history[-1]) == 2500 * 16 / 1000
+    assert (
+        core_seconds(replace(result, run=replace(result.run, environment={"gpu": "NVIDIA H200"})), history[-1])
+        == 2500 * 16 / 1000
+    )
 
 
 def test_summaries_are_numpys(rng):
@@ -292,16 +296,28 @@ def test_a_report_of_nothing_is_refused(tmp_path):
 def test_weights_of_a_run_that_goes_on_may_be_measured_without_ending_it(tmp_path):
     (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs - 1)  # `drumhead evaluate` wrote its file
-    assert not cell.done(tmp_path)
+    assert not cell.item(tmp_path).done
     assert f"at {SMOKE.train.epochs - 1} of {SMOKE.train.epochs} epochs" in collect([cell], tmp_path).missing[0].why
 
 
 def test_a_score_of_earlier_weights_does_not_end_a_cell(tmp_path):
     (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     result = make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs) / "evaluation-test.json"
-    assert cell.done(tmp_path)
+    assert cell.item(tmp_path).done
     result.write_text(json.dumps({"weights": "runs/x", **json.loads(result.read_text())}))  # as `evaluate` does
-    assert not cell.done(tmp_path)
+    assert not cell.item(tmp_path).done
+
+
+def test_what_ended_a_run_is_told(by_hand):
+    todo, root = by_hand
+    begun, other = (next(cell for cell in todo if (cell.row.name, cell.seed) == key).place(root)
+                    for key in (("cnn-2", 0), ("unet-4", 2)))  # fmt: skip
+    (begun / "failed.txt").write_text("out of memory\n")
+    result = other / "evaluation-test.json"
+    result.write_text(json.dumps({"weights": "runs/x", **json.loads(result.read_text())}))  # as `evaluate` does
+    assert {item.why for item in collect(todo, root).missing} == {
+        "failed: out of memory", "not begun", "measured by `drumhead evaluate`, perhaps with earlier weights",
+    }  # fmt: skip
 
 
 def test_a_damaged_result_is_named(by_hand, tmp_path):

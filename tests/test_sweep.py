@@ -27,10 +27,10 @@ from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.terminal import Progress
 from drumhead.sweep import local, slurm
+from drumhead.sweep.finished import gather
 from drumhead.sweep.grid import parse
 from drumhead.sweep.items import LOCK, run_name
 from drumhead.sweep.plan import Cells, Sweep, differing, read, write
-from drumhead.sweep.scores import gather
 from drumhead.sweep.significance import against_best, holm, least_p, permutation
 from drumhead.sweep.slurm import Wishes
 from drumhead.sweep.work import attempt, complete

@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> None:
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
     from drumhead.sweep import report
-    from drumhead.sweep.scores import gather
+    from drumhead.sweep.finished import gather
 
     score = flags.score.replace("-", "_")
     choose("--score", score, SCORES)

@@ -197,7 +197,7 @@ def _list(flags: Flags) -> None:
     for table in TABLES.values():
         for i, budget in enumerate(BUDGETS.values()):
             todo = cells(table, budget, flags.seeds or budget.seeds, (), flags.data)
-            done, price = [cell for cell in todo if cell.done(flags.runs)], cost(todo)
+            done, price = [cell for cell in todo if cell.item(flags.runs).done], cost(todo)
             unknown |= dict.fromkeys(price.unknown)
             networks = len({cell.row.name for cell in todo})
             words = (f"{networks} x {len(todo) // networks}", f"{passes(todo[0]):,}", str(price))

@@ -67,7 +67,7 @@ def _panel(lines: tuple[Line, ...], cost: Callable[[Result, dict[str, Any]], flo
     for line in lines:
         seeds = []
         for result in line.results:
-            points = [(cost(result, row), row.get(y[0])) for row in result.history]
+            points = [(cost(result, row), row.get(y[0])) for row in result.run.history]
             points = [point for point in points if None not in point]
             if points:
                 seeds.append(tuple(np.array(points).T))

@@ -78,11 +78,11 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
         DrumheadError: nothing is trained yet, or a network has learned another task.
     """
     settings, cells = settings or Settings(), list(cells)
-    subjects = [_of_cell(cell, runs) for cell in cells if cell.done(runs)] + [_of_path(path) for path in paths]
+    subjects = [_of_cell(cell, runs) for cell in cells if cell.item(runs).done] + [_of_path(path) for path in paths]
     if not subjects:
         raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
     networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
-    missing = [str(cell) for cell in cells if not cell.done(runs)]
+    missing = [str(cell) for cell in cells if not cell.item(runs).done]
     whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     whole = without_nan(whole)

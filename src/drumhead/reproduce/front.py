@@ -173,6 +173,6 @@ def _plain(entries: Mapping[str, Sequence[Entry]]) -> dict[str, Any]:
                 "collapsed": entry.line.collapsed,
                 "parameters": results[0].score("parameters"),
                 "cpu_seconds": summarise(result.spent("cpu_seconds") for result in results).mean,  # type: ignore[union-attr]
-                "commits": sorted({str(result.environment.get("commit")) for result in results}),
+                "commits": sorted({str(result.run.environment.get("commit")) for result in results}),
             }
     return out

@@ -84,7 +84,7 @@ def _look(lines: Sequence[Line], image: torch.Tensor) -> tuple[dict[str, Segment
 
 def _weights(line: Line) -> Path | None:
     """Return the run directory of the first seed that has its weights."""
-    return next((r.path for r in line.results if (r.path / "weights.safetensors").exists()), None)
+    return next((r.run.place for r in line.results if (r.run.place / "weights.safetensors").exists()), None)
 
 
 def _waves(models: dict[str, Segmenter], waves: dict[str, np.ndarray], image: np.ndarray, mask: np.ndarray,

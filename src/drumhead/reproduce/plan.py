@@ -12,7 +12,7 @@ from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
-from drumhead.sweep.items import Item, is_done
+from drumhead.sweep.items import Item
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,6 @@ class Cell:
     def place(self, root: Path) -> Path:
         """Return the run directory."""
         return root / self.budget.name / self.table.task / self.row.name / f"seed-{self.seed}"
-
-    def done(self, root: Path) -> bool:
-        """Say whether the cell is trained to the end and was measured then; `drumhead evaluate` names its weights."""
-        return is_done(self.place(root), self.budget.train.epochs)
 
     def item(self, root: Path) -> Item:
         """Return what a launcher takes."""

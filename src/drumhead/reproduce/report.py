@@ -175,7 +175,7 @@ def _cost_table(results: Results) -> Grid:
     rows = []
     for line in results.lines:
         images, wall = line.spent("images"), line.spent("seconds")
-        cpu = summarise(core_seconds(result, result.history[-1]) for result in line.results)
+        cpu = summarise(core_seconds(result, result.run.history[-1]) for result in line.results)
         each = f"{1000 * cpu.mean / images.mean:.1f}" if cpu and images else NONE
         count = line.results[0].score("parameters")
         whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
@@ -202,9 +202,11 @@ def _run_table(results: Results) -> Grid:
     rows = []
     for result in results.all:
         scores = (_pair(result.score(key)) for key in ("foreground_iou", "foreground_accuracy"))
-        measured = result.test.get("environment") or {}
-        commits = (f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.environment, measured))
-        rows.append((f"`{result.path}`", *scores, *commits))
+        measured = result.run.test.get("environment") or {}
+        commits = (
+            f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.run.environment, measured)
+        )
+        rows.append((f"`{result.run.place}`", *scores, *commits))
     return Grid(columns, rows)
 
 
@@ -212,7 +214,7 @@ def _machines(results: Results) -> list[Block]:
     """Say on what the runs were trained, each machine once."""
     machines = Counter[str]()
     for result in results.all:
-        if about := result.environment:
+        if about := result.run.environment:
             threads = about.get("threads")
             text = (
                 f"{about.get('gpu') or about.get('processor')}, {about.get('cores')} cores, "
@@ -255,7 +257,7 @@ def _spans(seeds: list[int]) -> str:
 
 def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
     """Draw what needs weights; without any, torch is not even imported."""
-    if not any((result.path / "weights.safetensors").exists() for result in results.all):
+    if not any((result.run.place / "weights.safetensors").exists() for result in results.all):
         return [], ["no weights here, so no pictures of what the networks do"]
     from drumhead.reproduce.looks import looks
 
@@ -277,8 +279,8 @@ def _seed_row(result: Result) -> dict[str, object]:
         "collapsed": int(result.collapsed),
         "parameters": result.score("parameters"),
         **{key: result.spent(key) for key in SPENT},
-        "commit": result.environment.get("commit", ""),
-        "run": str(result.path),
+        "commit": result.run.environment.get("commit", ""),
+        "run": str(result.run.place),
     }
 
 

@@ -1,20 +1,19 @@
 """What the cells of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan
 from drumhead.learn.scores import RESULT
 from drumhead.reproduce.paper import Published, Score, background_accuracy, published
 from drumhead.reproduce.plan import Cell
 from drumhead.reproduce.tables import Row
 from drumhead.settings.text import read_run
-from drumhead.sweep.scores import Summary as Summary
-from drumhead.sweep.scores import summarise as summarise
+from drumhead.sweep.finished import Finished, read_run_of, why_not
+from drumhead.sweep.finished import Summary as Summary
+from drumhead.sweep.finished import summarise as summarise
+from drumhead.sweep.items import same_settings
 
 COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed counts as background only
 
@@ -24,23 +23,20 @@ class Result:
     """A finished cell."""
 
     cell: Cell
-    path: Path  # its run directory
-    test: dict[str, Any]  # evaluation-test.json: scores, parameters, environment
-    history: list[dict[str, Any]]  # metrics.jsonl, one row an epoch
-    environment: dict[str, Any]  # environment.json: versions, commit and machine of the training
+    run: Finished
 
     def score(self, name: str) -> float | None:
         """Return a test score; None where it is undefined or was not measured."""
-        return self.test.get(name)
+        return self.run.test.get(name)
 
     def spent(self, name: str) -> float | None:
         """Return the whole of a running total of metrics.jsonl: images, seconds or cpu_seconds."""
-        return self.history[-1].get(name) if self.history else None
+        return self.run.history[-1].get(name)
 
     @property
     def on_gpu(self) -> bool:
         """Whether its training had a GPU."""
-        return bool(self.environment.get("gpu"))
+        return bool(self.run.environment.get("gpu"))
 
     @property
     def collapsed(self) -> bool:
@@ -121,7 +117,7 @@ def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results
     for row in table.rows:
         for place in sorted(replace(wanted[0], row=row).place(root).parent.glob("seed-*")):
             seed = place.name.removeprefix("seed-")
-            if seed.isdecimal() and (beside := replace(wanted[0], row=row, seed=int(seed))).done(root):
+            if seed.isdecimal() and (beside := replace(wanted[0], row=row, seed=int(seed))).item(root).done:
                 cells.setdefault((row.name, beside.seed), beside)
     found = {
         key: _read(cell, root) if further or cell.seed in seeds else Missing(cell, "finished, left out by --seeds")
@@ -173,35 +169,16 @@ def background_only(cell: Cell) -> float | None:
 
 def _read(cell: Cell, root: Path) -> Result | Missing:
     """Read a cell, or say why it has no result."""
-    path = cell.place(root)
-    if not (path / "config.toml").exists():
+    item = cell.item(root)
+    if not (item.place / "config.toml").exists():
         return Missing(cell, "not begun")
-    if replace(read_run(path / "config.toml"), data="") != replace(cell.config, data=""):  # wherever the data lay
-        return Missing(cell, f"trained with other settings, left out (in {path.parent})")
-    history = [_json(line, path / "metrics.jsonl") for line in _text(path / "metrics.jsonl").splitlines()]
-    if not cell.done(root):
-        done, epochs = len(history), cell.budget.train.epochs
-        return Missing(cell, f"at {done} of {epochs} epochs" if done < epochs else "trained, not measured")
-    test = _json(_text(path / RESULT), path / RESULT)
-    scores = [test.get(key) for key in ("foreground_accuracy", "foreground_iou", "parameters")]
-    if not history or not all(isinstance(score, int | float) for score in scores):
-        raise DrumheadError(f"{path} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew")
-    about = path / "environment.json"
-    return Result(cell, path, without_nan(test), history, _json(_text(about) or "{}", about))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
-
-
-def _json(text: str, path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("an object in braces is needed")
-        return found
-    except ValueError as error:
-        raise DrumheadError(f"{path} is damaged ({error}); mend it, or delete its directory to train anew") from None
+    config = read_run(item.place / "config.toml")
+    if not same_settings(config, item.config):
+        return Missing(cell, f"trained with other settings, left out (in {item.place.parent})")
+    if not item.done:
+        return Missing(cell, why_not(item.place, config))
+    run = read_run_of(item.place, config)
+    scores = [run.test.get(key) for key in ("foreground_accuracy", "foreground_iou", "parameters")]
+    if not all(isinstance(score, int | float) for score in scores):
+        raise DrumheadError(f"{item.place / RESULT} is damaged: it lacks scores; move {item.place} away to train anew")
+    return Result(cell, run)

@@ -12,8 +12,8 @@ from drumhead.files import report_folder, write_atomic
 from drumhead.learn.scores import SCORES
 from drumhead.show.charts import Curve, Panel, save_curves
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
+from drumhead.sweep.finished import Gathered, Group, summarise
 from drumhead.sweep.plan import short
-from drumhead.sweep.scores import Gathered, Group, summarise
 from drumhead.sweep.significance import MOST, Compared, against_best
 
 SHOWN = ("foreground_accuracy", "foreground_iou", "dice", "loss")
@@ -39,7 +39,7 @@ def write(gathered: Gathered, out: Path, source: str, command: str, score: str =
     """Write report.md, report.html, results.csv and curves.png.
 
     Args:
-        gathered: from `scores.gather`.
+        gathered: from `finished.gather`.
         out: directory of the report; it is made if it does not exist.
         source: what was read, for people.
         command: what the user typed.

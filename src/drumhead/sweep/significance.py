@@ -56,8 +56,9 @@ def permutation(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
     kind = "samples" if paired else "independent"
     all_of_them: Any = np.inf
     most = all_of_them if ways(len(a), len(b), paired) <= MOST else MOST
+    seed: Any = {"random_state": 0}  # the word of scipy before 1.15, which later ones take as well
     test = permutation_test((a, b), difference, permutation_type=kind, vectorized=True, n_resamples=most, batch=4096,
-                            random_state=0)  # fmt: skip
+                            **seed)  # fmt: skip
     return float(test.pvalue)
 
 
