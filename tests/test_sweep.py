@@ -268,7 +268,7 @@ def test_a_dry_run_needs_no_torch(tmp_path):
 def test_every_state_is_told(tmp_path):
     items = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3,3e-3,4e-3,5e-3",), TINY)).items(tmp_path)
     done, begun, failed, running, _new = items
-    finish(done, foreground_accuracy=0.5)
+    finish(done, foreground_accuracy=0.5, environment={"command": ["drumhead", "sweep", "--out", "weights"]})
     begun.place.mkdir()
     (begun.place / "config.toml").write_text(to_toml(begun.config))
     failed.place.mkdir()

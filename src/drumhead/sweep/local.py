@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from drumhead.errors import DrumheadError, at_least
 from drumhead.files import held, hold
-from drumhead.learn.signals import handling
+from drumhead.learn.signals import handling, interrupting
 from drumhead.show.terminal import Progress
 from drumhead.sweep.items import Item
 from drumhead.sweep.work import Outcome, attempt
@@ -80,7 +80,7 @@ def _in_turn(
     failed = 0
     with on_threads(threads) if threads else contextlib.nullcontext():
         for item, title in zip(items, titles, strict=True):
-            with _terminable():
+            with interrupting(signal.SIGTERM):  # also before and after training, which takes it for one itself
                 outcome = attempt(item, progress, partial(say, title))
             if outcome.how == "stopped":
                 raise KeyboardInterrupt
@@ -153,7 +153,7 @@ def _worked(number: int, item: Item, title: str, going: Path) -> tuple[int, Outc
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(going, over), daemon=True)
     try:
-        with _terminable(over):
+        with interrupting(signal.SIGTERM, unless=over.is_set):
             watch.start()
             outcome = attempt(item, Progress(), partial(print, title, flush=True))
             over.set()
@@ -171,18 +171,6 @@ def _watch(going: Path, over: threading.Event) -> None:
         if not held(going):
             os.kill(os.getpid(), signal.SIGTERM)
             return
-
-
-@contextlib.contextmanager
-def _terminable(over: threading.Event | None = None) -> Iterator[None]:
-    """Take SIGTERM for an interrupt, also before and after training, which takes it for one itself."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        if not (over and over.is_set()):
-            raise KeyboardInterrupt(signal.Signals(number).name)
-
-    with handling({signal.SIGTERM: interrupt}):
-        yield
 
 
 @contextlib.contextmanager

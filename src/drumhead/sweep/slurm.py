@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from drumhead.errors import DrumheadError, at_least
 from drumhead.files import from_json, write_atomic
-from drumhead.learn.signals import handling
+from drumhead.learn.signals import handling, interrupting
 from drumhead.show.terminal import Progress
 from drumhead.sweep import plan
 from drumhead.sweep.items import Item
@@ -120,13 +120,10 @@ class _Lines(Progress):
 def _signals_stop() -> Iterator[None]:
     """Take SIGTERM and SIGUSR1 for interrupts, as training does, and SIGUSR2, which it does not know, for SIGUSR1."""
 
-    def interrupt(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
     def hand_on(_number: int, _frame: object) -> None:
         signal.raise_signal(signal.SIGUSR1)
 
-    with handling({signal.SIGTERM: interrupt, signal.SIGUSR1: interrupt, signal.SIGUSR2: hand_on}):
+    with interrupting(signal.SIGTERM, signal.SIGUSR1), handling({signal.SIGUSR2: hand_on}):
         yield
 
 
