@@ -101,6 +101,14 @@ def hold(path: Path) -> Iterator[bool]:
                 path.unlink(missing_ok=True)
 
 
+def check_writable(out: Path) -> None:
+    """Raise `DrumheadError` if a directory cannot be made or written."""
+    there = next(place for place in (out, *out.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "cannot be written to" if there.is_dir() else "is a file, not a directory"
+        raise DrumheadError(f"{there} {what}; choose another place with --out")
+
+
 def held(path: Path) -> bool:
     """Say whether a process holds a file (`hold`); where files cannot be locked, whether the file is there.
 

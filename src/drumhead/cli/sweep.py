@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> None:
     if flags.dry_run:
         _show(items)
         return
-    from drumhead.show.place import check_writable
+    from drumhead.files import check_writable
     from drumhead.sweep import plan
 
     check_writable(out)

@@ -94,7 +94,7 @@ class Training:
         self.batch = min(self.settings.batch, images)
         self.share = share_of(self.batch, processes)
         self.batches = images // self.batch
-        self.looks = self.validation.at_a_time(self.settings.batch)
+        self.validation_batch = self.validation.at_a_time(self.settings.batch)
         self._check_normalisation()
         self.total = self.settings.epochs * self.batches
 
@@ -213,8 +213,8 @@ class Training:
         norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
         if not self.guard.fine(loss.detach(), norm):
             self.guard.undo()
-            known = not self.processes.any(~loss.isfinite(), loss.device)
-            what = "the gradient is not finite any more" if known else "the loss is not a number any more"
+            finite = not self.processes.any(~loss.isfinite(), loss.device)
+            what = "the gradient is not finite any more" if finite else "the loss is not a number any more"
             raise self._diverged(what, self.at.batch + 1, images, at, **how)
         if self.settings.clip:
             torch.nn.utils.clip_grads_with_norm_(weights, self.settings.clip, norm)
@@ -237,13 +237,13 @@ class Training:
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
         classes, processes = len(self.task.classes), self.processes
-        measured = evaluate(self.model, self.validation, classes, self.looks, self.loss, processes=processes)
+        measured = evaluate(self.model, self.validation, classes, self.validation_batch, self.loss, processes=processes)
         if not math.isfinite(measured["loss"]) or diverged.exploded(measured["loss"], classes):
             self.module.eval()
             what = f"after an epoch the loss on validation images is {measured['loss']:.3g}"
             if not math.isfinite(measured["loss"]):
                 what = "on validation images the loss is not a number any more"
-            raise self._diverged(what, self.batches, next(self.validation.in_order(self.looks))[0])
+            raise self._diverged(what, self.batches, next(self.validation.in_order(self.validation_batch))[0])
         self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
@@ -279,7 +279,7 @@ class Training:
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
-        own = self.validation.in_order(self.looks, self.processes)
+        own = self.validation.in_order(self.validation_batch, self.processes)
         found = self.processes.gather([largest_courant(self.module, images) for images, _ in own])
         known = [value for values in found for value in values if value is not None]
         return max(known, key=lambda value: (math.isnan(value), value), default=None)
