@@ -13,7 +13,7 @@ from drumhead import cli
 from drumhead.reproduce import distance as module
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.distance import Settings, distance
-from drumhead.reproduce.plan import cells
+from drumhead.reproduce.plan import planned_runs
 from drumhead.reproduce.tables import TABLES
 from drumhead.sweep.local import launch
 from drumhead.tasks.task import COUNTS
@@ -29,8 +29,8 @@ def trained(tmp_path_factory):
         for split in COUNTS:
             patch.setitem(COUNTS, split, 32)
         runs = tmp_path_factory.mktemp("runs")
-        todo = [cell for name in MODELS for cell in cells(TABLES[name], BUDGETS["smoke"], 1, MODELS[name])]
-        assert launch([cell.item(runs) for cell in todo], 1, print) == 0
+        todo = [planned for name in MODELS for planned in planned_runs(TABLES[name], BUDGETS["smoke"], 1, MODELS[name])]
+        assert launch([planned.item(runs) for planned in todo], 1, print) == 0
     return todo, runs
 
 
@@ -70,9 +70,9 @@ def test_every_network_is_measured_at_every_distance(written):
 
 
 def test_scores_are_those_of_the_network_on_these_images(trained, written):
-    (cell, *_), runs = trained
+    (planned, *_), runs = trained
     images, masks = dh.tasks.wires.arrays("test", length=90, count=3)
-    model = dh.load(cell.place(runs)).listening(1.5, "stretch")
+    model = dh.load(planned.place(runs)).listening(1.5, "stretch")
     right = (model.segment(dh.to_images(images)).numpy() == masks) & (masks > 0)
     expected = np.mean(right.sum((1, 2)) / (masks > 0).sum((1, 2)))
     assert written[1]["networks"][0]["rows"][-1]["foreground_accuracy"] == pytest.approx(expected)

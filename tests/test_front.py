@@ -9,7 +9,7 @@ import torch
 import drumhead as dh
 from drumhead.reproduce import front
 from drumhead.reproduce.budgets import RECIPES
-from drumhead.reproduce.prices import prices
+from drumhead.reproduce.timings import prices
 from drumhead.show.front import _front
 from test_reproduce import call, make
 
@@ -19,7 +19,7 @@ def test_every_network_of_the_front_can_be_built_on_every_task():
     for task in front.TASKS:
         todo = front.plan(task, "cpu", 1, (), "")
         assert len(todo) == 2 * len(front.ROWS)
-        places = {cell.place(Path("runs")) for cell in todo}
+        places = {planned.place(Path("runs")) for planned in todo}
         assert len(places) == len(todo)
     assert len({row.model("wires") for row in front.ROWS}) == len(front.ROWS)
     for row in front.ROWS:
@@ -37,10 +37,10 @@ def test_each_network_counts_under_its_better_recipe(tmp_path, monkeypatch):
         ("unet-4", "batch-16"): (0.75, 0.0),
         ("nwm-stack", "batch-16"): (0.95,),
     }
-    for cell in todo:
-        known = scores.get((cell.row.name, cell.budget.name), ())
-        if cell.seed < len(known):
-            make(cell, tmp_path / "runs", known[cell.seed], epochs=8)
+    for planned in todo:
+        known = scores.get((planned.row.name, planned.budget.name), ())
+        if planned.seed < len(known):
+            make(planned, tmp_path / "runs", known[planned.seed], epochs=8)
     stack, unet = front.better(todo, tmp_path / "runs")
     assert (stack.line.row.name, stack.recipe.name, stack.others) == ("nwm-stack", "batch-16", {})
     assert (unet.line.row.name, unet.recipe.name) == ("unet-4", "batch-4")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drumhead.learn.scores import SCORES
-from drumhead.reproduce.costs import core_seconds
+from drumhead.reproduce.estimates import core_seconds
 from drumhead.reproduce.results import Line, Result, Results
 from drumhead.show.charts import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
 from drumhead.show.pages import Picture

@@ -25,7 +25,7 @@ from drumhead.networks.listening import HOW
 from drumhead.networks.model import find_weights, load, read_safetensors
 from drumhead.networks.segmenter import Segmenter
 from drumhead.reproduce.distance_page import picture, report
-from drumhead.reproduce.plan import Cell
+from drumhead.reproduce.plan import PlannedRun
 from drumhead.tasks import pathfinder, wires
 
 KINDS = {"wires": wires, "pathfinder": pathfinder}
@@ -62,12 +62,12 @@ class Subject:
         return int(self.task.partition("-")[2] or KINDS[self.kind].LENGTH)
 
 
-def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path, *,
+def distance(todo: Iterable[PlannedRun], runs: Path, paths: Sequence[str], out: Path, *,
              say: Callable[[str], None] = print, settings: Settings | None = None) -> dict[str, Any]:  # fmt: skip
     """Measure what is trained and write distance.json, distance.md and distance.png; return what is in the first.
 
     Args:
-        cells: trained ones among these are measured.
+        todo: trained ones among these are measured.
         runs: directory of their runs.
         paths: further run directories or .safetensors files, of networks trained on wires or pathfinder.
         out: directory to write.
@@ -77,13 +77,14 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
     Raises:
         DrumheadError: nothing is trained yet, or a network has learned another task.
     """
-    settings, cells = settings or Settings(), list(cells)
-    subjects = [_of_cell(cell, runs) for cell in cells if cell.item(runs).done] + [_of_path(path) for path in paths]
+    settings, done, missing = settings or Settings(), [], []
+    for planned in todo:
+        (done if planned.item(runs).done else missing).append(planned)
+    subjects = [*(_of_planned(planned, runs) for planned in done), *map(_of_path, paths)]
     if not subjects:
         raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
     networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
-    missing = [str(cell) for cell in cells if not cell.item(runs).done]
-    whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
+    whole = {"settings": asdict(settings), "networks": networks, "missing": [*map(str, missing)]}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     whole = without_nan(whole)
     with report_folder(out) as folder:
@@ -94,8 +95,8 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
     return whole
 
 
-def _of_cell(cell: Cell, runs: Path) -> Subject:
-    return Subject(cell.row.name, cell.seed, cell.table.task, cell.place(runs) / "weights.safetensors")
+def _of_planned(planned: PlannedRun, runs: Path) -> Subject:
+    return Subject(planned.row.name, planned.seed, planned.table.task, planned.place(runs) / "weights.safetensors")
 
 
 def _of_path(source: str) -> Subject:

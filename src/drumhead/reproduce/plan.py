@@ -1,6 +1,6 @@
-"""Cells: one network of a table, trained once. What there is to train, and where it is kept. Imports no torch.
+"""Planned runs: one network of a table, trained once. What there is to train, and where it is kept. Imports no torch.
 
-Each cell has a run directory of its own, so that any number of processes can fill a table together, and the same
+Each has a run directory of its own, so that any number of processes can fill a table together, and the same
 network is trained once however many tables show it.
 """
 
@@ -16,7 +16,7 @@ from drumhead.sweep.items import Item
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRun:
     """One network of a table, trained once."""
 
     table: Table
@@ -44,7 +44,9 @@ class Cell:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"
 
 
-def cells(table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = (), data: str = "") -> list[Cell]:
+def planned_runs(
+    table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = (), data: str = ""
+) -> list[PlannedRun]:
     """Return what a table has to train, the first seed of all networks before the second of any.
 
     Args:
@@ -56,4 +58,4 @@ def cells(table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = ()
     """
     at_least(1, seeds, "seeds=")
     rows = table.choose(budget, tuple(patterns))
-    return [Cell(table, row, budget, seed, data) for seed in range(seeds) for row in rows]
+    return [PlannedRun(table, row, budget, seed, data) for seed in range(seeds) for row in rows]

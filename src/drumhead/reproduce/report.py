@@ -11,7 +11,7 @@ from drumhead.files import report_folder, write_atomic
 from drumhead.learn.scores import SCORES
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import bars, curves
-from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
+from drumhead.reproduce.estimates import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.paper import Score
 from drumhead.reproduce.results import COLLAPSED, Line, Missing, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
@@ -38,7 +38,7 @@ def write(results: Results, out: Path, command: str) -> Report:
         command: what the user typed.
 
     Raises:
-        DrumheadError: no cell that was asked for is finished.
+        DrumheadError: no run that was asked for is finished.
     """
     if not results.lines:
         missing = by_network(results.missing)
@@ -47,15 +47,15 @@ def write(results: Results, out: Path, command: str) -> Report:
             f"no run that was asked for is finished, so there is nothing to report ({' | '.join(missing[:4])}{more}); "
             "train first"
         )
-    cell, table = results.all[0].cell, main_table(results)
-    background = background_only(cell)
-    note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
+    planned, table = results.all[0].planned, main_table(results)
+    background = background_only(planned)
+    note = f"{planned.table.task}, budget {planned.budget.name}, {passes(planned):,} image passes a run"
     with report_folder(out) as folder:
-        looks, notes = _looks(results, folder)
+        pictures, notes = _pictures(results, folder)
         notes = [*_missing(results), *notes]
         whose = "Of each network, the first seed whose weights are here."
         blocks: list[Block] = [
-            Heading(cell.table.title, 1),
+            Heading(planned.table.title, 1),
             *_protocol(results, command),
             Heading("Beside the paper"),
             table,
@@ -68,9 +68,9 @@ def write(results: Results, out: Path, command: str) -> Report:
             _cost_table(results),
             *_how_timed(results),
             *curves(results, folder),
-            *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
+            *([Heading("What the networks do"), Text(whose), *pictures] if pictures else []),
             Heading("What is missing"),
-            Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
+            Items(tuple(notes)) if notes else Text("Nothing: every run that was asked for is here."),
             Heading("Every run"),
             _run_table(results),
             *_machines(results),
@@ -105,14 +105,14 @@ def main_table(results: Results) -> Grid:
 
 
 def _protocol(results: Results, command: str) -> list[Block]:
-    cell = results.all[0].cell
-    budget, seen = cell.budget, passes(cell)
-    full = BUDGETS["paper"].passes(train_images(cell.table.task))
+    planned = results.all[0].planned
+    budget, seen = planned.budget, passes(planned)
+    full = BUDGETS["paper"].passes(train_images(planned.table.task))
     test = f"the first {budget.test_images:,} images" if budget.test_images else "all images"
     blocks: list[Block] = [
         Text(
             f"Budget `{budget.name}`: {budget.text}. {seen:,} image passes a run, the same for every network; scores "
-            f"are of the weights with the lowest validation loss, on {test} of the test split of {cell.table.task}."
+            f"are of the weights with the lowest validation loss, on {test} of the test split of {planned.table.task}."
         ),
         Text(f"Made by `{command}`."),
     ]
@@ -152,7 +152,7 @@ def _score_table(results: Results, background: float | None) -> Grid:
     rows = [(line.row.name, *(_value(line.summary(key)) for key in known)) for line in results.lines]
     if background is not None:
         # The share of background is the IoU of that class, and every other class has none of it.
-        classes = results.all[0].cell.config.model.classes
+        classes = results.all[0].planned.config.model.classes
         fixed = {"accuracy": background, "mean_iou": background / classes, "loss": None}
         rows.append(("background only", *(_pair(fixed.get(key, 0.0)) for key in known)))
     for line in results.lines:
@@ -228,7 +228,7 @@ def _machines(results: Results) -> list[Block]:
 
 
 def _missing(results: Results) -> list[str]:
-    """Say what has no result: cells that were asked for, and networks of the table that were not."""
+    """Say what has no result: runs that were asked for, and networks of the table that were not."""
     notes = by_network(results.missing)
     if results.untouched:
         notes.append(f"not asked for, and not trained: {abbreviate(row.name for row in results.untouched)}")
@@ -240,8 +240,8 @@ def _missing(results: Results) -> list[str]:
 def by_network(missing: Iterable[Missing]) -> list[str]:
     """Return a line a network, in the order of the table, seeds missing for the same reason together."""
     networks: dict[str, dict[str, list[int]]] = {}
-    for item in sorted(missing, key=lambda item: (item.cell.table.rows.index(item.cell.row), item.cell.seed)):
-        networks.setdefault(item.cell.row.name, {}).setdefault(item.why, []).append(item.cell.seed)
+    for item in sorted(missing, key=lambda item: (item.planned.table.rows.index(item.planned.row), item.planned.seed)):
+        networks.setdefault(item.planned.row.name, {}).setdefault(item.why, []).append(item.planned.seed)
     return [
         f"{name}: " + "; ".join(f"{_spans(seeds)} {why}" for why, seeds in reasons.items())
         for name, reasons in networks.items()
@@ -255,13 +255,13 @@ def _spans(seeds: list[int]) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(words)}"
 
 
-def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
+def _pictures(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
     """Draw what needs weights; without any, torch is not even imported."""
     if not any((result.run.place / "weights.safetensors").exists() for result in results.all):
         return [], ["no weights here, so no pictures of what the networks do"]
-    from drumhead.reproduce.looks import looks
+    from drumhead.reproduce.pictures import pictures
 
-    return looks(results.lines, out)
+    return pictures(results.lines, out)
 
 
 def _csv(rows: list[dict[str, object]]) -> str:
@@ -269,12 +269,12 @@ def _csv(rows: list[dict[str, object]]) -> str:
 
 
 def _seed_row(result: Result) -> dict[str, object]:
-    cell = result.cell
+    planned = result.planned
     return {
-        "task": cell.table.task,
-        "network": cell.row.name,
-        "budget": cell.budget.name,
-        "seed": cell.seed,
+        "task": planned.table.task,
+        "network": planned.row.name,
+        "budget": planned.budget.name,
+        "seed": planned.seed,
         **{key: result.score(key) for key in SCORES},
         "collapsed": int(result.collapsed),
         "parameters": result.score("parameters"),

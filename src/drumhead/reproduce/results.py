@@ -1,4 +1,4 @@
-"""What the cells of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
+"""What the runs of a table have come to, from their small files: scores, costs, what is missing. Imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 from drumhead.errors import DrumheadError
 from drumhead.learn.scores import RESULT
 from drumhead.reproduce.paper import Published, Score, background_accuracy, published
-from drumhead.reproduce.plan import Cell
+from drumhead.reproduce.plan import PlannedRun
 from drumhead.reproduce.tables import Row
 from drumhead.settings.text import read_run
 from drumhead.sweep.finished import Finished, read_run_of, why_not
@@ -20,9 +20,9 @@ COLLAPSED = 0.01  # foreground accuracy on the test split below which a seed cou
 
 @dataclass(frozen=True)
 class Result:
-    """A finished cell."""
+    """A finished run of a table."""
 
-    cell: Cell
+    planned: PlannedRun
     run: Finished
 
     def score(self, name: str) -> float | None:
@@ -47,9 +47,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Missing:
-    """A cell without a result in the report."""
+    """A planned run without a result in the report."""
 
-    cell: Cell
+    planned: PlannedRun
     why: str  # how far it came, or why it is left out, as it may follow "seeds 1 to 3"
 
 
@@ -94,34 +94,36 @@ class Results:
     """What a table has come to."""
 
     lines: tuple[Line, ...]  # networks with at least one finished seed, in the order of the table
-    missing: tuple[Missing, ...]  # cells that were wanted and have no result, and finished ones that were left out
+    missing: tuple[Missing, ...]  # runs that were wanted and have no result, and finished ones that were left out
     untouched: tuple[Row, ...]  # networks of the table that were not asked for and have no finished run
 
     @property
     def all(self) -> list[Result]:
-        """Every finished cell."""
+        """Every finished run."""
         return [result for line in self.lines for result in line.results]
 
 
-def collect(wanted: Sequence[Cell], root: Path, further: bool = True) -> Results:
-    """Read the cells of one table, and what else of the table is finished.
+def collect(wanted: Sequence[PlannedRun], root: Path, further: bool = True) -> Results:
+    """Read the runs of one table, and what else of the table is finished.
 
     Args:
-        wanted: as `plan.cells` returns them, at least one.
+        wanted: as `plan.planned_runs` returns them, at least one.
         root: directory of all runs.
         further: report every finished seed; otherwise those of `wanted` alone, of whatever network, and the other ones
             are among the missing.
     """
-    table, seeds = wanted[0].table, {cell.seed for cell in wanted}
-    cells = {(cell.row.name, cell.seed): cell for cell in wanted}
+    table, seeds = wanted[0].table, {planned.seed for planned in wanted}
+    known = {(planned.row.name, planned.seed): planned for planned in wanted}
     for row in table.rows:
         for place in sorted(replace(wanted[0], row=row).place(root).parent.glob("seed-*")):
             seed = place.name.removeprefix("seed-")
             if seed.isdecimal() and (beside := replace(wanted[0], row=row, seed=int(seed))).item(root).done:
-                cells.setdefault((row.name, beside.seed), beside)
+                known.setdefault((row.name, beside.seed), beside)
     found = {
-        key: _read(cell, root) if further or cell.seed in seeds else Missing(cell, "finished, left out by --seeds")
-        for key, cell in cells.items()
+        key: _read(planned, root)
+        if further or planned.seed in seeds
+        else Missing(planned, "finished, left out by --seeds")
+        for key, planned in known.items()
     }
     lines = []
     for row in table.rows:
@@ -149,36 +151,36 @@ def welch(ours: Summary, theirs: Score, seeds: int) -> Welch | None:
     return Welch(float(test.statistic), float(test.pvalue))
 
 
-def background_only(cell: Cell) -> float | None:
+def background_only(planned: PlannedRun) -> float | None:
     """Return the accuracy of calling every pixel of the measured test images background.
 
     It is published for the whole test split of the paper's tasks and otherwise counted in the masks; None where
     MNIST is needed and not at hand.
     """
-    known = None if cell.budget.test_images else background_accuracy(cell.table.task)
+    known = None if planned.budget.test_images else background_accuracy(planned.table.task)
     if known is not None:
         return known
     from drumhead import tasks
 
     try:
-        masks = tasks.get(cell.table.task, cell.data or None).arrays("test")[1]
+        masks = tasks.get(planned.table.task, planned.data or None).arrays("test")[1]
     except DrumheadError:
         return None
-    return float((masks[: cell.budget.test_images or None] == 0).mean())
+    return float((masks[: planned.budget.test_images or None] == 0).mean())
 
 
-def _read(cell: Cell, root: Path) -> Result | Missing:
-    """Read a cell, or say why it has no result."""
-    item = cell.item(root)
+def _read(planned: PlannedRun, root: Path) -> Result | Missing:
+    """Read a run, or say why it has no result."""
+    item = planned.item(root)
     if not (item.place / "config.toml").exists():
-        return Missing(cell, "not begun")
+        return Missing(planned, "not begun")
     config = read_run(item.place / "config.toml")
     if not same_settings(config, item.config):
-        return Missing(cell, f"trained with other settings, left out (in {item.place.parent})")
+        return Missing(planned, f"trained with other settings, left out (in {item.place.parent})")
     if not item.done:
-        return Missing(cell, why_not(item.place, config))
+        return Missing(planned, why_not(item.place, config))
     run = read_run_of(item.place, config)
     scores = [run.test.get(key) for key in ("foreground_accuracy", "foreground_iou", "parameters")]
     if not all(isinstance(score, int | float) for score in scores):
         raise DrumheadError(f"{item.place / RESULT} is damaged: it lacks scores; move {item.place} away to train anew")
-    return Result(cell, run)
+    return Result(planned, run)
