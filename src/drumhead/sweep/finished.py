@@ -41,11 +41,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Group:
-    """The finished seeds of one cell of a grid.
+    """The finished seeds of one combination of a grid.
 
     Attributes:
         preset: where its settings started from.
-        settings: those in which the cells of its preset differ.
+        settings: those in which the combinations of its preset differ.
         runs: by seed.
     """
 
@@ -74,7 +74,7 @@ class Gathered:
     """What a directory of runs holds.
 
     Attributes:
-        groups: cells with at least one finished run, as they come in the sweep, or by the names of directories.
+        groups: combinations with at least one finished run, as they come in the sweep, or by the names of directories.
         unfinished: a sentence for each run without a result.
     """
 

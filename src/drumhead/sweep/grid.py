@@ -57,7 +57,7 @@ def parse(text: str) -> Axis:
     networks, where, name, values = found.groups()
     name = f"{where}.{name.replace('-', '_')}"
     if name == "train.seed":
-        raise DrumheadError(f"{text!r}: seeds are not part of a grid; --seeds 3 makes three runs of each cell")
+        raise DrumheadError(f"{text!r}: seeds are not part of a grid; --seeds 3 makes three runs of each combination")
     parsed = tuple(_value(item.strip()) for item in re.split(r",(?![^\[]*\])", values))
     for i, value in enumerate(parsed):
         if value == "":
@@ -67,7 +67,7 @@ def parse(text: str) -> Axis:
     return Axis(name, parsed, networks or "*", text)
 
 
-def cells(config: RunConfig, fixed: Sequence[Axis], grid: Sequence[Axis]) -> list[RunConfig]:
+def combinations(config: RunConfig, fixed: Sequence[Axis], grid: Sequence[Axis]) -> list[RunConfig]:
     """Return the configs of all combinations of values, the last axis fastest.
 
     Args:

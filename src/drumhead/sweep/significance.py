@@ -1,4 +1,4 @@
-"""Whether two cells of a grid differ by more than their seeds do: permutation tests, and Holm's correction."""
+"""Whether two combinations of a grid differ by more than their seeds do: permutation tests, and Holm's correction."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ MOST = 2**17  # arrangements that are all looked at; beyond, so many are drawn
 
 @dataclass(frozen=True)
 class Compared:
-    """A score of a cell against that of the best one.
+    """A score of a combination against that of the best one.
 
     Attributes:
         difference: its mean less the best one's, over the seeds that were compared.
@@ -21,7 +21,7 @@ class Compared:
         p: two-sided; None where there is nothing to test.
         least: the smallest p that so many seeds can give.
         drawn: whether p counts arrangements that were drawn, for there are too many.
-        holm: p, corrected for all cells that were compared with the best one.
+        holm: p, corrected for all combinations that were compared with the best one.
     """
 
     difference: float
@@ -98,14 +98,14 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def against_best(scores: Sequence[Mapping[int, float]], lower: bool = False) -> tuple[int, list[Compared | None]]:
-    """Compare every cell with the one that has the best mean.
+    """Compare every combination with the one that has the best mean.
 
     Args:
-        scores: of each cell, by seed; at least one of them has one.
+        scores: of each combination, by seed; at least one of them has one.
         lower: whether less is better.
 
     Returns:
-        The number of the best cell, and for each cell how it compares; None for the best one and where there is no
+        The number of the best combination, and for each one how it compares; None for the best and where there is no
         score.
     """
     sign = -1 if lower else 1
