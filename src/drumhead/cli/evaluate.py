@@ -1,7 +1,6 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -52,12 +51,11 @@ def evaluate(
     import torch
 
     from drumhead import tasks
-    from drumhead.files import without_nan, write_atomic
     from drumhead.learn.confidence import confidence as trust
     from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
+    from drumhead.learn.evaluate import write
     from drumhead.learn.over_time import over_time as course_of
-    from drumhead.learn.run import environment
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.tiles import tiles_of
     from drumhead.networks.timed import Timed
@@ -135,17 +133,7 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
-        result = {
-            "weights": str(source),
-            "task": name,
-            "split": split,
-            "images": len(images),
-            "cut": cut,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            **without_nan(scores),
-            **without_nan(more),
-        }
-        write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
+        write(out, model, name, split, len(images), scores, str(source), {"cut": cut, **more})
         print(f"written: {out}")
 
 
