@@ -282,7 +282,7 @@ class Training:
         own = self.validation.in_order(self.validation_batch, self.processes)
         found = self.processes.gather([largest_courant(self.module, images) for images, _ in own])
         known = [value for values in found for value in values if value is not None]
-        return max(known, key=lambda value: (math.isnan(value), value), default=None)
+        return max(known, key=diverged.by_size, default=None)
 
     def _checkpoint(self) -> None:
         if self.processes.first:
@@ -302,29 +302,10 @@ class Training:
         release(self.module)  # a replayed way forward shows no layer
         unshare(self.module)  # and each process looks at its own images
         with self.fabric.autocast():
-            found = diverged.culprit(self.module, images, at, **how)
-            courants = diverged.courants(self.module, images)
-        found = next(filter(None, self.processes.gather(found)), None)
-        every = self.processes.gather(courants)
-        courants = {name: max((one[name] for one in every), key=diverged.by_size) for name in courants}
-        if found is None:
-            found = "all that its layers give is finite"
-            found = diverged.broken_gradient(self.module) if self.module.training else found
-        where = [found, *filter(None, [diverged.stable(courants)])]
+            why = diverged.explain(self.module, self.settings, self.processes, images, at, **how)
         rate = self.optimizer.param_groups[0]["lr"]
-        return DrumheadError(
-            f"{what} (epoch {self.at.epoch + 1}, batch {batch} of {self.batches}, learning rate {rate:.3g}): "
-            f"{'; '.join(where)}. Train anew in another directory, with "
-            f"{diverged.advice(self.module, self.settings, courants)}: --resume would keep the settings. {self._kept()}"
-        )
-
-    def _kept(self) -> str:
-        """Say which good weights a run that broke still has."""
-        rows = [row for row in self.run.rows() if row["val_loss"] is not None]
-        if not rows or not self.run.weights.exists():
-            return f"{self.run.path} holds no weights yet, since no epoch was finished"
-        best = min(rows, key=lambda row: row["val_loss"])
-        return f"{self.run.path} keeps the weights of epoch {best['epoch']} and its last checkpoint, which are finite"
+        when = f"epoch {self.at.epoch + 1}, batch {batch} of {self.batches}, learning rate {rate:.3g}"
+        return DrumheadError(f"{what} ({when}): {why}. {diverged.kept(self.run)}")
 
 
 def _line(row: dict[str, Any]) -> str:
