@@ -1,11 +1,11 @@
-"""What does it gain to keep the velocities of oscillators that forget, and what does it cost?
+"""What does it gain to keep the velocities of cells that forget, and what does it cost?
 
     python diagnostics/forgetful.py OUT.json [RUN ...]
 
-Some oscillators of a medium damp too strongly to be walked back. For each size and share of these, by turns: the
-processor time of propagating and its adjoint (median of 9 rounds, one thread) where their velocities are kept and where
+Some cells of a medium damp too strongly to be walked back. For each size and share of such cells, by turns: the
+processor time of a rollout and its adjoint (median of 9 rounds, one thread) where their velocities are kept and where
 segments are run a second time and stored, the memory that the velocities take, and how far the two gradients differ.
-Of each trained run: the share of these in 16 validation images, the least decay, and the wall time of a training
+Of each trained run: the share of such cells in 16 validation images, the least decay, and the wall time of a training
 pass of four images (as fast as a fifth of 15 rounds, per image), with the loss at one pixel in eight and all threads.
 """
 
@@ -35,7 +35,7 @@ LIMIT = math.exp(-plan.GROWTH[torch.float32] / plan.SEGMENT)  # decays below it 
 SHARES = (0.001, 0.01, 0.2, 1.0)
 
 
-def propagate(size: tuple[int, int, int], share: float, room: int) -> tuple[float, list[torch.Tensor]]:
+def rollout(size: tuple[int, int, int], share: float, room: int) -> tuple[float, list[torch.Tensor]]:
     """Return the milliseconds and the gradients."""
     channels, side, steps = size
     generator = torch.Generator().manual_seed(0)
@@ -88,7 +88,7 @@ def main() -> None:
         times, gradients = {STORED: [], KEPT: []}, {}
         for _ in range(ROUNDS):
             for room, found in times.items():
-                milliseconds, gradients[room] = propagate(size, share, room)
+                milliseconds, gradients[room] = rollout(size, share, room)
                 found.append(milliseconds)
         far = max(float((a - b).norm() / b.norm()) for a, b in zip(gradients[KEPT], gradients[STORED], strict=True))
         ratio = statistics.median(a / b for a, b in zip(times[STORED], times[KEPT], strict=True))

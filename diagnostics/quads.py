@@ -2,7 +2,7 @@
 
     python diagnostics/quads.py [OUT.json]
 
-For each size, with both and by turns: the processor time of propagating and its adjoint (median of 9 rounds, 1 thread)
+For each size, with both and by turns: the processor time of a rollout and its adjoint (median of 9 rounds, one thread)
 and how far float32 is from float64, which runs without quads: largest difference over largest value of the last
 state and of all gradients.
 """
@@ -27,7 +27,7 @@ ROUNDS = 9
 SIZES = ((4, 64, 24), (8, 64, 24), (16, 64, 24), (16, 128, 100), (32, 32, 24), (16, 256, 24))  # channels, side, steps
 
 
-def propagate(size, quads, dtype=torch.float32):
+def rollout(size, quads, dtype=torch.float32):
     """Return the milliseconds, the last state and the gradients."""
     channels, side, steps = size
     generator = torch.Generator().manual_seed(0)
@@ -53,11 +53,11 @@ def main():
             times = {ALWAYS: [], NEVER: []}
             for _ in range(ROUNDS):
                 for quads, found in times.items():
-                    found.append(propagate(size, quads)[0])
-            exact = propagate(size, NEVER, torch.float64)[1]
+                    found.append(rollout(size, quads)[0])
+            exact = rollout(size, NEVER, torch.float64)[1]
             far = {
                 quads: max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(kept, exact, strict=True))
-                for quads, kept in ((quads, propagate(size, quads)[1]) for quads in times)
+                for quads, kept in ((quads, rollout(size, quads)[1]) for quads in times)
             }
             plain, quick = (statistics.median(times[quads]) for quads in (NEVER, ALWAYS))
             ratio = statistics.median(a / b for a, b in zip(times[NEVER], times[ALWAYS], strict=True))
