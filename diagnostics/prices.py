@@ -1,6 +1,6 @@
 """Measure networks of the front beside the U-Net by turns: `python diagnostics/prices.py OUT.json TASK NAME...`.
 
-On one and on two threads; processor time, ratios of the same round (see `drumhead.reproduce.prices`).
+On one and on two threads; processor time, ratios of the same round (see `drumhead.reproduce.timings`).
 """
 
 import json
@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from drumhead.reproduce.front import ROWS
-from drumhead.reproduce.prices import prices
+from drumhead.reproduce.timings import prices
 
 ROUNDS = 15
 

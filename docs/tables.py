@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scipy.stats import binomtest
 
-from drumhead.reproduce.costs import train_images
+from drumhead.reproduce.estimates import train_images
 from drumhead.reproduce.paper import published
 from drumhead.show.pages import Grid, markdown
 

@@ -9,10 +9,12 @@ import torch
 
 import drumhead as dh
 from conftest import call
+from drumhead.learn import confidence as trust
 from drumhead.learn.confidence import Confidence
 from drumhead.learn.data import Split
 from drumhead.learn.train import start
 from drumhead.networks.anytime import sureness
+from drumhead.networks.tiles import tiles_of
 from drumhead.physics.records import Until
 from drumhead.settings.config import TrainConfig
 from drumhead.settings.presets import get_preset
@@ -158,6 +160,29 @@ def test_confidence_is_what_torchmetrics_says():
     assert found["selective"]["1"] == pytest.approx(float(right.double().mean()), abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["tetrominoes/nwm-stack", "tetrominoes/cnn-2"])
+def test_confidence_of_large_images_is_measured_tile_by_tile(name, rng, monkeypatch):
+    model = dh.build(name)
+    images = rng.integers(0, 256, (2, 160, 96, 3), dtype=np.uint8)
+    masks = rng.integers(0, 6, (2, 160, 96))
+    split = Split(images, masks, torch.device("cpu"))
+    whole, shapes, given = trust.confidence(model, split, 2), [], trust._confidences
+
+    def watched(model, images, early):
+        shapes.append(tuple(images.shape[-2:]))
+        return given(model, images, early)
+
+    monkeypatch.setattr(trust, "_confidences", watched)
+    apart = trust.confidence(model, split, 2, tiles_of(64))
+    assert set(shapes) == {(64, 64)}
+    assert [*apart] == [*whole] == (["softmax", "settled"] if name.endswith("stack") else ["softmax"])
+    for kind, by_place in whole.items():
+        for where, scores in by_place.items():
+            assert apart[kind][where]["calibration_error"] == pytest.approx(scores["calibration_error"], abs=0.02)
+    if name.endswith("cnn-2"):  # its reach is within a tile's margin
+        assert apart["softmax"]["pixels"]["auroc"] == pytest.approx(whole["softmax"]["pixels"]["auroc"], abs=1e-6)
+
+
 def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):
     out = tmp_path / "numbers.json"
     words = ["evaluate", "tetrominoes", "--limit", "3", "--over-time", "--confidence", "--json-out", str(out)]
@@ -170,6 +195,8 @@ def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):
     assert 0 <= numbers["confidence"]["softmax"]["objects"]["calibration_error"] <= 1
     for name in ("over-time-numbers.png", "confidence-numbers.png"):
         assert (tmp_path / name).stat().st_size > 10_000
+    assert call("evaluate", "tetrominoes", "--limit", "2", "--over-time", "--tile", "64") == 2
+    assert "answered in tiles, which would stop one by one; leave out --tile" in capsys.readouterr().err
     dh.save(dh.build("tetrominoes/unet-2"), tmp_path / "u.safetensors", task="tetrominoes")
     assert call(*["evaluate", str(tmp_path / "u.safetensors"), "--limit", "2", "--over-time"]) == 2
     assert "has no time course" in capsys.readouterr().err

@@ -181,6 +181,9 @@ def test_a_busy_machine_is_reported():
         (b"\xff\xfe\x00", "old.json is not JSON"),
         ("[]", "is not a benchmark of drumhead"),
         ('{"schema": 1}', "is not a benchmark of drumhead"),
+        ("[" * 100_000, "old.json is not JSON: it is nested too deeply"),
+        ('{"format": "drumhead-bench", "schema": 1}', "old.json is damaged (KeyError('machine'))"),
+        ('{"format": "drumhead-bench", "schema": 1, "machine": {}, "date": "", "speed": [[]]}', "old.json is damaged"),
         ('{"format": "drumhead-bench", "schema": 99}', "has schema 99, this version of drumhead reads 1"),
     ],
 )

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import wave
+from importlib.metadata import requires
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +211,10 @@ def test_results_never_replace_what_drumhead_did_not_write(tmp_path, weights, ca
     numbers.write_text('{"mine": 1}')
     assert call("evaluate", weights, "--limit", 2, "--json-out", numbers) == 2
     assert "is there already and no evaluation" in capsys.readouterr().err
+    numbers.write_text("5")
+    assert call("evaluate", weights, "--limit", 2, "--json-out", numbers) == 2
+    assert "is there already and no evaluation" in capsys.readouterr().err
+    assert numbers.read_text() == "5"
     for arguments in (("reproduce", "receptive-field"), ("reproduce", "tetrominoes"), ("bench", "--quick")):
         assert call(*arguments, "--out", photos) == 2
         assert "holds cell.png, which drumhead did not write" in capsys.readouterr().err
@@ -228,6 +234,11 @@ def test_a_place_without_permission_is_refused_before_the_work(tmp_path, weights
         (["reproduce", "--budget", "hour", "--jobs", "2"], "the list of tables would ignore --budget, --jobs"),
         (["reproduce", "receptive-field", "--seeds", "2"], "would ignore --seeds"),
         (["reproduce", "tetrominoes", "--no-train", "--jobs", "2"], "--no-train would ignore --jobs"),
+        (["reproduce", "tetrominoes", "--no-report", "--out", "x"], "--no-report would ignore --out"),
+        (
+            ["reproduce", "front", "--no-train", "--runs", ".", "--models", "x", "--task", "wires"],
+            "front --no-train, which reports on all that has runs, would ignore --models, --task",
+        ),
         (["bench", "--compare", "a", "b", "--quick"], "would ignore --quick"),
     ],
 )
@@ -290,13 +301,17 @@ def test_doctor_names_what_it_finds(capsys, monkeypatch, tmp_path):
     shown = capsys.readouterr().out
     for word in ("python", "torch", "gpu", "backend eager", "backend native", "backend cuda", "data mnist", "weights"):
         assert word in shown
+    own = [re.split(r"[^\w.-]", line)[0] for line in requires("drumhead") if "extra ==" not in line]
+    assert "xarray" in own
+    for package in own:
+        assert f"ok {package} " in shown
     needed = ['onnx>=1; extra == "export"', 'no-such-package>=1; extra == "export"', 'numpy; extra == "hub"']
     monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
     assert call("doctor") == 0
     shown = capsys.readouterr().out
     assert "-- extra export      without no-such-package: pip install 'drumhead[export]'" in shown
     assert f"ok extra hub         numpy {np.__version__}" in shown
-    monkeypatch.setattr("drumhead.cli.doctor.PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["no-such-package>=1"])
     assert call("doctor") == 1
     assert "missing: pip install" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 """Accuracy against distance: what is measured, kept, drawn and written, with networks that hardly learned."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,12 +11,11 @@ from PIL import Image
 import drumhead as dh
 from drumhead import cli
 from drumhead.reproduce import distance as module
-from drumhead.reproduce import work
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.distance import Settings, distance
-from drumhead.reproduce.plan import cells
+from drumhead.reproduce.plan import planned_runs
 from drumhead.reproduce.tables import TABLES
-from drumhead.show.terminal import Progress
+from drumhead.sweep.local import launch
 from drumhead.tasks.task import COUNTS
 
 SMALL = Settings(distances=(16, 60, 90), images=3)
@@ -29,8 +29,8 @@ def trained(tmp_path_factory):
         for split in COUNTS:
             patch.setitem(COUNTS, split, 32)
         runs = tmp_path_factory.mktemp("runs")
-        todo = [cell for name in MODELS for cell in cells(TABLES[name], BUDGETS["smoke"], 1, MODELS[name])]
-        work.fill(todo, runs, Progress(), lambda _: None)
+        todo = [planned for name in MODELS for planned in planned_runs(TABLES[name], BUDGETS["smoke"], 1, MODELS[name])]
+        assert launch([planned.item(runs) for planned in todo], 1, print) == 0
     return todo, runs
 
 
@@ -38,6 +38,16 @@ def trained(tmp_path_factory):
 def written(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     return out, distance(*trained, (), out, say=lambda _: None, settings=SMALL)
+
+
+def test_a_page_that_fails_leaves_the_old_files(trained, written, monkeypatch):
+    out, _ = written
+    old = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    monkeypatch.setattr(module, "report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        distance(*trained, (), out, say=lambda _: None, settings=replace(SMALL, distances=(16,)))
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == old
+    assert len(old) == 3
 
 
 def test_every_network_is_measured_at_every_distance(written):
@@ -60,9 +70,9 @@ def test_every_network_is_measured_at_every_distance(written):
 
 
 def test_scores_are_those_of_the_network_on_these_images(trained, written):
-    (cell, *_), runs = trained
+    (planned, *_), runs = trained
     images, masks = dh.tasks.wires.arrays("test", length=90, count=3)
-    model = dh.load(cell.place(runs)).listening(1.5, "stretch")
+    model = dh.load(planned.place(runs)).listening(1.5, "stretch")
     right = (model.segment(dh.to_images(images)).numpy() == masks) & (masks > 0)
     expected = np.mean(right.sum((1, 2)) / (masks > 0).sum((1, 2)))
     assert written[1]["networks"][0]["rows"][-1]["foreground_accuracy"] == pytest.approx(expected)

@@ -9,7 +9,7 @@ import torch
 import drumhead as dh
 from drumhead.reproduce import front
 from drumhead.reproduce.budgets import RECIPES
-from drumhead.reproduce.prices import prices
+from drumhead.reproduce.timings import prices
 from drumhead.show.front import _front
 from test_reproduce import call, make
 
@@ -19,7 +19,7 @@ def test_every_network_of_the_front_can_be_built_on_every_task():
     for task in front.TASKS:
         todo = front.plan(task, "cpu", 1, (), "")
         assert len(todo) == 2 * len(front.ROWS)
-        places = {cell.place(Path("runs")) for cell in todo}
+        places = {planned.place(Path("runs")) for planned in todo}
         assert len(places) == len(todo)
     assert len({row.model("wires") for row in front.ROWS}) == len(front.ROWS)
     for row in front.ROWS:
@@ -30,17 +30,17 @@ def test_every_network_of_the_front_can_be_built_on_every_task():
         assert four.passes(10_000) == sixteen.passes(10_000) == {"cpu": 80_000, "paper": 320_000}[budget]
 
 
-def test_each_network_counts_under_its_better_recipe(tmp_path):
+def test_each_network_counts_under_its_better_recipe(tmp_path, monkeypatch):
     todo = front.plan("mnist", "cpu", 2, ("unet-4", "nwm-stack"), "")
     scores = {
         ("unet-4", "batch-4"): (0.9, 0.7),
         ("unet-4", "batch-16"): (0.75, 0.0),
         ("nwm-stack", "batch-16"): (0.95,),
     }
-    for cell in todo:
-        known = scores.get((cell.row.name, cell.budget.name), ())
-        if cell.seed < len(known):
-            make(cell, tmp_path / "runs", known[cell.seed], epochs=8)
+    for planned in todo:
+        known = scores.get((planned.row.name, planned.budget.name), ())
+        if planned.seed < len(known):
+            make(planned, tmp_path / "runs", known[planned.seed], epochs=8)
     stack, unet = front.better(todo, tmp_path / "runs")
     assert (stack.line.row.name, stack.recipe.name, stack.others) == ("nwm-stack", "batch-16", {})
     assert (unet.line.row.name, unet.recipe.name) == ("unet-4", "batch-4")
@@ -54,6 +54,11 @@ def test_each_network_counts_under_its_better_recipe(tmp_path):
     numbers = json.loads((tmp_path / "out" / "front.json").read_text())
     assert numbers["tasks"]["mnist"]["unet-4"]["foreground_iou"] == [0.9 / 1.1, 0.7 / 1.3]
     assert (tmp_path / "out" / "front.png").stat().st_size > 10_000
+    old = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr(front, "webpage", lambda *_: 1 / 0)  # the last file
+    with pytest.raises(ZeroDivisionError):
+        front.write({"mnist": [unet]}, costs, tmp_path / "out", "another command")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == old
     with pytest.raises(dh.DrumheadError, match="no run of the front is finished"):
         front.write({"mnist": []}, {}, tmp_path / "none", "a command")
     with pytest.raises(dh.DrumheadError, match="the front has the budgets smoke, cpu, paper"):
@@ -72,19 +77,8 @@ def test_the_front_is_what_nothing_cheaper_reaches():
 
 
 def test_one_command_trains_measures_and_reports(tmp_path, capsys):
-    words = (
-        "reproduce",
-        "front",
-        "--models",
-        "frame-3x3",
-        "--seeds",
-        1,
-        "--runs",
-        tmp_path / "runs",
-        "--out",
-        tmp_path / "out",
-    )
-    assert call(*words) == 0
+    words = ("reproduce", "front", "--seeds", 1, "--runs", tmp_path / "runs", "--out", tmp_path / "out")
+    assert call(*words, "--models", "frame-3x3") == 0
     assert "frame-3x3" in capsys.readouterr().out
     assert (tmp_path / "out" / "front.html").exists()
     assert call(*words, "--no-train") == 0

@@ -30,7 +30,7 @@ def trained(tmp_path):
     torch.manual_seed(0)
     dh.save(dh.build(config.model), run.weights, preset=config.preset, task=config.task)
     run.add_row({"epoch": 1, "images": 64, "cpu_seconds": 7200.0, "val_loss": 0.1})
-    scores = {"foreground_accuracy": 0.75, "loss": 0.5, "false_positive_dice": None}
+    scores = {"foreground_accuracy": 0.75, "loss": 0.5, "boundary_f": None}
     result = {"weights": SECRET, "task": config.task, "split": "test", "images": 1000, "cut": False, "parameters": 9}
     about = {"environment": {"torch": "2.13.0", "command": ["drumhead", SECRET]}}
     (run.path / "evaluation-test.json").write_text(json.dumps({**result, **scores, **about}))

@@ -305,6 +305,15 @@ def test_a_finished_run_stays_as_it_is(finished):
     assert all(same(a, b) for a, b in zip(before, weights(train.resume(finished.path)), strict=True))
 
 
+@pytest.mark.parametrize("text", ["[]", "{", '{"resumed": 5}', "[" * 100_000])
+def test_a_damaged_note_for_people_does_not_end_a_resumed_run(text, finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    (tmp_path / "run" / "environment.json").write_text(text)
+    train.resume(tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert [one["torch"] for one in about["resumed"]] == [torch.__version__]
+
+
 def damage(how, path):
     if how == "no checkpoint":
         shutil.rmtree(path / "last.ckpt")
@@ -319,6 +328,9 @@ def damage(how, path):
     elif how == "metrics":
         (path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
         shutil.rmtree(path / "last.ckpt")
+    elif how == "nested metrics":
+        (path / "metrics.jsonl").write_text("[" * 100_000 + "\n")
+        shutil.rmtree(path / "last.ckpt")
     elif how == "config":
         (path / "config.toml").write_bytes(b"\xff\xfe")
 
@@ -331,6 +343,7 @@ def damage(how, path):
         ("truncated checkpoint", "is not a readable .* cannot go on, but its other files are as they were"),
         ("foreign checkpoint", "is not a checkpoint of drumhead"),
         ("metrics", "is damaged"),
+        ("nested metrics", "is damaged"),
         ("config", "is not valid TOML"),
     ],
 )

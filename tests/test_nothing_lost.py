@@ -188,16 +188,18 @@ def test_a_run_killed_before_its_first_checkpoint_goes_on(tmp_path, monkeypatch)
     ],
 )
 def test_a_second_interrupt_stops_at_once_and_a_second_request_does_not(signals, at_once):
-    went_on = False
-    try:
+    went_on = []
+
+    def loop():
         with asked_to_stop() as seen:
             for number in signals:
                 os.kill(os.getpid(), number)
-            went_on = True
-            assert seen
-    except KeyboardInterrupt:
-        assert at_once
-    assert went_on is not at_once
+            went_on.append(seen)
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        loop()
+    assert stop.value.args == (signals[0].name,)
+    assert bool(went_on) is not at_once
 
 
 @pytest.mark.parametrize("begun", [True, False])

@@ -1,6 +1,7 @@
 """Tables of networks: what there is to train, what came of it, and the reports of both."""
 
 import csv
+import errno
 import fcntl
 import json
 import os
@@ -13,40 +14,44 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import stats
 
 import drumhead as dh
 from conftest import call
-from drumhead.reproduce import report, work
+from drumhead.files import hold
+from drumhead.learn import train
+from drumhead.reproduce import report
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.costs import core_seconds, cost, milliseconds, passes, train_images
+from drumhead.reproduce.estimates import core_seconds, cost, milliseconds, passes, train_images
 from drumhead.reproduce.paper import PUBLISHED, Score, background_accuracy
-from drumhead.reproduce.plan import cells
+from drumhead.reproduce.plan import planned_runs
 from drumhead.reproduce.results import Result, background_only, collect, summarise, welch
 from drumhead.reproduce.tables import TABLES
 from drumhead.settings.presets import PRESETS
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.networks import save_gallery
 from drumhead.show.pages import Grid, Heading, Text, markdown, webpage
-from drumhead.show.terminal import Progress
+from drumhead.sweep.finished import Finished
+from drumhead.sweep.local import launch
 from drumhead.tasks import mnist, multi_mnist, polygons, tetrominoes
 
 SMOKE, PAPER = BUDGETS["smoke"], BUDGETS["paper"]
 
 
-def make(cell, root, fg, epochs=3, measured=True):
+def make(planned, root, fg, epochs=3, measured=True):
     """Write the small files of a run by hand, without weights."""
-    path = cell.place(root)
+    path = planned.place(root)
     path.mkdir(parents=True)
-    (path / "config.toml").write_text(to_toml(cell.config))
+    (path / "config.toml").write_text(to_toml(planned.config))
     rows = [
         {"epoch": i, "images": 64 * i, "seconds": 2.0 * i, "cpu_seconds": 1.5 * i, "val_loss": 1 / i, "courant": None,
          "val_foreground_iou": fg * i / epochs}
         for i in range(1, epochs + 1)
     ]  # fmt: skip
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    machine = {"processor": "a processor", "cores": 2, "threads": 1, "commit": f"c0ffee{cell.seed}", "torch": "2"}
+    machine = {"processor": "a processor", "cores": 2, "threads": 1, "commit": f"c0ffee{planned.seed}", "torch": "2"}
     (path / "environment.json").write_text(json.dumps(machine))
     if measured:
         scores = {"accuracy": 0.9, "foreground_accuracy": fg, "foreground_iou": fg / (2 - fg), "mean_iou": 0.5,
@@ -57,14 +62,14 @@ def make(cell, root, fg, epochs=3, measured=True):
 
 @pytest.fixture
 def by_hand(tmp_path):
-    """Three seeds of two networks, one of them collapsed once, one cell half trained, one not begun."""
-    todo = cells(TABLES["tetrominoes"], SMOKE, 3, ["nwm-linear", "unet-4", "cnn-2"])
+    """Three seeds of two networks, one of them collapsed once, one planned half trained, one not begun."""
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 3, ["nwm-linear", "unet-4", "cnn-2"])
     scores = {"nwm-linear": (0.9, 0.8, 0.85), "unet-4": (0.5, 0.0, 0.6)}
-    for cell in todo:
-        if cell.row.name in scores:
-            make(cell, tmp_path, scores[cell.row.name][cell.seed])
-        elif cell.seed == 0:
-            make(cell, tmp_path, 0.1, epochs=1, measured=False)
+    for planned in todo:
+        if planned.row.name in scores:
+            make(planned, tmp_path, scores[planned.row.name][planned.seed])
+        elif planned.seed == 0:
+            make(planned, tmp_path, 0.1, epochs=1, measured=False)
     return todo, tmp_path
 
 
@@ -73,23 +78,23 @@ def test_every_network_of_a_table_can_be_built(table):
     names = [row.name for row in table.rows]
     assert len(set(names)) == len(names)
     assert set(table.core) <= set(names)
-    for cell in cells(table, PAPER, 1):
-        assert f"{table.task}/{cell.row.preset}" in PRESETS
-        assert cell.config.train == replace(PAPER.train, seed=0)
-        dh.build(cell.config.model)
+    for planned in planned_runs(table, PAPER, 1):
+        assert f"{table.task}/{planned.row.preset}" in PRESETS
+        assert planned.config.train == replace(PAPER.train, seed=0)
+        dh.build(planned.config.model)
 
 
 def test_the_same_network_has_the_same_directory_in_every_table():
     places = {}
     for table in TABLES.values():
-        for cell in cells(table, PAPER, 1):
-            place = cell.place(Path("runs"))
-            assert places.setdefault(place, cell.config) == cell.config
+        for planned in planned_runs(table, PAPER, 1):
+            place = planned.place(Path("runs"))
+            assert places.setdefault(place, planned.config) == planned.config
     assert len({(config.task, config.model) for config in places.values()}) == len(places)  # and no other network has
 
 
 def test_all_networks_get_their_first_seed_before_any_gets_a_second():
-    todo = cells(TABLES["tetrominoes"], SMOKE, 2, ["unet-*"])
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 2, ["unet-*"])
     assert [(c.row.name, c.seed) for c in todo] == [(f"unet-{w}", seed) for seed in (0, 1) for w in (2, 3, 4, 5)]
 
 
@@ -113,27 +118,30 @@ def test_passes_are_those_of_the_trainings():
     counts = {"tetrominoes": tetrominoes.COUNTS["train"], "mnist": mnist.TRAIN}
     counts |= {"multi-mnist": multi_mnist.COUNTS["train"], "polygons": polygons.COUNTS["train"]}
     assert {name: train_images(name) for name in counts} == counts
-    assert passes(cells(TABLES["tetrominoes"], PAPER, 1)[0]) == 300 * 156 * 64
+    assert passes(planned_runs(TABLES["tetrominoes"], PAPER, 1)[0]) == 300 * 156 * 64
     for table in TABLES.values():
-        assert passes(cells(table, SMOKE, 1)[0]) == 128
+        assert passes(planned_runs(table, SMOKE, 1)[0]) == 128
 
 
 def test_costs_add_up():
-    todo = cells(TABLES["tetrominoes"], BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
-    each = [milliseconds(cell) for cell in todo[:2]]
+    todo = planned_runs(TABLES["tetrominoes"], BUDGETS["cpu"], 3, ["unet-4", "nwm-linear"])
+    each = [milliseconds(planned) for planned in todo[:2]]
     assert cost(todo).hours == pytest.approx(3 * sum(each) * 80_000 / 3.6e6)
-    one_by_one = cells(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["nwm-linear"])[0]
+    one_by_one = planned_runs(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["nwm-linear"])[0]
     assert milliseconds(one_by_one) == 51
-    assert cost(cells(TABLES["tetrominoes"], PAPER, 1, ["gru-*"])).hours == 0
-    assert str(cost(cells(TABLES["tetrominoes"], PAPER, 1, ["cnn-[248]"]))).startswith("over ")
+    assert cost(planned_runs(TABLES["tetrominoes"], PAPER, 1, ["gru-*"])).hours == 0
+    assert str(cost(planned_runs(TABLES["tetrominoes"], PAPER, 1, ["cnn-[248]"]))).startswith("over ")
 
 
 def test_seconds_of_a_gpu_run_are_estimates():
-    cell = cells(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["unet-4"])[0]
+    planned = planned_runs(TABLES["tetrominoes"], BUDGETS["hour"], 1, ["unet-4"])[0]
     history = [{"images": 1250, "cpu_seconds": 7.0}, {"images": 2500, "cpu_seconds": 15.0}]
-    result = Result(cell, Path("run"), {}, history, {"gpu": None})
+    result = Result(planned, Finished(Path("run"), planned.config, {}, history, {"gpu": None}))
     assert core_seconds(result, history[-1]) == 15
-    assert core_seconds(replace(result, environment={"gpu": "NVIDIA H200"}), history[-1]) == 2500 * 16 / 1000
+    assert (
+        core_seconds(replace(result, run=replace(result.run, environment={"gpu": "NVIDIA H200"})), history[-1])
+        == 2500 * 16 / 1000
+    )
 
 
 def test_summaries_are_numpys(rng):
@@ -159,7 +167,7 @@ def test_welch_is_scipys_test_of_the_raw_numbers(rng):
 
 
 def test_background_only_is_counted_or_published():
-    whole, few = cells(TABLES["tetrominoes"], PAPER, 1)[0], cells(TABLES["tetrominoes"], SMOKE, 1)[0]
+    whole, few = planned_runs(TABLES["tetrominoes"], PAPER, 1)[0], planned_runs(TABLES["tetrominoes"], SMOKE, 1)[0]
     masks = dh.tasks.get("tetrominoes").arrays("test")[1]
     assert background_only(whole) == pytest.approx((masks == 0).mean(), abs=1e-6) == background_accuracy("tetrominoes")
     assert background_only(few) == (masks[:32] == 0).mean()
@@ -177,7 +185,7 @@ def test_cells_are_collected(by_hand):
     assert first.welch.p == pytest.approx(expected.pvalue)
     assert second.welch is None
     assert first.spent("cpu_seconds").mean == 4.5
-    assert [f"{m.cell.row.name} {m.cell.seed}: {m.why}" for m in results.missing] == [
+    assert [f"{m.planned.row.name} {m.planned.seed}: {m.why}" for m in results.missing] == [
         "cnn-2 0: at 1 of 2 epochs", "cnn-2 1: not begun", "cnn-2 2: not begun",
     ]  # fmt: skip
     assert "nwm-fft" in {row.name for row in results.untouched}
@@ -185,7 +193,7 @@ def test_cells_are_collected(by_hand):
 
 def test_further_seeds_and_networks_count_and_other_settings_do_not(by_hand):
     todo, root = by_hand
-    one = [cell for cell in todo if cell.seed == 0 and cell.row.name == "unet-4"]
+    one = [planned for planned in todo if planned.seed == 0 and planned.row.name == "unet-4"]
     assert [len(line.results) for line in collect(one, root).lines] == [3, 3]
     config = read_run(one[0].place(root) / "config.toml")
     other = replace(config, data="elsewhere")
@@ -200,10 +208,10 @@ def test_further_seeds_and_networks_count_and_other_settings_do_not(by_hand):
 
 def test_seeds_that_are_asked_for_are_reported_alone(by_hand, tmp_path, capsys):
     todo, root = by_hand
-    one = [cell for cell in todo if cell.seed == 0 and cell.row.name == "unet-4"]
+    one = [planned for planned in todo if planned.seed == 0 and planned.row.name == "unet-4"]
     results = collect(one, root, further=False)
-    assert [result.cell.seed for result in results.all] == [0, 0]  # of nwm-linear and unet-4
-    assert [(item.cell.row.name, item.cell.seed) for item in results.missing] == [
+    assert [result.planned.seed for result in results.all] == [0, 0]  # of nwm-linear and unet-4
+    assert [(item.planned.row.name, item.planned.seed) for item in results.missing] == [
         ("nwm-linear", 1), ("nwm-linear", 2), ("unet-4", 1), ("unet-4", 2),
     ]  # fmt: skip
     assert {item.why for item in results.missing} == {"finished, left out by --seeds"}
@@ -215,16 +223,16 @@ def test_seeds_that_are_asked_for_are_reported_alone(by_hand, tmp_path, capsys):
 
 
 def test_what_is_missing_is_a_line_a_network(tmp_path):
-    todo = cells(TABLES["tetrominoes"], SMOKE, 12, ["nwm-fast", "unet-[23]"])
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 12, ["nwm-fast", "unet-[23]"])
     begun = {("unet-2", 0): 1, ("unet-2", 4): 1, ("unet-2", 6): 2}
-    for cell in todo:
-        key = (cell.row.name, cell.seed)
+    for planned in todo:
+        key = (planned.row.name, planned.seed)
         if key in begun:
-            make(cell, tmp_path, 0.1, begun[key], measured=False)
+            make(planned, tmp_path, 0.1, begun[key], measured=False)
         elif key in (("nwm-fast", 0), ("nwm-fast", 1), ("nwm-fast", 5)):
-            make(cell, tmp_path, 0.5)
+            make(planned, tmp_path, 0.5)
         elif key == ("unet-3", 11):
-            make(replace(cell, budget=replace(SMOKE, train=replace(SMOKE.train, lr=0.5))), tmp_path, 0.5)
+            make(replace(planned, budget=replace(SMOKE, train=replace(SMOKE.train, lr=0.5))), tmp_path, 0.5)
     assert report.by_network(collect(todo, tmp_path).missing) == [
         "nwm-fast: seeds 2 to 4, 6 to 11 not begun",
         "unet-2: seeds 0, 4 at 1 of 2 epochs; seeds 1 to 3, 5, 7 to 11 not begun; seed 6 trained, not measured",
@@ -264,26 +272,52 @@ def test_a_report_needs_no_weights(by_hand, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
+def test_a_report_that_fails_leaves_the_old_one(by_hand, tmp_path, monkeypatch):
+    todo, root = by_hand
+    out = tmp_path / "report"
+    report.write(collect(todo, root), out, "old")
+    old = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(report, "webpage", lambda *_: 1 / 0)  # the last file
+    with pytest.raises(ZeroDivisionError):
+        report.write(collect(todo, root), out, "new")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == old
+    monkeypatch.undo()
+    with hold(out / ".lock"), pytest.raises(dh.DrumheadError, match="another process writes there; wait until it ends"):
+        report.write(collect(todo, root), out, "new")
+
+
 def test_a_report_of_nothing_is_refused(tmp_path):
-    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     with pytest.raises(dh.DrumheadError, match=r"nothing to report \(unet-4: seed 0 not begun\); train first"):
         report.write(collect(todo, tmp_path), tmp_path / "out", "x")
     assert not (tmp_path / "out").exists()
 
 
 def test_weights_of_a_run_that_goes_on_may_be_measured_without_ending_it(tmp_path):
-    (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
-    make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs - 1)  # `drumhead evaluate` wrote its file
-    assert not cell.done(tmp_path)
-    assert f"at {SMOKE.train.epochs - 1} of {SMOKE.train.epochs} epochs" in collect([cell], tmp_path).missing[0].why
+    (planned,) = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    make(planned, tmp_path, 0.5, epochs=SMOKE.train.epochs - 1)  # `drumhead evaluate` wrote its file
+    assert not planned.item(tmp_path).done
+    assert f"at {SMOKE.train.epochs - 1} of {SMOKE.train.epochs} epochs" in collect([planned], tmp_path).missing[0].why
 
 
-def test_a_score_of_earlier_weights_does_not_end_a_cell(tmp_path):
-    (cell,) = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
-    result = make(cell, tmp_path, 0.5, epochs=SMOKE.train.epochs) / "evaluation-test.json"
-    assert cell.done(tmp_path)
+def test_a_score_of_earlier_weights_does_not_end_a_run(tmp_path):
+    (planned,) = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    result = make(planned, tmp_path, 0.5, epochs=SMOKE.train.epochs) / "evaluation-test.json"
+    assert planned.item(tmp_path).done
     result.write_text(json.dumps({"weights": "runs/x", **json.loads(result.read_text())}))  # as `evaluate` does
-    assert not cell.done(tmp_path)
+    assert not planned.item(tmp_path).done
+
+
+def test_what_ended_a_run_is_told(by_hand):
+    todo, root = by_hand
+    begun, other = (next(planned for planned in todo if (planned.row.name, planned.seed) == key).place(root)
+                    for key in (("cnn-2", 0), ("unet-4", 2)))  # fmt: skip
+    (begun / "failed.txt").write_text("out of memory\n")
+    result = other / "evaluation-test.json"
+    result.write_text(json.dumps({"weights": "runs/x", **json.loads(result.read_text())}))  # as `evaluate` does
+    assert {item.why for item in collect(todo, root).missing} == {
+        "failed: out of memory", "not begun", "measured by `drumhead evaluate`, perhaps with earlier weights",
+    }  # fmt: skip
 
 
 def test_a_damaged_result_is_named(by_hand, tmp_path):
@@ -332,7 +366,7 @@ def test_a_smoke_run_ends_with_pictures(smoked):
     assert "25,228" in text
 
 
-def test_a_finished_cell_is_not_trained_again(smoked, capsys):
+def test_a_finished_run_is_not_trained_again(smoked, capsys):
     root, command = smoked
     weights = list((root / "runs").rglob("*"))
     before = {path: path.stat().st_mtime_ns for path in weights if path.is_file() and path.name != ".lock"}
@@ -341,28 +375,59 @@ def test_a_finished_cell_is_not_trained_again(smoked, capsys):
     assert capsys.readouterr().out.count("done already") == 2
 
 
-def test_a_cell_that_another_process_holds_is_left_alone(smoked, tmp_path):
-    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+def test_a_run_that_another_process_holds_is_left_alone(smoked, tmp_path):
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     path = todo[0].place(tmp_path)
     path.mkdir(parents=True)
     said = []
     with (path / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert work.fill(todo, tmp_path, Progress(), said.append) == 1
+        assert launch([todo[0].item(tmp_path)], 1, said.append) == 0
     assert said == ["[1/1] tetrominoes/unet-4, budget smoke, seed 0: another process has it"]
     assert not (path / "config.toml").exists()
 
 
-def test_a_cell_with_other_settings_is_not_overwritten(smoked, tmp_path):
+def test_a_run_with_other_settings_is_not_overwritten(smoked, tmp_path):
     root, _ = smoked
     shutil.copytree(root / "runs", tmp_path / "runs")
-    todo = cells(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
+    todo = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])
     place = todo[0].place(tmp_path / "runs")
     (place / "evaluation-test.json").unlink()
     config = todo[0].config
     (place / "config.toml").write_text(to_toml(replace(config, train=replace(config.train, lr=0.5))))
-    with pytest.raises(dh.DrumheadError, match="other settings"):
-        work.fill(todo, tmp_path / "runs", Progress(), print)
+    assert launch([todo[0].item(tmp_path / "runs")], 1, print) == 1
+    assert "other settings" in (place / "failed.txt").read_text()
+    assert read_run(place / "config.toml").train.lr == 0.5
+
+
+def test_a_run_that_fails_leaves_the_others_alone(smoked, tmp_path, capsys):
+    root, command = smoked
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    damaged, other = (next((tmp_path / "runs").rglob(f"{name}/seed-0")) for name in ("nwm-fast", "unet-4"))
+    for place in (damaged, other):
+        (place / "evaluation-test.json").unlink()
+    (damaged / "weights.safetensors").write_bytes(b"nothing")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert call(*command[:-1], tmp_path / "runs", "--no-report") == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert "1 of 2 runs failed; what ended each is above, and in its failed.txt" in capsys.readouterr().err
+    assert str(damaged / "weights.safetensors") in (damaged / "failed.txt").read_text()
+    result = json.loads((other / "evaluation-test.json").read_text())
+    assert result["environment"]["threads"] == 2  # one training at a time may have the machine
+
+
+def test_a_full_disk_ends_a_run_with_a_sentence(tmp_path, monkeypatch):
+    item = planned_runs(TABLES["tetrominoes"], SMOKE, 1, ["unet-4"])[0].item(tmp_path)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights")
+
+    monkeypatch.setattr(train, "start", full)
+    assert launch([item], 1, print) == 1
+    assert item.failure == "weights: No space left on device; make room, then the same command goes on"
 
 
 def test_damaged_weights_leave_the_rest_of_the_report(smoked, tmp_path, capsys):
@@ -408,3 +473,5 @@ def test_tables_are_listed_without_torch(smoked):
         assert table.name in done.stdout
     assert "2,995,200" in done.stdout
     assert "nwm-fast (0), unet-4 (0)" in done.stdout
+    for word in ("receptive-field", "front", "distance"):
+        assert re.search(rf"^{word}\b.*: ", done.stdout, re.MULTILINE)

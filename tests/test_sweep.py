@@ -19,18 +19,18 @@ import torch
 import drumhead as dh
 from conftest import call
 from drumhead.files import held, hold
-from drumhead.learn import train
+from drumhead.learn import train, training
 from drumhead.learn.scores import RESULT
 from drumhead.networks.model import read_safetensors
 from drumhead.settings.config import NWM, TrainConfig, Waves
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import read_run, to_toml
 from drumhead.show.terminal import Progress
-from drumhead.sweep import local
+from drumhead.sweep import local, slurm
+from drumhead.sweep.finished import gather
 from drumhead.sweep.grid import parse
 from drumhead.sweep.items import LOCK, run_name
-from drumhead.sweep.plan import Cells, Sweep, differing, read, write
-from drumhead.sweep.scores import gather
+from drumhead.sweep.plan import Combinations, Sweep, differing, read, write
 from drumhead.sweep.significance import against_best, holm, least_p, permutation
 from drumhead.sweep.slurm import Wishes
 from drumhead.sweep.work import attempt, complete
@@ -63,7 +63,7 @@ def finish(item, **scores):
 
 
 def test_a_grid_is_all_combinations_of_values_the_first_seed_of_all_first():
-    configs = Cells(
+    configs = Combinations(
         (FAST, "tetrominoes/unet-4"), ("train.lr=1e-3,2e-3", "nwm-*:model.steps=4,8"), TINY[1:], 2
     ).configs()
     got = [(c.preset, c.train.seed, c.train.lr, getattr(c.model, "waves", [None])[0]) for c in configs]
@@ -123,6 +123,24 @@ def test_mistakes_are_one_sentence(arguments, message, tmp_path, monkeypatch, ca
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_nested_too_deeply_is_one_sentence(tmp_path, capsys):
+    deep = tmp_path / "deep.toml"
+    deep.write_text(f"x = {'[' * 10_000}")
+    assert call("sweep", deep, "--out", tmp_path / "x") == 2
+    assert "deep.toml is not valid TOML" in capsys.readouterr().err
+    assert call("sweep", FAST, "--grid", f"train.lr={'[' * 10_000}", "--out", tmp_path / "x") == 2
+    assert "train.lr='[[[[" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [deep]
+
+
+@pytest.mark.parametrize("text", ["{", "5", "[" * 100_000])
+def test_a_damaged_list_of_jobs_is_told(text, tmp_path):
+    (tmp_path / slurm.FOLDER).mkdir()
+    (tmp_path / slurm.FOLDER / "12.json").write_text(text)
+    with pytest.raises(dh.DrumheadError, match=r"12\.json is damaged .* delete it when 'squeue -j 12' shows none"):
+        slurm.queued(tmp_path)
+
+
 def test_names_follow_the_settings_and_nothing_else():
     names = {run_name(config) for config in PRESETS.values()}
     assert len(names) == len(PRESETS)
@@ -168,9 +186,12 @@ def test_values_are_numbers_words_and_lists():
     assert parse("*/nwm-fast:train.weight-decay=0").name == "train.weight_decay"
 
 
-def test_cells_are_added_and_those_that_others_contain_are_left_out(tmp_path):
-    first, more = Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY), Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY, 2)
-    other = Cells(("tetrominoes/unet-4",), (), TINY[1:])
+def test_combinations_are_added_and_those_that_others_contain_are_left_out(tmp_path):
+    first, more = (
+        Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY),
+        Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY, 2),
+    )
+    other = Combinations(("tetrominoes/unet-4",), (), TINY[1:])
     sweep = Sweep().adding(first).adding(other).adding(more)
     assert sweep.cells == (other, more)
     assert len(sweep.items(tmp_path)) == 5
@@ -182,7 +203,7 @@ def test_cells_are_added_and_those_that_others_contain_are_left_out(tmp_path):
 
 
 def test_settings_that_differ_are_those_of_one_preset():
-    configs = Cells((FAST, "tetrominoes/unet-4"), ("nwm-*:model.steps=4,8",)).configs()
+    configs = Combinations((FAST, "tetrominoes/unet-4"), ("nwm-*:model.steps=4,8",)).configs()
     assert differing(configs) == [{"model.steps": 4}, {"model.steps": 8}, {}]
 
 
@@ -220,10 +241,22 @@ def test_a_dry_run_shows_states_and_makes_nothing(swept, capsys, monkeypatch):
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if FAST in line]
     assert [(row[0], row[2], row[-1]) for row in rows] == [
         (item.place.name, f"{item.config.train.lr:g}", state)
-        for item, state in zip(Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3,4e-3",), TINY)).items(out),
+        for item, state in zip(Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3,4e-3",), TINY)).items(out),
                                ("done", "done", "new"), strict=True)
     ]  # fmt: skip
     assert sorted(out.rglob("*")) == before
+
+
+def test_runs_that_differ_by_little_are_two(tmp_path, capsys):
+    words = ("--grid", "train.lr=0.001,0.0010000001", "--set", *TINY, "--out", tmp_path)
+    items = Sweep().adding(Combinations((FAST,), ("train.lr=0.001,0.0010000001",), TINY)).items(tmp_path)
+    assert len({item.title for item in items}) == 2
+    for item in items:
+        finish(item, foreground_accuracy=0.5)
+    assert call("sweep", FAST, *words) == 0
+    said = capsys.readouterr().out
+    assert "\n2 done\n" in said
+    assert "what is not done" not in said
 
 
 def test_a_dry_run_needs_no_torch(tmp_path):
@@ -236,9 +269,9 @@ def test_a_dry_run_needs_no_torch(tmp_path):
 
 
 def test_every_state_is_told(tmp_path):
-    items = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3,3e-3,4e-3,5e-3",), TINY)).items(tmp_path)
+    items = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3,3e-3,4e-3,5e-3",), TINY)).items(tmp_path)
     done, begun, failed, running, _new = items
-    finish(done, foreground_accuracy=0.5)
+    finish(done, foreground_accuracy=0.5, environment={"command": ["drumhead", "sweep", "--out", "weights"]})
     begun.place.mkdir()
     (begun.place / "config.toml").write_text(to_toml(begun.config))
     failed.place.mkdir()
@@ -266,8 +299,30 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path, capfd):
     assert bad.state == "failed"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_during_the_last_validation_stops_a_sweep(number, tmp_path, monkeypatch):
+    one, other = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY)).items(tmp_path)
+    evaluate, validated = training.evaluate, []
+
+    def signalled(*arguments, **more):
+        validated.append(1)
+        if len(validated) == one.config.train.epochs:
+            os.kill(os.getpid(), number)
+        return evaluate(*arguments, **more)
+
+    monkeypatch.setattr(training, "evaluate", signalled)
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        local.launch([one, other], 1, said.append)
+    assert (one.state, other.state, said) == ("begun", "new", ["[1/2] " + one.title])
+    assert len((one.place / "metrics.jsonl").read_text().splitlines()) == one.config.train.epochs
+    before = tensors(one.place)
+    assert attempt(one, Progress()).how == "done"  # the same command measures it
+    assert same(tensors(one.place), before)
+
+
 def test_an_error_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
-    (item,) = Sweep().adding(Cells((FAST,), (), TINY)).items(tmp_path)
+    (item,) = Sweep().adding(Combinations((FAST,), (), TINY)).items(tmp_path)
     monkeypatch.setattr(train, "start", lambda *_: 1 / 0)
     assert attempt(item, Progress()).why == "ZeroDivisionError: division by zero"
     text = (item.place / "failed.txt").read_text()
@@ -276,7 +331,7 @@ def test_an_error_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
 
 
 def test_a_run_of_other_settings_is_refused_before_any_begins(capsys, tmp_path):
-    (item,) = Sweep().adding(Cells((FAST,), ("train.lr=1e-3",), TINY)).items(tmp_path)
+    (item,) = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3",), TINY)).items(tmp_path)
     finish(item, foreground_accuracy=0.5)
     other = replace(item.config, train=replace(item.config.train, lr=0.5))
     (item.place / "config.toml").write_text(to_toml(other))
@@ -284,6 +339,19 @@ def test_a_run_of_other_settings_is_refused_before_any_begins(capsys, tmp_path):
     assert f"{item.place} holds a run with other settings" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == 1
     assert read_run(item.place / "config.toml") == other
+
+
+def children(pid):
+    """Return the ids of the processes that one has started, where the system says so."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in listed.read_text().split()] if listed.exists() else []
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.skipif(not hasattr(os, "setpgid"), reason="signals")
@@ -301,8 +369,10 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
             assert process.poll() is None, (tmp_path / "said").read_text()
             assert time.monotonic() < until
             time.sleep(0.1)
+        workers = children(process.pid)
         process.send_signal(signal.SIGINT if end == "interrupt" else signal.SIGKILL)
         process.wait(400)
+        ended = time.monotonic()
     finally:
         process.kill()
         process.wait()
@@ -314,6 +384,10 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
     while any(held(item.place / LOCK) for item in items):  # its orphans see that it is gone
         assert time.monotonic() < until
         time.sleep(0.1)
+    while any(map(alive, workers)):  # nor do they wait for further work
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert time.monotonic() - ended < 120, "loky lets idle workers go after 300 s"
     assert "Traceback" not in text, text
     for item in items:
         assert item.state == "begun"
@@ -324,7 +398,7 @@ def test_workers_that_are_stopped_write_a_checkpoint_of_their_last_step(end, tmp
 
 
 def test_a_worker_that_is_killed_is_told(tmp_path, monkeypatch):
-    items = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY)).items(tmp_path)
+    items = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY)).items(tmp_path)
     monkeypatch.setattr(local, "_work", _die)
     with pytest.raises(dh.DrumheadError, match="a worker was ended from outside, perhaps because memory ran out"):
         local.launch(items, 2, print)
@@ -376,13 +450,28 @@ def test_permutation_tests_are_exact(n, m, paired, rng):
     assert permutation(np.arange(n) + 1e3, np.arange(m) / 7, paired) == pytest.approx(least_p(n, m, paired))
 
 
+def test_too_many_arrangements_are_drawn_and_the_same_each_time(rng, tmp_path):
+    a, b = rng.random(18), rng.random(18)
+    assert permutation(a, b, paired=True) == permutation(a, b, paired=True)
+    assert permutation(a, b, paired=True) == pytest.approx(by_enumeration(a, b, paired=True), abs=0.01)
+    found = against_best([dict(enumerate(a)), dict(enumerate(b)), {0: 0.0, 1: 0.0}])[1]
+    assert [one and one.drawn for one in sorted(filter(None, found), key=lambda one: one.seeds)] == [False, True]
+    sweep = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY, 18))
+    for item in sweep.items(tmp_path / "runs"):
+        finish(item, foreground_accuracy=(a if item.config.train.lr == 1e-3 else b)[item.config.train.seed])
+    assert call("report", tmp_path / "runs", "--out", tmp_path / "report") == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert len(re.findall(r" \(drawn\) \|", text)) == 1
+    assert "131,072 arrangements drawn" in text
+
+
 def test_holm_is_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
 
 
-def test_cells_are_compared_with_the_best_seed_by_seed_where_they_can_be():
+def test_combinations_are_compared_with_the_best_seed_by_seed_where_they_can_be():
     best, found = against_best([{0: 0.5, 1: 0.6}, {0: 0.9, 1: 0.8}, {5: 0.1, 6: 0.2}, {}, {0: 0.3}])
     assert best == 1
     assert [one and (one.paired, one.p is None) for one in found] == [
@@ -398,7 +487,7 @@ def test_cells_are_compared_with_the_best_seed_by_seed_where_they_can_be():
 def by_hand(tmp_path):
     """Six seeds of three rates, one much worse, one run failed, one not begun."""
     out = tmp_path / "runs"
-    sweep = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3,3e-3",), TINY, 6))
+    sweep = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3,3e-3",), TINY, 6))
     write(sweep, out)
     for item in sweep.items(out):
         mean = {1e-3: 0.9, 2e-3: 0.895, 3e-3: 0.3}[item.config.train.lr]
@@ -442,7 +531,7 @@ def test_a_report_has_table_curves_and_tests(by_hand, tmp_path, capsys, monkeypa
 
 def test_two_seeds_cannot_show_anything_and_the_report_says_so(tmp_path, capsys):
     out = tmp_path / "runs"
-    sweep = Sweep().adding(Cells((FAST,), ("train.lr=1e-3,2e-3",), TINY, 2))
+    sweep = Sweep().adding(Combinations((FAST,), ("train.lr=1e-3,2e-3",), TINY, 2))
     for item in sweep.items(out):  # no sweep.toml: any directory of runs will do
         finish(item, foreground_accuracy=item.config.train.lr * 100, loss=1.0)
     assert call("report", out, "--out", tmp_path / "report", "--score", "loss") == 0
@@ -459,7 +548,7 @@ def test_two_seeds_cannot_show_anything_and_the_report_says_so(tmp_path, capsys)
     [
         (lambda out: None, "is not a directory; name one that holds runs"),
         (lambda out: out.mkdir(), "holds no finished run, so there is nothing to report; sweep and"),
-        (lambda out: write(Sweep().adding(Cells((FAST,))), out), "holds no finished run"),
+        (lambda out: write(Sweep().adding(Combinations((FAST,))), out), "holds no finished run"),
     ],
 )
 def test_a_report_of_nothing_is_refused(make, message, tmp_path, capsys):

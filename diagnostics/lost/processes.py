@@ -32,7 +32,7 @@ def import_everything() -> None:
     import drumhead.engine.cpu.library
     import drumhead.learn.train
     import drumhead.networks.export
-    import drumhead.reproduce.work  # noqa: F401
+    import drumhead.sweep.local  # noqa: F401
 
     torch.set_num_threads(1)
 

@@ -101,6 +101,14 @@ def hold(path: Path) -> Iterator[bool]:
                 path.unlink(missing_ok=True)
 
 
+def check_writable(out: Path) -> None:
+    """Raise `DrumheadError` if a directory cannot be made or written."""
+    there = next(place for place in (out, *out.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "cannot be written to" if there.is_dir() else "is a file, not a directory"
+        raise DrumheadError(f"{there} {what}; choose another place with --out")
+
+
 def held(path: Path) -> bool:
     """Say whether a process holds a file (`hold`); where files cannot be locked, whether the file is there.
 
@@ -273,6 +281,42 @@ def from_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        ValueError: it is not text, not JSON, nested too deeply, or no object.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "about.json"
+        >>> write_atomic(path, '{"seed": 1}')
+        >>> read_json(path)
+        {'seed': 1}
+    """
+    return _object(path.read_bytes())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file that has one a line; none if the file is not there.
+
+    Raises:
+        ValueError: a line is not JSON, nested too deeply, or no object.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [_object(line) for line in lines]
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    found = from_json(text)
+    if not isinstance(found, dict):
+        raise ValueError("an object in braces is needed")
+    return found
 
 
 def without_nan(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from drumhead.bench import machine
 from drumhead.bench.plan import MODES
-from drumhead.bench.report import milliseconds
+from drumhead.bench.report import milliseconds, same
 from drumhead.show.pages import Grid
 
 
@@ -20,8 +20,8 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Grid, list[str]]:
     """
     rows, alone = [], 0
     for section in ("speed", "side"):
-        before = {_key(row): row for row in old.get(section, [])}
-        after = {_key(row): row for row in new.get(section, [])}
+        before = {same(row): row for row in old.get(section, [])}
+        after = {same(row): row for row in new.get(section, [])}
         alone += len(before.keys() ^ after.keys())
         for key in [key for key in before if key in after]:
             for kind in ("wall", "cpu"):
@@ -31,10 +31,6 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> tuple[Grid, list[str]]:
         warnings.append(f"{alone} measurements are in one of the two only, or were made with other sizes")
     columns = ("what", "old ms/image", "new ms/image", "new / old", "change")
     return Grid(columns, rows, f"Old ({old['date'][:10]}) against new ({new['date'][:10]})"), warnings
-
-
-def _key(row: dict[str, Any]) -> tuple:
-    return tuple(row[name] for name in ("task", "mode", "contender", "side", "batch", "steps"))
 
 
 def _compared(section: str, kind: str, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:

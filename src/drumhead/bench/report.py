@@ -7,7 +7,7 @@ from typing import Any
 
 from drumhead.bench.plan import CONTENDERS, MODES
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import from_json, write_atomic
 from drumhead.show import pages
 
 FORMAT, SCHEMA = "drumhead-bench", 1
@@ -26,10 +26,10 @@ def read(path: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / JSON
     try:
-        results = json.loads(path.read_text())
+        results = from_json(path.read_bytes())
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist; a {JSON} written by 'drumhead bench' is needed") from None
-    except ValueError as error:  # not text, or not JSON
+    except ValueError as error:  # not text, not JSON, or nested too deeply
         raise DrumheadError(f"{path} is not JSON: {error}") from None
     if not isinstance(results, dict) or results.get("format") != FORMAT:
         raise DrumheadError(f"{path} is not a benchmark of drumhead; a {JSON} written by 'drumhead bench' is needed")
@@ -37,7 +37,27 @@ def read(path: Path) -> dict[str, Any]:
         raise DrumheadError(
             f"{path} has schema {results.get('schema')!r}, this version of drumhead reads {SCHEMA}: measure anew"
         )
+    try:
+        _check(results)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DrumheadError(f"{path} is damaged ({error!r}); mend it, or measure anew") from None
     return results
+
+
+def _check(results: dict[str, Any]) -> None:
+    """Read all that two benchmarks are compared by."""
+    results["machine"].keys()
+    results["date"].encode()
+    for row in (row for section in ("speed", "side") for row in results.get(section, [])):
+        hash(same(row))
+        MODES[row["mode"]]
+        for kind in ("wall_s", "cpu_s"):
+            milliseconds(row[kind])
+
+
+def same(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a measurement is known by in another benchmark."""
+    return tuple(row[name] for name in ("task", "mode", "contender", "side", "batch", "steps"))
 
 
 def tables(results: dict[str, Any]) -> list[pages.Grid]:

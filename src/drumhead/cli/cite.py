@@ -63,12 +63,12 @@ def _settings(source: str) -> "RunConfig | None":
 
 def _version(run: Path) -> str:
     """Return the version of drumhead that a run was made with, where that is written."""
-    import json
+    from drumhead.files import read_json
 
     try:
         run = run.parent if run.name == "config.toml" else run
-        return str(json.loads((run / "environment.json").read_text()).get("drumhead", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(read_json(run / "environment.json").get("drumhead", ""))
+    except (OSError, ValueError):
         return ""
 
 

@@ -8,11 +8,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-PACKAGES = (
-    "torch", "numpy", "scipy", "pillow", "matplotlib", "safetensors", "tyro", "rich", "markdown-it-py",
-    "torchmetrics", "lightning-fabric",
-)  # fmt: skip
-
 
 def doctor() -> None:
     """Say what is installed, found and missing; exit with 1 if something that is needed is missing."""
@@ -30,8 +25,8 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     yield "ok", "drumhead", __version__
     mark = "ok" if sys.version_info >= (3, 11) else "!!"
     yield mark, "python", f"{platform.python_version()} (3.11 or newer)"
-    missing = False
-    for package in PACKAGES:
+    missing, requirements = False, importlib.metadata.requires("drumhead") or []
+    for package in (_package(requirement) for requirement in requirements if "extra ==" not in requirement):
         try:
             yield "ok", package, importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -39,7 +34,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
             yield "!!", package, f"missing: pip install {package}"
     if missing:
         return
-    yield from _extras(importlib.metadata.requires("drumhead") or [])
+    yield from _extras(requirements)
 
     import torch
 
@@ -78,7 +73,7 @@ def _extras(requirements: list[str]) -> Iterator[tuple[str, str, str]]:
         for requirement in requirements:
             if not re.search(rf"""; extra == ['"]{extra}['"]$""", requirement):
                 continue
-            package = re.split(r"[^\w.-]", requirement)[0]
+            package = _package(requirement)
             try:
                 found.append(f"{package} {importlib.metadata.version(package)}")
             except importlib.metadata.PackageNotFoundError:
@@ -87,6 +82,11 @@ def _extras(requirements: list[str]) -> Iterator[tuple[str, str, str]]:
             yield "--", f"extra {extra}", f"without {', '.join(missing)}: pip install 'drumhead[{extra}]'"
         else:
             yield "ok", f"extra {extra}", ", ".join(found)
+
+
+def _package(requirement: str) -> str:
+    """Return the name before the versions and the conditions."""
+    return re.split(r"[^\w.-]", requirement)[0]
 
 
 def _engines() -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,6 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -52,11 +51,11 @@ def evaluate(
     import torch
 
     from drumhead import tasks
-    from drumhead.files import without_nan, write_atomic
-    from drumhead.learn import over_time as time_courses
+    from drumhead.learn.confidence import confidence as trust
     from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
-    from drumhead.learn.run import environment
+    from drumhead.learn.evaluate import write
+    from drumhead.learn.over_time import over_time as course_of
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.tiles import tiles_of
     from drumhead.networks.timed import Timed
@@ -101,6 +100,11 @@ def evaluate(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     check_files(chosen, Bar(), [split])
     images = open_split(chosen, split, device, limit)
+    if over_time and images.largest > tiles.most:
+        raise DrumheadError(
+            f"--over-time: images of {images.largest:,} pixels are answered in tiles, which would stop one by one; "
+            f"leave out {'--tile' if tile else '--over-time'}"
+        )
     batch = batch or images.at_a_time(most)
     scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch, tiles=tiles)
 
@@ -112,7 +116,7 @@ def evaluate(
     about = f"{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
     beside = json_out or (path.parent / f"{about}.json" if in_run else None)
     if over_time and isinstance(model, Timed):
-        more["over_time"] = found = time_courses.over_time(model, images, model.config.classes, min(batch, 16))
+        more["over_time"] = found = course_of(model, images, model.config.classes, min(batch, 16))
         for grid in _over_time(**found):
             print_table(grid)
         if beside:
@@ -120,7 +124,7 @@ def evaluate(
             save_over_time(picture, **found)
             print(f"written: {picture}")
     if confidence:
-        more["confidence"] = trusted = time_courses.confidence(model, images, batch)
+        more["confidence"] = trusted = trust(model, images, batch, tiles)
         print_table(_confidence(trusted), left=2)
         if beside:
             picture = beside.with_name(f"confidence-{beside.stem}.png")
@@ -129,17 +133,7 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
-        result = {
-            "weights": str(source),
-            "task": name,
-            "split": split,
-            "images": len(images),
-            "cut": cut,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            **without_nan(scores),
-            **without_nan(more),
-        }
-        write_atomic(out, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
+        write(out, model, name, split, len(images), scores, str(source), {"cut": cut, **more})
         print(f"written: {out}")
 
 
@@ -175,10 +169,10 @@ def _confidence(found: dict[str, dict[str, dict[str, Any]]]) -> "Grid":
 
 def _is_own(path: Path) -> bool:
     """Say whether a file is what `evaluate` writes."""
-    from drumhead.files import from_json
+    from drumhead.files import read_json
 
     with contextlib.suppress(OSError, ValueError):
-        return "split" in from_json(path.read_text())
+        return "split" in read_json(path)
     return False
 
 

@@ -55,7 +55,9 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def hear(network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles") -> tuple[Any, Any, float]:
+def one_pass(
+    network: "Segmenter", tensor: "Tensor", path: Path, listens: bool, tiles: "Tiles"
+) -> tuple[Any, Any, float]:
     """Return labels (y, x), waves (t, c, y, x) where wanted and the image is whole, and the ms of that one pass."""
     import torch
 

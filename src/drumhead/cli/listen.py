@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import find_files, hear, objects, samples, sound_path
+from drumhead.cli.hearing import find_files, objects, one_pass, samples, sound_path
 from drumhead.errors import DrumheadError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def listen(
                 "heard: cut it or scale it down"
             )
         with torch.no_grad():
-            labels, waves, _ = hear(network, to_images(image), path, True, WHOLE)
+            labels, waves, _ = one_pass(network, to_images(image), path, True, WHOLE)
         heard = objects(path.stem, labels, waves, names, network.stride)
         if not heard:
             print(f"{caption(path.stem)}: no object of 20 or more pixels was found, so there is nothing to hear")

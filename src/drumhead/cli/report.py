@@ -10,8 +10,8 @@ import tyro
 
 @dataclass(frozen=True)
 class Flags:
-    """Set the runs of a directory beside each other: scores, learning curves, and whether cells differ by more than
-    their seeds do. It needs no weights.
+    """Set the runs of a directory beside each other: scores, learning curves, and whether combinations differ by more
+    than their seeds do. It needs no weights.
     """
 
     runs: Annotated[Path, tyro.conf.Positional]
@@ -19,7 +19,7 @@ class Flags:
     out: Path | None = None
     """Where the report goes; by default reports/ with the directory's name."""
     score: str = "foreground_accuracy"
-    """By which cells are ordered and tested: a score of evaluation-test.json."""
+    """By which combinations are ordered and tested: a score of evaluation-test.json."""
 
 
 def run(arguments: list[str]) -> None:
@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> None:
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
     from drumhead.sweep import report
-    from drumhead.sweep.scores import gather
+    from drumhead.sweep.finished import gather
 
     score = flags.score.replace("-", "_")
     choose("--score", score, SCORES)

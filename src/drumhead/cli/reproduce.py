@@ -11,10 +11,9 @@ import tyro
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError, at_least, choose, none_ignored, options
-from drumhead.files import FULL
 from drumhead.reproduce.budgets import BUDGETS
-from drumhead.reproduce.costs import MACHINES, cost, passes
-from drumhead.reproduce.plan import Cell, cells
+from drumhead.reproduce.estimates import MACHINES, cost, passes
+from drumhead.reproduce.plan import PlannedRun, planned_runs
 from drumhead.reproduce.tables import DISTANCES, TABLES, abbreviate
 
 FIGURE = "receptive-field"  # measures networks that exist; tables train theirs
@@ -84,9 +83,12 @@ def run(arguments: list[str]) -> None:
             "--no-train to train"
         )
     none_ignored({"--jobs"} & given if not flags.train else (), "--no-train")
+    none_ignored({"--out"} & given if not flags.report else (), "--no-report")
     if not flags.train and not flags.runs.is_dir():
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     if flags.table == FRONT:
+        every = f"{FRONT} --no-train, which reports on all that has runs,"
+        none_ignored({"--models", "--task"} & given if not flags.train else (), every)
         _front(flags, arguments)
         return
     none_ignored({"--task"} & given, f"{flags.table}, which has its own task")
@@ -101,7 +103,7 @@ def run(arguments: list[str]) -> None:
     if models or not given_runs:
         for name in names:
             tasks.get(TABLES[name].task, flags.data or None)  # a directory that it does not take is refused
-            todo += cells(TABLES[name], budget, flags.seeds or budget.seeds, models, flags.data)
+            todo += planned_runs(TABLES[name], budget, flags.seeds or budget.seeds, models, flags.data)
     out = flags.out or Path("reports") / f"{flags.table}-{budget.name}"
     if flags.report:
         check_place(out)
@@ -117,27 +119,17 @@ def run(arguments: list[str]) -> None:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
 
 
-def _fill(todo: list[Cell], flags: Flags) -> None:
+def _fill(todo: list[PlannedRun], flags: Flags) -> None:
     """Train what is missing, in this process or by several workers."""
+    from drumhead.show.terminal import Bar
+    from drumhead.sweep.local import launch
+
     say = partial(print, flush=True)
+    items = [planned.item(flags.runs) for planned in todo]
     try:
-        if flags.jobs == 1:
-            from drumhead.reproduce.work import fill
-            from drumhead.show.terminal import Bar
-
-            fill(todo, flags.runs, Bar(), say)
-            return
-        from drumhead.sweep.local import launch
-
-        failed = launch([cell.item(flags.runs) for cell in todo], flags.jobs, say)
+        failed = launch(items, flags.jobs, say, Bar(), threads=None if flags.jobs == 1 else 1)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise DrumheadError(
-            f"{error.filename or flags.runs}: {error.strerror}; make room, then the same command goes on"
-        ) from None
     if failed:
         raise DrumheadError(f"{failed} of {len(todo)} runs failed; what ended each is above, and in its failed.txt")
 
@@ -160,7 +152,7 @@ def _front(flags: Flags, arguments: list[str]) -> None:
         return
     plans = {task: front.plan(task, flags.budget, flags.seeds, (), flags.data) for task in front.TASKS}
     entries = {task: found for task, plan in plans.items() if (found := front.better(plan, flags.runs))}
-    from drumhead.reproduce.prices import prices
+    from drumhead.reproduce.timings import prices
 
     costs = {}
     for task, found in entries.items():
@@ -174,7 +166,7 @@ def _front(flags: Flags, arguments: list[str]) -> None:
     print(f"written: {out / 'front.html'}, front.md, front.json and front.png")
 
 
-def _report(todo: list[Cell], runs: Path, out: Path, command: str, further: bool) -> None:
+def _report(todo: list[PlannedRun], runs: Path, out: Path, command: str, further: bool) -> None:
     """Write the report, of further finished seeds too or not; show its main table and what is missing."""
     from rich.console import Console
 
@@ -199,20 +191,20 @@ def _list(flags: Flags) -> None:
     from drumhead.show.pages import Grid
     from drumhead.show.terminal import print_table
 
-    columns, rows = ("table", "budget", "cells", "images a run", "CPU hours", "done"), []
+    columns, rows = ("table", "budget", "runs", "images a run", "CPU hours", "done"), []
     finished: dict[str, dict[str, set[int]]] = {}
     unknown: dict[str, None] = {}
     for table in TABLES.values():
         for i, budget in enumerate(BUDGETS.values()):
-            todo = cells(table, budget, flags.seeds or budget.seeds, (), flags.data)
-            done, price = [cell for cell in todo if cell.done(flags.runs)], cost(todo)
+            todo = planned_runs(table, budget, flags.seeds or budget.seeds, (), flags.data)
+            done, price = [planned for planned in todo if planned.item(flags.runs).done], cost(todo)
             unknown |= dict.fromkeys(price.unknown)
-            networks = len({cell.row.name for cell in todo})
+            networks = len({planned.row.name for planned in todo})
             words = (f"{networks} x {len(todo) // networks}", f"{passes(todo[0]):,}", str(price))
             rows.append(("" if i else table.name, budget.name, *words, f"{len(done)} of {len(todo)}"))
-            for cell in done:
+            for planned in done:
                 place = finished.setdefault(f"{budget.name}/{table.task}", {})
-                place.setdefault(cell.row.name, set()).add(cell.seed)
+                place.setdefault(planned.row.name, set()).add(planned.seed)
     print_table(Grid(columns, rows, "drumhead reproduce TABLE --budget BUDGET"), left=2)
     for table in TABLES.values():
         title = table.title.partition(": ")[2] or table.title
@@ -225,10 +217,14 @@ def _list(flags: Flags) -> None:
         f"{FRONT}: accuracy against measured cost of stacks, of the frame without waves and of the U-Net, each under "
         "its better recipe; --task TASK --budget smoke, cpu (80,000 passes) or paper (320,000)"
     )
+    print(
+        f"{DISTANCE}: networks that learned curves of one length, those of {' and '.join(DISTANCES)}, on shorter and "
+        "longer ones; --models RUN measures further runs"
+    )
     for budget in BUDGETS.values():
         print(f"budget {budget.name}: {budget.text}")
     print(
-        f"cells: networks x seeds. CPU hours: of one core, from measured times of a training image, {MACHINES}. "
+        f"runs: networks x seeds. CPU hours: of one core, from measured times of a training image, {MACHINES}. "
         "paper takes the loss at all pixels, which costs more, and is meant for a GPU. 'over' leaves out what was not "
         "measured: " + abbreviate(unknown)
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import TRUTH, find_files, hear, objects, samples, sound_path
+from drumhead.cli.hearing import TRUTH, find_files, objects, one_pass, samples, sound_path
 from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def segment(
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        labels, waves, milliseconds = hear(network, to_images(image), path, pictures, tiles)
+        labels, waves, milliseconds = one_pass(network, to_images(image), path, pictures, tiles)
         truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"

@@ -21,11 +21,11 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     import numpy as np
 
     from drumhead import tasks
+    from drumhead.files import check_writable
     from drumhead.learn.crops import check_files, crop_side
     from drumhead.show.dataset import Part, save_dataset, share, sizes
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
-    from drumhead.show.place import check_writable
     from drumhead.show.terminal import Bar, print_table
     from drumhead.tasks.folder import Folder
 

@@ -42,7 +42,7 @@ class Flags:
     data: str = ""
     """Directory of the folder task, or of MNIST's IDX files."""
     out: Path | None = None
-    """Directory of the sweep, with a run directory for each run; further cells may be added to one that is there."""
+    """Directory of the sweep, with a run directory for each run; one that is there may get further combinations."""
     dry_run: bool = False
     """Show the runs, in what they differ and how far each is, and stop."""
     launcher: Literal["joblib", "slurm"] = "joblib"
@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> None:
     if flags.dry_run:
         _show(items)
         return
-    from drumhead.show.place import check_writable
+    from drumhead.files import check_writable
     from drumhead.sweep import plan
 
     check_writable(out)
@@ -112,13 +112,13 @@ def _planned(flags: Flags, given: set[str]) -> tuple["Sweep", Path]:
             out = path
         elif out and (out / plan.FILE).exists():
             old = plan.read(out)
-            for cells in sweep.cells:
-                old = old.adding(cells)
+            for new in sweep.cells:
+                old = old.adding(new)
             sweep = replace(old, data=sweep.data or old.data)
     else:
-        cells = plan.Cells(what, _flat(flags.grid), _flat(flags.set), flags.seeds)
+        new = plan.Combinations(what, _flat(flags.grid), _flat(flags.set), flags.seeds)
         old = plan.read(out) if out and (out / plan.FILE).exists() else plan.Sweep()
-        sweep = old.adding(cells)
+        sweep = old.adding(new)
     if out is None:
         raise DrumheadError("say where the runs go: --out DIR")
     if not sweep.cells:
@@ -191,11 +191,11 @@ def _show(items: list["Item"]) -> None:
 
 def _finish(items: list["Item"], out: Path, flags: Flags) -> None:
     """Say how far the runs are, and what ended those that failed; exit with 1 if any did."""
-    states = {item.title: item.state for item in items}
-    failed = [item for item in items if states[item.title] == "failed"]
+    states = [item.state for item in items]
+    failed = [item for item, state in zip(items, states, strict=True) if state == "failed"]
     for item in failed:
         print(f"failed: {item.title} ({item.place}): {item.failure}", file=sys.stderr)
-    counted = Counter(states.values())
+    counted = Counter(states)
     print(
         ", ".join(
             f"{counted[state]} {state}" for state in ("done", "running", "failed", "begun", "new") if counted[state]

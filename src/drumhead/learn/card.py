@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from drumhead.errors import DrumheadError
+from drumhead.files import read_json
 from drumhead.learn.run import Run
 from drumhead.learn.scores import RESULT, SCORES
 from drumhead.settings.citations import cited, references
@@ -59,7 +60,7 @@ def _scores(run: Run) -> str:
 
 
 def evaluated(run: Run) -> dict[str, Any]:
-    """Return the scores of the run's weights on all its test images, or nothing if they were not measured.
+    """Return the scores of the run's weights on test images, and on how many, or nothing if they were not measured.
 
     Scores that are older than the weights, or of another task, are not theirs.
 
@@ -68,7 +69,7 @@ def evaluated(run: Run) -> dict[str, Any]:
     """
     path = run.path / RESULT
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path)
         if found["split"] != "test" or found.get("cut"):
             raise ValueError("not of the test images")
         scores = {name: float(found[name]) for name in SCORES if found.get(name) is not None}
@@ -93,6 +94,8 @@ def _training(run: Run) -> str:
         if value != getattr(TrainConfig(), name) and name not in ("epochs", "checkpoint_minutes", "accelerator")
     }
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
-    paragraph = f"On the {config.task} task: {done}" + (f"; {settings}." if settings else "; the paper's settings.")
-    hours = rows[-1].get("cpu_seconds") if rows else None
-    return paragraph + (f" It took {hours / 3600:.1f} hours of processor time." if hours else "")
+    paragraph = f"On the {config.task} task: {done}" + (
+        f"; {settings}." if settings else "; all other settings are the paper's."
+    )
+    seconds = rows[-1].get("cpu_seconds") if rows else None
+    return paragraph + (f" It took {seconds / 3600:.1f} hours of processor time." if seconds else "")

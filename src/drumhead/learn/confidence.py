@@ -6,11 +6,18 @@ each by its share of pixels (Naeini et al. 2015). Selective accuracy is that of 
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+
+from drumhead.learn.data import Batches
+from drumhead.learn.over_time import answer_steps
+from drumhead.networks.tiles import WHOLE, Tiles, windows
+from drumhead.networks.timed import Timed
+from drumhead.read.classes import IGNORE
 
 PARTS = 134  # of a bin of the curve, that pixels are counted in: a ranking as good as this needs no list of pixels
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -71,3 +78,53 @@ class Confidence(Metric):
             "calibration": bins,
             "selective": selective,
         }
+
+
+@torch.no_grad()
+def confidence(model: torch.nn.Module, split: Batches, batch: int, tiles: Tiles = WHOLE) -> dict[str, Any]:
+    """Return how far confidence can be trusted, of all pixels and of those that are given no background.
+
+    softmax: the largest probability at the end. settled: of a network that answers at any time, the probability that
+    the final label had, averaged over the time course; a pixel that was sure early is surer than one that came to it.
+
+    Args:
+        model: images -> logits.
+        split: what to measure on.
+        batch: images at a time.
+        tiles: how an image that is too large is taken apart.
+    """
+    model.eval()
+    early = answer_steps(model) if isinstance(model, Timed) else []
+    kinds = ["softmax"] + ["settled"] * (len(early) > 1)
+    found = {(kind, where): Confidence().to(split.device) for kind in kinds for where in ("pixels", "objects")}
+    for images, masks in split.in_order(batch):
+        for tile, kept, own in _parts(model, images, tiles):
+            truth = masks[kept]
+            for kind, (p, labels) in _confidences(model, tile, early).items():
+                p, labels = p[own], labels[own]
+                for where, seen in (("pixels", truth != IGNORE), ("objects", (truth != IGNORE) & (labels > 0))):
+                    found[kind, where].update(p[seen], (labels == truth)[seen])
+    return {kind: {where: found[kind, where].compute() for where in ("pixels", "objects")} for kind in kinds}
+
+
+def _parts(model: torch.nn.Module, images: Tensor, tiles: Tiles) -> Iterator[tuple[Tensor, Any, Any]]:
+    """Yield what is answered at once, and the pixels that it answers for: in the image, and in itself."""
+    height, width = images.shape[-2:]
+    if not tiles.apart(height, width):
+        yield images, ..., ...
+        return
+    for rows, columns in windows(model, height, width, tiles):
+        kept, own = (..., rows.kept, columns.kept), (..., rows.inside, columns.inside)
+        yield images[..., rows.seen, columns.seen], kept, own
+
+
+def _confidences(model: torch.nn.Module, images: Tensor, early: Sequence[int]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return confidence and label of each pixel, (b, y, x), by kind."""
+    if len(early) < 2:
+        best, labels = model(images).softmax(1).max(1)
+        return {"softmax": (best, labels)}
+    assert isinstance(model, Timed)
+    course = model.time_course(images, early).softmax(2)
+    best, labels = course[-1].max(1)
+    settled = course.gather(2, labels[None, :, None].expand(len(course), -1, -1, -1, -1)).mean((0, 2))
+    return {"softmax": (best, labels), "settled": (settled, labels)}

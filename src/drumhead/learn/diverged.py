@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from drumhead.learn.guard import Copy
+from drumhead.learn.processes import Processes
+from drumhead.learn.run import Run
 from drumhead.networks.layers import Stepped, WaveLayer
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
@@ -223,3 +225,35 @@ def advice(model: Segmenter, train: TrainConfig, found: dict[str, float]) -> str
             of_waves.append("--model.courant 0.9")
     *most, last = of_waves + cures if largest > 1 else cures + of_waves
     return f"{', '.join(most)} or {last}"
+
+
+def explain(
+    model: Segmenter, train: TrainConfig, processes: Processes, images: Tensor, at: Tensor | None = None, **how: Any
+) -> str:
+    """Say where the numbers broke, how stable the waves are and what to change; all processes come here together.
+
+    Args:
+        model: the network, whose layers can be watched.
+        train: the settings of the training.
+        processes: those that train together, each with its own images.
+        images: a batch (b, k, y, x) on which it was seen.
+        at: the pixels that were answered, (b, n).
+        how: whatever else the network was given.
+    """
+    broken = next(filter(None, processes.gather(culprit(model, images, at, **how))), None)
+    every = processes.gather(courants(model, images))
+    largest = {name: max((one[name] for one in every), key=by_size) for name in every[0]}
+    if broken is None:
+        broken = broken_gradient(model) if model.training else "all that its layers give is finite"
+    where = "; ".join([broken, *filter(None, [stable(largest)])])
+    cures = advice(model, train, largest)
+    return f"{where}. Train anew in another directory, with {cures}: --resume would keep the settings"
+
+
+def kept(run: Run) -> str:
+    """Say which good weights a run that broke still has."""
+    rows = [row for row in run.rows() if row["val_loss"] is not None]
+    if not rows or not run.weights.exists():
+        return f"{run.path} holds no weights yet, since no epoch was finished"
+    best = min(rows, key=lambda row: row["val_loss"])
+    return f"{run.path} keeps the weights of epoch {best['epoch']} and its last checkpoint, which are finite"

@@ -1,16 +1,48 @@
 """How good a network is on a split: loss and scores."""
 
+import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from drumhead.files import without_nan, write_atomic
 from drumhead.learn.data import Batches
 from drumhead.learn.loss import Loss
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.processes import ALONE, Processes
+from drumhead.learn.run import environment
+from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.tiles import WHOLE, Tiles, answer
+
+
+def write(path: Path, model: Segmenter, task: str, split: str, images: int, scores: Mapping[str, Any],
+          weights: str = "", more: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+    """Write what was measured as JSON, with the versions and the machine.
+
+    Args:
+        path: the file, `scores.RESULT` in a run directory if it is of the whole test split.
+        model: whose parameters are counted.
+        task: its name.
+        split: "train", "val" or "test".
+        images: how many were measured.
+        scores: from `evaluate`.
+        weights: where somebody found them, if it was measured by hand (`scores.by_hand`).
+        more: what else was asked for.
+    """
+    found = {
+        **({"weights": weights} if weights else {}),
+        "task": task,
+        "split": split,
+        "images": images,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **without_nan({**scores, **(more or {})}),
+        "environment": environment(),
+    }
+    write_atomic(path, json.dumps(found, indent=1) + "\n")
 
 
 @torch.no_grad()

@@ -1,25 +1,23 @@
-"""What a time course gives: accuracy against steps and their cost, stopping when sure, confidence from the waves."""
+"""What a time course gives: accuracy against steps and their cost, and stopping when sure."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from drumhead.learn.confidence import Confidence
 from drumhead.learn.data import Batches
 from drumhead.learn.metrics import Segmentation
 from drumhead.networks.anytime import sureness
 from drumhead.networks.timed import Timed
-from drumhead.read.classes import IGNORE
 
 SURE = (0.8, 0.9, 0.95, 0.98, 0.99)
 TURNS = 5  # timings of each, of which the least counts
 
 
-def looks(model: Timed, most: int = 12) -> list[int]:
+def answer_steps(model: Timed, most: int = 12) -> list[int]:
     """Return the numbers of steps to answer after: at most so many, evenly spaced, the last one T."""
     even = {round(model.steps * (i + 1) / most) for i in range(most)} - {0}
     return sorted(step for step in even if model.answers(step))
@@ -35,7 +33,7 @@ def over_time(model: Timed, split: Batches, classes: int, batch: int) -> dict[st
         took, the share of them that stopped before the end, and `cost` likewise.
     """
     model.eval()
-    asked, few = looks(model), looks(model, 4)
+    asked, few = answer_steps(model), answer_steps(model, 4)
     sample = next(split.in_order(batch))[0]
     whole = _least(lambda: model.segment(sample))
     found = {key: Segmentation(classes).to(sample.device) for key in (*asked, *map(str, SURE))}
@@ -81,33 +79,3 @@ def _least(call: Callable[[], Any]) -> float:
 
     once()
     return min(once() for _ in range(TURNS))
-
-
-@torch.no_grad()
-def confidence(model: torch.nn.Module, split: Batches, batch: int) -> dict[str, Any]:
-    """Return how far confidence can be trusted, of all pixels and of those that are given no background.
-
-    softmax: the largest probability at the end. settled: of a network that answers at any time, the probability that
-    the final label had, averaged over the time course; a pixel that was sure early is surer than one that came to it.
-    """
-    model.eval()
-    early = looks(model) if isinstance(model, Timed) else []
-    kinds = ["softmax"] + ["settled"] * (len(early) > 1)
-    found = {(kind, where): Confidence().to(split.device) for kind in kinds for where in ("pixels", "objects")}
-    for images, masks in split.in_order(batch):
-        for kind, (p, labels) in _confidences(model, images, early).items():
-            for where, seen in (("pixels", masks != IGNORE), ("objects", (masks != IGNORE) & (labels > 0))):
-                found[kind, where].update(p[seen], (labels == masks)[seen])
-    return {kind: {where: found[kind, where].compute() for where in ("pixels", "objects")} for kind in kinds}
-
-
-def _confidences(model: torch.nn.Module, images: Tensor, early: Sequence[int]) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return confidence and label of each pixel, (b, y, x), by kind."""
-    if len(early) < 2:
-        best, labels = model(images).softmax(1).max(1)
-        return {"softmax": (best, labels)}
-    assert isinstance(model, Timed)
-    course = model.time_course(images, early).softmax(2)
-    best, labels = course[-1].max(1)
-    settled = course.gather(2, labels[None, :, None].expand(len(course), -1, -1, -1, -1)).mean((0, 2))
-    return {"softmax": (best, labels), "settled": (settled, labels)}

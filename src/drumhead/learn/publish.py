@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from drumhead.errors import DrumheadError
+from drumhead.files import read_json
 from drumhead.learn.card import card
 from drumhead.learn.run import Run
 from drumhead.learn.scores import RESULT
@@ -50,7 +51,7 @@ def _files(run: Run, repository: str, licence: str) -> dict[str, bytes]:
         content["metrics.jsonl"] = rows.encode()
     for name in ("environment.json", RESULT):
         if (path := run.path / name).is_file():
-            content[name] = _public(json.loads(path.read_text())).encode()
+            content[name] = _public(read_json(path)).encode()
     return content
 
 

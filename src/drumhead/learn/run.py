@@ -22,11 +22,10 @@ from torch import Tensor, nn
 
 from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.errors import DrumheadError
-from drumhead.files import hold, without_nan, write_atomic
+from drumhead.files import check_writable, from_json, hold, read_json, read_rows, without_nan, write_atomic
 from drumhead.networks.model import fit, read_safetensors
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run, to_toml
-from drumhead.show.place import check_writable
 
 
 class Run:
@@ -86,18 +85,17 @@ class Run:
         """Add to environment.json what the run goes on with."""
         path = self.path / "environment.json"
         try:
-            about = json.loads(path.read_text())
+            about = read_json(path)
         except (FileNotFoundError, ValueError):  # a note for people: nothing depends on it
             about = {}
-        about.setdefault("resumed", []).append(environment())
+        before = about.get("resumed")
+        about["resumed"] = [*(before if isinstance(before, list) else []), environment()]
         write_atomic(path, json.dumps(about, indent=1) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of metrics.jsonl, one an epoch."""
-        if not self._metrics.exists():
-            return []
         try:
-            return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+            return read_rows(self._metrics)
         except ValueError as error:
             raise DrumheadError(f"{self._metrics} is damaged ({error}); mend or delete the broken line") from None
 
@@ -136,7 +134,7 @@ class Run:
                 "directory"
             ) from None
         try:
-            position = json.loads(metadata["position"])
+            position = from_json(metadata["position"])
             random = tensors.pop("random.cpu"), tensors.pop("random.cuda", None)
             weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
             state: dict[int, dict[str, Tensor]] = {}

@@ -23,6 +23,29 @@ def handling(handlers: Mapping[int, Callable[[int, object], None]]) -> Iterator[
             signal.signal(number, before)
 
 
+def interrupting(*numbers: int, unless: Callable[[], bool] = lambda: False) -> contextlib.AbstractContextManager[None]:
+    """Take signals for interrupts meanwhile, which carry the name of the signal.
+
+    Args:
+        numbers: of the signals.
+        unless: asked when one comes; the signal is let pass if it says yes.
+
+    Example:
+        >>> try:
+        ...     with interrupting(signal.SIGTERM):
+        ...         signal.raise_signal(signal.SIGTERM)
+        ... except KeyboardInterrupt as stop:
+        ...     print(stop)
+        SIGTERM
+    """
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not unless():
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    return handling(dict.fromkeys(numbers, interrupt))
+
+
 @contextlib.contextmanager
 def asked_to_stop(several: bool = False) -> Iterator[list[int]]:
     """Collect signals that ask to end, so that the loop can stop between two steps; raise with the first one's name.
@@ -48,5 +71,7 @@ def asked_to_stop(several: bool = False) -> Iterator[list[int]]:
     try:
         with handling(dict.fromkeys((getattr(signal, name) for name in names), note)):
             yield seen
+        if seen:  # after the loop's last look, as while the last epoch was validated
+            raise KeyboardInterrupt
     except KeyboardInterrupt:
         raise KeyboardInterrupt(*(signal.Signals(number).name for number in seen[:1])) from None

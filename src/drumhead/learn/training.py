@@ -94,7 +94,7 @@ class Training:
         self.batch = min(self.settings.batch, images)
         self.share = share_of(self.batch, processes)
         self.batches = images // self.batch
-        self.looks = self.validation.at_a_time(self.settings.batch)
+        self.validation_batch = self.validation.at_a_time(self.settings.batch)
         self._check_normalisation()
         self.total = self.settings.epochs * self.batches
 
@@ -213,8 +213,8 @@ class Training:
         norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
         if not self.guard.fine(loss.detach(), norm):
             self.guard.undo()
-            known = not self.processes.any(~loss.isfinite(), loss.device)
-            what = "the gradient is not finite any more" if known else "the loss is not a number any more"
+            finite = not self.processes.any(~loss.isfinite(), loss.device)
+            what = "the gradient is not finite any more" if finite else "the loss is not a number any more"
             raise self._diverged(what, self.at.batch + 1, images, at, **how)
         if self.settings.clip:
             torch.nn.utils.clip_grads_with_norm_(weights, self.settings.clip, norm)
@@ -237,13 +237,13 @@ class Training:
     def _close_epoch(self) -> None:
         """Validate, write the row of metrics, keep the best weights."""
         classes, processes = len(self.task.classes), self.processes
-        measured = evaluate(self.model, self.validation, classes, self.looks, self.loss, processes=processes)
+        measured = evaluate(self.model, self.validation, classes, self.validation_batch, self.loss, processes=processes)
         if not math.isfinite(measured["loss"]) or diverged.exploded(measured["loss"], classes):
             self.module.eval()
             what = f"after an epoch the loss on validation images is {measured['loss']:.3g}"
             if not math.isfinite(measured["loss"]):
                 what = "on validation images the loss is not a number any more"
-            raise self._diverged(what, self.batches, next(self.validation.in_order(self.looks))[0])
+            raise self._diverged(what, self.batches, next(self.validation.in_order(self.validation_batch))[0])
         self._note_time()
         row = {
             "epoch": self.at.epoch + 1,
@@ -279,10 +279,10 @@ class Training:
 
     def _courant(self) -> float | None:
         """Return the largest Courant number on the validation images, NaN before all; None without waves."""
-        own = self.validation.in_order(self.looks, self.processes)
+        own = self.validation.in_order(self.validation_batch, self.processes)
         found = self.processes.gather([largest_courant(self.module, images) for images, _ in own])
         known = [value for values in found for value in values if value is not None]
-        return max(known, key=lambda value: (math.isnan(value), value), default=None)
+        return max(known, key=diverged.by_size, default=None)
 
     def _checkpoint(self) -> None:
         if self.processes.first:
@@ -302,36 +302,17 @@ class Training:
         release(self.module)  # a replayed way forward shows no layer
         unshare(self.module)  # and each process looks at its own images
         with self.fabric.autocast():
-            found = diverged.culprit(self.module, images, at, **how)
-            courants = diverged.courants(self.module, images)
-        found = next(filter(None, self.processes.gather(found)), None)
-        every = self.processes.gather(courants)
-        courants = {name: max((one[name] for one in every), key=diverged.by_size) for name in courants}
-        if found is None:
-            found = "all that its layers give is finite"
-            found = diverged.broken_gradient(self.module) if self.module.training else found
-        where = [found, *filter(None, [diverged.stable(courants)])]
+            why = diverged.explain(self.module, self.settings, self.processes, images, at, **how)
         rate = self.optimizer.param_groups[0]["lr"]
-        return DrumheadError(
-            f"{what} (epoch {self.at.epoch + 1}, batch {batch} of {self.batches}, learning rate {rate:.3g}): "
-            f"{'; '.join(where)}. Train anew in another directory, with "
-            f"{diverged.advice(self.module, self.settings, courants)}: --resume would keep the settings. {self._kept()}"
-        )
-
-    def _kept(self) -> str:
-        """Say which good weights a run that broke still has."""
-        rows = [row for row in self.run.rows() if row["val_loss"] is not None]
-        if not rows or not self.run.weights.exists():
-            return f"{self.run.path} holds no weights yet, since no epoch was finished"
-        best = min(rows, key=lambda row: row["val_loss"])
-        return f"{self.run.path} keeps the weights of epoch {best['epoch']} and its last checkpoint, which are finite"
+        when = f"epoch {self.at.epoch + 1}, batch {batch} of {self.batches}, learning rate {rate:.3g}"
+        return DrumheadError(f"{what} ({when}): {why}. {diverged.kept(self.run)}")
 
 
 def _line(row: dict[str, Any]) -> str:
     """Say how an epoch went."""
     unstable = ""
     if row["courant"] is not None and not row["courant"] <= 1:
-        unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: lower dt or set model.courant"
+        unstable = f"\nUNSTABLE, courant {row['courant']:.2f} is above 1: a smaller model.dt is needed"
     return (
         f"epoch {row['epoch']:>3}  {row['seconds']:>7.0f} s  loss {row['train_loss']:.4f}  "
         f"val loss {row['val_loss']:.4f}  fg acc {row['val_foreground_accuracy']:.4f}  "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drumhead.learn.scores import SCORES
-from drumhead.reproduce.costs import core_seconds
+from drumhead.reproduce.estimates import core_seconds
 from drumhead.reproduce.results import Line, Result, Results
 from drumhead.show.charts import Bar, Curve, Panel, colour_numbers, save_bars, save_curves
 from drumhead.show.pages import Picture
@@ -67,7 +67,7 @@ def _panel(lines: tuple[Line, ...], cost: Callable[[Result, dict[str, Any]], flo
     for line in lines:
         seeds = []
         for result in line.results:
-            points = [(cost(result, row), row.get(y[0])) for row in result.history]
+            points = [(cost(result, row), row.get(y[0])) for row in result.run.history]
             points = [point for point in points if None not in point]
             if points:
                 seeds.append(tuple(np.array(points).T))

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan, write_atomic
+from drumhead.files import read_json, report_folder, without_nan, write_atomic
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import environment
@@ -25,7 +25,7 @@ from drumhead.networks.listening import HOW
 from drumhead.networks.model import find_weights, load, read_safetensors
 from drumhead.networks.segmenter import Segmenter
 from drumhead.reproduce.distance_page import picture, report
-from drumhead.reproduce.plan import Cell
+from drumhead.reproduce.plan import PlannedRun
 from drumhead.tasks import pathfinder, wires
 
 KINDS = {"wires": wires, "pathfinder": pathfinder}
@@ -62,12 +62,12 @@ class Subject:
         return int(self.task.partition("-")[2] or KINDS[self.kind].LENGTH)
 
 
-def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path, *,
+def distance(todo: Iterable[PlannedRun], runs: Path, paths: Sequence[str], out: Path, *,
              say: Callable[[str], None] = print, settings: Settings | None = None) -> dict[str, Any]:  # fmt: skip
     """Measure what is trained and write distance.json, distance.md and distance.png; return what is in the first.
 
     Args:
-        cells: trained ones among these are measured.
+        todo: trained ones among these are measured.
         runs: directory of their runs.
         paths: further run directories or .safetensors files, of networks trained on wires or pathfinder.
         out: directory to write.
@@ -77,24 +77,26 @@ def distance(cells: Iterable[Cell], runs: Path, paths: Sequence[str], out: Path,
     Raises:
         DrumheadError: nothing is trained yet, or a network has learned another task.
     """
-    settings, cells = settings or Settings(), list(cells)
-    subjects = [_of_cell(cell, runs) for cell in cells if cell.done(runs)] + [_of_path(path) for path in paths]
+    settings, done, missing = settings or Settings(), [], []
+    for planned in todo:
+        (done if planned.item(runs).done else missing).append(planned)
+    subjects = [*(_of_planned(planned, runs) for planned in done), *map(_of_path, paths)]
     if not subjects:
         raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
     networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
-    missing = [str(cell) for cell in cells if not cell.done(runs)]
-    whole = {"settings": asdict(settings), "networks": networks, "missing": missing}
+    whole = {"settings": asdict(settings), "networks": networks, "missing": [*map(str, missing)]}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     whole = without_nan(whole)
-    write_atomic(out / "distance.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
-    picture(whole, out / "distance.png")
-    write_atomic(out / "distance.md", report(whole))
+    with report_folder(out) as folder:
+        write_atomic(folder / "distance.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+        picture(whole, folder / "distance.png")
+        write_atomic(folder / "distance.md", report(whole))
     say(f"written: {out}/distance.md, distance.json and distance.png")
     return whole
 
 
-def _of_cell(cell: Cell, runs: Path) -> Subject:
-    return Subject(cell.row.name, cell.seed, cell.table.task, cell.place(runs) / "weights.safetensors")
+def _of_planned(planned: PlannedRun, runs: Path) -> Subject:
+    return Subject(planned.row.name, planned.seed, planned.table.task, planned.place(runs) / "weights.safetensors")
 
 
 def _of_path(source: str) -> Subject:
@@ -107,7 +109,7 @@ def _of_path(source: str) -> Subject:
         )
     seed = 0
     with contextlib.suppress(OSError, ValueError):
-        seed = json.loads((path.parent / "environment.json").read_text()).get("seed", 0)
+        seed = read_json(path.parent / "environment.json").get("seed", 0)
     return Subject(about.get("preset", path.stem).rpartition("/")[2], seed, task, path)
 
 
@@ -117,7 +119,7 @@ def _measured(subject: Subject, settings: Settings, place: Path, say: Callable[[
     kept = place / f"{subject.name}-{mark.hexdigest()[:16]}.json"
     known: dict[str, dict[str, Any]] = {}
     with contextlib.suppress(OSError, ValueError):  # not there, or damaged: measure
-        known = json.loads(kept.read_text())
+        known = read_json(kept)
     model, rows = load(subject.path), []
     for far, how in _plan(model, subject.length, settings):
         key = f"{far} {how}".strip()

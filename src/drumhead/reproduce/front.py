@@ -1,7 +1,7 @@
 """The deciding experiment: accuracy against cost of stacks of waves, of the frame without them, and of the U-Net.
 
 Every network is trained under two recipes and counts under its own better one, so that nobody wins by the recipe.
-Costs are measured by turns in one process (`prices`). Imports no torch.
+Costs are measured by turns in one process (`timings`). Imports no torch.
 """
 
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError, choose
-from drumhead.files import write_atomic
+from drumhead.files import report_folder, write_atomic
 from drumhead.reproduce.budgets import RECIPES, Budget
-from drumhead.reproduce.plan import Cell, cells
+from drumhead.reproduce.plan import PlannedRun, planned_runs
 from drumhead.reproduce.results import Line, collect, summarise
 from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import Layer, Modes
@@ -62,21 +62,22 @@ class Entry:
         return found.mean if found else 0.0
 
 
-def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str) -> list[Cell]:
+def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str) -> list[PlannedRun]:
     """Return what there is to train on a task, under one recipe after the other."""
     choose("--task", task, TASKS)
     if budget not in RECIPES:
         raise DrumheadError(f"--budget {budget}: the front has the budgets {', '.join(RECIPES)}")
     table, patterns = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS), tuple(models)
-    return [cell for recipe in RECIPES[budget] for cell in cells(table, recipe, seeds or recipe.seeds, patterns, data)]
+    each = (planned_runs(table, recipe, seeds or recipe.seeds, patterns, data) for recipe in RECIPES[budget])
+    return [planned for runs in each for planned in runs]
 
 
-def better(todo: Sequence[Cell], runs: Path) -> list[Entry]:
+def better(todo: Sequence[PlannedRun], runs: Path) -> list[Entry]:
     """Return each network with a finished seed, under the recipe with the higher mean."""
     lines: dict[str, dict[str, Line]] = {}
-    recipes = {cell.budget.name: cell.budget for cell in todo}
+    recipes = {planned.budget.name: planned.budget for planned in todo}
     for name in recipes:
-        wanted = [cell for cell in todo if cell.budget.name == name]
+        wanted = [planned for planned in todo if planned.budget.name == name]
         for line in collect(wanted, runs, further=False).lines:
             lines.setdefault(line.row.name, {})[name] = line
     entries = []
@@ -95,7 +96,7 @@ def write(
 
     Args:
         entries: by task, from `better`.
-        prices: from `reproduce.prices`, by task and network; may lack some.
+        prices: from `reproduce.timings`, by task and network; may lack some.
         out: directory; it is made if it does not exist.
         command: what the user typed.
 
@@ -105,7 +106,6 @@ def write(
     grids = {task: _grid(found, prices.get(task, {})) for task, found in entries.items() if found}
     if not grids:
         raise DrumheadError("no run of the front is finished, so there is nothing to report; train first")
-    save_front(out / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
     blocks: list[Block] = [
         Heading("Accuracy against cost", 1),
         Text(f"Made by `{command}`. Foreground IoU on the test split, mean and sample standard deviation over seeds, "
@@ -117,9 +117,12 @@ def write(
     for task, grid in grids.items():
         recipes = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
         blocks += [Heading(task), grid, Text("; ".join(f"`{name}`: {text}" for name, text in recipes.items()) + ".")]
-    write_atomic(out / "front.json", json.dumps({"command": command, "prices": prices, **_plain(entries)}, indent=1))
-    write_atomic(out / "front.md", markdown(blocks))
-    write_atomic(out / "front.html", webpage(blocks, out))
+    about = {"command": command, "prices": prices, **_plain(entries)}
+    with report_folder(out) as folder:
+        save_front(folder / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
+        write_atomic(folder / "front.json", json.dumps(about, indent=1))
+        write_atomic(folder / "front.md", markdown(blocks))
+        write_atomic(folder / "front.html", webpage(blocks, folder))
     return grids
 
 
@@ -167,10 +170,10 @@ def _plain(entries: Mapping[str, Sequence[Entry]]) -> dict[str, Any]:
                 "other_recipes": dict(entry.others),
                 "foreground_iou": [result.score("foreground_iou") for result in results],
                 "dice": [result.score("dice") for result in results],
-                "seeds": [result.cell.seed for result in results],
+                "seeds": [result.planned.seed for result in results],
                 "collapsed": entry.line.collapsed,
                 "parameters": results[0].score("parameters"),
                 "cpu_seconds": summarise(result.spent("cpu_seconds") for result in results).mean,  # type: ignore[union-attr]
-                "commits": sorted({str(result.environment.get("commit")) for result in results}),
+                "commits": sorted({str(result.run.environment.get("commit")) for result in results}),
             }
     return out

@@ -1,6 +1,6 @@
-"""Cells: one network of a table, trained once. What there is to train, and where it is kept. Imports no torch.
+"""Planned runs: one network of a table, trained once. What there is to train, and where it is kept. Imports no torch.
 
-Each cell has a run directory of its own, so that any number of processes can fill a table together, and the same
+Each has a run directory of its own, so that any number of processes can fill a table together, and the same
 network is trained once however many tables show it.
 """
 
@@ -12,11 +12,11 @@ from drumhead.errors import at_least
 from drumhead.reproduce.budgets import Budget
 from drumhead.reproduce.tables import Row, Table
 from drumhead.settings.config import RunConfig
-from drumhead.sweep.items import Item, is_done
+from drumhead.sweep.items import Item
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRun:
     """One network of a table, trained once."""
 
     table: Table
@@ -36,10 +36,6 @@ class Cell:
         """Return the run directory."""
         return root / self.budget.name / self.table.task / self.row.name / f"seed-{self.seed}"
 
-    def done(self, root: Path) -> bool:
-        """Say whether the cell is trained to the end and was measured then; `drumhead evaluate` names its weights."""
-        return is_done(self.place(root), self.budget.train.epochs)
-
     def item(self, root: Path) -> Item:
         """Return what a launcher takes."""
         return Item(self.config, self.place(root), str(self), self.budget.test_images)
@@ -48,7 +44,9 @@ class Cell:
         return f"{self.table.task}/{self.row.name}, budget {self.budget.name}, seed {self.seed}"
 
 
-def cells(table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = (), data: str = "") -> list[Cell]:
+def planned_runs(
+    table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = (), data: str = ""
+) -> list[PlannedRun]:
     """Return what a table has to train, the first seed of all networks before the second of any.
 
     Args:
@@ -60,4 +58,4 @@ def cells(table: Table, budget: Budget, seeds: int, patterns: Iterable[str] = ()
     """
     at_least(1, seeds, "seeds=")
     rows = table.choose(budget, tuple(patterns))
-    return [Cell(table, row, budget, seed, data) for seed in range(seeds) for row in rows]
+    return [PlannedRun(table, row, budget, seed, data) for seed in range(seeds) for row in rows]

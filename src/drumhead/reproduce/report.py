@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import report_folder, write_atomic
 from drumhead.learn.scores import SCORES
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.charts import bars, curves
-from drumhead.reproduce.costs import MACHINES, core_seconds, passes, train_images
+from drumhead.reproduce.estimates import MACHINES, core_seconds, passes, train_images
 from drumhead.reproduce.paper import Score
 from drumhead.reproduce.results import COLLAPSED, Line, Missing, Result, Results, Summary, background_only, summarise
 from drumhead.reproduce.tables import abbreviate
@@ -38,7 +38,7 @@ def write(results: Results, out: Path, command: str) -> Report:
         command: what the user typed.
 
     Raises:
-        DrumheadError: no cell that was asked for is finished.
+        DrumheadError: no run that was asked for is finished.
     """
     if not results.lines:
         missing = by_network(results.missing)
@@ -47,37 +47,38 @@ def write(results: Results, out: Path, command: str) -> Report:
             f"no run that was asked for is finished, so there is nothing to report ({' | '.join(missing[:4])}{more}); "
             "train first"
         )
-    cell, table = results.all[0].cell, main_table(results)
-    background = background_only(cell)
-    note = f"{cell.table.task}, budget {cell.budget.name}, {passes(cell):,} image passes a run"
-    looks, notes = _looks(results, out)
-    notes = [*_missing(results), *notes]
-    whose = "Of each network, the first seed whose weights are here."
-    blocks: list[Block] = [
-        Heading(cell.table.title, 1),
-        *_protocol(results, command),
-        Heading("Beside the paper"),
-        table,
-        Text(_how_to_read(results)),
-        *bars(results, out, note, background),
-        Heading("All scores"),
-        _score_table(results, background),
-        Text(_WHAT_SCORES_SEE),
-        Heading("What it cost"),
-        _cost_table(results),
-        *_how_timed(results),
-        *curves(results, out),
-        *([Heading("What the networks do"), Text(whose), *looks] if looks else []),
-        Heading("What is missing"),
-        Items(tuple(notes)) if notes else Text("Nothing: every cell that was asked for is here."),
-        Heading("Every run"),
-        _run_table(results),
-        *_machines(results),
-    ]
-    write_atomic(out / "results.csv", _csv([_seed_row(result) for result in results.all]))
-    write_atomic(out / "summary.csv", _csv([_summary_row(line) for line in results.lines]))
-    write_atomic(out / "report.md", markdown(blocks))
-    write_atomic(out / "report.html", webpage(blocks, out))
+    planned, table = results.all[0].planned, main_table(results)
+    background = background_only(planned)
+    note = f"{planned.table.task}, budget {planned.budget.name}, {passes(planned):,} image passes a run"
+    with report_folder(out) as folder:
+        pictures, notes = _pictures(results, folder)
+        notes = [*_missing(results), *notes]
+        whose = "Of each network, the first seed whose weights are here."
+        blocks: list[Block] = [
+            Heading(planned.table.title, 1),
+            *_protocol(results, command),
+            Heading("Beside the paper"),
+            table,
+            Text(_how_to_read(results)),
+            *bars(results, folder, note, background),
+            Heading("All scores"),
+            _score_table(results, background),
+            Text(_WHAT_SCORES_SEE),
+            Heading("What it cost"),
+            _cost_table(results),
+            *_how_timed(results),
+            *curves(results, folder),
+            *([Heading("What the networks do"), Text(whose), *pictures] if pictures else []),
+            Heading("What is missing"),
+            Items(tuple(notes)) if notes else Text("Nothing: every run that was asked for is here."),
+            Heading("Every run"),
+            _run_table(results),
+            *_machines(results),
+        ]
+        write_atomic(folder / "results.csv", _csv([_seed_row(result) for result in results.all]))
+        write_atomic(folder / "summary.csv", _csv([_summary_row(line) for line in results.lines]))
+        write_atomic(folder / "report.md", markdown(blocks))
+        write_atomic(folder / "report.html", webpage(blocks, folder))
     return Report(table, tuple(notes))
 
 
@@ -104,14 +105,14 @@ def main_table(results: Results) -> Grid:
 
 
 def _protocol(results: Results, command: str) -> list[Block]:
-    cell = results.all[0].cell
-    budget, seen = cell.budget, passes(cell)
-    full = BUDGETS["paper"].passes(train_images(cell.table.task))
+    planned = results.all[0].planned
+    budget, seen = planned.budget, passes(planned)
+    full = BUDGETS["paper"].passes(train_images(planned.table.task))
     test = f"the first {budget.test_images:,} images" if budget.test_images else "all images"
     blocks: list[Block] = [
         Text(
             f"Budget `{budget.name}`: {budget.text}. {seen:,} image passes a run, the same for every network; scores "
-            f"are of the weights with the lowest validation loss, on {test} of the test split of {cell.table.task}."
+            f"are of the weights with the lowest validation loss, on {test} of the test split of {planned.table.task}."
         ),
         Text(f"Made by `{command}`."),
     ]
@@ -151,7 +152,7 @@ def _score_table(results: Results, background: float | None) -> Grid:
     rows = [(line.row.name, *(_value(line.summary(key)) for key in known)) for line in results.lines]
     if background is not None:
         # The share of background is the IoU of that class, and every other class has none of it.
-        classes = results.all[0].cell.config.model.classes
+        classes = results.all[0].planned.config.model.classes
         fixed = {"accuracy": background, "mean_iou": background / classes, "loss": None}
         rows.append(("background only", *(_pair(fixed.get(key, 0.0)) for key in known)))
     for line in results.lines:
@@ -174,7 +175,7 @@ def _cost_table(results: Results) -> Grid:
     rows = []
     for line in results.lines:
         images, wall = line.spent("images"), line.spent("seconds")
-        cpu = summarise(core_seconds(result, result.history[-1]) for result in line.results)
+        cpu = summarise(core_seconds(result, result.run.history[-1]) for result in line.results)
         each = f"{1000 * cpu.mean / images.mean:.1f}" if cpu and images else NONE
         count = line.results[0].score("parameters")
         whole = [NONE if item is None else _whole(item.mean) for item in (images, cpu, wall)]
@@ -201,9 +202,11 @@ def _run_table(results: Results) -> Grid:
     rows = []
     for result in results.all:
         scores = (_pair(result.score(key)) for key in ("foreground_iou", "foreground_accuracy"))
-        measured = result.test.get("environment") or {}
-        commits = (f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.environment, measured))
-        rows.append((f"`{result.path}`", *scores, *commits))
+        measured = result.run.test.get("environment") or {}
+        commits = (
+            f"`{about['commit']}`" if about.get("commit") else NONE for about in (result.run.environment, measured)
+        )
+        rows.append((f"`{result.run.place}`", *scores, *commits))
     return Grid(columns, rows)
 
 
@@ -211,7 +214,7 @@ def _machines(results: Results) -> list[Block]:
     """Say on what the runs were trained, each machine once."""
     machines = Counter[str]()
     for result in results.all:
-        if about := result.environment:
+        if about := result.run.environment:
             threads = about.get("threads")
             text = (
                 f"{about.get('gpu') or about.get('processor')}, {about.get('cores')} cores, "
@@ -225,7 +228,7 @@ def _machines(results: Results) -> list[Block]:
 
 
 def _missing(results: Results) -> list[str]:
-    """Say what has no result: cells that were asked for, and networks of the table that were not."""
+    """Say what has no result: runs that were asked for, and networks of the table that were not."""
     notes = by_network(results.missing)
     if results.untouched:
         notes.append(f"not asked for, and not trained: {abbreviate(row.name for row in results.untouched)}")
@@ -237,8 +240,8 @@ def _missing(results: Results) -> list[str]:
 def by_network(missing: Iterable[Missing]) -> list[str]:
     """Return a line a network, in the order of the table, seeds missing for the same reason together."""
     networks: dict[str, dict[str, list[int]]] = {}
-    for item in sorted(missing, key=lambda item: (item.cell.table.rows.index(item.cell.row), item.cell.seed)):
-        networks.setdefault(item.cell.row.name, {}).setdefault(item.why, []).append(item.cell.seed)
+    for item in sorted(missing, key=lambda item: (item.planned.table.rows.index(item.planned.row), item.planned.seed)):
+        networks.setdefault(item.planned.row.name, {}).setdefault(item.why, []).append(item.planned.seed)
     return [
         f"{name}: " + "; ".join(f"{_spans(seeds)} {why}" for why, seeds in reasons.items())
         for name, reasons in networks.items()
@@ -252,13 +255,13 @@ def _spans(seeds: list[int]) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(words)}"
 
 
-def _looks(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
+def _pictures(results: Results, out: Path) -> tuple[list[Picture], list[str]]:
     """Draw what needs weights; without any, torch is not even imported."""
-    if not any((result.path / "weights.safetensors").exists() for result in results.all):
+    if not any((result.run.place / "weights.safetensors").exists() for result in results.all):
         return [], ["no weights here, so no pictures of what the networks do"]
-    from drumhead.reproduce.looks import looks
+    from drumhead.reproduce.pictures import pictures
 
-    return looks(results.lines, out)
+    return pictures(results.lines, out)
 
 
 def _csv(rows: list[dict[str, object]]) -> str:
@@ -266,18 +269,18 @@ def _csv(rows: list[dict[str, object]]) -> str:
 
 
 def _seed_row(result: Result) -> dict[str, object]:
-    cell = result.cell
+    planned = result.planned
     return {
-        "task": cell.table.task,
-        "network": cell.row.name,
-        "budget": cell.budget.name,
-        "seed": cell.seed,
+        "task": planned.table.task,
+        "network": planned.row.name,
+        "budget": planned.budget.name,
+        "seed": planned.seed,
         **{key: result.score(key) for key in SCORES},
         "collapsed": int(result.collapsed),
         "parameters": result.score("parameters"),
         **{key: result.spent(key) for key in SPENT},
-        "commit": result.environment.get("commit", ""),
-        "run": str(result.path),
+        "commit": result.run.environment.get("commit", ""),
+        "run": str(result.run.place),
     }
 
 

@@ -1,7 +1,6 @@
 """Where results may go: a user's files are the user's."""
 
 import contextlib
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from drumhead.errors import DrumheadError
+from drumhead.files import check_writable
 from drumhead.show.figures import MADE_BY
 from drumhead.show.sound import is_ours
 
@@ -40,14 +40,6 @@ def check_place(out: Path, inputs: Iterable[Path] = ()) -> None:
     if read or foreign:
         what = f"{read.name}, an input" if read else f"{foreign[0].name}, which drumhead did not write"
         raise DrumheadError(f"{out} holds {what}; choose a new or an empty directory with --out")
-
-
-def check_writable(out: Path) -> None:
-    """Refuse a directory that cannot be made or written."""
-    there = next(place for place in (out, *out.parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        what = "cannot be written to" if there.is_dir() else "is a file, not a directory"
-        raise DrumheadError(f"{there} {what}; choose another place with --out")
 
 
 def _is_ours(path: Path) -> bool:

@@ -57,7 +57,7 @@ def parse(text: str) -> Axis:
     networks, where, name, values = found.groups()
     name = f"{where}.{name.replace('-', '_')}"
     if name == "train.seed":
-        raise DrumheadError(f"{text!r}: seeds are not part of a grid; --seeds 3 makes three runs of each cell")
+        raise DrumheadError(f"{text!r}: seeds are not part of a grid; --seeds 3 makes three runs of each combination")
     parsed = tuple(_value(item.strip()) for item in re.split(r",(?![^\[]*\])", values))
     for i, value in enumerate(parsed):
         if value == "":
@@ -67,7 +67,7 @@ def parse(text: str) -> Axis:
     return Axis(name, parsed, networks or "*", text)
 
 
-def cells(config: RunConfig, fixed: Sequence[Axis], grid: Sequence[Axis]) -> list[RunConfig]:
+def combinations(config: RunConfig, fixed: Sequence[Axis], grid: Sequence[Axis]) -> list[RunConfig]:
     """Return the configs of all combinations of values, the last axis fastest.
 
     Args:
@@ -132,7 +132,7 @@ def _value(text: str) -> Any:
     """Return a number, a truth value or a list as TOML writes them; anything else is a word."""
     try:
         found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
     value = found["value"]
     if len(found) > 1 or not isinstance(value, bool | int | float | str | list):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from drumhead.errors import DrumheadError
 from drumhead.files import held
-from drumhead.learn.scores import RESULT  # the last file that a run gets
+from drumhead.learn.scores import RESULT, by_hand  # the last file that a run gets
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run
 
@@ -75,7 +75,7 @@ class Item:
 def is_done(place: Path, epochs: int) -> bool:
     """Say whether a run has all its epochs and was measured then; `drumhead evaluate` names its weights."""
     result, metrics = place / RESULT, place / "metrics.jsonl"
-    if not (result.exists() and metrics.exists()) or '"weights"' in result.read_text():
+    if not (result.exists() and metrics.exists()) or by_hand(result):
         return False
     return metrics.read_text().count("\n") >= epochs
 

@@ -1,7 +1,8 @@
 """The launcher for one machine: joblib's workers, as many as asked for, each training on one thread.
 
 A Ctrl-C reaches the workers as a file that is gone: each looks for it, ends its step, writes a checkpoint and comes
-back. So they do when the process that started them was killed, whose lock on that file the kernel lets go of.
+back. So they do when the process that started them was killed, whose lock on that file the kernel lets go of; then
+they end.
 """
 
 import contextlib
@@ -9,14 +10,15 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 from drumhead.errors import DrumheadError, at_least
 from drumhead.files import held, hold
-from drumhead.learn.signals import handling
+from drumhead.learn.signals import handling, interrupting
 from drumhead.show.terminal import Progress
 from drumhead.sweep.items import Item
 from drumhead.sweep.work import Outcome, attempt
@@ -25,7 +27,13 @@ _LOOK = 0.3  # seconds between two looks of a worker at whether it should go on
 _SAYS = {"done": "done", "done already": "done already", "held": "another process has it", "stopped": "stopped"}
 
 
-def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progress: Progress | None = None) -> int:
+def launch(
+    items: Sequence[Item],
+    jobs: int,
+    say: Callable[[str], None],
+    progress: Progress | None = None,
+    threads: int | None = 1,
+) -> int:
     """Bring items to their ends, so many at a time; one that fails leaves the others alone.
 
     Args:
@@ -33,6 +41,7 @@ def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progres
         jobs: how many at a time, each on one thread of a process of its own; 1 works in this process.
         say: gets a line when a run ends; when it begins, its worker prints one.
         progress: shows the training if there is one job; nothing is shown by default.
+        threads: that one job trains on; 1 gives the bits of several jobs, None is as many as torch takes.
 
     Returns:
         How many failed; the directory of each has a failed.txt.
@@ -46,7 +55,7 @@ def launch(items: Sequence[Item], jobs: int, say: Callable[[str], None], progres
     if not items:
         return 0
     if jobs == 1 or len(items) == 1:
-        return _in_turn(items, titles, say, progress or Progress())
+        return _in_turn(items, titles, say, progress or Progress(), threads)
     failed = stopped = 0
     for number, outcome in _by_workers(items, titles, jobs, say):
         if outcome.how != "stopped":
@@ -62,22 +71,21 @@ def _said(outcome: Outcome) -> str:
     return f"failed: {outcome.why}" if outcome.how == "failed" else _SAYS[outcome.how]
 
 
-def _in_turn(items: Sequence[Item], titles: Sequence[str], say: Callable[[str], None], progress: Progress) -> int:
-    """Work on one item after another, in this process, on one thread as the workers do: the bits are the same."""
-    import torch
+def _in_turn(
+    items: Sequence[Item], titles: Sequence[str], say: Callable[[str], None], progress: Progress, threads: int | None
+) -> int:
+    """Work on one item after another, in this process."""
+    from drumhead.engine.threads import on_threads
 
-    failed, threads = 0, torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    failed = 0
+    with on_threads(threads) if threads else contextlib.nullcontext():
         for item, title in zip(items, titles, strict=True):
-            with _terminable():
+            with interrupting(signal.SIGTERM):  # also before and after training, which takes it for one itself
                 outcome = attempt(item, progress, partial(say, title))
             if outcome.how == "stopped":
                 raise KeyboardInterrupt
             say(f"{title}: {_said(outcome)}")
             failed += outcome.how == "failed"
-    finally:
-        torch.set_num_threads(threads)
     return failed
 
 
@@ -96,7 +104,7 @@ def _by_workers(
     with tempfile.TemporaryDirectory(prefix="drumhead-") as folder:
         going = Path(folder) / "going"
         with hold(going), _stopping(going, say), parallel_config(backend="loky", inner_max_num_threads=1):
-            tasks = (delayed(_work)(i, item, titles[i], going) for i, item in enumerate(items))
+            tasks = (delayed(_work)(i, item, titles[i], going, os.getpid()) for i, item in enumerate(items))
             launched: Any = Parallel(min(jobs, len(items)), return_as="generator_unordered", batch_size=cast(Any, 1))
             try:
                 yield from launched(tasks)
@@ -111,8 +119,30 @@ def _by_workers(
                 get_reusable_executor(reuse=cast(Any, True)).shutdown(wait=True)
 
 
-def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
-    """Work on an item in a worker."""
+def _work(number: int, item: Item, title: str, going: Path, launcher: int) -> tuple[int, Outcome]:
+    """Work on an item in a worker of the process with that id."""
+    _end_with(launcher)
+    with _WORKING:
+        return _worked(number, item, title, going)
+
+
+_WORKING = threading.Lock()  # held while there is work under way
+
+
+@cache
+def _end_with(launcher: int) -> None:
+    """Let this process end when its launcher is gone and no work is under way; loky keeps it for minutes."""
+
+    def wait() -> None:
+        while os.getppid() == launcher:
+            time.sleep(_LOOK)
+        with _WORKING:
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _worked(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcome]:
     if not held(going):
         return number, Outcome("stopped")
     with contextlib.suppress(OSError):
@@ -123,7 +153,7 @@ def _work(number: int, item: Item, title: str, going: Path) -> tuple[int, Outcom
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(going, over), daemon=True)
     try:
-        with _terminable(over):
+        with interrupting(signal.SIGTERM, unless=over.is_set):
             watch.start()
             outcome = attempt(item, Progress(), partial(print, title, flush=True))
             over.set()
@@ -141,18 +171,6 @@ def _watch(going: Path, over: threading.Event) -> None:
         if not held(going):
             os.kill(os.getpid(), signal.SIGTERM)
             return
-
-
-@contextlib.contextmanager
-def _terminable(over: threading.Event | None = None) -> Iterator[None]:
-    """Take SIGTERM for an interrupt, also before and after training, which takes it for one itself."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        if not (over and over.is_set()):
-            raise KeyboardInterrupt(signal.Signals(number).name)
-
-    with handling({signal.SIGTERM: interrupt}):
-        yield
 
 
 @contextlib.contextmanager

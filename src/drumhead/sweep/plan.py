@@ -1,8 +1,8 @@
 """A sweep: which presets, settings and seeds, kept as `sweep.toml` in its directory, and the runs that it stands for.
 
-The file holds what was asked for in the words of the command line, one table of `[[cells]]` for each time that cells
-were added. All that a run needs follows from it, so a job on another machine is told a directory and a name. Imports
-no torch.
+The file holds what was asked for in the words of the command line, one table of `[[cells]]` for each time that
+combinations were added. All that a run needs follows from it, so a job on another machine is told a directory and a
+name. Imports no torch.
 """
 
 import tomllib
@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drumhead.errors import DrumheadError, whole
+from drumhead.errors import DrumheadError, reason, whole
 from drumhead.files import write_atomic
 from drumhead.settings.config import RunConfig
 from drumhead.settings.presets import get_preset
 from drumhead.settings.text import from_dict, to_toml
-from drumhead.sweep.grid import cells, parse, unused
+from drumhead.sweep.grid import combinations, parse, unused
 from drumhead.sweep.items import Item, run_name
 
 FILE = "sweep.toml"
 
 
 @dataclass(frozen=True)
-class Cells:
+class Combinations:
     """A grid.
 
     Attributes:
@@ -57,7 +57,7 @@ class Cells:
         out, wrong = [], []
         for preset in self.presets:
             try:
-                out += cells(get_preset(preset), fixed, grid)
+                out += combinations(get_preset(preset), fixed, grid)
             except DrumheadError as error:
                 wrong.append(str(error))
         if wrong:
@@ -67,15 +67,15 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All cells of a directory.
+    """All combinations of a directory.
 
     Attributes:
         data: directory of the folder task, or of MNIST's IDX files; tasks that make their images do without.
-        cells: grids; a run that two of them have is one run.
+        cells: grids, under the word that sweep.toml has for them; a run that two of them have is one run.
     """
 
     data: str = ""
-    cells: tuple[Cells, ...] = ()
+    cells: tuple[Combinations, ...] = ()
 
     def items(self, out: Path) -> list[Item]:
         """Return the runs, each in a directory below `out` that is named after its settings.
@@ -84,7 +84,7 @@ class Sweep:
             out: directory of the sweep.
 
         Example:
-            >>> sweep = Sweep(cells=(Cells(("tetrominoes/nwm-fast",), grid=("train.lr=1e-3,3e-3",), seeds=2),))
+            >>> sweep = Sweep(cells=(Combinations(("tetrominoes/nwm-fast",), grid=("train.lr=1e-3,3e-3",), seeds=2),))
             >>> for item in sweep.items(Path("runs")):
             ...     print(item.title)
             tetrominoes/nwm-fast train.lr=0.001 seed 0
@@ -99,8 +99,8 @@ class Sweep:
         titles = label(found.values())
         return [Item(config, out / name, title) for (name, config), title in zip(found.items(), titles, strict=True)]
 
-    def adding(self, new: Cells) -> "Sweep":
-        """Return a sweep with further cells; those that the new ones contain are left out."""
+    def adding(self, new: Combinations) -> "Sweep":
+        """Return a sweep with further combinations; those that the new ones contain are left out."""
         names = {run_name(config) for config in new.configs()}
         kept = [old for old in self.cells if not {run_name(config) for config in old.configs()} <= names]
         return replace(self, cells=(*kept, new))
@@ -113,8 +113,8 @@ def read(path: Path) -> Sweep:
         return from_dict(Sweep, tomllib.loads(path.read_text()), str(path))
     except FileNotFoundError:
         raise DrumheadError(f"{path} does not exist; the directory of a sweep has a {FILE}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DrumheadError(f"{path} is not valid TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DrumheadError(f"{path} is not valid TOML: {reason(error)}") from None
 
 
 def write(sweep: Sweep, out: Path) -> None:
@@ -158,12 +158,14 @@ def short(value: object) -> str:
     """Return a value as a table can show it.
 
     Example:
-        >>> short(0.001), short((16, 16)), short("none")
-        ('0.001', '[16,16]', 'none')
+        >>> short(0.001), short(0.0010000001), short(1.0), short((16, 16)), short("none")
+        ('0.001', '0.0010000001', '1', '[16,16]', 'none')
     """
     if isinstance(value, tuple):
         return f"[{','.join(map(short, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and float(brief := f"{value:g}") == value:
+        return brief
+    return str(value)
 
 
 def _data(task: str, data: str) -> str:

@@ -1,4 +1,4 @@
-"""The report on a directory of runs: a table for each task, whether cells differ by more than seeds, curves."""
+"""The report on a directory of runs: a table for each task, whether combinations differ by more than seeds, curves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from drumhead.files import report_folder, write_atomic
 from drumhead.learn.scores import SCORES
 from drumhead.show.charts import Curve, Panel, save_curves
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, csv_text, markdown, webpage
+from drumhead.sweep.finished import Gathered, Group, summarise
 from drumhead.sweep.plan import short
-from drumhead.sweep.scores import Gathered, Group, summarise
-from drumhead.sweep.significance import Compared, against_best
+from drumhead.sweep.significance import MOST, Compared, against_best
 
 SHOWN = ("foreground_accuracy", "foreground_iou", "dice", "loss")
 LOWER = {"loss"}  # scores of which less is better
@@ -27,7 +27,7 @@ class Report:
     """A report that was written.
 
     Attributes:
-        tables: one for each task, the best cell first.
+        tables: one for each task, the best combination first.
         notes: what is unfinished, and what the tests cannot say.
     """
 
@@ -39,11 +39,11 @@ def write(gathered: Gathered, out: Path, source: str, command: str, score: str =
     """Write report.md, report.html, results.csv and curves.png.
 
     Args:
-        gathered: from `scores.gather`.
+        gathered: from `finished.gather`.
         out: directory of the report; it is made if it does not exist.
         source: what was read, for people.
         command: what the user typed.
-        score: by which cells are ordered and tested; a key of `learn.scores.SCORES`.
+        score: by which combinations are ordered and tested; a key of `learn.scores.SCORES`.
     """
     tasks = dict.fromkeys(group.task for group in gathered.groups)
     blocks: list[Block] = [Heading(f"Runs in {source}", 1), Text(f"Made by `{command}`.")]
@@ -66,15 +66,15 @@ def write(gathered: Gathered, out: Path, source: str, command: str, score: str =
 
 
 _HOW = (
-    "Mean over seeds and, in brackets, the least and the largest. Each cell is compared with the best one of its task: "
+    "Mean over seeds and, in brackets, the least and the largest. Each combination is compared with its task's best: "
     "*p* is of an exact two-sided permutation test of the means, seed by seed where both have the same seeds (paired), "
-    "and *p, Holm* is corrected for all cells that were compared. The best cell was chosen by these same scores, which "
-    "flatters it."
+    f"or, where it says so, of {MOST:,} arrangements drawn from more, the same ones each time; *p, Holm* is corrected "
+    "for all combinations that were compared. The best combination was chosen by these same scores, which flatters it."
 )
 
 
 def _of_task(task: str, groups: Sequence[Group], score: str) -> tuple[Grid, list[str]]:
-    """Return the table of a task, the best cell first, and what has to be said of its tests."""
+    """Return the table of a task, the best combination first, and what has to be said of its tests."""
     if not any(group.values(score) for group in groups):
         raise DrumheadError(f"no run of {task} has the score {score}; choose another --score")
     best, compared = against_best([group.values(score) for group in groups], score in LOWER)
@@ -104,7 +104,8 @@ def _tested(test: Compared | None) -> tuple[str, str, str]:
         return NONE, NONE, NONE
     if test.p is None or test.holm is None:
         return f"{test.difference:+.4f}", NONE, NONE
-    return f"{test.difference:+.4f}", f"{test.p:.2g}{'' if test.paired else ' (unpaired)'}", f"{test.holm:.2g}"
+    how = ", ".join(word for word, said in (("unpaired", not test.paired), ("drawn", test.drawn)) if said)
+    return f"{test.difference:+.4f}", f"{test.p:.2g}{f' ({how})' if how else ''}", f"{test.holm:.2g}"
 
 
 def _cautions(groups: Sequence[Group], compared: Sequence[Compared | None]) -> Iterator[str]:
@@ -113,13 +114,13 @@ def _cautions(groups: Sequence[Group], compared: Sequence[Compared | None]) -> I
     seeds = sorted({(test.seeds, test.paired, test.least) for test in tests if test.p is not None})
     for count, paired, least in seeds:
         if least > 0.05:
-            how = "" if paired else ", which the best cell does not have,"
+            how = "" if paired else ", which the best combination does not have,"
             yield f"With {count} seeds{how} no test can be below {least:.2g}."
     if any(test.p is None for test in tests):
         yield "With one seed there is no test: nothing says how much of a difference is the seed's."
     strongest = min((test.least for test in tests if test.p is not None), default=1.0)
     if strongest <= 0.05 < min(1.0, len(tests) * strongest):
-        yield f"Corrected for {len(tests)} cells no test can be below {len(tests) * strongest:.2g}."
+        yield f"Corrected for {len(tests)} combinations no test can be below {len(tests) * strongest:.2g}."
     measured = sorted({run.test.get("images") or 0 for group in groups for run in group.runs})
     if len(measured) > 1:
         yield f"Not all runs were measured on as many test images: {', '.join(map(str, measured))}."
@@ -150,7 +151,9 @@ def _curves(groups: Sequence[Group], folder: Path) -> list[Block]:
     if not panels:
         return []
     save_curves(folder / "curves.png", panels)
-    left = f" Only the first {MOST_CURVES} of {len(groups)} cells are drawn." if len(groups) > MOST_CURVES else ""
+    left = (
+        f" Only the first {MOST_CURVES} of {len(groups)} combinations are drawn." if len(groups) > MOST_CURVES else ""
+    )
     text = f"Learning curves: validation after each epoch, every seed thin and their mean thick.{left}"
     return [Picture("curves.png", text)]
 
@@ -170,7 +173,7 @@ def _every(groups: Sequence[Group]) -> Grid:
          _number(run.history[-1].get("seconds"), 0) if run.history else NONE)
         for group in groups for run in group.runs
     ]  # fmt: skip
-    return Grid(("run", "cell", "seed", *(SCORES[key] for key in SHOWN), "seconds"), rows)
+    return Grid(("run", "combination", "seed", *(SCORES[key] for key in SHOWN), "seconds"), rows)
 
 
 def _number(value: Any, digits: int = 4) -> str:

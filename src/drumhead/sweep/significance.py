@@ -1,8 +1,8 @@
-"""Whether two cells of a grid differ by more than their seeds do: exact permutation tests, and Holm's correction."""
+"""Whether two combinations of a grid differ by more than their seeds do: permutation tests, and Holm's correction."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ MOST = 2**17  # arrangements that are all looked at; beyond, so many are drawn
 
 @dataclass(frozen=True)
 class Compared:
-    """A score of a cell against that of the best one.
+    """A score of a combination against that of the best one.
 
     Attributes:
         difference: its mean less the best one's, over the seeds that were compared.
@@ -20,7 +20,8 @@ class Compared:
         paired: whether both have the same seeds, so that they were compared seed by seed.
         p: two-sided; None where there is nothing to test.
         least: the smallest p that so many seeds can give.
-        holm: p, corrected for all cells that were compared with the best one.
+        drawn: whether p counts arrangements that were drawn, for there are too many.
+        holm: p, corrected for all combinations that were compared with the best one.
     """
 
     difference: float
@@ -28,13 +29,15 @@ class Compared:
     paired: bool
     p: float | None
     least: float
+    drawn: bool = False
     holm: float | None = None
 
 
 def permutation(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
     """Return the two-sided p of the difference of two means, among all ways to exchange what has no name.
 
-    Paired, each seed's two values may change places, 2^n ways. Otherwise all values may, in binomial(n + m, n) ways.
+    Paired, each seed's two values may change places, 2^n ways. Otherwise all values may, in binomial(n + m, n) ways. Of
+    more than 2^17 ways as many are drawn, the same ones each time.
 
     Args:
         a: a score over seeds.
@@ -52,10 +55,21 @@ def permutation(a: Sequence[float], b: Sequence[float], paired: bool) -> float:
 
     kind = "samples" if paired else "independent"
     all_of_them: Any = np.inf
-    ways = 2 ** len(a) if paired else math.comb(len(a) + len(b), len(a))
-    test = permutation_test((a, b), difference, permutation_type=kind, vectorized=True,
-                            n_resamples=all_of_them if ways <= MOST else MOST, batch=4096)  # fmt: skip
+    most = all_of_them if ways(len(a), len(b), paired) <= MOST else MOST
+    seed: Any = {"random_state": 0}  # the word of scipy before 1.15, which later ones take as well
+    test = permutation_test((a, b), difference, permutation_type=kind, vectorized=True, n_resamples=most, batch=4096,
+                            **seed)  # fmt: skip
     return float(test.pvalue)
+
+
+def ways(n: int, m: int, paired: bool) -> int:
+    """Return in how many ways the values of n and m seeds can be exchanged.
+
+    Example:
+        >>> ways(6, 6, paired=True), ways(6, 6, paired=False)
+        (64, 924)
+    """
+    return 2**n if paired else math.comb(n + m, n)
 
 
 def least_p(n: int, m: int, paired: bool) -> float:
@@ -65,7 +79,7 @@ def least_p(n: int, m: int, paired: bool) -> float:
         >>> least_p(2, 2, paired=True), least_p(6, 6, paired=True)
         (0.5, 0.03125)
     """
-    return min(1.0, 2 / (2**n if paired else math.comb(n + m, n)))
+    return min(1.0, 2 / ways(n, m, paired))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -84,14 +98,14 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def against_best(scores: Sequence[Mapping[int, float]], lower: bool = False) -> tuple[int, list[Compared | None]]:
-    """Compare every cell with the one that has the best mean.
+    """Compare every combination with the one that has the best mean.
 
     Args:
-        scores: of each cell, by seed; at least one of them has one.
+        scores: of each combination, by seed; at least one of them has one.
         lower: whether less is better.
 
     Returns:
-        The number of the best cell, and for each cell how it compares; None for the best one and where there is no
+        The number of the best combination, and for each one how it compares; None for the best and where there is no
         score.
     """
     sign = -1 if lower else 1
@@ -102,7 +116,7 @@ def against_best(scores: Sequence[Mapping[int, float]], lower: bool = False) -> 
     for i, corrected in zip(tested, holm([found[i].p for i in tested]), strict=True):  # type: ignore[union-attr,misc]
         one = found[i]
         if one is not None:
-            found[i] = Compared(one.difference, one.seeds, one.paired, one.p, one.least, corrected)
+            found[i] = replace(one, holm=corrected)
     return best, found
 
 
@@ -113,4 +127,5 @@ def _compare(own: Mapping[int, float], best: Mapping[int, float]) -> Compared:
     a, b = ([values[seed] for seed in common] if paired else [*values.values()] for values in (own, best))
     least = least_p(len(a), len(b), paired) if min(len(a), len(b)) > 1 else 1.0  # one seed has no spread
     p = permutation(a, b, paired) if least < 1 else None
-    return Compared(float(np.mean(a) - np.mean(b)), len(a), paired, p, least)
+    drawn = p is not None and ways(len(a), len(b), paired) > MOST
+    return Compared(float(np.mean(a) - np.mean(b)), len(a), paired, p, least, drawn)

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drumhead.errors import DrumheadError, at_least
-from drumhead.files import write_atomic
-from drumhead.learn.signals import handling
+from drumhead.files import from_json, write_atomic
+from drumhead.learn.signals import handling, interrupting
 from drumhead.show.terminal import Progress
 from drumhead.sweep import plan
 from drumhead.sweep.items import Item
@@ -120,13 +120,10 @@ class _Lines(Progress):
 def _signals_stop() -> Iterator[None]:
     """Take SIGTERM and SIGUSR1 for interrupts, as training does, and SIGUSR2, which it does not know, for SIGUSR1."""
 
-    def interrupt(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
     def hand_on(_number: int, _frame: object) -> None:
         signal.raise_signal(signal.SIGUSR1)
 
-    with handling({signal.SIGTERM: interrupt, signal.SIGUSR1: interrupt, signal.SIGUSR2: hand_on}):
+    with interrupting(signal.SIGTERM, signal.SIGUSR1), handling({signal.SIGUSR2: hand_on}):
         yield
 
 
@@ -195,7 +192,15 @@ def queued(out: Path) -> dict[str, str]:
     """Return the runs of a sweep that wait or run in SLURM, by name, each with the id of its array."""
     found = {}
     for file in sorted((out / FOLDER).glob("*.json")):
-        names = json.loads(file.read_text())
+        try:
+            names = from_json(file.read_bytes())
+            if not isinstance(names, list):
+                raise ValueError("a list of names is needed")
+        except ValueError as error:
+            raise DrumheadError(
+                f"{file} is damaged ({error}), so it is not known which runs job {file.stem} has; delete it when "
+                f"'squeue -j {file.stem}' shows none"
+            ) from None
         for i in _in_queue(file.stem):
             if i < len(names):
                 found[names[i]] = file.stem

@@ -1,14 +1,13 @@
 """Bring a run directory to its end: train or resume, then measure. One process at a time has it."""
 
 import contextlib
-import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from drumhead.errors import DrumheadError
-from drumhead.files import hold, without_nan, write_atomic
+from drumhead.files import FULL, hold, write_atomic
 from drumhead.learn.scores import RESULT
 from drumhead.show.terminal import Progress
 from drumhead.sweep.items import FAILED, LOCK, Item
@@ -58,8 +57,11 @@ def attempt(item: Item, progress: Progress, begins: Callable[[], object] = lambd
     except KeyboardInterrupt as stop:
         return Outcome("stopped", *map(str, stop.args[:1]))
     except Exception as error:  # whatever it is, the other runs go on
-        known = isinstance(error, DrumheadError)
+        full = isinstance(error, OSError) and error.errno in FULL
+        known = full or isinstance(error, DrumheadError)
         first = " ".join((str(error) if known else f"{type(error).__name__}: {error}").split())
+        if isinstance(error, OSError) and full:
+            first = f"{error.filename or item.place}: {error.strerror}; make room, then the same command goes on"
         with contextlib.suppress(OSError):  # a full disk ends the run and not the sweep
             write_atomic(item.place / FAILED, f"{first}\n" + ("" if known else f"\n{traceback.format_exc()}"))
         return Outcome("failed", first)
@@ -79,21 +81,13 @@ def _measure(item: Item) -> None:
     """Measure the weights with the lowest validation loss on the test split."""
     from drumhead import tasks
     from drumhead.learn.crops import open_split
-    from drumhead.learn.evaluate import evaluate
+    from drumhead.learn.evaluate import evaluate, write
     from drumhead.learn.fabric import fabric_of
-    from drumhead.learn.run import Run, environment
+    from drumhead.learn.run import Run
     from drumhead.networks.model import load
 
     model, device = load(Run(item.place).weights), fabric_of(item.config.train).device
     task = tasks.get(item.config.task, item.config.data or None)
     split = open_split(task, "test", device, item.test_images)
     scores = evaluate(model.to(device), split, len(task.classes))
-    result = {
-        "task": task.name,
-        "split": "test",
-        "images": len(split),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        **without_nan(scores),
-        "environment": environment(),
-    }
-    write_atomic(item.place / RESULT, json.dumps(result, indent=1) + "\n")
+    write(item.place / RESULT, model, task.name, "test", len(split), scores)

@@ -1,14 +1,13 @@
 """What finished runs have come to, read from their small files: the groups that differ in seeds alone. No torch."""
 
-import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError
-from drumhead.files import without_nan
+from drumhead.files import read_json, read_rows, without_nan
 from drumhead.learn.scores import RESULT, SCORES
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run
@@ -25,12 +24,14 @@ class Finished:
         config: its settings.
         test: evaluation-test.json: scores, parameters, environment.
         history: metrics.jsonl, one row an epoch.
+        environment: environment.json: versions, commit and machine of the training.
     """
 
     place: Path
     config: RunConfig
     test: dict[str, Any]
     history: list[dict[str, Any]]
+    environment: dict[str, Any]
 
     @property
     def seed(self) -> int:
@@ -40,11 +41,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Group:
-    """The finished seeds of one cell of a grid.
+    """The finished seeds of one combination of a grid.
 
     Attributes:
         preset: where its settings started from.
-        settings: those in which the cells of its preset differ.
+        settings: those in which the combinations of its preset differ.
         runs: by seed.
     """
 
@@ -73,7 +74,7 @@ class Gathered:
     """What a directory of runs holds.
 
     Attributes:
-        groups: cells with at least one finished run, as they come in the sweep, or by the names of directories.
+        groups: combinations with at least one finished run, as they come in the sweep, or by the names of directories.
         unfinished: a sentence for each run without a result.
     """
 
@@ -99,9 +100,9 @@ def gather(root: Path) -> Gathered:
             continue
         config = read_run(place / "config.toml")
         if is_done(place, config.train.epochs):
-            found.append(_read(place, config))
+            found.append(read_run_of(place, config))
         else:
-            unfinished.append(f"{place.relative_to(root)}: {_why(place, config)}")
+            unfinished.append(f"{place.relative_to(root)}: {why_not(place, config)}")
     if not found:
         more = f" ({'; '.join(unfinished[:3])}{'; ...' if len(unfinished) > 3 else ''})" if unfinished else ""
         raise DrumheadError(
@@ -131,8 +132,8 @@ def _groups(found: Sequence[Finished]) -> list[Group]:
     return out
 
 
-def _why(place: Path, config: RunConfig) -> str:
-    """Say how far a run came."""
+def why_not(place: Path, config: RunConfig) -> str:
+    """Say how far a run came that is not finished, as it may follow its name."""
     if (place / FAILED).exists():
         return f"failed: {(place / FAILED).read_text().partition(chr(10))[0]}"
     metrics = place / "metrics.jsonl"
@@ -143,18 +144,26 @@ def _why(place: Path, config: RunConfig) -> str:
     return "measured by `drumhead evaluate`, perhaps with earlier weights" if by_hand else "trained, not measured"
 
 
-def _read(place: Path, config: RunConfig) -> Finished:
-    try:
-        test = without_nan(json.loads((place / RESULT).read_text()))
-        history = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
-    except ValueError as error:
-        raise DrumheadError(f"{place} is damaged ({error}); move it away to train anew") from None
-    known = isinstance(test, dict) and all(isinstance(test.get(name), int | float | None) for name in SCORES)
-    if not known or not all(isinstance(row, dict) for row in history):
+def read_run_of(place: Path, config: RunConfig) -> Finished:
+    """Read the small files of a finished run, or refuse those that are damaged."""
+    test = without_nan(_whole(place / RESULT, read_json))
+    history = _whole(place / "metrics.jsonl", read_rows)
+    if not history or not all(isinstance(test.get(name), int | float | None) for name in SCORES):
         raise DrumheadError(
             f"{place} is damaged: its scores or metrics.jsonl are not whole; move it away to train anew"
         )
-    return Finished(place, config, test, history)
+    return Finished(place, config, test, history, _whole(place / "environment.json", _if_there))
+
+
+def _whole(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except ValueError as error:
+        raise DrumheadError(f"{path} is damaged ({error}); mend it, or move its directory away to train anew") from None
+
+
+def _if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drumhead.reproduce.plan import Cell
+from drumhead.reproduce.plan import PlannedRun
 from drumhead.reproduce.results import Result
 
 # Milliseconds of one training image on one core, with the loss at one pixel in 8; all pixels are dearer.
@@ -27,9 +27,9 @@ _TASKS = {  # training images, and pixels of a side
 
 @dataclass(frozen=True)
 class Cost:
-    """What cells cost."""
+    """What runs cost."""
 
-    hours: float  # of one core, for the cells whose network was measured
+    hours: float  # of one core, for those whose network was measured
     unknown: tuple[str, ...]  # networks that were not measured
 
     def __str__(self) -> str:
@@ -37,21 +37,21 @@ class Cost:
         return f"over {hours}" if self.unknown else hours
 
 
-def cost(cells: Sequence[Cell]) -> Cost:
-    """Estimate what cells cost."""
+def cost(runs: Sequence[PlannedRun]) -> Cost:
+    """Estimate what runs cost."""
     hours, unknown = 0.0, dict[str, None]()
-    for cell in cells:
-        each = milliseconds(cell)
+    for planned in runs:
+        each = milliseconds(planned)
         if each is None:
-            unknown[cell.row.name] = None
+            unknown[planned.row.name] = None
         else:
-            hours += each * passes(cell) / 3.6e6
+            hours += each * passes(planned) / 3.6e6
     return Cost(hours, tuple(unknown))
 
 
-def passes(cell: Cell) -> int:
-    """Return the images that a cell is trained on, counted every time."""
-    return cell.budget.passes(train_images(cell.table.task))
+def passes(planned: PlannedRun) -> int:
+    """Return the images that a run is trained on, counted every time."""
+    return planned.budget.passes(train_images(planned.table.task))
 
 
 def train_images(task: str) -> int:
@@ -59,14 +59,14 @@ def train_images(task: str) -> int:
     return _TASKS[task][0]
 
 
-def milliseconds(cell: Cell) -> float | None:
+def milliseconds(planned: PlannedRun) -> float | None:
     """Return the time of one training image on one core, None if it is not known.
 
     A network that was measured on tetrominoes only is scaled by pixels (but not the paper's wave networks on
     Multi-MNIST, which are larger there), a changed one is taken to cost what its preset does.
     """
-    task, preset = cell.table.task, cell.row.preset
-    known = _MEASURED["one image a step" if cell.budget.train.batch == 1 else "four images a step"]
+    task, preset = planned.table.task, planned.row.preset
+    known = _MEASURED["one image a step" if planned.budget.train.batch == 1 else "four images a step"]
     measured = known.get(f"{task.removesuffix('-unseen')}/{preset}")
     if measured is not None:
         return measured
@@ -83,5 +83,5 @@ def core_seconds(result: Result, row: dict[str, Any]) -> float | None:
     """
     if not result.on_gpu:
         return row.get("cpu_seconds")
-    each, images = milliseconds(result.cell), row.get("images")
+    each, images = milliseconds(result.planned), row.get("images")
     return None if each is None or images is None else images * each / 1000

@@ -21,7 +21,7 @@ IMAGES, AMONG, FRAMES = 4, 64, 25  # images of the gallery, test images they are
 
 
 @torch.no_grad()
-def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
+def pictures(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
     """Write the pictures that need weights.
 
     Args:
@@ -31,33 +31,35 @@ def looks(lines: Sequence[Line], out: Path) -> tuple[list[Picture], list[str]]:
     Returns:
         The pictures, and a sentence for each that had to be left out.
     """
-    cell = lines[0].results[0].cell
+    planned = lines[0].results[0].planned
     try:
-        task = tasks.get(cell.table.task, cell.data or None)
+        task = tasks.get(planned.table.task, planned.data or None)
         images, masks = task.arrays("test")
     except DrumheadError as error:
         return [], [f"no pictures of networks: {error}"]
     chosen = _telling(masks[:AMONG])
     images, masks, names = images[chosen], masks[chosen], list(task.classes)
-    models, waves, notes = _look(lines, to_images(images[:1]))
+    models, waves, notes = _networks(lines, to_images(images[:1]))
     if not models:
         return [], notes
     labels = {name: model.segment(to_images(images)).numpy() for name, model in models.items()}
     networks.save_gallery(out / "gallery.png", images, masks, labels, names)
     text = f"What each network finds in test images {', '.join(map(str, chosen))}, those with the most classes among "
-    pictures = [Picture("gallery.png", f"{text}the first {AMONG}.")]
+    drawn = [Picture("gallery.png", f"{text}the first {AMONG}.")]
     if waves:
-        pictures += _waves(models, waves, images[0], masks[0], names, out)
+        drawn += _waves(models, waves, images[0], masks[0], names, out)
     for name, series in waves.items():
         model, every, file = models[name], -(-len(series) // FRAMES), f"waves-{name}.gif"
         dt = model.dt * every if isinstance(model, NeuralWaveMachine) else 0.0
         shown = series[every - 1 :: every]
         movies.save_waves(out / file, images[0], [shown], labels[name][0], model.config.classes, dt, every=every)
-        pictures.append(Picture(file, f"Waves of `{name}`."))
-    return pictures, notes
+        drawn.append(Picture(file, f"Waves of `{name}`."))
+    return drawn, notes
 
 
-def _look(lines: Sequence[Line], image: torch.Tensor) -> tuple[dict[str, Segmenter], dict[str, np.ndarray], list[str]]:
+def _networks(
+    lines: Sequence[Line], image: torch.Tensor
+) -> tuple[dict[str, Segmenter], dict[str, np.ndarray], list[str]]:
     """Return the networks, the waves (t, c, y, x) of those that have finite ones, and what is left out."""
     models: dict[str, Segmenter] = {}
     waves, notes = {}, []
@@ -84,7 +86,7 @@ def _look(lines: Sequence[Line], image: torch.Tensor) -> tuple[dict[str, Segment
 
 def _weights(line: Line) -> Path | None:
     """Return the run directory of the first seed that has its weights."""
-    return next((r.path for r in line.results if (r.path / "weights.safetensors").exists()), None)
+    return next((r.run.place for r in line.results if (r.run.place / "weights.safetensors").exists()), None)
 
 
 def _waves(models: dict[str, Segmenter], waves: dict[str, np.ndarray], image: np.ndarray, mask: np.ndarray,
