@@ -47,7 +47,7 @@ def test_all_files_give_the_same_field(tmp_path, kind):
     np.testing.assert_array_equal(part.values, FILM[10:30])
 
 
-def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conversion=1e-6, two=False):
+def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conversion=1e-6, two=False, lfp=False):
     pynwb = pytest.importorskip("pynwb")
     file = pynwb.NWBFile(
         session_description="a test", identifier="id", session_start_time=datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,6 +67,12 @@ def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conver
         file.add_acquisition(
             pynwb.ecephys.ElectricalSeries(name=name, data=counts, electrodes=region, conversion=conversion, **when)
         )
+    if lfp:  # the same name as the raw series, as is usual
+        kept = pynwb.ecephys.LFP()
+        kept.add_electrical_series(
+            pynwb.ecephys.ElectricalSeries(name="LFP", data=-counts, electrodes=region, conversion=conversion, **when)
+        )
+        file.create_processing_module(name="ecephys", description="filtered").add(kept)
     if film:
         file.add_acquisition(pynwb.image.ImageSeries(name="film", data=FILM, unit="a.u.", rate=50.0))
     with pynwb.NWBHDF5IO(str(path), "w") as io:
@@ -83,6 +89,15 @@ def test_electrodes_in_nwb_find_their_grid_and_volts(tmp_path):
     np.testing.assert_allclose(dh.neuro.read(tmp_path / "a.nwb", start="40 ms").values, x.values[20:])
     without = dh.neuro.read(tmp_path / "a.nwb", bad=[7])
     assert np.isnan(without.values[:, 1, 2]).all()
+
+
+def test_series_of_one_name_are_told_apart_by_their_paths(tmp_path):
+    path = nwb(tmp_path / "a.nwb", lfp=True)
+    for name in (None, "LFP"):
+        with pytest.raises(dh.DrumheadError, match=r"acquisition/LFP \(60, 20\), processing/ecephys/LFP/LFP"):
+            dh.neuro.read(path, series=name)
+    raw, kept = (dh.neuro.read(path, series=name) for name in ("acquisition/LFP", "processing/ecephys/LFP/LFP"))
+    np.testing.assert_array_equal(raw.values, -kept.values)
 
 
 def test_what_nwb_does_not_know_has_to_be_said(tmp_path):
@@ -248,11 +263,19 @@ def test_attributes_of_hdf5_are_known(tmp_path):
         ({"fs": 500, "bad": [(0.5, 1)]}, "no such site"),
         ({"fs": 500, "bad": 3}, "a list of sites"),
         ({"fs": 500, "at": "here"}, "as numbers"),
+        ({"fs": 500, "at": np.zeros((3, 7))}, "at= is of channels"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, given, message):
     with pytest.raises(dh.DrumheadError, match=message):
         dh.neuro.read(written(tmp_path, "npy"), **given)
+
+
+def test_channels_with_places_have_no_other_pitch(tmp_path):
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    assert dh.neuro.read(tmp_path / "a.npy", fs=500, at=grid()).shape == FILM.shape
+    with pytest.raises(dh.DrumheadError, match="pitch= is of grids"):
+        dh.neuro.read(tmp_path / "a.npy", fs=500, at=grid(), pitch="1 mm")
 
 
 @pytest.mark.parametrize("order", ["tyx", "txy", "yxt", "xyt", "ytx"])
