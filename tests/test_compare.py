@@ -217,6 +217,13 @@ def test_ridge_explains_what_repeats_and_no_more():
     assert np.isnan(silent.share).all() or abs(silent.share[0]) < 1
 
 
+@pytest.mark.parametrize("shape", [(30, 10), (59, 5), (60,)])
+def test_features_are_of_the_stimuli_that_were_shown(shape):
+    rng = np.random.default_rng(0)
+    with pytest.raises(DrumheadError, match="60 stimuli are needed"):
+        explained(rng.normal(size=shape), rng.normal(size=(60, 4, 2)), n=19)
+
+
 # --- the whole ---
 
 
