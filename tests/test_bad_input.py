@@ -181,6 +181,7 @@ def test_one_column_of_electrodes_is_a_line():
     p = W.planar(W.phase(made(np.repeat(WAVE[:, :, :1], 1, 2)), BAND))
     assert np.isfinite(p.speed).all()
     assert not np.abs(p.kx).max()
+    assert p.attrs["shortest_wavelength"] == pytest.approx(2 * 4e-4)  # the missing axis has no say
     assert W.travels(made(WAVE[:, :, :1]), BAND, n=19).p > 0
 
 
