@@ -405,6 +405,14 @@ def test_bad_sites_and_scattered_sites_have_modes_too():
     assert float(dh.waves.dmd(dh.waves.field(wave, "200 Hz", "1 mm", at=at), 2).frequency[0]) == pytest.approx(20)
 
 
+def test_modes_do_not_know_the_order_of_axes():
+    x = synth.sensor_noise(synth.mixture(synth.Array((6, 9), "1 mm", "200 Hz", "2 s"), 0.5, 20, 0.08), 1.0, 0)
+    for verb in (dh.waves.complex_pca, dh.waves.dmd):
+        want, got = verb(x, 2), verb(x.transpose("time", "x", "y"), 2)
+        for name in want.data_vars:
+            np.testing.assert_allclose(got[name].values, want[name].values, rtol=1e-6, err_msg=name)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 30))
 def test_the_index_is_that_of_the_singular_values(seed, count):
