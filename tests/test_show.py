@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from drumhead.show import networks
 from drumhead.show.listen import spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
@@ -54,6 +55,16 @@ def test_a_spectrum_is_drawn_without_objects(tmp_path):
     save_spectrum(tmp_path / "a.png", [], dt=0.1)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 300
+
+
+def test_states_are_drawn_evenly_from_the_first_to_the_last(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(networks, "save_figure", lambda figure, path: drawn.append(figure))
+    for count, steps in ((19, range(1, 20, 2)), (6, range(1, 7))):
+        strip = networks.Strip("net", 0, np.ones((count, 4, 4)), None)
+        networks.save_states(tmp_path / "states.png", np.zeros((4, 4, 1), np.uint8), [strip])
+        titles = [axis.get_title() for axis in drawn[-1].axes[1:] if axis.get_title()]
+        assert titles == [f"step {step}" for step in steps]
 
 
 def test_a_network_has_one_colour_in_every_table():

@@ -180,9 +180,9 @@ def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figu
     return figure, grid
 
 
-def _some(count: int) -> range:
-    """Return places among so many, evenly from the first: `ACROSS`, or more when they do not divide."""
-    return range(0, count, max(1, count // ACROSS))
+def _some(count: int) -> list[int]:
+    """Return `ACROSS` places among so many, or all of fewer, evenly from the first to the last."""
+    return np.rint(np.linspace(0, count - 1, min(count, ACROSS))).astype(int).tolist()
 
 
 def _show(axis: "Axes", panel: np.ndarray, title: str, points: float = 8, **options: Any) -> None:
