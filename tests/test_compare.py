@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
+from xarray import DataArray
 
 import drumhead as dh
 from conftest import call
@@ -53,6 +54,20 @@ def test_sites_lie_in_the_middle_of_the_sheet():
     seen = Observation(pitch="0.3 mm", shape=(3, 4))(ramp)
     at = 0.8e-3 + 0.3e-3 * (np.arange(4) - 1.5) + 10 * (0.8e-3 + 0.3e-3 * (np.arange(3)[:, None] - 1))
     np.testing.assert_allclose(seen.values[0], at, rtol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [(4e-4, 2e-4), (2e-4, 4e-4), (4e-4, None), (None, 4e-4)])
+def test_without_a_pitch_an_array_has_the_sites_of_the_field(steps):
+    places = {a: [0.0] if step is None else np.arange(7) * step for a, step in zip("yx", steps, strict=True)}
+    values = np.random.default_rng(0).normal(size=(50, len(places["y"]), len(places["x"])))
+    x = dh.waves.field(DataArray(values, {"time": np.arange(50) / 500, **places}, ("time", "y", "x")))
+    x = x.assign_coords({a: (a, at, {"units": "m"}) for a, at in places.items()})
+    seen = Observation()(x)
+    np.testing.assert_allclose(seen.values, x.values, atol=1e-12)
+    for axis, at in places.items():
+        np.testing.assert_allclose(seen[axis], at, atol=1e-15)
+    wide = Observation(point_spread="0.2 mm")(x)
+    assert 0 < wide.values.std() < x.values.std()
 
 
 def test_noise_is_relative_and_each_trial_has_its_own():
