@@ -34,6 +34,21 @@ def quantity(name: str, value: Quantity, kind: str, zero: bool = False) -> float
         >>> quantity("pitch", "0.4 mm", "length"), quantity("fs", 500, "frequency")
         (0.0004, 500.0)
     """
+    got = signed(name, value, kind)
+    if got < 0 or not (got or zero):
+        least = "of zero or more" if zero else "above zero"
+        raise DrumheadError(f"{name}={value!r}: a {kind} {least} such as {_EXAMPLES[kind]!r} is needed")
+    return got
+
+
+def signed(name: str, value: Quantity, kind: str) -> float:
+    """Return a finite quantity of either sign in SI units, as a place has; the arguments are those of `quantity`.
+
+    Example:
+        >>> signed("source", "-0.4 mm", "length"), signed("source", 0, "length")
+        (-0.0004, 0.0)
+    """
+    number = value
     if isinstance(value, str):
         found = re.fullmatch(rf"\s*({_NUMBER})\s*(\S*)\s*", value)
         factor = UNITS[kind].get(found[2] or SI[kind]) if found else None
@@ -41,12 +56,10 @@ def quantity(name: str, value: Quantity, kind: str, zero: bool = False) -> float
             raise DrumheadError(
                 f"{name}={value!r}: a {kind} such as {_EXAMPLES[kind]!r} is needed, in {', '.join(UNITS[kind])}"
             )
-        value = float(found[1]) * factor
-    fits = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf and (zero or value > 0)
-    if not fits:
-        least = "of zero or more" if zero else "above zero"
-        raise DrumheadError(f"{name}={value!r}: a {kind} {least} such as {_EXAMPLES[kind]!r} is needed")
-    return float(value)
+        number = float(found[1]) * factor
+    if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+        raise DrumheadError(f"{name}={value!r}: a finite {kind} such as {_EXAMPLES[kind]!r} is needed")
+    return float(number)
 
 
 _EXAMPLES = {"length": "0.4 mm", "time": "2 ms", "frequency": "500 Hz", "speed": "0.3 m/s"}
