@@ -67,7 +67,7 @@ def trim(x: "Series", seconds: Quantity) -> "Series":
         The rest, with its times.
 
     Raises:
-        DrumheadError: fewer than two times are left.
+        DrumheadError: fewer than two times are left, or singularities, whose points and trajectories would stay.
 
     Example:
         >>> x = dh.waves.synth.plane(dh.waves.synth.Array(duration="1 s"))
@@ -76,6 +76,10 @@ def trim(x: "Series", seconds: Quantity) -> "Series":
     """
     if "time" not in getattr(x, "coords", ()):
         raise DrumheadError(f"trim takes a field or what another verb returns, got {type(x).__name__} without times")
+    if "point" in x.dims:
+        raise DrumheadError(
+            "trim cannot cut the trajectories of singularities; cut the phases first, then look for them"
+        )
     cut, count = round(span("seconds", seconds) * rate(x)), x.sizes["time"]  # pyright: ignore[reportArgumentType]
     if count - 2 * cut < 2:
         raise DrumheadError(
