@@ -160,9 +160,11 @@ REFUSED = {
     "travels takes a field, got ndarray": lambda: W.travels(WAVE, BAND),
     "surrogate takes a field, got ndarray": lambda: W.surrogate(WAVE),
     "trim takes a field": lambda: W.trim(WAVE, "100 ms"),
+    "same phase at all times": lambda: dh.neuro.analyse(made(WAVE[:, :1, :1] * LOUDNESS), BAND, n=19, fit=False),
     "the dimensions time, y, x": lambda: W.travels(xr.DataArray(WAVE, dims=("t", "a", "b")), BAND),
 }  # fmt: skip
 ONCE = (np.arange(200) == 7)[:, None, None]
+LOUDNESS = 2.0 ** np.add.outer(np.arange(5), np.arange(6))  # by which phases stay the same to the last bit
 CHECKERED = np.add.outer(np.arange(5), np.arange(6)) % 2 == 0
 
 

@@ -9,6 +9,7 @@ from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
 from drumhead.show.pictures import save_spectrum
 from drumhead.show.sound import HZ_PER_OMEGA, RATE_HZ, tone
+from drumhead.show.waves import save_pgd, save_speeds
 
 
 def test_colours_tell_classes_apart():
@@ -65,6 +66,15 @@ def test_states_are_drawn_evenly_from_the_first_to_the_last(tmp_path, monkeypatc
         networks.save_states(tmp_path / "states.png", np.zeros((4, 4, 1), np.uint8), [strip])
         titles = [axis.get_title() for axis in drawn[-1].axes[1:] if axis.get_title()]
         assert titles == [f"step {step}" for step in steps]
+
+
+def test_waves_of_no_frames_are_drawn_empty(tmp_path):
+    none, some = np.empty(0), np.array([0.3, 0.4])
+    for pgd, null in ((none, none), (none, some), (some, none), (some[:1], some)):
+        save_pgd(tmp_path / "pgd.png", np.arange(len(pgd)), pgd, null, float("nan"))
+        save_speeds(tmp_path / "speeds.png", pgd, pgd, np.zeros(len(pgd), bool), null, null, "m/s")
+    assert (tmp_path / "pgd.png").exists()
+    assert (tmp_path / "speeds.png").exists()
 
 
 def test_a_network_has_one_colour_in_every_table():
