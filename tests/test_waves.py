@@ -6,7 +6,7 @@ import pytest
 import drumhead as dh
 from drumhead.waves import synth
 from drumhead.waves.fields import good, places, rate, spacing
-from drumhead.waves.units import band, quantity, said
+from drumhead.waves.units import quantity, said
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +29,7 @@ def test_what_is_no_length_is_refused(text):
 @pytest.mark.parametrize("text", ["10", "30-10", "0-5", "10-20 mm", (1, 2, 3), 5, "a-b"])
 def test_what_is_no_band_is_refused(text):
     with pytest.raises(dh.DrumheadError, match="band="):
-        band("band", text)
+        band_edges("band", text)
 
 
 def test_numbers_are_said_with_prefixes():

@@ -25,8 +25,7 @@ from drumhead.neuro.vector import MEASURES, listed, vector
 from drumhead.waves.fields import rate
 from drumhead.waves.filters import bandpass
 from drumhead.waves.nulls import surrogate
-from drumhead.waves.units import Quantity
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -123,7 +122,7 @@ def compare(
         (1.2, True)
     """
     whole("splits", splits, 2)
-    low, high = edges_of("band", band)
+    low, high = band_edges("band", band)
     there = ready(recording, band, window)
     observe = observation or Observation.of(there[0])
     here = whole_here = [observe(x, number + seed) for number, x in enumerate(listed(model))]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drumhead.errors import DrumheadError, positive
-from drumhead.waves.units import band as edges
+from drumhead.waves.units import band_edges
 from drumhead.waves.wavenumbers import needs
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def direction_index(
         raise DrumheadError(f"axis={axis!r}: 'x', 'y' or an angle in rad is needed")
     angle = AXES[axis] if isinstance(axis, str) else float(axis)
     if band is not None:
-        low, high = edges("band", band)
+        low, high = band_edges("band", band)
         spectrum = spectrum.sel(f=(spectrum["f"] >= low) & (spectrum["f"] <= high))
         if not len(spectrum):
             raise DrumheadError(f"band={band!r}: the spectrum has no frequency there")

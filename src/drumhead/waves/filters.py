@@ -9,8 +9,7 @@ from scipy import signal
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import field, good, rate
-from drumhead.waves.units import Quantity, quantity, said
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges, quantity, said
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
@@ -147,7 +146,7 @@ def as_field(x: "DataArray", verb: str) -> "DataArray":
 
 def filter_of(x: "DataArray", band: Band, order: int = 4) -> tuple[Callable[[np.ndarray], np.ndarray], float, float]:
     """Return a filter of blocks (channel, time) for a field, and the edges of its band in Hz."""
-    (low, high), fs, count = edges_of("band", band), rate(x), x.sizes["time"]
+    (low, high), fs, count = band_edges("band", band), rate(x), x.sizes["time"]
     if high >= fs / 2:
         raise DrumheadError(
             f"band={low:g}-{high:g} Hz reaches half the sampling rate, {said(fs / 2, 'Hz')}; "

@@ -65,11 +65,11 @@ def signed(name: str, value: Quantity, kind: str) -> float:
 _EXAMPLES = {"length": "0.4 mm", "time": "2 ms", "frequency": "500 Hz", "speed": "0.3 m/s"}
 
 
-def band(name: str, value: str | tuple[float, float]) -> tuple[float, float]:
+def band_edges(name: str, value: str | tuple[float, float]) -> tuple[float, float]:
     """Return the edges of a band in Hz.
 
     Example:
-        >>> band("band", "10-30"), band("band", "0.5-4 kHz"), band("band", (5, 40))
+        >>> band_edges("band", "10-30"), band_edges("band", "0.5-4 kHz"), band_edges("band", (5, 40))
         ((10.0, 30.0), (500.0, 4000.0), (5.0, 40.0))
     """
     if isinstance(value, str):

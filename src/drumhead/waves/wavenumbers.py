@@ -13,8 +13,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import GRID, field, good, rate, spacing, unit_of_length
-from drumhead.waves.units import Quantity, quantity
-from drumhead.waves.units import band as edges
+from drumhead.waves.units import Quantity, band_edges, quantity
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -72,7 +71,7 @@ def kf(
     weight = tapers[1][:, None] * tapers[2] * good(x)
     values = np.nan_to_num(x.values)
     f = fft.rfftfreq(size, 1 / fs)
-    low, high = (0.0, np.inf) if band is None else edges("band", band)
+    low, high = (0.0, np.inf) if band is None else band_edges("band", band)
     kept = (f >= low) & (f <= high)
     if not kept.any():
         raise DrumheadError(
