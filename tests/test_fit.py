@@ -200,10 +200,12 @@ def test_what_stands_against_a_fit_is_said():
 def test_short_recordings_and_large_grids():
     x = synth.medium(synth.Array((4, 4), "0.4 mm", 150, 6), 0.05, 8, 0.1, seed=1, padding=16)
     found = dh.neuro.fit(x, cells=1)
+    assert dh.neuro.fit(x.transpose("y", "x", "time"), cells=1) == found
     assert not found.identifiable
     assert "6 s of recording" in found.verdict
     wide = fields.field(np.repeat(np.repeat(x.values, 6, 1), 6, 2), 150, "0.1 mm")
     values, pitch, _, _ = _read(wide, None)
+    assert _read(wide, "10-40 Hz")[3] == _read(wide, np.array([10, 40]))[3] == (10.0, 40.0)
     np.testing.assert_allclose(values[:, 2, 0], x.values[:, 0, 0])
     assert values.shape[1:] == (12, 12)
     assert pitch == pytest.approx(2e-4)

@@ -6,7 +6,7 @@ import pytest
 import drumhead as dh
 from drumhead.waves import synth
 from drumhead.waves.fields import good, places, rate, spacing
-from drumhead.waves.units import quantity, said
+from drumhead.waves.units import band_edges, quantity, said
 
 RNG = np.random.default_rng(0)
 
@@ -121,6 +121,13 @@ def test_noise_is_as_smooth_as_asked():
     assert abs(np.corrcoef(independent[:, :, 1:].ravel(), independent[:, :, :-1].ravel())[0, 1]) < 0.02
     noisy = synth.sensor_noise(synth.plane(array), snr=2.0, seed=0)
     assert float((noisy - synth.plane(array)).std() / synth.plane(array).std()) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_band_of_noise_may_be_written():
+    array = synth.Array((4, 4), "0.4 mm", "500 Hz", "1 s")
+    np.testing.assert_array_equal(
+        synth.smooth_noise(array, 0, band="10-30 Hz"), synth.smooth_noise(array, 0, band=(10, 30))
+    )
 
 
 def test_a_medium_has_the_spectrum_of_its_equation():

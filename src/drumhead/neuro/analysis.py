@@ -73,8 +73,8 @@ def analyse(
         An `Analysis`: `found` says it in words, `report()` in numbers.
 
     Raises:
-        DrumheadError: no field, sites that are all the same or differ in nothing but loudness, a band that does not fit,
-            a null that keeps what travels.
+        DrumheadError: no field, sites that differ in nothing but loudness, a band that does not fit, a null that keeps
+            what travels.
 
     Example:
         >>> array = dh.waves.synth.Array((6, 6), fs="250 Hz", duration="2 s")

@@ -7,6 +7,8 @@ import numpy as np
 from drumhead.errors import DrumheadError, choose
 from drumhead.neuro.verdict import RESOLVED, Estimate, Fit, objections
 from drumhead.waves.fields import rate, square_pitch, unit_of_length
+from drumhead.waves.filters import as_field
+from drumhead.waves.units import band_edges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ OPERATOR = ("speed", "f0", "tau")
 
 
 def fit(
-    x: "DataArray", *, band: tuple[float, float] | None = None, avoid: tuple[tuple[float, float], ...] = (),
+    x: "DataArray", *, band: str | tuple[float, float] | None = None, avoid: tuple[tuple[float, float], ...] = (),
     cells: int | None = None, progress: "Callable[[str], None] | None" = None,
 ) -> Fit:  # fmt: skip
     """Fit a damped wave operator, driven by noise, to a recording, and weigh it against operators without waves.
@@ -38,7 +40,8 @@ def fit(
         x: a field on a grid, at least 15 s of it, as wideband as it was recorded: **never filtered to a band**, whose
             edges would be taken for the medium's. Sites that are NaN are missing. Grids of more than 16 a side are
             averaged in blocks.
-        band: the frequencies to use in Hz; by default from three periods a recording (or fs / 500) to 0.4 fs.
+        band: the frequencies to use, "1-40 Hz" or in Hz; by default from three periods a recording (or fs / 500) to
+            0.4 fs.
         avoid: ranges in Hz to leave out, as ((49, 51),).
         cells: oscillators along one pitch of the sites, 0 for a continuum; by default what fits best of 1, 2, 4 and 0.
         progress: called with a word for each stage.
@@ -47,7 +50,7 @@ def fit(
         Estimates with profile-likelihood intervals, widened where the model misses; AIC of all operators.
 
     Raises:
-        DrumheadError: sites that are no grid, fewer than 8, a band without frequencies.
+        DrumheadError: sites that are no grid, fewer than 8, a field that is constant, a band without frequencies.
 
     Source:
         P. Whittle, Arkiv foer Matematik 2, 1953; H. Akaike, IEEE Trans. Autom. Control 19, 1974; the damped wave
@@ -68,13 +71,14 @@ def fit(
 
 
 def _fit(
-    x: "DataArray", band: tuple[float, float] | None, avoid: tuple[tuple[float, float], ...], cells: int | None,
+    x: "DataArray", band: str | tuple[float, float] | None, avoid: tuple[tuple[float, float], ...], cells: int | None,
     tell: "Callable[[str], None]",
 ) -> Fit:  # fmt: skip
     """Return what `fit` does."""
     from drumhead.neuro.operators import BLURS, OPERATORS, Likelihood
     from drumhead.neuro.whittle import Whittle
 
+    x = as_field(x, "fit")
     values, pitch, fs, limits = _read(x, band)
     if cells is not None:
         choose("cells", str(cells), map(str, CELLS))
@@ -92,7 +96,9 @@ def _fit(
     return _judged(fitted, lattices[0], pitch, unit_of_length(x), limits, x.sizes["time"] / fs, fs, tell)
 
 
-def _read(x: "DataArray", band: tuple[float, float] | None) -> tuple[np.ndarray, float, float, tuple[float, float]]:
+def _read(
+    x: "DataArray", band: str | tuple[float, float] | None
+) -> tuple[np.ndarray, float, float, tuple[float, float]]:
     """Return values (time, y, x) of at most 16 x 16 sites, their pitch, the sampling rate and the band."""
     if "site" in x.dims:
         raise DrumheadError(
@@ -100,7 +106,7 @@ def _read(x: "DataArray", band: tuple[float, float] | None) -> tuple[np.ndarray,
         )
     fs, pitch, sides = rate(x), square_pitch(x, "fit"), x.shape[1:]
     seconds = x.sizes["time"] / fs
-    low, high = band or (max(3 / seconds, fs / 500), 0.4 * fs)
+    low, high = (max(3 / seconds, fs / 500), 0.4 * fs) if band is None else band_edges("band", band)
     if not 3 / seconds <= low < high < fs / 2 or (high - low) * seconds < 20:
         raise DrumheadError(
             f"fit: band={low:.3g} to {high:.3g} Hz; {seconds:.3g} s at {fs:g} Hz hold {3 / seconds:.3g} to {fs / 2:g} "
@@ -113,6 +119,8 @@ def _read(x: "DataArray", band: tuple[float, float] | None) -> tuple[np.ndarray,
     there = int(np.isfinite(values[0]).sum())
     if there < LEAST:
         raise DrumheadError(f"fit: {there} sites have numbers; at least {LEAST} are needed")
+    if not np.nanmax(np.ptp(values, axis=0)) > 0:
+        raise DrumheadError("fit: the field is constant at every site, so it tells no medium; take another one")
     return values, pitch * side, fs, (low, high)
 
 

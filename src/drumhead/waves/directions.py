@@ -122,7 +122,7 @@ def ridge(spectrum: "DataArray", floor: float = 1e-3, contrast: float = 4.0) -> 
     from xarray import Dataset
 
     floor, contrast = positive("floor", floor), positive("contrast", contrast)
-    rings = spectrum.dims == ("f", "k")
+    rings = getattr(spectrum, "dims", ()) == ("f", "k")
     if not rings:
         needs(spectrum)
     power, f = spectrum.values, spectrum["f"].values

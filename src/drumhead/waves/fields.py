@@ -230,7 +230,14 @@ def _places(given: "DataArray | None", name: str, count: int, pitch: Quantity | 
 
 
 def _sites(given: "DataArray | None", at: Any, count: int) -> np.ndarray:
-    found = places(given) if at is None and given is not None else np.asarray(at, np.float64)
+    if at is None and given is not None:
+        if not {"y", "x"} <= set(given.coords):
+            raise DrumheadError(
+                f"data: {count} sites without places; give at= (site, 2), or y and x as coordinates of the sites"
+            )
+        found = places(given)
+    else:
+        found = np.asarray(at, np.float64)
     if found.shape != (count, 2) or not np.isfinite(found).all():
         raise DrumheadError(f"at: got the shape {found.shape}; a finite y and x for each of {count} sites are needed")
     if len(np.unique(found, axis=0)) < count:

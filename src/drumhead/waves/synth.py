@@ -21,7 +21,7 @@ from scipy.fft import next_fast_len
 
 from drumhead.errors import DrumheadError
 from drumhead.waves.fields import field
-from drumhead.waves.units import Quantity, quantity
+from drumhead.waves.units import Quantity, band_edges, quantity
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -212,7 +212,7 @@ def modules(
 
 
 def smooth_noise(
-    array: Array, seed: int, width: float = 2.0, colour: float = 1.0, band: tuple[float, float] | None = None
+    array: Array, seed: int, width: float = 2.0, colour: float = 1.0, band: str | tuple[float, float] | None = None
 ) -> "DataArray":
     """Return noise that is smooth in space and goes nowhere, of variance 1.
 
@@ -221,7 +221,7 @@ def smooth_noise(
         seed: of the random numbers.
         width: standard deviation of the smoothing, in sites; 0 leaves them independent.
         colour: power falls as 1 / f^colour; 0 is white.
-        band: keep only these frequencies, in Hz.
+        band: keep only these frequencies, "10-30 Hz" or in Hz.
 
     Example:
         >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
@@ -234,7 +234,12 @@ def smooth_noise(
     f = np.fft.rfftfreq(array.count, 1 / array.fs)
     gain = np.where(f > 0, np.maximum(f, f[1]) ** (-colour / 2), 0.0)
     if band is not None:
-        gain *= (f >= band[0]) & (f <= band[1])
+        low, high = band_edges("band", band)
+        gain *= (f >= low) & (f <= high)
+        if not gain.any():
+            raise DrumheadError(
+                f"band={band!r}: {array.count} samples at {array.fs:g} Hz have no frequency there; take a wider band"
+            )
     waves = np.fft.rfft(random.normal(size=(array.count, rows, columns)), axis=0) * gain[:, None, None]
     waves = np.fft.irfft(waves, array.count, axis=0)
     if width:
