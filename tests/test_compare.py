@@ -22,6 +22,7 @@ from drumhead.neuro.ceiling import distances
 from drumhead.neuro.compare import ready
 from drumhead.neuro.distance import apart
 from drumhead.neuro.vector import MEASURES, Measure, vector
+from drumhead.show.comparing import distances_figure, windows_figure
 from drumhead.waves import synth
 
 S = dh.waves.synth
@@ -364,13 +365,20 @@ def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, caps
 
 
 def test_windows_of_speeds_are_drawn_by_factors_and_with_their_unit():
-    from drumhead.show.comparing import windows_figure
-
     windows = {"model": {"speed": np.log([0.1, 0.2, 40.0]), "pgd": np.array([0.1, 0.2, 0.3])}}
     speed, pgd = windows_figure(windows, [("speed", "log"), ("pgd", "linear")], across=2).axes
     assert (speed.get_xscale(), pgd.get_xscale()) == ("log", "linear")
     assert (speed.get_title(), pgd.get_title()) == ("speed (m/s)", "pgd")
     np.testing.assert_allclose(np.asarray(speed.lines[0].get_xdata()), [0.1, 0.2, 40])
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 9])
+def test_any_number_of_surrogates_is_drawn(count):
+    nulls = {f"null {i}": np.array([1.0, 2.0 + i]) for i in range(count)}
+    axis = distances_figure(["speed", "pgd"], *np.ones((3, 2)), nulls).axes[0]
+    assert set(axis.get_legend_handles_labels()[1]) == {*nulls, "model", "half of the recording"}
+    drawn = windows_figure({name: {"pgd": values} for name, values in nulls.items()}, [("pgd", "linear")]).axes[0]
+    assert len({line.get_color() for line in drawn.lines}) == count
 
 
 def test_a_recording_that_is_short_for_its_band_is_told_with_its_pieces():
