@@ -13,8 +13,8 @@ from PIL import Image
 import drumhead as dh
 from drumhead.cli import main
 from drumhead.physics import dispersion
-from drumhead.probe import field, figure
-from drumhead.probe.figure import Settings, find, free_medium, receptive_field
+from drumhead.probe import field, receptive
+from drumhead.probe.receptive import Settings, find, free_medium, receptive_field
 from drumhead.probe.impulse import amplifying, impulse
 from drumhead.settings.presets import get_preset
 from drumhead.waves import fronts
@@ -263,7 +263,7 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     assert len(said) == 10
 
     kept = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    monkeypatch.setattr(figure, "report", no_more)
+    monkeypatch.setattr(receptive, "report", no_more)
     with pytest.raises(OSError, match="no more"):
         receptive_field(models[:1], out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     assert kept == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}  # all or nothing
