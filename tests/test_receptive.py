@@ -14,8 +14,8 @@ import drumhead as dh
 from drumhead.cli import main
 from drumhead.physics import dispersion
 from drumhead.probe import field, receptive
-from drumhead.probe.receptive import Settings, find, free_medium, receptive_field
 from drumhead.probe.impulse import amplifying, impulse
+from drumhead.probe.receptive import Settings, find, free_medium, receptive_field
 from drumhead.settings.presets import get_preset
 from drumhead.waves import fronts
 
@@ -309,6 +309,6 @@ def test_the_command_lists_the_figure_and_calls_it(capsys, monkeypatch, tmp_path
     main(["reproduce"])
     assert "receptive-field, a figure: How far from a pixel" in capsys.readouterr().out
     asked = []
-    monkeypatch.setattr(figure, "receptive_field", lambda models, out, **_: asked.append((models, out)))
+    monkeypatch.setattr(receptive, "receptive_field", lambda models, out, **_: asked.append((models, out)))
     main(["reproduce", "receptive-field", "--out", str(tmp_path / "out"), "--models", "cnn-2"])
     assert asked == [(("cnn-2",), tmp_path / "out")]
