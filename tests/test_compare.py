@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,7 +18,17 @@ from drumhead import cli
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
 from drumhead.networks.driven import driven, heard_alike
-from drumhead.neuro import Observation, explained, noise_ceiling, propagators, rdm, reversed_in_time, rsa, spectra
+from drumhead.neuro import (
+    Observation,
+    dynamics,
+    explained,
+    noise_ceiling,
+    propagators,
+    rdm,
+    reversed_in_time,
+    rsa,
+    spectra,
+)
 from drumhead.neuro.ceiling import distances
 from drumhead.neuro.compare import ready
 from drumhead.neuro.distance import apart
@@ -178,6 +189,20 @@ def test_time_reversal_adds_to_the_distance_of_propagators_and_not_to_that_of_sp
     assert faster == pytest.approx(2 * np.pi * 6, abs=8)
     with pytest.raises(DrumheadError, match="site by site"):
         propagators(one, [x.isel(y=slice(4)) for x in other], "12 ms")
+
+
+def test_spectra_of_many_trials_are_the_cheapest_assignment_and_fit_into_memory(monkeypatch):
+    rng = np.random.default_rng(0)
+    clouds = {"one": rng.normal(size=(150, 2)), "other": rng.normal(size=(150, 2)) + 1}
+    monkeypatch.setattr(dynamics, "listed", lambda name: name)
+    monkeypatch.setattr(dynamics, "_cloud", lambda name, rank, window: (clouds[name], np.full(150, 1 / 150)))
+    tracemalloc.start()
+    found = spectra("one", "other")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    cost = np.hypot(*(clouds["one"][:, None] - clouds["other"]).transpose(2, 0, 1))
+    assert found == pytest.approx(cost[linear_sum_assignment(cost)].mean(), rel=1e-6)
+    assert peak < 25e6  # a dense matrix of what leaves and arrives has 54
 
 
 def test_dsa():
