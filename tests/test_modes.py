@@ -5,6 +5,7 @@ The array of T2 of the research note: 10 x 10 sites 0.4 mm apart, 1 kHz, 20 Hz, 
 """
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -241,6 +242,23 @@ def test_white_noise_has_its_density_under_any_window_and_with_bad_sites():
         assert float(spectrum[2:-2].mean()) == pytest.approx(want, rel=0.02)
     assert spectrum.attrs["resolution_kx"] == pytest.approx(2 * np.pi / 8e-3)
     assert spectrum.attrs["segments"] == 79
+
+
+def test_rings_are_means_of_their_wave_numbers_and_take_no_memory():
+    ky, kx = np.fft.fftshift(np.fft.fftfreq(256)), np.fft.fftshift(np.fft.fftfreq(200))
+    power = np.random.default_rng(0).random((2, 256, 200))
+    spectrum = DataArray(power, {"f": [1.0, 2.0], "ky": ky, "kx": kx}, ("f", "ky", "kx"))
+    tracemalloc.start()
+    found = dh.waves.azimuthal(spectrum)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    away = np.hypot(ky[:, None], kx)
+    for i in (0, 1, 50, 100):
+        ring = np.abs(away * 200 - i) < 0.5
+        assert found.values[:, i] == pytest.approx(power[:, ring].mean(1), rel=1e-12)
+        assert float(found.k[i]) == pytest.approx(away[ring].mean(), rel=1e-12)
+    assert found.sizes["k"] == 101
+    assert peak < 5e6  # a matrix of 51,200 wave numbers and 101 rings has 41
 
 
 def test_standing_and_plane_waves_forward_and_backward():

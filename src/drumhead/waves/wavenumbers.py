@@ -135,10 +135,15 @@ def azimuthal(spectrum: "DataArray") -> "DataArray":
     width = max(k[1] - k[0] for k in long)
     ring = np.rint(away / width).astype(int)
     ring[away > min(-k.min() for k in long) + width / 2] = -1
-    member = (ring[:, None] == np.arange(ring.max() + 1)) / np.maximum(np.bincount(ring[ring >= 0]), 1)
-    mean = spectrum.values.reshape(len(spectrum), -1) @ member
-    coords = {"f": spectrum["f"], "k": ("k", away @ member, spectrum["kx"].attrs)}
-    return DataArray(mean, coords, ("f", "k"), "power", spectrum.attrs)
+    inside = ring >= 0
+    ring, count = ring[inside], np.bincount(ring[inside])
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(ring, values[inside], len(count)) / np.maximum(count, 1)
+
+    power = np.stack([mean(each) for each in spectrum.values.reshape(len(spectrum), -1)])
+    coords = {"f": spectrum["f"], "k": ("k", mean(away), spectrum["kx"].attrs)}
+    return DataArray(power, coords, ("f", "k"), "power", spectrum.attrs)
 
 
 def needs(spectrum: "DataArray") -> None:
