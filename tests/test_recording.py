@@ -1,5 +1,6 @@
 """Recordings become fields, whatever file they come from; what a file does not know has to be said."""
 
+import logging
 from datetime import UTC, datetime
 
 import h5py
@@ -9,6 +10,7 @@ import tifffile
 import zarr
 
 import drumhead as dh
+from drumhead.neuro import arrays
 from drumhead.neuro.lattice import lattice
 from drumhead.waves.fields import good, pitches, rate, spacing, square_pitch
 
@@ -329,6 +331,33 @@ def test_a_wrong_rate_in_a_file_does_no_harm_if_one_is_given(tmp_path, wrong):
     assert rate(dh.neuro.read(tmp_path / "a.h5", fs=500)) == pytest.approx(500)
     with pytest.raises(dh.DrumheadError, match="fs="):
         dh.neuro.read(tmp_path / "a.h5")
+
+
+def test_an_hdf5_file_is_closed_whatever_goes_wrong(tmp_path, monkeypatch):
+    def broken(data):
+        raise KeyError("an attribute")
+
+    path = written(tmp_path, "h5")
+    monkeypatch.setattr(arrays, "_with_attributes", broken)
+    with pytest.raises(dh.DrumheadError, match="is damaged"):
+        dh.neuro.read(path, fs=500)
+    assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE | h5py.h5f.OBJ_DATASET)
+
+
+def test_reading_many_tiffs_leaves_nothing_behind(tmp_path):
+    path = written(tmp_path, "tif")
+    before = len(logging.getLogger("tifffile").handlers)
+    for _ in range(3):
+        dh.neuro.read(path, fs=500, pitch=1e-3)
+    assert len(logging.getLogger("tifffile").handlers) == before
+
+
+def test_a_compressed_stack_too_large_for_memory_is_not_to_be_read_in_parts(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", FILM, compression="zlib", metadata={"axes": "TYX"})
+    assert dh.neuro.read(tmp_path / "a.tif", fs=500, pitch=1e-3).shape == FILM.shape
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    with pytest.raises(dh.DrumheadError, match="without compression"):
+        dh.neuro.read(tmp_path / "a.tif", fs=500, pitch=1e-3)
 
 
 def test_damaged_pieces_are_said(tmp_path):
