@@ -38,6 +38,9 @@ def test_numbers_are_said_with_prefixes():
     ) == "250 nm"
     assert said(0.0133, "s") == "13.3 ms"
     assert said(float("nan"), "Hz") == "nan Hz"
+    assert [said(v, "s") for v in (999.9, 1800, 4e4)] == ["1000 s", "1800 s", "40000 s"]
+    assert [said(v, "Hz") for v in (999.4, 999.7, 12500)] == ["999 Hz", "1 kHz", "12.5 kHz"]
+    assert said(1234.5, "px/s") == "1234 px/s"
 
 
 def test_a_field_knows_its_places_and_times():

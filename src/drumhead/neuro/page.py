@@ -12,7 +12,7 @@ from drumhead.neuro import plates
 from drumhead.neuro.findings import REPAIRED, aperture, ring_speeds, speeds, toward, verdict, warnings
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 from drumhead.waves.fields import good, pitches, rate
-from drumhead.waves.units import said, scale
+from drumhead.waves.units import plain, said, scale
 
 if TYPE_CHECKING:
     from drumhead.neuro.seen import Seen
@@ -157,7 +157,7 @@ def _medium(a: "Seen") -> list[tuple[str, str, str]]:
 def _spread(found: dict[str, Any], name: str, unit: str) -> str:
     low, high = found[f"{name}_quartiles"]
     factor, unit = scale(found[name], unit)
-    return f"{found[name] / factor:.3g} {unit} ({low / factor:.3g}-{high / factor:.3g})"
+    return f"{plain(found[name] / factor)} {unit} ({plain(low / factor)}-{plain(high / factor)})"
 
 
 def _percent(share: float) -> str:

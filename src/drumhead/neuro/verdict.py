@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from drumhead.waves.units import scale
+from drumhead.waves.units import plain, scale
 
 LONG = 15.0  # s of a wideband recording: less leaves frequency and damping open
 MARGIN = 10.0  # of AIC, by which waves must be better than all else
@@ -33,8 +33,8 @@ class Estimate:
         """
         factor, scaled = scale(self.value, unit)
         value, low, high = (one / factor for one in (self.value, self.low, self.high))
-        digits = next((n for n in (3, 4, 5) if len({f"{one:.{n}g}" for one in (value, low, high)}) == 3), 3)
-        return f"{value:.{digits}g} {scaled} ({low:.{digits}g} to {high:.{digits}g} {scaled})"
+        digits = next((n for n in (3, 4, 5) if len({plain(one, n) for one in (value, low, high)}) == 3), 3)
+        return f"{plain(value, digits)} {scaled} ({plain(low, digits)} to {plain(high, digits)} {scaled})"
 
 
 @dataclass(frozen=True)

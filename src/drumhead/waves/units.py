@@ -93,11 +93,24 @@ def said(value: float, unit: str, digits: int = 3) -> str:
     Example:
         >>> said(0.0004, "m"), said(0.31, "m/s"), said(0.0133, "s"), said(119.4, "Hz"), said(470, "px/s")
         ('0.4 mm', '0.31 m/s', '13.3 ms', '119 Hz', '470 px/s')
+        >>> said(999.7, "Hz"), said(1834, "s")
+        ('1 kHz', '1834 s')
     """
     if not math.isfinite(value):
         return f"{value} {unit}"
-    factor, scaled = scale(value, unit)
-    return f"{value / factor:.{digits}g} {scaled}"
+    factor, scaled = scale(float(f"{value:.{digits}g}"), unit)  # what 999.7 is rounded to has a prefix of its own
+    return f"{plain(value / factor, digits)} {scaled}"
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits, without a power of ten: whole from 1000 to a million.
+
+    Example:
+        >>> plain(0.01234), plain(1834.2), plain(5.2e7)
+        ('0.0123', '1834', '5.2e+07')
+    """
+    short = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in short and abs(value) < 1e6 else short
 
 
 def scale(value: float, unit: str) -> tuple[float, str]:
