@@ -12,10 +12,11 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, reason
 from drumhead.neuro.opening import SHOWN, choose_series, fits, load
+from drumhead.waves.units import UNITS
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong is said in a sentence
 
-SECONDS = {"sec": 1, "s": 1, "msec": 1e-3, "ms": 1e-3, "usec": 1e-6, "µsec": 1e-6, "us": 1e-6, "min": 60}
+SECONDS = UNITS["time"] | {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "µsec": 1e-6}
 """ImageJ's units of time; a rate in another one has to be said."""
 
 

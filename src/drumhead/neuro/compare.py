@@ -205,15 +205,11 @@ def _dynamics(
     others |= {name: kept[name][::2] for name in fake}
     out = {"propagators": {name: propagators(part, other, 0.25 / middle) for name, part in others.items()}}
     try:
-        span = min(2 / middle, 0.2 * min(x.sizes["time"] * _step(x) for x in (*here, *there)))
+        span = min(2 / middle, 0.2 * min(x.sizes["time"] / rate(x) for x in (*here, *there)))
         out["spectra_per_s"] = {name: spectra(part, other, window=span) for name, part in others.items()}
     except DrumheadError:  # without PyDMD, or of trials that are too short for it
         pass
     return out
-
-
-def _step(x: "DataArray") -> float:
-    return float(x["time"].values[1] - x["time"].values[0])
 
 
 def _verdict(found: tuple[Distance, ...], together: Together, nulls: tuple[str, ...]) -> str:

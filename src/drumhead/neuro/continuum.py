@@ -93,21 +93,21 @@ class Continuum:
     def wavelength(self, angular: Any) -> Any:
         """Return the wavelength of a driven wave in cells, 2 pi / Re k."""
         with np.errstate(divide="ignore"):
-            return _plain(2 * math.pi / np.real(self.wavenumber(angular)))
+            return number(2 * math.pi / np.real(self.wavenumber(angular)))
 
     def decay_length(self, angular: Any) -> Any:
         """Return after how many cells a driven plane wave has fallen to 1 / e, 1 / Im k."""
         with np.errstate(divide="ignore"):
-            return _plain(1 / np.imag(self.wavenumber(angular)))
+            return number(1 / np.imag(self.wavenumber(angular)))
 
     def driven_speed(self, angular: Any) -> Any:
         """Return the speed of the crests of a driven wave, Omega / Re k, which is what a recording's phases show."""
         with np.errstate(divide="ignore"):
-            return _plain(angular / np.real(self.wavenumber(angular)))
+            return number(angular / np.real(self.wavenumber(angular)))
 
     def evanescent(self, angular: Any) -> Any:
         """Say whether a driven wave fades faster than it turns: Omega^2 < omega."""
-        return _plain(np.real(self._driven(angular)) < 0)
+        return number(np.real(self._driven(angular)) < 0)
 
     def _modes(self, stiff: Any) -> tuple[Any, Any]:
         """Return angular frequency and decay rate of modes that are driven back so strongly."""
@@ -127,5 +127,6 @@ class Continuum:
         return np.square(np.asarray(angular, complex)) + 1j * self.alpha * np.asarray(angular) - self.omega
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if np.ndim(value) == 0 else value
+def number(value: Any) -> Any:
+    """Return a Python number where there is one, else the array."""
+    return value.item() if isinstance(value, np.generic) or np.ndim(value) == 0 else value

@@ -37,6 +37,17 @@ class Estimate:
         return f"{plain(value, digits)} {scaled} ({plain(low, digits)} to {plain(high, digits)} {scaled})"
 
 
+def keys(length: str) -> dict[str, str]:
+    """Return what speed, f0 and tau are called in files, the unit in the name.
+
+    Example:
+        >>> from drumhead.neuro.verdict import keys
+        >>> keys("px")
+        {'speed': 'speed_px_s', 'f0': 'f0_hz', 'tau': 'tau_s'}
+    """
+    return {"speed": f"speed_{length}_s", "f0": "f0_hz", "tau": "tau_s"}
+
+
 @dataclass(frozen=True)
 class Fit:
     """What a recording says of the operator y'' = c^2 Lap y - (2 pi f0)^2 y - (2 / tau) y' + noise.
@@ -99,9 +110,8 @@ class Fit:
 
     def report(self) -> dict[str, Any]:
         """Return all of it for JSON, with units in the names."""
-        keys = {"speed": f"speed_{self.length}_s", "f0": "f0_hz", "tau": "tau_s"}
         out: dict[str, Any] = {}
-        for name, key in keys.items():
+        for name, key in keys(self.length).items():
             one: Estimate = getattr(self, name)
             out |= {key: one.value, f"{key}_interval": [one.low, one.high], f"{key}_identifiable": one.identifiable}
         return out | {

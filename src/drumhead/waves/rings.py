@@ -4,9 +4,9 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from drumhead.waves.climb import climb, turned
+from drumhead.waves.fields import HERE
 
 FINE = 3  # wave numbers of the search across each lobe of the array
-HERE = 1e-9  # of the largest distance: a source that is no farther is at the site, but for rounding
 NUMBERS = 1024  # wave numbers tried at most: sites in tight groups tell shorter waves than anybody looks for
 SOURCES = 400  # tried at most: more sites are thinned out
 FRAMES = 256  # searched at a time

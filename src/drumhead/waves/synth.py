@@ -232,7 +232,7 @@ def smooth_noise(
     random, pad = np.random.default_rng(seed), int(np.ceil(4 * width))
     rows, columns = (n + 2 * pad for n in array.shape)
     f = np.fft.rfftfreq(array.count, 1 / array.fs)
-    gain = np.where(f > 0, np.maximum(f, f[1]) ** (-colour / 2), 0.0)
+    gain = _coloured(f, colour) * (f > 0)
     if band is not None:
         low, high = band_edges("band", band)
         gain *= (f >= low) & (f <= high)
@@ -268,10 +268,8 @@ def sensor_noise(x: "DataArray", snr: float, seed: int, colour: float = 0.0) -> 
     noise = random.normal(size=x.shape)
     if colour:
         f = np.fft.rfftfreq(len(noise))
-        gain = np.maximum(f, f[1]) ** (-colour / 2)
-        noise = np.fft.irfft(
-            np.fft.rfft(noise, axis=0) * gain.reshape(-1, *(1,) * (noise.ndim - 1)), len(noise), axis=0
-        )
+        gain = _coloured(f, colour).reshape(-1, *(1,) * (noise.ndim - 1))
+        noise = np.fft.irfft(np.fft.rfft(noise, axis=0) * gain, len(noise), axis=0)
     noise *= float(np.nanstd(x.values)) / snr / noise.std()
     return x + noise
 
@@ -341,6 +339,11 @@ def _numbers(frequency: Quantity, speed: Quantity) -> tuple[float, float]:
     """Return the frequency and the wave number, 2 pi f / speed, in rad/m."""
     f = quantity("frequency", frequency, "frequency")
     return f, 2 * np.pi * f / quantity("speed", speed, "speed")
+
+
+def _coloured(f: np.ndarray, colour: float) -> np.ndarray:
+    """Return the amplitude of noise whose power falls as 1 / f^colour; 0 Hz has as much as the frequency above it."""
+    return np.maximum(f, f[1]) ** (-colour / 2)
 
 
 def _plane(array: Array, frequency: Quantity, speed: Quantity, direction: float) -> np.ndarray:

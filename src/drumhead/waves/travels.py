@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.waves.fields import good, places, rate
+from drumhead.waves.fields import HERE, good, places, rate
 from drumhead.waves.filters import as_field, unsloped
 from drumhead.waves.neighbours import Edges, edges
 from drumhead.waves.nulls import draws
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 KINDS = ("direction", "persistence", "source", "rotation")
 CYCLES = 2.0  # of the band's middle in a window of `persistence`
-HERE = 1e-9  # of the largest distance: what is no farther is in the same place, but for rounding
 FEW = 8  # independent frequencies in the band, below which a test says nothing
 
 
