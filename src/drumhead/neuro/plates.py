@@ -172,10 +172,6 @@ def _pgd(a: "Seen", folder: Path) -> Picture:
     share = 100 * a.patterns.customary
     return Picture(
         "pgd.png",
-        f"Phase gradient directionality (1: all gradients agree). Of the frames of surrogates {share:.0f} % exceed {CUSTOMARY}"
-        + (
-            ", so that rule does not hold its rate here."
-            if share > 100 * PERMITTED
-            else ", so that rule holds its rate here."
-        ),
+        f"Phase gradient directionality (1: all gradients agree). Of the frames of surrogates {share:.0f} % exceed "
+        f"{CUSTOMARY}, so that rule {'does not hold' if share > 100 * PERMITTED else 'holds'} its rate here.",
     )
