@@ -309,7 +309,7 @@ class Found:
 def test_media_are_compared_in_deviations_where_both_tell_them(monkeypatch):
     from types import ModuleType
 
-    from drumhead.neuro.apart import operators
+    from drumhead.neuro.compare_media import operators
 
     stand_in = ModuleType("drumhead.neuro.fit")
     stand_in.fit = lambda x: Found(float(x.values.max()))  # type: ignore[attr-defined]

@@ -306,7 +306,7 @@ def test_a_turned_anisotropic_kernel():
     assert found.omega([1.0])[0] == pytest.approx(0.7)
     assert found.kappa[0] == pytest.approx((fast**2 + slow**2) / 2)
     assert found.drift[0] == pytest.approx([0, 0], abs=1e-15)
-    assert found.gain[0] == pytest.approx(0, abs=1e-15)
+    assert found.growth[0] == pytest.approx(0, abs=1e-15)
     assert found.lopsided[0] == pytest.approx(0, abs=1e-15)
 
 
@@ -316,7 +316,7 @@ def test_a_kernel_that_is_not_reciprocal_lets_waves_of_one_direction_grow():
     kernel[0, 0, 1, 0], kernel[0, 0, 1, 2] = 0.9, 1.1
     found = effective(kernel)
     assert found.drift[0] == pytest.approx([0, 0.2])
-    assert found.gain[0] == pytest.approx(0.2)
+    assert found.growth[0] == pytest.approx(0.2)
     assert found.lopsided[0] > 0.03
     n, omega, alpha, dt = 80, 0.1, 0.05, 0.02
     k = 2 * np.pi / n * 3

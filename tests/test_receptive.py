@@ -112,7 +112,7 @@ def test_measured_radii_of_known_maps():
     size = field.measure(one)
     assert (size.half, size.most, size.rms) == (0, 10, pytest.approx(5))
     assert field.measure(np.zeros((4, 4))).mass == 0
-    disc = (fronts.distances((128, 128)) <= 40).astype(float)
+    disc = (fronts.from_middle((128, 128)) <= 40).astype(float)
     assert field.measure(disc).half == pytest.approx(40 / 2**0.5, abs=0.5)
     assert field.measure(disc).most == pytest.approx(40 * 0.95**0.5, abs=0.5)
 

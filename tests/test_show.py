@@ -4,11 +4,11 @@ import numpy as np
 from PIL import Image
 
 from drumhead.show import networks
-from drumhead.show.listen import spectrum
+from drumhead.show.listen import mean_spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
 from drumhead.show.pictures import save_spectrum
-from drumhead.show.sound import HZ_PER_OMEGA, RATE_HZ, tone
+from drumhead.show.sound import HZ_PER_ANGULAR, RATE_HZ, tone
 from drumhead.show.waves import save_pgd, save_speeds
 
 
@@ -27,7 +27,7 @@ def test_waves_are_white_at_rest_and_symmetric():
 def test_a_spectrum_peaks_where_the_wave_rings():
     t = np.arange(64)
     series = np.stack([np.sin(2 * np.pi * 8 * t / 64), np.zeros(64)], 1)
-    assert spectrum(series).argmax() == 8
+    assert mean_spectrum(series).argmax() == 8
 
 
 def test_a_tone_sounds_at_the_frequency_of_the_wave():
@@ -36,7 +36,7 @@ def test_a_tone_sounds_at_the_frequency_of_the_wave():
     series = np.cos(omega * dt * np.arange(steps))[:, None]
     sound = tone(series, dt)
     heard = np.abs(np.fft.rfft(sound)).argmax() * RATE_HZ / len(sound)
-    assert abs(heard - HZ_PER_OMEGA * omega) < 2
+    assert abs(heard - HZ_PER_ANGULAR * omega) < 2
     assert np.abs(sound).max() <= 1
     assert np.isfinite(tone(np.zeros((8, 2)), dt)).all()
 

@@ -25,7 +25,7 @@ from drumhead.waves.wavenumbers import azimuthal, kf
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
-NULLS = ("zero_lag", "channel_shuffle", "independent_phase")
+TESTED = ("zero_lag", "channel_shuffle", "independent_phase")
 """Nulls that take away what travels; the others keep the lags between sites and answer other questions."""
 
 MODES = 3
@@ -83,9 +83,9 @@ def analyse(
         >>> found.travels.p, round(found.report()["planar"]["speed_m_s"], 2)
         (0.05, 0.1)
     """
-    if null not in NULLS:
+    if null not in TESTED:
         raise DrumheadError(
-            f"null={null!r}: {', '.join(NULLS)} take away what travels; others keep the lags between sites, so they "
+            f"null={null!r}: {', '.join(TESTED)} take away what travels; others keep the lags between sites, so they "
             "answer another question"
         )
     whole("n", n, 19)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.neuro.apart import Parameter, operators
 from drumhead.neuro.ceiling import Distance, Together, distances
+from drumhead.neuro.compare_media import Parameter, operators
 from drumhead.neuro.dynamics import propagators, reversed_in_time, spectra
 from drumhead.neuro.observe import Observation
 from drumhead.neuro.vector import MEASURES, listed, vector
@@ -30,7 +30,7 @@ from drumhead.waves.units import Quantity, band_edges
 if TYPE_CHECKING:
     from xarray import DataArray
 
-NULLS = ("zero_lag", "channel_shuffle")
+BESIDE = ("zero_lag", "channel_shuffle")
 PIECES = 8  # that one long recording is cut into
 
 
@@ -89,7 +89,7 @@ class Comparison:
 def compare(
     model: "DataArray | Sequence[DataArray]", recording: "DataArray | Sequence[DataArray]",
     band: str | tuple[float, float], *, observation: Observation | None = None, window: Quantity | None = None,
-    nulls: tuple[str, ...] = NULLS, dynamics: bool = True, fits: bool = True, splits: int = 40, seed: int = 0,
+    nulls: tuple[str, ...] = BESIDE, dynamics: bool = True, fits: bool = True, splits: int = 40, seed: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Comparison:  # fmt: skip
     """Compare a model's waves with recorded ones.

@@ -8,9 +8,9 @@ so that Omega^2 + i alpha Omega = omega_eff + k^T C k - i m1 . k with
 
     omega_eff = omega - m0      what brings the whole sheet back; below zero it leaves its rest until tanh stops it
     C = M2 / 2                  the speed tensor: squared speeds along a fast and a slow axis
-    m1                          not reciprocal: waves along -m1 gain, and along m1 lose, up to |m1| / c per unit time
+    m1                          not reciprocal: waves along -m1 grow, and along m1 shrink, up to |m1| / c per unit time
 
-A gain above alpha outgrows the damping. A depthwise kernel has one such medium a channel. A dense one mixes channels,
+Growth above alpha outgrows the damping. A depthwise kernel has one such medium a channel. A dense one mixes channels,
 so its media are its bands: eigenvectors of its reciprocal part at the omega it is given. NumPy only.
 """
 
@@ -75,8 +75,8 @@ class Effective:
         return self.speeds[:, 1] / self.speeds[:, 0]
 
     @property
-    def gain(self) -> np.ndarray:
-        """The most that waves of one direction gain per unit time, |m1| / c, (b,); compare it with alpha."""
+    def growth(self) -> np.ndarray:
+        """The most that waves of one direction grow per unit time, |m1| / c, (b,); compare it with alpha."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.hypot(*self.drift.T) / np.sqrt(np.where(self.kappa > 0, self.kappa, np.nan))
 

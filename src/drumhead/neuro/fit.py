@@ -140,9 +140,9 @@ def _middle(values: np.ndarray) -> np.ndarray:
 
 
 def _lags(recording: "Whittle", cells: int) -> "Lags":
-    from drumhead.neuro.lags import continuum, lattice
+    from drumhead.neuro.lags import continuum_lags, lattice_lags
 
-    return lattice(recording.shape, cells) if cells else continuum(recording.shape)
+    return lattice_lags(recording.shape, cells) if cells else continuum_lags(recording.shape)
 
 
 def _search(kind: str, blur: str, recording: "Whittle", cells: int) -> "Found":

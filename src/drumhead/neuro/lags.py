@@ -37,7 +37,7 @@ class Lags:
 
 
 @cache
-def lattice(shape: tuple[int, int], cells: int = 1) -> Lags:
+def lattice_lags(shape: tuple[int, int], cells: int = 1) -> Lags:
     """Return the sums over a lattice whose cells are 1 / `cells` of the sites' pitch wide, a site on every so many."""
     k = 2 * np.pi * np.arange(TORUS // 2 + 1) / TORUS
     share = np.full(len(k), 2.0 / TORUS)
@@ -60,7 +60,7 @@ def lattice(shape: tuple[int, int], cells: int = 1) -> Lags:
 
 
 @cache
-def continuum(shape: tuple[int, int]) -> Lags:
+def continuum_lags(shape: tuple[int, int]) -> Lags:
     """Return the integral over all wave numbers of a medium without a lattice."""
     q = np.linspace(0, 2 * np.pi * FINEST, 2 * NODES)
     step = q[1]

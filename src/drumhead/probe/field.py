@@ -27,7 +27,7 @@ from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import All
-from drumhead.waves.fronts import distances
+from drumhead.waves.fronts import from_middle
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
 
@@ -157,7 +157,7 @@ def measure(m: np.ndarray) -> Size:
         >>> measure(np.eye(5))  # a diagonal: centre, then two pixels each at sqrt(2) and sqrt(8)
         Size(half=1.414..., most=2.828..., rms=2.0, mass=5.0)
     """
-    distance, total = distances(m.shape), float(m.sum())
+    distance, total = from_middle(m.shape), float(m.sum())
     if not total > 0:
         return Size(0.0, 0.0, 0.0, 0.0)
     order = np.argsort(distance, axis=None, kind="stable")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
-from drumhead.show.listen import spectrum
+from drumhead.show.listen import mean_spectrum
 from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
     grid = figure.subplots(len(waves), len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios})
     colours = class_colours(len(names)) / 255
     for row, (name, series) in zip(grid, waves.items(), strict=True):
-        magnitude = spectrum(series)  # (bins, y, x)
+        magnitude = mean_spectrum(series)  # (bins, y, x)
         _show(row[0], in_colours(image), name)
         for axis, k in zip(row[1:-1], BINS, strict=True):
             axis.set_axis_off()

@@ -79,7 +79,7 @@ def save_speeds(
     left = figure.add_subplot(1, 2, 1)
     known = np.concatenate([speed, null_speed])
     low, high = np.nanpercentile(known, (0.5, 99.5)) if len(known) else (0.1, 1.0)  # of no frames an empty picture
-    bins = np.geomspace(low, high, SPEEDS)
+    bins: Any = np.geomspace(low, high, SPEEDS)
     sets = ((null_speed, null_direction, GREY, 1.0, "surrogates"), (speed, direction, BLUE, 0.6, "all frames"),
             (speed[marked], direction[marked], ORANGE, 0.85, "more planar than 95 % of surrogates"))  # fmt: skip
     for values, _, colour, alpha, label in sets:

@@ -9,7 +9,7 @@ from drumhead.waves.climb import turned
 from drumhead.waves.fields import unit_of_length
 from drumhead.waves.frames import counting, inherited, mean, parts, phases, together, turning
 from drumhead.waves.gradient import sloping
-from drumhead.waves.rings import Rings, distances
+from drumhead.waves.rings import Rings, away_from
 from drumhead.waves.units import Quantity, signed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LEAST = 5  # sites: rings have four parameters, and the fifth can disagree
 def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, neighbours: int = 6) -> "Dataset":
     """Return for each time how well rings about a source fit, where it is, and how long and how fast the rings are.
 
-    With the distances d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
+    With the away_from d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
 
         R = max over s and the source of |<exp(i (phi_j + s d_j))>|;   speed = 2 pi |<f_j>| / |s|
         sign = sign(s)                                                 1 outward, a source; -1 inward, a sink
@@ -99,7 +99,7 @@ def _measured(
     source: np.ndarray,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the measures of some frames (frame, site) for rings of the wave numbers s about their sources."""
-    away, y, x = (part.T for part in distances(at, source))
+    away, y, x = (part.T for part in away_from(at, source))
     with np.errstate(invalid="ignore", divide="ignore"):
         wavelength = 2 * np.pi / np.abs(s)
         sloped = np.isfinite(ky) & np.isfinite(kx) & ((y != 0) | (x != 0))
@@ -116,7 +116,7 @@ def _measured(
 
 
 def rho_linear(d: np.ndarray, unit: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return the circular-linear correlation of distances with phases exp(i phi), over sites (frame, site)."""
+    """Return the circular-linear correlation of away_from with phases exp(i phi), over sites (frame, site)."""
     d, cosine, sine = (np.where(there, u - mean(u, there)[:, None], 0) for u in (d, np.real(unit), np.imag(unit)))
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b, c = (

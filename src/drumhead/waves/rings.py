@@ -44,7 +44,7 @@ class Rings:
         With the real parts of both factors, one product of matrices serves s and -s. Few frames at a time, so that all
         that is in flight stays near the processor; one s at a time, since waves of all would fill the memory of a film.
         """
-        away, n, m = distances(self.at, sources)[0], len(unit), len(sources)
+        away, n, m = away_from(self.at, sources)[0], len(unit), len(sources)
         parts = np.stack([np.real(unit), np.imag(unit)]).astype(np.float32)
         frames = [slice(first, first + FRAMES) for first in range(0, n, FRAMES)]
         blocks = [(rows, parts[:, rows].reshape(-1, len(away))) for rows in frames]
@@ -129,7 +129,7 @@ def _sums(wave: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return moments @ np.real(wave).T + 1j * (moments @ np.imag(wave).T)
 
 
-def distances(at: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def away_from(at: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how far sites are from sources (site, source), and the y and x of the unit vector away; 0 at a source."""
     y, x = (at[:, None] - sources).transpose(2, 0, 1)
     away = np.hypot(y, x)
