@@ -155,7 +155,7 @@ def test_a_medium_is_recovered_under_sensor_noise(speed, f0, tau, missing):
     x = synth.sensor_noise(x, 1 / 0.3, seed=2)
     x = fields.field(x, mask=noise(7, 7).ravel().argsort().argsort().reshape(7, 7) >= missing)
     said = []
-    found = dh.neuro.fit(x, cells=1, progress=said.append)
+    found = dh.neuro.fit(x, per_pitch=1, progress=said.append)
     assert found.identifiable, found.verdict
     assert found.best == "wave"
     assert found.speed.value == pytest.approx(speed, rel=0.05)
@@ -176,7 +176,7 @@ def test_a_medium_is_recovered_under_sensor_noise(speed, f0, tau, missing):
 
 def test_smooth_noise_has_no_operator():
     x = synth.sensor_noise(synth.smooth_noise(synth.Array((5, 5), "0.4 mm", 150, 16), 1, 2.0), 3, 2)
-    found = dh.neuro.fit(x, cells=1)
+    found = dh.neuro.fit(x, per_pitch=1)
     assert not found.identifiable
     assert found.verdict.startswith("Unidentifiable: ")
 
@@ -199,8 +199,8 @@ def test_what_stands_against_a_fit_is_said():
 
 def test_short_recordings_and_large_grids():
     x = synth.medium(synth.Array((4, 4), "0.4 mm", 150, 6), 0.05, 8, 0.1, seed=1, padding=16)
-    found = dh.neuro.fit(x, cells=1)
-    assert dh.neuro.fit(x.transpose("y", "x", "time"), cells=1) == found
+    found = dh.neuro.fit(x, per_pitch=1)
+    assert dh.neuro.fit(x.transpose("y", "x", "time"), per_pitch=1) == found
     assert not found.identifiable
     assert "6 s of recording" in found.verdict
     wide = fields.field(np.repeat(np.repeat(x.values, 6, 1), 6, 2), 150, "0.1 mm")
@@ -219,8 +219,8 @@ def test_what_cannot_be_fitted_is_refused():
         dh.neuro.fit(x[:, :2, :2])
     with pytest.raises(DrumheadError, match="band="):
         dh.neuro.fit(x, band=(10.0, 200.0))
-    with pytest.raises(DrumheadError, match="cells"):
-        dh.neuro.fit(x, cells=3)
+    with pytest.raises(DrumheadError, match="per_pitch"):
+        dh.neuro.fit(x, per_pitch=3)
 
 
 @pytest.mark.parametrize("holes", [False, True])

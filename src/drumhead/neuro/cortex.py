@@ -32,7 +32,7 @@ class Cortex:
         t0: seconds of one unit of model time, "1.33 ms" or in s.
         f0: the frequency, "20 Hz" or in Hz, at which an oscillator of this `omega` shall ring.
         omega: squared angular frequency in 1 / time^2; with f0 alone.
-        kappa: squared speed of long waves in cells^2 / time^2; 1 for `drumhead.laplacian`.
+        kappa: squared speed of long waves in oscillators^2 / time^2; 1 for `drumhead.laplacian`.
 
     Attributes:
         pitch: in m.
@@ -130,9 +130,9 @@ class Cortex:
         """Return a time of the model, such as dt or steps * dt, in s."""
         return number(np.multiply(time, self.t0))
 
-    def metres(self, cells: Any) -> Any:
+    def metres(self, oscillators: Any) -> Any:
         """Return a length in oscillators, such as the side of a sheet, in m."""
-        return number(np.multiply(cells, self.pitch))
+        return number(np.multiply(oscillators, self.pitch))
 
     # And back. Texts with units are welcome.
 
@@ -156,7 +156,7 @@ class Cortex:
         """Return a time in units of model time."""
         return number(np.divide(_si("seconds", seconds, "time"), self.t0))
 
-    def cells(self, metres: Any) -> Any:
+    def oscillators(self, metres: Any) -> Any:
         """Return a length in oscillators."""
         return number(np.divide(_si("metres", metres, "length"), self.pitch))
 

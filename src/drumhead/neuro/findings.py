@@ -73,7 +73,7 @@ def states_verdict(a: "Seen") -> str:
     return (
         f"In {a.trials} sheets of hidden states, whose power lies in {band_text(a)}, phases run from place to place"
         f"{_pace(a).removeprefix(',')}. As a whole a sheet is one plane wave in {here:.0f} % of the frames "
-        f"({chance:.0f} % by chance). A rollout is a transient, so no p is told."
+        f"({chance:.0f} % by chance). What an image sets off is a transient, so no p is told."
     )
 
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 SIDE = 16  # sites along a side; of more, blocks are averaged
 SMALL = 8  # sites along a side, on which minima are looked for first
-CELLS = (1, 2, 4, 0)  # oscillators along a pitch that are tried
+PER_PITCH = (1, 2, 4, 0)  # oscillators along a pitch that are tried
 LEAST = 8  # sites
 OPERATOR = ("speed", "f0", "tau")
 
 
 def fit(
     x: "DataArray", *, band: str | tuple[float, float] | None = None, avoid: tuple[tuple[float, float], ...] = (),
-    cells: int | None = None, progress: "Callable[[str], None] | None" = None,
+    per_pitch: int | None = None, progress: "Callable[[str], None] | None" = None,
 ) -> Fit:  # fmt: skip
     """Fit a damped wave operator, driven by noise, to a recording, and weigh it against operators without waves.
 
@@ -43,7 +43,8 @@ def fit(
         band: the frequencies to use, "1-40 Hz" or in Hz; by default from three periods a recording (or fs / 500) to
             0.4 fs.
         avoid: ranges in Hz to leave out, as ((49, 51),).
-        cells: oscillators along one pitch of the sites, 0 for a continuum; by default what fits best of 1, 2, 4 and 0.
+        per_pitch: oscillators along one pitch of the sites, 0 for a continuum; by default what fits best of 1, 2, 4
+            and 0.
         progress: called with a word for each stage.
 
     Returns:
@@ -59,7 +60,7 @@ def fit(
     Example:
         >>> array = dh.waves.synth.Array((6, 6), pitch="0.4 mm", fs="200 Hz", duration="16 s")
         >>> x = dh.waves.synth.medium(array, speed=0.05, f0=8, tau=0.1, seed=0)
-        >>> found = dh.neuro.fit(x, cells=1)
+        >>> found = dh.neuro.fit(x, per_pitch=1)
         >>> found.identifiable, round(found.speed.value, 3), found.best
         (True, 0.05, 'wave')
     """
@@ -67,12 +68,12 @@ def fit(
 
     # Many small matrices gain nothing from more threads, and lose where processors are shared.
     with on_threads(1):
-        return _fit(x, band, avoid, cells, progress or (lambda word: None))
+        return _fit(x, band, avoid, per_pitch, progress or (lambda word: None))
 
 
 def _fit(
-    x: "DataArray", band: str | tuple[float, float] | None, avoid: tuple[tuple[float, float], ...], cells: int | None,
-    tell: "Callable[[str], None]",
+    x: "DataArray", band: str | tuple[float, float] | None, avoid: tuple[tuple[float, float], ...],
+    per_pitch: int | None, tell: "Callable[[str], None]",
 ) -> Fit:  # fmt: skip
     """Return what `fit` does."""
     from drumhead.neuro.operators import BLURS, OPERATORS, Likelihood
@@ -80,11 +81,11 @@ def _fit(
 
     x = as_field(x, "fit")
     values, pitch, fs, limits = _read(x, band)
-    if cells is not None:
-        choose("cells", str(cells), map(str, CELLS))
+    if per_pitch is not None:
+        choose("per_pitch", str(per_pitch), map(str, PER_PITCH))
     every, middle = (Whittle(part, fs, *limits, avoid) for part in (values, _middle(values)))
     fitted: dict[str, tuple[Likelihood, Found]] = {}
-    lattices = CELLS if cells is None else (cells,)
+    lattices = PER_PITCH if per_pitch is None else (per_pitch,)
     for kind in OPERATORS:
         tell(f"fitting the operator: {kind}")
         tried = {(n, BLURS[0]): _search(kind, BLURS[0], middle, n) for n in lattices}
@@ -139,18 +140,18 @@ def _middle(values: np.ndarray) -> np.ndarray:
     return part if np.isfinite(part[0]).sum() >= LEAST else values
 
 
-def _lags(recording: "Whittle", cells: int) -> "Lags":
+def _lags(recording: "Whittle", per_pitch: int) -> "Lags":
     from drumhead.neuro.lags import continuum_lags, lattice_lags
 
-    return lattice_lags(recording.shape, cells) if cells else continuum_lags(recording.shape)
+    return lattice_lags(recording.shape, per_pitch) if per_pitch else continuum_lags(recording.shape)
 
 
-def _search(kind: str, blur: str, recording: "Whittle", cells: int) -> "Found":
+def _search(kind: str, blur: str, recording: "Whittle", per_pitch: int) -> "Found":
     """Return the lower minimum near the best two of many starts."""
     from drumhead.neuro.operators import Likelihood, starts
     from drumhead.neuro.search import minimise, value
 
-    likelihood = Likelihood(kind, blur, recording, _lags(recording, cells))
+    likelihood = Likelihood(kind, blur, recording, _lags(recording, per_pitch))
     best = sorted(starts(kind, recording.f[-1]), key=lambda one: value(likelihood, one))[:2]
     return min((minimise(likelihood, one, most=40) for one in best), key=lambda one: one.value)
 
@@ -164,8 +165,8 @@ def _finish(likelihood: "Likelihood", near: "Found", share: float) -> "tuple[Lik
 
 
 def _judged(
-    fitted: "dict[str, tuple[Likelihood, Found]]", cells: int, pitch: float, length: str, limits: tuple[float, float],
-    seconds: float, fs: float, tell: "Callable[[str], None]",
+    fitted: "dict[str, tuple[Likelihood, Found]]", per_pitch: int, pitch: float, length: str,
+    limits: tuple[float, float], seconds: float, fs: float, tell: "Callable[[str], None]",
 ) -> Fit:  # fmt: skip
     """Return the fit with its intervals and objections."""
     from drumhead.neuro.search import LEVEL, interval
@@ -183,7 +184,7 @@ def _judged(
         low, high = (float(np.exp(one)) * unit for one in interval(likelihood, best, i, LEVEL * doubt))
         estimates[name] = Estimate(float(np.exp(best.at[i])) * unit, low, high, low > 0 and high / low <= RESOLVED)
     speed, f0 = (estimates[name].value for name in OPERATOR[:2])
-    top = np.hypot(f0, np.sqrt(8) * speed * cells / pitch / (2 * np.pi)) if cells else 0.0
+    top = np.hypot(f0, np.sqrt(8) * speed * per_pitch / pitch / (2 * np.pi)) if per_pitch else 0.0
     rest = {
         name: float(v if name == "colour" else np.exp(v)) for name, v in zip(likelihood.names, best.at, strict=True)
     }
@@ -196,7 +197,7 @@ def _judged(
         why=why,
         aic=aic,
         misfit=misfit,
-        cells=cells,
+        per_pitch=per_pitch,
         pitch=pitch,
         band=limits,
         nuisances=rest,

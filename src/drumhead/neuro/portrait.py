@@ -150,7 +150,7 @@ class Portrait:
             "layer": one.layer, "sheets": len(self.omega), "oscillators": list(one.size), "stride_px": one.stride,
             "pitch_m": cortex.pitch, "unit_of_time_s": cortex.t0, "boundary": one.boundary,
             "steps": one.steps, "dt": one.dt, "integrator": one.integrator or "closed form",
-            "step_s": cortex.seconds(one.dt), "rollout_s": cortex.seconds(one.dt * one.steps),
+            "step_s": cortex.seconds(one.dt), "all_steps_s": cortex.seconds(one.dt * one.steps),
             "side_m": [cortex.metres(side) for side in one.size], "courant": one.courant,
             "of_all": {name: spread(values) for name, values in self.quantities.items()},
             "shares": self.shares,

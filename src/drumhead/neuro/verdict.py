@@ -60,7 +60,7 @@ class Fit:
         why: what stands against it; empty if all three are known and waves are the best account.
         aic: of each operator, less the least: 0 is the best.
         misfit: mean squared error of the whitened cross-spectra over what chance allows; 1 is a perfect model.
-        cells: oscillators along a pitch; 0 for a continuum.
+        per_pitch: oscillators along a pitch; 0 for a continuum.
         pitch: of the sites that were fitted, in `length`.
         band: the frequencies used, in Hz.
         nuisances: the rest of what was fitted.
@@ -73,7 +73,7 @@ class Fit:
     why: tuple[str, ...]
     aic: dict[str, float]
     misfit: float
-    cells: int
+    per_pitch: int
     pitch: float
     band: tuple[float, float]
     nuisances: dict[str, float]
@@ -101,9 +101,9 @@ class Fit:
     def curve(self, k: Any) -> np.ndarray:
         """Return the frequency in Hz of free waves of wave number k (rad/m, rad/px) along a row; nan if overdamped."""
         k = np.asarray(k, float)
-        if self.cells:
-            cell = self.pitch / self.cells
-            k = 2 / cell * np.sin(np.clip(k * cell / 2, -math.pi / 2, math.pi / 2))
+        if self.per_pitch:
+            step = self.pitch / self.per_pitch
+            k = 2 / step * np.sin(np.clip(k * step / 2, -math.pi / 2, math.pi / 2))
         squared = (2 * math.pi * self.f0.value) ** 2 + (self.speed.value * k) ** 2 - self.tau.value**-2
         with np.errstate(invalid="ignore"):
             return np.sqrt(squared) / (2 * math.pi)
@@ -116,7 +116,7 @@ class Fit:
             out |= {key: one.value, f"{key}_interval": [one.low, one.high], f"{key}_identifiable": one.identifiable}
         return out | {
             "identifiable": self.identifiable, "verdict": self.verdict, "why": list(self.why), "best": self.best,
-            "aic": self.aic, "misfit": self.misfit, "cells_per_pitch": self.cells or "continuum",
+            "aic": self.aic, "misfit": self.misfit, "cells_per_pitch": self.per_pitch or "continuum",
             f"pitch_{self.length}": self.pitch, "band_hz": list(self.band), "nuisances": self.nuisances,
         }  # fmt: skip
 

@@ -208,8 +208,8 @@ def _growth(result: dict[str, Any], side: int) -> dict[str, Any]:
 def _response(model: NeuralWaveMachine, images: torch.Tensor, kind: str,
               speed: float) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:  # fmt: skip
     """Return the front of the response to an impulse, its loudness averaged over images, and the times of arrival."""
-    cells = images.shape[-1] // model.stride
-    steps = model.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * model.dt))
+    side = images.shape[-1] // model.stride
+    steps = model.steps if speed < 1e-3 else round(0.9 * side / 2 / (speed * model.dt))
     steps = min(max(steps, 10), 600)
     squares = sum(fronts.rings(impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
     loudness = np.sqrt(squares / len(images))

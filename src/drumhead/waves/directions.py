@@ -72,8 +72,8 @@ def direction_index(
         )
     if not power.any():
         raise DrumheadError("the spectrum has no power at all; was the field constant?")
-    cell = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))
-    forward, backward = (power[:, sign * ahead > 0].sum(1) * cell for sign in (1, -1))
+    area = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))
+    forward, backward = (power[:, sign * ahead > 0].sum(1) * area for sign in (1, -1))
     both, root, root_back = power + back, np.sqrt(power), np.sqrt(back)
     with np.errstate(invalid="ignore", divide="ignore"):
         asymmetry = np.where(both > 0, (power - back) / both, 0.0)
