@@ -82,7 +82,7 @@ def main(out: Path, parts: list[str]) -> None:
         if str(seed) in found:
             continue
         x, began = make(), time.process_time()
-        result = fit(x, cells=cells).report()
+        result = fit(x, per_pitch=cells).report()
         found[str(seed)] = result | {"cpu_s": round(time.process_time() - began, 1)}
         write_atomic(path, json.dumps(known, indent=1) + "\n")
         print(f"{part}: {name}, seed {seed}: {result['verdict']}", flush=True)

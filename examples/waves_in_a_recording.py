@@ -124,10 +124,10 @@ for i, axis in enumerate(maps):
 save_figure(figure, out / "epochs.png", colours=128)
 
 # %% Which medium: not from seven seconds, but from twenty of a medium that is known
-print(dh.neuro.fit(x[:, 4:12, 4:12], cells=1).verdict)
+print(dh.neuro.fit(x[:, 4:12, 4:12], per_pitch=1).verdict)
 sites = synth.Array((6, 6), pitch="0.4 mm", fs="250 Hz", duration="20 s")
 medium = synth.sensor_noise(synth.medium(sites, speed=0.1, f0=10, tau=0.08, seed=0), snr=3, seed=1)
-fitted = dh.neuro.fit(medium, cells=1)
+fitted = dh.neuro.fit(medium, per_pitch=1)
 print(f"true: 0.1 m/s, 10 Hz, 80 ms. {fitted.verdict}")
 print(f"does this medium travel? p = {W.travels(medium, BAND).p:.2g}: noise drives it everywhere, no way is preferred")
 rings = W.azimuthal(W.kf(medium, segment="1 s", band=(1, 60), pad=4))

@@ -160,9 +160,19 @@ REFUSED = {
     "travels takes a field, got ndarray": lambda: W.travels(WAVE, BAND),
     "surrogate takes a field, got ndarray": lambda: W.surrogate(WAVE),
     "trim takes a field": lambda: W.trim(WAVE, "100 ms"),
+    "got Dataset without speeds": lambda: W.summary(W.phase(made(WAVE), BAND)),
+    "got ndarray without speeds": lambda: W.summary(WAVE),
+    "24 sites without places": lambda: W.field(xr.DataArray(WAVE[:, 0, :].repeat(4, 1), dims=("time", "site")), 200),
+    "f, ky, kx are needed": lambda: W.ridge(WAVE),
+    "no frequency there; take a wider": lambda: synth.smooth_noise(ARRAY, 0, band="1.1-1.2 Hz"),
+    "constant at every site": lambda: dh.neuro.fit(W.field(np.ones((4000, 4, 4)), 200)),
+    "fit takes a field, got ndarray": lambda: dh.neuro.fit(WAVE),
+    "band='30 Hz'": lambda: dh.neuro.fit(made(WAVE), band="30 Hz"),
+    "same phase at all times": lambda: dh.neuro.analyse(made(WAVE[:, :1, :1] * LOUDNESS), BAND, n=19, fit=False),
     "the dimensions time, y, x": lambda: W.travels(xr.DataArray(WAVE, dims=("t", "a", "b")), BAND),
 }  # fmt: skip
 ONCE = (np.arange(200) == 7)[:, None, None]
+LOUDNESS = 2.0 ** np.add.outer(np.arange(5), np.arange(6))  # by which phases stay the same to the last bit
 CHECKERED = np.add.outer(np.arange(5), np.arange(6)) % 2 == 0
 
 
@@ -181,6 +191,7 @@ def test_one_column_of_electrodes_is_a_line():
     p = W.planar(W.phase(made(np.repeat(WAVE[:, :, :1], 1, 2)), BAND))
     assert np.isfinite(p.speed).all()
     assert not np.abs(p.kx).max()
+    assert p.attrs["shortest_wavelength"] == pytest.approx(2 * 4e-4)  # the missing axis has no say
     assert W.travels(made(WAVE[:, :, :1]), BAND, n=19).p > 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
+from xarray import DataArray
 
 import drumhead as dh
 from conftest import call
@@ -16,11 +18,22 @@ from drumhead import cli
 from drumhead.errors import DrumheadError
 from drumhead.files import without_nan
 from drumhead.networks.driven import driven, heard_alike
-from drumhead.neuro import Observation, explained, noise_ceiling, propagators, rdm, reversed_in_time, rsa, spectra
+from drumhead.neuro import (
+    Observation,
+    dynamics,
+    explained,
+    noise_ceiling,
+    propagators,
+    rdm,
+    reversed_in_time,
+    rsa,
+    spectra,
+)
 from drumhead.neuro.ceiling import distances
 from drumhead.neuro.compare import ready
 from drumhead.neuro.distance import apart
 from drumhead.neuro.vector import MEASURES, Measure, vector
+from drumhead.show.comparing import distances_figure, windows_figure
 from drumhead.waves import synth
 
 S = dh.waves.synth
@@ -53,6 +66,20 @@ def test_sites_lie_in_the_middle_of_the_sheet():
     seen = Observation(pitch="0.3 mm", shape=(3, 4))(ramp)
     at = 0.8e-3 + 0.3e-3 * (np.arange(4) - 1.5) + 10 * (0.8e-3 + 0.3e-3 * (np.arange(3)[:, None] - 1))
     np.testing.assert_allclose(seen.values[0], at, rtol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [(4e-4, 2e-4), (2e-4, 4e-4), (4e-4, None), (None, 4e-4)])
+def test_without_a_pitch_an_array_has_the_sites_of_the_field(steps):
+    places = {a: [0.0] if step is None else np.arange(7) * step for a, step in zip("yx", steps, strict=True)}
+    values = np.random.default_rng(0).normal(size=(50, len(places["y"]), len(places["x"])))
+    x = dh.waves.field(DataArray(values, {"time": np.arange(50) / 500, **places}, ("time", "y", "x")))
+    x = x.assign_coords({a: (a, at, {"units": "m"}) for a, at in places.items()})
+    seen = Observation()(x)
+    np.testing.assert_allclose(seen.values, x.values, atol=1e-12)
+    for axis, at in places.items():
+        np.testing.assert_allclose(seen[axis], at, atol=1e-15)
+    wide = Observation(point_spread="0.2 mm")(x)
+    assert 0 < wide.values.std() < x.values.std()
 
 
 def test_noise_is_relative_and_each_trial_has_its_own():
@@ -164,6 +191,20 @@ def test_time_reversal_adds_to_the_distance_of_propagators_and_not_to_that_of_sp
         propagators(one, [x.isel(y=slice(4)) for x in other], "12 ms")
 
 
+def test_spectra_of_many_trials_are_the_cheapest_assignment_and_fit_into_memory(monkeypatch):
+    rng = np.random.default_rng(0)
+    clouds = {"one": rng.normal(size=(150, 2)), "other": rng.normal(size=(150, 2)) + 1}
+    monkeypatch.setattr(dynamics, "listed", lambda name: name)
+    monkeypatch.setattr(dynamics, "_cloud", lambda name, rank, window: (clouds[name], np.full(150, 1 / 150)))
+    tracemalloc.start()
+    found = spectra("one", "other")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    cost = np.hypot(*(clouds["one"][:, None] - clouds["other"]).transpose(2, 0, 1))
+    assert found == pytest.approx(cost[linear_sum_assignment(cost)].mean(), rel=1e-6)
+    assert peak < 25e6  # a dense matrix of what leaves and arrives has 54
+
+
 def test_dsa():
     pytest.importorskip("DSA")
     one, other = trials(0.05, 0, snr=2.0, count=2), trials(0.05, 50, snr=2.0, count=2)
@@ -217,6 +258,13 @@ def test_ridge_explains_what_repeats_and_no_more():
     assert np.isnan(silent.share).all() or abs(silent.share[0]) < 1
 
 
+@pytest.mark.parametrize("shape", [(30, 10), (59, 5), (60,)])
+def test_features_are_of_the_stimuli_that_were_shown(shape):
+    rng = np.random.default_rng(0)
+    with pytest.raises(DrumheadError, match="60 stimuli are needed"):
+        explained(rng.normal(size=shape), rng.normal(size=(60, 4, 2)), n=19)
+
+
 # --- the whole ---
 
 
@@ -261,7 +309,7 @@ class Found:
 def test_media_are_compared_in_deviations_where_both_tell_them(monkeypatch):
     from types import ModuleType
 
-    from drumhead.neuro.apart import operators
+    from drumhead.neuro.compare_media import operators
 
     stand_in = ModuleType("drumhead.neuro.fit")
     stand_in.fit = lambda x: Found(float(x.values.max()))  # type: ignore[attr-defined]
@@ -357,13 +405,20 @@ def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, caps
 
 
 def test_windows_of_speeds_are_drawn_by_factors_and_with_their_unit():
-    from drumhead.show.comparing import windows_figure
-
     windows = {"model": {"speed": np.log([0.1, 0.2, 40.0]), "pgd": np.array([0.1, 0.2, 0.3])}}
     speed, pgd = windows_figure(windows, [("speed", "log"), ("pgd", "linear")], across=2).axes
     assert (speed.get_xscale(), pgd.get_xscale()) == ("log", "linear")
     assert (speed.get_title(), pgd.get_title()) == ("speed (m/s)", "pgd")
     np.testing.assert_allclose(np.asarray(speed.lines[0].get_xdata()), [0.1, 0.2, 40])
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 9])
+def test_any_number_of_surrogates_is_drawn(count):
+    nulls = {f"null {i}": np.array([1.0, 2.0 + i]) for i in range(count)}
+    axis = distances_figure(["speed", "pgd"], *np.ones((3, 2)), nulls).axes[0]
+    assert set(axis.get_legend_handles_labels()[1]) == {*nulls, "model", "half of the recording"}
+    drawn = windows_figure({name: {"pgd": values} for name, values in nulls.items()}, [("pgd", "linear")]).axes[0]
+    assert len({line.get_color() for line in drawn.lines}) == count
 
 
 def test_a_recording_that_is_short_for_its_band_is_told_with_its_pieces():

@@ -68,7 +68,7 @@ def test_the_table_of_calibrations(pitch, speed, f0, q, t0, omega, alpha, cells,
     assert found == pytest.approx(omega, rel=0.05)
     assert damping(found, q) == pytest.approx(alpha, rel=0.02)
     assert quality(found, damping(found, q)) == pytest.approx(q, rel=1e-12)
-    assert cortex.cells(cortex.wavelength(found)) == pytest.approx(cells, rel=1e-9)
+    assert cortex.oscillators(cortex.wavelength(found)) == pytest.approx(cells, rel=1e-9)
     medium = Discrete(found, damping(found, q))
     assert cortex.time(step) == pytest.approx(medium.largest_step, rel=0.03)
 
@@ -92,7 +92,7 @@ def test_there_and_back_is_the_same(pitch, speed, kappa, omega, alpha):
     pairs = [
         (cortex.omega(cortex.frequency(omega)), omega), (cortex.alpha(cortex.tau(alpha)), alpha),
         (cortex.coupling(cortex.speed()), kappa), (cortex.coupling(cortex.speed(2.5)), 2.5),
-        (cortex.time(cortex.seconds(alpha)), alpha), (cortex.cells(cortex.metres(omega)), omega),
+        (cortex.time(cortex.seconds(alpha)), alpha), (cortex.oscillators(cortex.metres(omega)), omega),
         (cortex.angular(cortex.hertz(omega)), omega), (cortex.speed(), speed),
     ]  # fmt: skip
     # The three anchors say the same: any two of pitch, speed and clock give the third.
@@ -306,7 +306,7 @@ def test_a_turned_anisotropic_kernel():
     assert found.omega([1.0])[0] == pytest.approx(0.7)
     assert found.kappa[0] == pytest.approx((fast**2 + slow**2) / 2)
     assert found.drift[0] == pytest.approx([0, 0], abs=1e-15)
-    assert found.gain[0] == pytest.approx(0, abs=1e-15)
+    assert found.growth[0] == pytest.approx(0, abs=1e-15)
     assert found.lopsided[0] == pytest.approx(0, abs=1e-15)
 
 
@@ -316,7 +316,7 @@ def test_a_kernel_that_is_not_reciprocal_lets_waves_of_one_direction_grow():
     kernel[0, 0, 1, 0], kernel[0, 0, 1, 2] = 0.9, 1.1
     found = effective(kernel)
     assert found.drift[0] == pytest.approx([0, 0.2])
-    assert found.gain[0] == pytest.approx(0.2)
+    assert found.growth[0] == pytest.approx(0.2)
     assert found.lopsided[0] > 0.03
     n, omega, alpha, dt = 80, 0.1, 0.05, 0.02
     k = 2 * np.pi / n * 3
@@ -449,7 +449,7 @@ def test_a_portrait_says_the_same_as_the_formulas(pieces):
     assert sum(found.shares[name] for name in ("ring", "overdamped", "leave rest")) == pytest.approx(1)
     report = json.loads(json.dumps(without_nan(found.report()), allow_nan=False))
     assert len(report["of_each_sheet"]["frequency"]) == len(report["of_each_sheet"]["axis_deg"]) == 8
-    assert report["rollout_s"] == pytest.approx(20 * 0.5 * cortex.t0)
+    assert report["all_steps_s"] == pytest.approx(20 * 0.5 * cortex.t0)
     assert spread([1.0, np.inf, np.inf]) == {"median": np.inf, "lower": 1.0, "upper": np.inf}
 
 
@@ -487,7 +487,7 @@ def test_the_verb_on_shipped_weights(tmp_path, capsys):
     assert call("waves", "tetrominoes", "--limit", 2, "--out", tmp_path / "of") == 0
     shown = capsys.readouterr().out
     assert "0.4 mm, 2 px" in shown
-    assert "the whole rollout" in shown
+    assert "all steps" in shown
     assert "evanescent at 20 Hz" in shown
     assert "Muller 2018" in shown
     assert "what would bring f0" in shown

@@ -43,6 +43,10 @@ def test_two_bursts_are_two_epochs():
     found = W.detect(x, BAND, n=19)
     assert found.sizes["epoch"] == 2
     assert found.direction.values == pytest.approx([0, np.pi / 2], abs=0.15)
+    both = W.summary(found)
+    assert both["frames"] == 2
+    assert both["direction"] == pytest.approx(np.pi / 4, abs=0.15)
+    assert "kind" not in both
 
 
 @pytest.mark.parametrize(("backward", "kind"), [(False, "source"), (True, "sink")])

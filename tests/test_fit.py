@@ -10,8 +10,8 @@ from scipy.signal import windows
 import drumhead as dh
 from drumhead.errors import DrumheadError
 from drumhead.neuro.fit import _read
-from drumhead.neuro.lags import continuum, lattice
-from drumhead.neuro.operators import BLURS, OPERATORS, Likelihood, spectrum, starts, unknowns
+from drumhead.neuro.lags import continuum_lags, lattice_lags
+from drumhead.neuro.operators import BLURS, OPERATORS, Likelihood, power_spectrum, starts, unknowns
 from drumhead.neuro.search import Found, alike, curvature, interval, minimise, slope
 from drumhead.neuro.verdict import Estimate, objections
 from drumhead.neuro.whittle import Whittle
@@ -27,7 +27,7 @@ def noise(*shape, seed=0):
 
 @pytest.mark.parametrize("cells", [1, 2])
 def test_a_lattice_sums_what_a_fourier_transform_does(cells):
-    lags, side = lattice((4, 6), cells), 256
+    lags, side = lattice_lags((4, 6), cells), 256
     k = 2 * np.pi * np.fft.fftfreq(side)
     line = 4 * cells**2 * np.sin(k / 2) ** 2
     direct = np.fft.ifft2(1 / (0.3 * cells**2 + line[:, None] + line)).real
@@ -38,7 +38,7 @@ def test_a_lattice_sums_what_a_fourier_transform_does(cells):
 
 
 def test_a_continuum_gives_the_covariance_of_a_gaussian():
-    lags, s2 = continuum((5, 5)), 0.8
+    lags, s2 = continuum_lags((5, 5)), 0.8
     r2 = np.arange(5)[:, None] ** 2 + np.arange(5) ** 2
     mine = np.tensordot(np.exp(-lags.nodes * s2), lags.weights, (0, 0))
     np.testing.assert_allclose(mine, np.exp(-r2 / (4 * s2)) / (4 * np.pi * s2), atol=1e-7)
@@ -81,7 +81,7 @@ def test_blocks_give_the_likelihood_of_all_sites(shape, missing):
 @pytest.mark.parametrize("kind", OPERATORS)
 @pytest.mark.parametrize("blur", BLURS)
 def test_slopes_are_those_of_differences(kind, blur):
-    likelihood = Likelihood(kind, blur, Whittle(noise(600, 3, 4), 100.0, 1.0, 40.0), lattice((3, 4)))
+    likelihood = Likelihood(kind, blur, Whittle(noise(600, 3, 4), 100.0, 1.0, 40.0), lattice_lags((3, 4)))
     at = starts(kind, 40.0)[1] + 0.1
     call = slope(likelihood)
     gradient = call(at)[1]
@@ -91,7 +91,7 @@ def test_slopes_are_those_of_differences(kind, blur):
 
 def test_a_true_model_misses_by_chance_alone():
     x = synth.medium(synth.Array((5, 5), 1.0, 150, 20), speed=60, f0=8, tau=0.1, seed=3, padding=32)
-    likelihood = Likelihood("wave", "gaussian", Whittle(x.values, 150.0, 1.0, 60.0), lattice((5, 5)))
+    likelihood = Likelihood("wave", "gaussian", Whittle(x.values, 150.0, 1.0, 60.0), lattice_lags((5, 5)))
     truth = np.log([60, 8, 0.1, 1, 1e-2, 1e-7, 1e-6, 1e-7])
     truth[3] = 0  # the colour, no logarithm
     assert likelihood.misfit(truth) == pytest.approx(1, abs=0.05)
@@ -105,11 +105,11 @@ def test_spectra_are_those_of_their_equations():
     f, eigenvalue = torch.tensor([[1.0], [7.0]]), torch.tensor([0.5, 4.0])
     turn = 2 * np.pi * f
     wave = 1 / ((2j * np.pi * f) ** 2 + 2 * 2j * np.pi * f + (4 * np.pi) ** 2 + 9 * eigenvalue).abs() ** 2
-    torch.testing.assert_close(spectrum("wave", "gaussian", p, f, eigenvalue), wave)
+    torch.testing.assert_close(power_spectrum("wave", "gaussian", p, f, eigenvalue), wave)
     p["spread"], p["leak"] = torch.log(torch.tensor(5.0)), torch.log(torch.tensor(0.5))
     diffusion = 1 / (1j * turn + 0.5 + 5 * eigenvalue).abs() ** 2
-    torch.testing.assert_close(spectrum("diffusion", "exponential", p, f, eigenvalue), diffusion)
-    torch.testing.assert_close(spectrum("noise", "gaussian", p, f, eigenvalue), torch.ones(2, 2))
+    torch.testing.assert_close(power_spectrum("diffusion", "exponential", p, f, eigenvalue), diffusion)
+    torch.testing.assert_close(power_spectrum("noise", "gaussian", p, f, eigenvalue), torch.ones(2, 2))
 
 
 # The search.
@@ -155,7 +155,7 @@ def test_a_medium_is_recovered_under_sensor_noise(speed, f0, tau, missing):
     x = synth.sensor_noise(x, 1 / 0.3, seed=2)
     x = fields.field(x, mask=noise(7, 7).ravel().argsort().argsort().reshape(7, 7) >= missing)
     said = []
-    found = dh.neuro.fit(x, cells=1, progress=said.append)
+    found = dh.neuro.fit(x, per_pitch=1, progress=said.append)
     assert found.identifiable, found.verdict
     assert found.best == "wave"
     assert found.speed.value == pytest.approx(speed, rel=0.05)
@@ -176,7 +176,7 @@ def test_a_medium_is_recovered_under_sensor_noise(speed, f0, tau, missing):
 
 def test_smooth_noise_has_no_operator():
     x = synth.sensor_noise(synth.smooth_noise(synth.Array((5, 5), "0.4 mm", 150, 16), 1, 2.0), 3, 2)
-    found = dh.neuro.fit(x, cells=1)
+    found = dh.neuro.fit(x, per_pitch=1)
     assert not found.identifiable
     assert found.verdict.startswith("Unidentifiable: ")
 
@@ -199,11 +199,13 @@ def test_what_stands_against_a_fit_is_said():
 
 def test_short_recordings_and_large_grids():
     x = synth.medium(synth.Array((4, 4), "0.4 mm", 150, 6), 0.05, 8, 0.1, seed=1, padding=16)
-    found = dh.neuro.fit(x, cells=1)
+    found = dh.neuro.fit(x, per_pitch=1)
+    assert dh.neuro.fit(x.transpose("y", "x", "time"), per_pitch=1) == found
     assert not found.identifiable
     assert "6 s of recording" in found.verdict
     wide = fields.field(np.repeat(np.repeat(x.values, 6, 1), 6, 2), 150, "0.1 mm")
     values, pitch, _, _ = _read(wide, None)
+    assert _read(wide, "10-40 Hz")[3] == _read(wide, np.array([10, 40]))[3] == (10.0, 40.0)
     np.testing.assert_allclose(values[:, 2, 0], x.values[:, 0, 0])
     assert values.shape[1:] == (12, 12)
     assert pitch == pytest.approx(2e-4)
@@ -217,8 +219,8 @@ def test_what_cannot_be_fitted_is_refused():
         dh.neuro.fit(x[:, :2, :2])
     with pytest.raises(DrumheadError, match="band="):
         dh.neuro.fit(x, band=(10.0, 200.0))
-    with pytest.raises(DrumheadError, match="cells"):
-        dh.neuro.fit(x, cells=3)
+    with pytest.raises(DrumheadError, match="per_pitch"):
+        dh.neuro.fit(x, per_pitch=3)
 
 
 @pytest.mark.parametrize("holes", [False, True])
@@ -234,11 +236,11 @@ def test_a_likelihood_does_not_depend_on_how_a_recording_is_held(holes):
     held = [values, values[::-1], turned, turned[:, ::-1], values * -3e-6 + 7, values * 4e5]
     found = []
     for one in held:
-        likelihood = Likelihood("wave", "gaussian", Whittle(one, 125.0, 1.0, 50.0), lattice((5, 5)))
+        likelihood = Likelihood("wave", "gaussian", Whittle(one, 125.0, 1.0, 50.0), lattice_lags((5, 5)))
         at = torch.tensor(starts("wave", 50.0)[3])
         found.append([float(likelihood(at)), likelihood.misfit(at.numpy())])
     np.testing.assert_allclose(found, np.broadcast_to(found[0], (6, 2)), rtol=1e-9)
-    upside = Likelihood("wave", "gaussian", Whittle(np.sort(values, 0), 125.0, 1.0, 50.0), lattice((5, 5)))
+    upside = Likelihood("wave", "gaussian", Whittle(np.sort(values, 0), 125.0, 1.0, 50.0), lattice_lags((5, 5)))
     assert abs(float(upside(at)) / found[0][0] - 1) > 1e-3  # another recording says something else
 
 

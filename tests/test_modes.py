@@ -5,6 +5,7 @@ The array of T2 of the research note: 10 x 10 sites 0.4 mm apart, 1 kHz, 20 Hz, 
 """
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -243,6 +244,23 @@ def test_white_noise_has_its_density_under_any_window_and_with_bad_sites():
     assert spectrum.attrs["segments"] == 79
 
 
+def test_rings_are_means_of_their_wave_numbers_and_take_no_memory():
+    ky, kx = np.fft.fftshift(np.fft.fftfreq(256)), np.fft.fftshift(np.fft.fftfreq(200))
+    power = np.random.default_rng(0).random((2, 256, 200))
+    spectrum = DataArray(power, {"f": [1.0, 2.0], "ky": ky, "kx": kx}, ("f", "ky", "kx"))
+    tracemalloc.start()
+    found = dh.waves.azimuthal(spectrum)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    away = np.hypot(ky[:, None], kx)
+    for i in (0, 1, 50, 100):
+        ring = np.abs(away * 200 - i) < 0.5
+        assert found.values[:, i] == pytest.approx(power[:, ring].mean(1), rel=1e-12)
+        assert float(found.k[i]) == pytest.approx(away[ring].mean(), rel=1e-12)
+    assert found.sizes["k"] == 101
+    assert peak < 5e6  # a matrix of 51,200 wave numbers and 101 rings has 41
+
+
 def test_standing_and_plane_waves_forward_and_backward():
     """log10(FW / BW) is 0 for a standing wave, with noise too; over 2 for a plane one if noise leaves a hundredth."""
     for direction in (0.0, 0.4):
@@ -403,6 +421,14 @@ def test_bad_sites_and_scattered_sites_have_modes_too():
     assert np.isnan(sites.pattern.values[0]).sum() == 1
     assert float(sites.smoothness[0]) > 0.5 > float(sites.smoothness_shuffled[0]) + 0.4
     assert float(dh.waves.dmd(dh.waves.field(wave, "200 Hz", "1 mm", at=at), 2).frequency[0]) == pytest.approx(20)
+
+
+def test_modes_do_not_know_the_order_of_axes():
+    x = synth.sensor_noise(synth.mixture(synth.Array((6, 9), "1 mm", "200 Hz", "2 s"), 0.5, 20, 0.08), 1.0, 0)
+    for verb in (dh.waves.complex_pca, dh.waves.dmd):
+        want, got = verb(x, 2), verb(x.transpose("time", "x", "y"), 2)
+        for name in want.data_vars:
+            np.testing.assert_allclose(got[name].values, want[name].values, rtol=1e-6, err_msg=name)
 
 
 @settings(max_examples=50, deadline=None)

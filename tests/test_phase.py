@@ -614,6 +614,10 @@ def test_averages_are_of_their_kind():
         (lambda x: W.radial(W.phase(x[:, :2, :2], BAND)), "5 sites or more, got 4"),
         (lambda x: W.radial(W.phase(x, BAND), "middle"), "source='middle'"),
         (lambda x: W.radial(W.phase(x, BAND), (1.0,)), "source="),
+        (lambda x: W.radial(W.phase(x, BAND), (1.0, np.nan)), "source="),
+        (lambda x: W.radial(W.phase(x, BAND), ("1 mm", "5 Hz")), "source="),
+        (lambda x: W.radial(W.phase(W.field(x.values, 1000), BAND), ("1.2 mm", "0 mm")), "no pitch"),
+        (lambda x: W.trim(W.singularities(W.phase(x, BAND)), 0.1), "trajectories"),
         (lambda x: W.gradient(W.phase(at_sites(jittered(), lambda t, y, x: np.cos(126 * t - x)), BAND), neighbours=1),
          "neighbours=1"),
     ],
@@ -621,6 +625,14 @@ def test_averages_are_of_their_kind():
 def test_what_cannot_be_done_is_refused(call, message):
     with pytest.raises(dh.DrumheadError, match=message):
         call(synth.plane(ARRAY))
+
+
+def test_a_source_may_be_written_in_any_way_and_lie_beyond_the_sites():
+    ph = some(target_phase(0.1, (-0.4e-3, 0.0)))
+    want = W.radial(ph, (-0.4e-3, 0.0))
+    assert want.R.mean() > 0.99
+    for source in (("-0.4 mm", "0 mm"), np.array([-0.4e-3, 0.0]), [-0.4e-3, 0]):
+        assert W.radial(ph, source).equals(want)
 
 
 def test_a_search_for_sources_in_a_film_does_not_fill_the_memory():

@@ -13,9 +13,9 @@ from PIL import Image
 import drumhead as dh
 from drumhead.cli import main
 from drumhead.physics import dispersion
-from drumhead.probe import field, figure
-from drumhead.probe.figure import Settings, find, receptive_field
+from drumhead.probe import field, receptive
 from drumhead.probe.impulse import amplifying, impulse
+from drumhead.probe.receptive import Settings, find, free_medium, receptive_field
 from drumhead.settings.presets import get_preset
 from drumhead.waves import fronts
 
@@ -112,7 +112,7 @@ def test_measured_radii_of_known_maps():
     size = field.measure(one)
     assert (size.half, size.most, size.rms) == (0, 10, pytest.approx(5))
     assert field.measure(np.zeros((4, 4))).mass == 0
-    disc = (fronts.distances((128, 128)) <= 40).astype(float)
+    disc = (fronts.from_middle((128, 128)) <= 40).astype(float)
     assert field.measure(disc).half == pytest.approx(40 / 2**0.5, abs=0.5)
     assert field.measure(disc).most == pytest.approx(40 * 0.95**0.5, abs=0.5)
 
@@ -172,6 +172,13 @@ def test_the_front_of_a_free_medium_runs_at_the_speed_of_long_waves(scale, speed
     assert np.isfinite(arrival[3:35]).all()
 
 
+@pytest.mark.parametrize("side", [4, 10])
+def test_a_small_canvas_has_no_front_of_which_to_tell_a_speed(side):
+    numbers, loudness = free_medium(Settings(side=side))
+    assert numbers["contour_speed"] is None
+    assert loudness.shape[0] == numbers["steps"]
+
+
 def test_speeds_of_kernels_that_mix_push_outward_or_carry_nothing():
     dense = dh.laplacian(2, dense=True)
     dense[1, 1] *= 4
@@ -223,6 +230,10 @@ def test_wrong_readings_are_refused():
         network("nwm-linear").reach(3, -1)
 
 
+def no_more(whole):
+    raise OSError("no more")
+
+
 def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monkeypatch, rng):
     few = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8), rng.integers(0, 6, (3, 32, 32), dtype=np.uint8)
     task = replace(dh.tasks.get("tetrominoes"), make=lambda split: few)  # drawing all 12,000 images takes a while
@@ -250,6 +261,12 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     monkeypatch.setattr(field, "field", None)  # nothing is measured twice
     receptive_field(models, out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     assert len(said) == 10
+
+    kept = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    monkeypatch.setattr(receptive, "report", no_more)
+    with pytest.raises(OSError, match="no more"):
+        receptive_field(models[:1], out, runs=tmp_path / "runs", say=said.append, settings=TINY)
+    assert kept == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}  # all or nothing
 
 
 def test_what_sees_the_whole_image_is_said_to(tmp_path, monkeypatch, rng):
@@ -292,6 +309,6 @@ def test_the_command_lists_the_figure_and_calls_it(capsys, monkeypatch, tmp_path
     main(["reproduce"])
     assert "receptive-field, a figure: How far from a pixel" in capsys.readouterr().out
     asked = []
-    monkeypatch.setattr(figure, "receptive_field", lambda models, out, **_: asked.append((models, out)))
+    monkeypatch.setattr(receptive, "receptive_field", lambda models, out, **_: asked.append((models, out)))
     main(["reproduce", "receptive-field", "--out", str(tmp_path / "out"), "--models", "cnn-2"])
     assert asked == [(("cnn-2",), tmp_path / "out")]

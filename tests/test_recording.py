@@ -1,5 +1,6 @@
 """Recordings become fields, whatever file they come from; what a file does not know has to be said."""
 
+import logging
 from datetime import UTC, datetime
 
 import h5py
@@ -9,6 +10,7 @@ import tifffile
 import zarr
 
 import drumhead as dh
+from drumhead.neuro import arrays
 from drumhead.neuro.lattice import lattice
 from drumhead.waves.fields import good, pitches, rate, spacing, square_pitch
 
@@ -47,7 +49,7 @@ def test_all_files_give_the_same_field(tmp_path, kind):
     np.testing.assert_array_equal(part.values, FILM[10:30])
 
 
-def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conversion=1e-6, two=False):
+def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conversion=1e-6, two=False, lfp=False):
     pynwb = pytest.importorskip("pynwb")
     file = pynwb.NWBFile(
         session_description="a test", identifier="id", session_start_time=datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,6 +69,12 @@ def nwb(path, *, places=True, rate_hz=500.0, timestamps=None, film=False, conver
         file.add_acquisition(
             pynwb.ecephys.ElectricalSeries(name=name, data=counts, electrodes=region, conversion=conversion, **when)
         )
+    if lfp:  # the same name as the raw series, as is usual
+        kept = pynwb.ecephys.LFP()
+        kept.add_electrical_series(
+            pynwb.ecephys.ElectricalSeries(name="LFP", data=-counts, electrodes=region, conversion=conversion, **when)
+        )
+        file.create_processing_module(name="ecephys", description="filtered").add(kept)
     if film:
         file.add_acquisition(pynwb.image.ImageSeries(name="film", data=FILM, unit="a.u.", rate=50.0))
     with pynwb.NWBHDF5IO(str(path), "w") as io:
@@ -83,6 +91,15 @@ def test_electrodes_in_nwb_find_their_grid_and_volts(tmp_path):
     np.testing.assert_allclose(dh.neuro.read(tmp_path / "a.nwb", start="40 ms").values, x.values[20:])
     without = dh.neuro.read(tmp_path / "a.nwb", bad=[7])
     assert np.isnan(without.values[:, 1, 2]).all()
+
+
+def test_series_of_one_name_are_told_apart_by_their_paths(tmp_path):
+    path = nwb(tmp_path / "a.nwb", lfp=True)
+    for name in (None, "LFP"):
+        with pytest.raises(dh.DrumheadError, match=r"acquisition/LFP \(60, 20\), processing/ecephys/LFP/LFP"):
+            dh.neuro.read(path, series=name)
+    raw, kept = (dh.neuro.read(path, series=name) for name in ("acquisition/LFP", "processing/ecephys/LFP/LFP"))
+    np.testing.assert_array_equal(raw.values, -kept.values)
 
 
 def test_what_nwb_does_not_know_has_to_be_said(tmp_path):
@@ -248,11 +265,19 @@ def test_attributes_of_hdf5_are_known(tmp_path):
         ({"fs": 500, "bad": [(0.5, 1)]}, "no such site"),
         ({"fs": 500, "bad": 3}, "a list of sites"),
         ({"fs": 500, "at": "here"}, "as numbers"),
+        ({"fs": 500, "at": np.zeros((3, 7))}, "at= is of channels"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, given, message):
     with pytest.raises(dh.DrumheadError, match=message):
         dh.neuro.read(written(tmp_path, "npy"), **given)
+
+
+def test_channels_with_places_have_no_other_pitch(tmp_path):
+    np.save(tmp_path / "a.npy", FILM.reshape(60, 20))
+    assert dh.neuro.read(tmp_path / "a.npy", fs=500, at=grid()).shape == FILM.shape
+    with pytest.raises(dh.DrumheadError, match="pitch= is of grids"):
+        dh.neuro.read(tmp_path / "a.npy", fs=500, at=grid(), pitch="1 mm")
 
 
 @pytest.mark.parametrize("order", ["tyx", "txy", "yxt", "xyt", "ytx"])
@@ -306,6 +331,33 @@ def test_a_wrong_rate_in_a_file_does_no_harm_if_one_is_given(tmp_path, wrong):
     assert rate(dh.neuro.read(tmp_path / "a.h5", fs=500)) == pytest.approx(500)
     with pytest.raises(dh.DrumheadError, match="fs="):
         dh.neuro.read(tmp_path / "a.h5")
+
+
+def test_an_hdf5_file_is_closed_whatever_goes_wrong(tmp_path, monkeypatch):
+    def broken(data):
+        raise KeyError("an attribute")
+
+    path = written(tmp_path, "h5")
+    monkeypatch.setattr(arrays, "_with_attributes", broken)
+    with pytest.raises(dh.DrumheadError, match="is damaged"):
+        dh.neuro.read(path, fs=500)
+    assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE | h5py.h5f.OBJ_DATASET)
+
+
+def test_reading_many_tiffs_leaves_nothing_behind(tmp_path):
+    path = written(tmp_path, "tif")
+    before = len(logging.getLogger("tifffile").handlers)
+    for _ in range(3):
+        dh.neuro.read(path, fs=500, pitch=1e-3)
+    assert len(logging.getLogger("tifffile").handlers) == before
+
+
+def test_a_compressed_stack_too_large_for_memory_is_not_to_be_read_in_parts(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", FILM, compression="zlib", metadata={"axes": "TYX"})
+    assert dh.neuro.read(tmp_path / "a.tif", fs=500, pitch=1e-3).shape == FILM.shape
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    with pytest.raises(dh.DrumheadError, match="without compression"):
+        dh.neuro.read(tmp_path / "a.tif", fs=500, pitch=1e-3)
 
 
 def test_damaged_pieces_are_said(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from xarray import Dataset
 
 import drumhead as dh
 from conftest import call
 from drumhead.cli.waves_of_recording import Reading, read
 from drumhead.files import report_folder
+from drumhead.neuro import plates
 from drumhead.neuro.analysis import analyse
 from drumhead.neuro.findings import toward
 from drumhead.neuro.page import summary_table
@@ -127,6 +130,7 @@ def test_sites_anywhere_have_no_wave_numbers():
     values = np.cos(2 * np.pi * 20 * (times - at[:, 1] / 0.1)) + 0.3 * np.random.default_rng(1).normal(size=(600, 24))
     found = analyse(dh.waves.field(values, 250, "1 m", at=at), "10-30 Hz", n=19)
     assert found.report()["left_out"].keys() == {"operator", "singularities", "kf"}
+    assert found.report()["kf"].keys() == {"f_hz", "k_rad_m", "phase_speed_m_s", "reason"}  # as where there is one
     assert found.report()["planar"]["speed_m_s"] == pytest.approx(0.1, rel=0.03)
 
 
@@ -321,6 +325,27 @@ def test_states_of_a_network_are_looked_at_as_trials(tmp_path, capsys):
     assert report["left_out"].keys() == {"travels", "radial", "modes", "operator"}
     assert report["states"]["boundary"] == report["layers"][0]["boundary"]
     assert "sheets of hidden states" in capsys.readouterr().out
+
+
+def test_the_longest_paths_of_all_trials_are_drawn(plane, tmp_path, monkeypatch):
+    lives = [np.linspace(0.1, 0.2, 80), np.linspace(0.3, 0.4, 50)]
+    turns = [
+        Dataset(
+            {
+                **{name: ("point", np.arange(float(len(life)))) for name in "yx"},
+                "charge": ("point", np.ones(len(life))),
+                "track": ("point", np.arange(len(life))),
+                "lifetime": ("trajectory", life),
+                "turn": ("trajectory", np.ones(len(life))),
+            }
+        )
+        for life in lives
+    ]
+    drawn = []
+    monkeypatch.setattr(plates, "save_singularities", lambda *given: drawn.append(given))
+    plates._turns(replace(plane, patterns=replace(plane.patterns, turns=turns, turns_null=turns)), tmp_path)
+    paths = [float(path[0, 0]) for path in drawn[0][3]]
+    assert paths == [*range(49, -1, -1), *range(79, 69, -1)]  # all of the second trial, then those of the first
 
 
 def test_edges_that_are_joined_are_warned_of():

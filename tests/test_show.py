@@ -3,11 +3,13 @@
 import numpy as np
 from PIL import Image
 
-from drumhead.show.listen import spectrum
+from drumhead.show import networks
+from drumhead.show.listen import mean_spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
 from drumhead.show.pictures import save_spectrum
-from drumhead.show.sound import HZ_PER_OMEGA, RATE_HZ, tone
+from drumhead.show.sound import HZ_PER_ANGULAR, RATE_HZ, tone
+from drumhead.show.waves import save_pgd, save_speeds
 
 
 def test_colours_tell_classes_apart():
@@ -25,7 +27,7 @@ def test_waves_are_white_at_rest_and_symmetric():
 def test_a_spectrum_peaks_where_the_wave_rings():
     t = np.arange(64)
     series = np.stack([np.sin(2 * np.pi * 8 * t / 64), np.zeros(64)], 1)
-    assert spectrum(series).argmax() == 8
+    assert mean_spectrum(series).argmax() == 8
 
 
 def test_a_tone_sounds_at_the_frequency_of_the_wave():
@@ -34,7 +36,7 @@ def test_a_tone_sounds_at_the_frequency_of_the_wave():
     series = np.cos(omega * dt * np.arange(steps))[:, None]
     sound = tone(series, dt)
     heard = np.abs(np.fft.rfft(sound)).argmax() * RATE_HZ / len(sound)
-    assert abs(heard - HZ_PER_OMEGA * omega) < 2
+    assert abs(heard - HZ_PER_ANGULAR * omega) < 2
     assert np.abs(sound).max() <= 1
     assert np.isfinite(tone(np.zeros((8, 2)), dt)).all()
 
@@ -54,6 +56,25 @@ def test_a_spectrum_is_drawn_without_objects(tmp_path):
     save_spectrum(tmp_path / "a.png", [], dt=0.1)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 300
+
+
+def test_states_are_drawn_evenly_from_the_first_to_the_last(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(networks, "save_figure", lambda figure, path: drawn.append(figure))
+    for count, steps in ((19, range(1, 20, 2)), (6, range(1, 7))):
+        strip = networks.Strip("net", 0, np.ones((count, 4, 4)), None)
+        networks.save_states(tmp_path / "states.png", np.zeros((4, 4, 1), np.uint8), [strip])
+        titles = [axis.get_title() for axis in drawn[-1].axes[1:] if axis.get_title()]
+        assert titles == [f"step {step}" for step in steps]
+
+
+def test_waves_of_no_frames_are_drawn_empty(tmp_path):
+    none, some = np.empty(0), np.array([0.3, 0.4])
+    for pgd, null in ((none, none), (none, some), (some, none), (some[:1], some)):
+        save_pgd(tmp_path / "pgd.png", np.arange(len(pgd)), pgd, null, float("nan"))
+        save_speeds(tmp_path / "speeds.png", pgd, pgd, np.zeros(len(pgd), bool), null, null, "m/s")
+    assert (tmp_path / "pgd.png").exists()
+    assert (tmp_path / "speeds.png").exists()
 
 
 def test_a_network_has_one_colour_in_every_table():

@@ -6,7 +6,7 @@ import pytest
 import drumhead as dh
 from drumhead.waves import synth
 from drumhead.waves.fields import good, places, rate, spacing
-from drumhead.waves.units import band, quantity, said
+from drumhead.waves.units import band_edges, quantity, said
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +29,7 @@ def test_what_is_no_length_is_refused(text):
 @pytest.mark.parametrize("text", ["10", "30-10", "0-5", "10-20 mm", (1, 2, 3), 5, "a-b"])
 def test_what_is_no_band_is_refused(text):
     with pytest.raises(dh.DrumheadError, match="band="):
-        band("band", text)
+        band_edges("band", text)
 
 
 def test_numbers_are_said_with_prefixes():
@@ -38,6 +38,9 @@ def test_numbers_are_said_with_prefixes():
     ) == "250 nm"
     assert said(0.0133, "s") == "13.3 ms"
     assert said(float("nan"), "Hz") == "nan Hz"
+    assert [said(v, "s") for v in (999.9, 1800, 4e4)] == ["1000 s", "1800 s", "40000 s"]
+    assert [said(v, "Hz") for v in (999.4, 999.7, 12500)] == ["999 Hz", "1 kHz", "12.5 kHz"]
+    assert said(1234.5, "px/s") == "1234 px/s"
 
 
 def test_a_field_knows_its_places_and_times():
@@ -121,6 +124,13 @@ def test_noise_is_as_smooth_as_asked():
     assert abs(np.corrcoef(independent[:, :, 1:].ravel(), independent[:, :, :-1].ravel())[0, 1]) < 0.02
     noisy = synth.sensor_noise(synth.plane(array), snr=2.0, seed=0)
     assert float((noisy - synth.plane(array)).std() / synth.plane(array).std()) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_band_of_noise_may_be_written():
+    array = synth.Array((4, 4), "0.4 mm", "500 Hz", "1 s")
+    np.testing.assert_array_equal(
+        synth.smooth_noise(array, 0, band="10-30 Hz"), synth.smooth_noise(array, 0, band=(10, 30))
+    )
 
 
 def test_a_medium_has_the_spectrum_of_its_equation():

@@ -98,10 +98,10 @@ def listen(
 def _row(image: str, number: int, spot: "Heard", dt: float) -> tuple[str, ...]:
     from drumhead.show.figures import caption
     from drumhead.show.listen import peaks
-    from drumhead.show.sound import HZ_PER_OMEGA
+    from drumhead.show.sound import HZ_PER_ANGULAR
 
     found = peaks(spot.series, dt)
-    omegas, hertz = ([f"{omega:.2f}" for omega in found], [f"{HZ_PER_OMEGA * omega:.0f}" for omega in found])
+    omegas, hertz = ([f"{omega:.2f}" for omega in found], [f"{HZ_PER_ANGULAR * omega:.0f}" for omega in found])
     place = (f"{spot.x}, {spot.y}", str(spot.size))
     return caption(image), str(number), spot.name, *place, ", ".join(omegas) or "-", ", ".join(hertz) or "-"
 

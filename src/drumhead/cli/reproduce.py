@@ -72,7 +72,7 @@ def run(arguments: list[str]) -> None:
         none_ignored(given - {"--models", "--runs", "--out"}, f"{FIGURE}, which measures networks that exist,")
         out = flags.out or Path("reports") / FIGURE
         check_place(out)
-        from drumhead.probe.figure import receptive_field
+        from drumhead.probe.receptive import receptive_field
 
         receptive_field(flags.models, out, runs=flags.runs, say=partial(print, flush=True))
         return

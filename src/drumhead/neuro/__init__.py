@@ -1,4 +1,13 @@
-"""From electrodes and films to fields, and from a network's medium to cortex."""
+"""From electrodes and films to fields, what is found in them, and what a network's medium would be in cortex.
+
+    recordings   recording (arrays, nwb, opening, lattice), suspects; observe: the array, as what it does to waves
+    fit          fit (whittle, operators, lags, search, verdict); of weights cortex, continuum, dispersion, effective,
+                 slowing, portrait, around, measured
+    comparison   compare (vector, ceiling, distance, dynamics, compare_media, compare_tables), responses
+    report       analysis and states look (patterns, seen); findings, numbers, tables, page and plates tell
+
+In brackets stands what a file is made of.
+"""
 
 from drumhead.neuro.analysis import Analysis, analyse
 from drumhead.neuro.compare import Comparison, compare

@@ -19,13 +19,13 @@ from drumhead.waves.filters import as_field, filter_of
 from drumhead.waves.nulls import surrogate
 from drumhead.waves.phase import phase
 from drumhead.waves.travels import travels
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import band_edges
 from drumhead.waves.wavenumbers import azimuthal, kf
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
-NULLS = ("zero_lag", "channel_shuffle", "independent_phase")
+TESTED = ("zero_lag", "channel_shuffle", "independent_phase")
 """Nulls that take away what travels; the others keep the lags between sites and answer other questions."""
 
 MODES = 3
@@ -73,7 +73,8 @@ def analyse(
         An `Analysis`: `found` says it in words, `report()` in numbers.
 
     Raises:
-        DrumheadError: no field, sites that are all the same, a band that does not fit, a null that keeps what travels.
+        DrumheadError: no field, sites that differ in nothing but loudness, a band that does not fit, a null that keeps
+            what travels.
 
     Example:
         >>> array = dh.waves.synth.Array((6, 6), fs="250 Hz", duration="2 s")
@@ -82,14 +83,14 @@ def analyse(
         >>> found.travels.p, round(found.report()["planar"]["speed_m_s"], 2)
         (0.05, 0.1)
     """
-    if null not in NULLS:
+    if null not in TESTED:
         raise DrumheadError(
-            f"null={null!r}: {', '.join(NULLS)} take away what travels; others keep the lags between sites, so they "
+            f"null={null!r}: {', '.join(TESTED)} take away what travels; others keep the lags between sites, so they "
             "answer another question"
         )
     whole("n", n, 19)
     x = as_field(x, "analyse")
-    low, high = edges_of("band", band)
+    low, high = band_edges("band", band)
     filter_of(x, (low, high))  # refuses a band that does not fit before anything takes time
     _differ(x)
     left_out = {"operator": why} if (why := _why_no_fit(x, fit)) else {}

@@ -12,8 +12,11 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, reason
 from drumhead.neuro.opening import SHOWN, choose_series, fits, load
+from drumhead.waves.units import UNITS
 
-SECONDS = {"sec": 1, "s": 1, "msec": 1e-3, "ms": 1e-3, "usec": 1e-6, "µsec": 1e-6, "us": 1e-6, "min": 60}
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong is said in a sentence
+
+SECONDS = UNITS["time"] | {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "µsec": 1e-6}
 """ImageJ's units of time; a rate in another one has to be said."""
 
 
@@ -42,12 +45,11 @@ def hdf5(path: Path, series: str | None) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     try:
         file.visititems(lambda name, item: arrays.update({name: item}) if _is_series(item) else None)
-    except RuntimeError as error:
-        raise DrumheadError(f"{path.name} is damaged: {reason(error)}; copy it again from where it came") from None
-    try:
         return {**_with_attributes(arrays[choose_series(path, arrays, series)]), "close": file.close}
-    except DrumheadError:
+    except BaseException as error:
         file.close()
+        if isinstance(error, RuntimeError):
+            raise DrumheadError(f"{path.name} is damaged: {reason(error)}; copy it again from where it came") from None
         raise
 
 
@@ -68,7 +70,6 @@ def zarr(path: Path, series: str | None) -> dict[str, Any]:
 def tiff(path: Path, series: str | None) -> dict[str, Any]:
     """Open a TIFF stack, mapped if it is not compressed; ImageJ's frame interval and its unit are known."""
     tifffile = load("tifffile", path)
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong is said in a sentence
     try:
         with tifffile.TiffFile(path) as file:
             number, about = int(series or 0), file.imagej_metadata or {}
@@ -76,7 +77,7 @@ def tiff(path: Path, series: str | None) -> dict[str, Any]:
             colours = "S" in stack.axes or "C" in stack.axes
             mapped = stack.dataoffset is not None
             if not mapped:
-                fits(path.name, stack.shape, stack.dtype)
+                fits(path.name, stack.shape, stack.dtype, "save it without compression, which can be read in parts")
             # "r": the default maps to write, which a read-only file refuses, and which lengthens one that is cut short.
             data = tifffile.memmap(path, series=number, mode="r") if mapped else stack.asarray()
     except DrumheadError:

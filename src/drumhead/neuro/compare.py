@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.neuro.apart import Parameter, operators
 from drumhead.neuro.ceiling import Distance, Together, distances
+from drumhead.neuro.compare_media import Parameter, operators
 from drumhead.neuro.dynamics import propagators, reversed_in_time, spectra
 from drumhead.neuro.observe import Observation
 from drumhead.neuro.vector import MEASURES, listed, vector
 from drumhead.waves.fields import rate
 from drumhead.waves.filters import bandpass
 from drumhead.waves.nulls import surrogate
-from drumhead.waves.units import Quantity
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-NULLS = ("zero_lag", "channel_shuffle")
+BESIDE = ("zero_lag", "channel_shuffle")
 PIECES = 8  # that one long recording is cut into
 
 
@@ -90,7 +89,7 @@ class Comparison:
 def compare(
     model: "DataArray | Sequence[DataArray]", recording: "DataArray | Sequence[DataArray]",
     band: str | tuple[float, float], *, observation: Observation | None = None, window: Quantity | None = None,
-    nulls: tuple[str, ...] = NULLS, dynamics: bool = True, fits: bool = True, splits: int = 40, seed: int = 0,
+    nulls: tuple[str, ...] = BESIDE, dynamics: bool = True, fits: bool = True, splits: int = 40, seed: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Comparison:  # fmt: skip
     """Compare a model's waves with recorded ones.
@@ -123,7 +122,7 @@ def compare(
         (1.2, True)
     """
     whole("splits", splits, 2)
-    low, high = edges_of("band", band)
+    low, high = band_edges("band", band)
     there = ready(recording, band, window)
     observe = observation or Observation.of(there[0])
     here = whole_here = [observe(x, number + seed) for number, x in enumerate(listed(model))]
@@ -206,15 +205,11 @@ def _dynamics(
     others |= {name: kept[name][::2] for name in fake}
     out = {"propagators": {name: propagators(part, other, 0.25 / middle) for name, part in others.items()}}
     try:
-        span = min(2 / middle, 0.2 * min(x.sizes["time"] * _step(x) for x in (*here, *there)))
+        span = min(2 / middle, 0.2 * min(x.sizes["time"] / rate(x) for x in (*here, *there)))
         out["spectra_per_s"] = {name: spectra(part, other, window=span) for name, part in others.items()}
     except DrumheadError:  # without PyDMD, or of trials that are too short for it
         pass
     return out
-
-
-def _step(x: "DataArray") -> float:
-    return float(x["time"].values[1] - x["time"].values[0])
 
 
 def _verdict(found: tuple[Distance, ...], together: Together, nulls: tuple[str, ...]) -> str:

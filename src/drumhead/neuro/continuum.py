@@ -1,4 +1,4 @@
-"""Waves of a damped, coupled medium in closed form, where cells and steps are too small to matter.
+"""Waves of a damped, coupled medium in closed form, where oscillators and steps are too small to matter.
 
     y'' = kappa Lap y - omega y - alpha y'        Omega(k) = sqrt(omega + kappa |k|^2 - alpha^2 / 4) - i alpha / 2
 
@@ -9,8 +9,8 @@ Free waves (a given k) fade at alpha / 2, whatever k. Waves that a source drives
 Below the cut-off, Omega^2 < omega, a driven wave does not travel: it is evanescent. Phases run at Omega / k >= c and
 energy at c^2 k / Omega <= c, with c = sqrt(kappa): a speed that is read from phases is not c. NumPy only.
 
-Angular frequencies are radians per unit of model time, wave numbers radians per cell, speeds cells per unit time;
-`drumhead.neuro.Cortex` turns them into Hz, m and m/s.
+Angular frequencies are radians per unit of model time, wave numbers radians per oscillator, speeds oscillators per unit
+time; `drumhead.neuro.Cortex` turns them into Hz, m and m/s.
 """
 
 import math
@@ -29,7 +29,7 @@ class Continuum:
     Args:
         omega: squared natural frequency, 1 / time^2; below zero long waves grow.
         alpha: damping >= 0, 1 / time.
-        kappa: coupling, cells^2 / time^2; the square of the speed of long undamped waves.
+        kappa: coupling, oscillators^2 / time^2; the square of the speed of long undamped waves.
 
     Raises:
         DrumheadError: a number that is not finite, a coupling that is not above zero, damping below zero.
@@ -91,23 +91,23 @@ class Continuum:
         return np.real(root) + 1j * abs(np.imag(root))
 
     def wavelength(self, angular: Any) -> Any:
-        """Return the wavelength of a driven wave in cells, 2 pi / Re k."""
+        """Return the wavelength of a driven wave in oscillators, 2 pi / Re k."""
         with np.errstate(divide="ignore"):
-            return _plain(2 * math.pi / np.real(self.wavenumber(angular)))
+            return number(2 * math.pi / np.real(self.wavenumber(angular)))
 
     def decay_length(self, angular: Any) -> Any:
-        """Return after how many cells a driven plane wave has fallen to 1 / e, 1 / Im k."""
+        """Return after how many oscillators a driven plane wave has fallen to 1 / e, 1 / Im k."""
         with np.errstate(divide="ignore"):
-            return _plain(1 / np.imag(self.wavenumber(angular)))
+            return number(1 / np.imag(self.wavenumber(angular)))
 
     def driven_speed(self, angular: Any) -> Any:
         """Return the speed of the crests of a driven wave, Omega / Re k, which is what a recording's phases show."""
         with np.errstate(divide="ignore"):
-            return _plain(angular / np.real(self.wavenumber(angular)))
+            return number(angular / np.real(self.wavenumber(angular)))
 
     def evanescent(self, angular: Any) -> Any:
         """Say whether a driven wave fades faster than it turns: Omega^2 < omega."""
-        return _plain(np.real(self._driven(angular)) < 0)
+        return number(np.real(self._driven(angular)) < 0)
 
     def _modes(self, stiff: Any) -> tuple[Any, Any]:
         """Return angular frequency and decay rate of modes that are driven back so strongly."""
@@ -127,5 +127,6 @@ class Continuum:
         return np.square(np.asarray(angular, complex)) + 1j * self.alpha * np.asarray(angular) - self.omega
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if np.ndim(value) == 0 else value
+def number(value: Any) -> Any:
+    """Return a Python number where there is one, else the array."""
+    return value.item() if isinstance(value, np.generic) or np.ndim(value) == 0 else value

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from drumhead.errors import DrumheadError, positive
+from drumhead.neuro.continuum import number
 from drumhead.waves.units import Quantity, quantity, said
 
 _ASKED = "give two of pitch=, speed= and a clock, which is t0= or f0= with omega="
@@ -31,7 +32,7 @@ class Cortex:
         t0: seconds of one unit of model time, "1.33 ms" or in s.
         f0: the frequency, "20 Hz" or in Hz, at which an oscillator of this `omega` shall ring.
         omega: squared angular frequency in 1 / time^2; with f0 alone.
-        kappa: squared speed of long waves in cells^2 / time^2; 1 for `drumhead.laplacian`.
+        kappa: squared speed of long waves in oscillators^2 / time^2; 1 for `drumhead.laplacian`.
 
     Attributes:
         pitch: in m.
@@ -109,16 +110,16 @@ class Cortex:
 
     def hertz(self, angular: Any) -> Any:
         """Return an angular frequency of the model, in radians per unit time, in Hz."""
-        return _plain(np.divide(angular, 2 * math.pi * self.t0))
+        return number(np.divide(angular, 2 * math.pi * self.t0))
 
     def tau(self, alpha: Any) -> Any:
         """Return the time in s after which an amplitude has fallen to 1 / e, 2 T0 / alpha."""
         with np.errstate(divide="ignore"):
-            return _plain(np.divide(2 * self.t0, alpha))
+            return number(np.divide(2 * self.t0, alpha))
 
     def speed(self, kappa: Any = None) -> Any:
         """Return the speed in m/s of long waves, sqrt(kappa) pitch / T0; phases of waves run faster than this."""
-        return _plain(np.sqrt(self.kappa if kappa is None else kappa) * (self.pitch / self.t0))
+        return number(np.sqrt(self.kappa if kappa is None else kappa) * (self.pitch / self.t0))
 
     def wavelength(self, omega: Any, kappa: Any = None) -> Any:
         """Return the natural wavelength in m, c / f0 = 2 pi sqrt(kappa / omega) pitch."""
@@ -127,37 +128,37 @@ class Cortex:
 
     def seconds(self, time: Any) -> Any:
         """Return a time of the model, such as dt or steps * dt, in s."""
-        return _plain(np.multiply(time, self.t0))
+        return number(np.multiply(time, self.t0))
 
-    def metres(self, cells: Any) -> Any:
+    def metres(self, oscillators: Any) -> Any:
         """Return a length in oscillators, such as the side of a sheet, in m."""
-        return _plain(np.multiply(cells, self.pitch))
+        return number(np.multiply(oscillators, self.pitch))
 
     # And back. Texts with units are welcome.
 
     def omega(self, frequency: Any) -> Any:
         """Return the omega of an undamped oscillator of this frequency, (2 pi T0 f)^2."""
-        return _plain(np.square(self.angular(frequency)))
+        return number(np.square(self.angular(frequency)))
 
     def angular(self, frequency: Any) -> Any:
         """Return a frequency in radians per unit of model time."""
-        return _plain(np.multiply(_si("frequency", frequency, "frequency"), 2 * math.pi * self.t0))
+        return number(np.multiply(_si("frequency", frequency, "frequency"), 2 * math.pi * self.t0))
 
     def alpha(self, tau: Any) -> Any:
         """Return the damping of this decay time, 2 T0 / tau."""
-        return _plain(np.divide(2 * self.t0, _si("tau", tau, "time")))
+        return number(np.divide(2 * self.t0, _si("tau", tau, "time")))
 
     def coupling(self, speed: Any) -> Any:
         """Return the kappa of this speed, (speed T0 / pitch)^2."""
-        return _plain(np.square(np.multiply(_si("speed", speed, "speed"), self.t0 / self.pitch)))
+        return number(np.square(np.multiply(_si("speed", speed, "speed"), self.t0 / self.pitch)))
 
     def time(self, seconds: Any) -> Any:
         """Return a time in units of model time."""
-        return _plain(np.divide(_si("seconds", seconds, "time"), self.t0))
+        return number(np.divide(_si("seconds", seconds, "time"), self.t0))
 
-    def cells(self, metres: Any) -> Any:
+    def oscillators(self, metres: Any) -> Any:
         """Return a length in oscillators."""
-        return _plain(np.divide(_si("metres", metres, "length"), self.pitch))
+        return number(np.divide(_si("metres", metres, "length"), self.pitch))
 
 
 def quality(omega: Any, alpha: Any) -> Any:
@@ -168,7 +169,7 @@ def quality(omega: Any, alpha: Any) -> Any:
         10.0
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _plain(np.divide(np.sqrt(omega), alpha))
+        return number(np.divide(np.sqrt(omega), alpha))
 
 
 def damping(omega: Any, quality: Any) -> Any:
@@ -182,13 +183,8 @@ def damping(omega: Any, quality: Any) -> Any:
         >>> dh.neuro.damping(omega=4.0, quality=2.0)
         1.0
     """
-    return _plain(np.divide(np.sqrt(omega), quality))
+    return number(np.divide(np.sqrt(omega), quality))
 
 
 def _si(name: str, value: Any, kind: str) -> Any:
     return quantity(name, value, kind) if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    """Return a number where there is one, else the array."""
-    return value.item() if isinstance(value, np.generic) or np.ndim(value) == 0 else value

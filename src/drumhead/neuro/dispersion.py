@@ -1,4 +1,4 @@
-"""The waves that a network really carries: cells and steps of finite size, exactly, for both integrators.
+"""The waves that a network really carries: oscillators and steps of finite size, exactly, for both integrators.
 
 A step of `drumhead.engine.eager` on a linear mode of stiffness A, z <- D z - g A y and y <- y + h z, is the recursion
 
@@ -33,7 +33,7 @@ class Discrete(Continuum):
     Args:
         omega: squared natural frequency, 1 / time^2.
         alpha: damping >= 0, 1 / time.
-        kappa: coupling, cells^2 / time^2: kappa times the 5-point Laplacian.
+        kappa: coupling, oscillators^2 / time^2: kappa times the 5-point Laplacian.
         dt: the step h.
         integrator: "euler" (the paper's) or "verlet".
 
@@ -64,7 +64,7 @@ class Discrete(Continuum):
 
     @property
     def continuum(self) -> Continuum:
-        """The same medium without cells and steps."""
+        """The same medium without oscillators and steps."""
         return Continuum(self.omega, self.alpha, self.kappa)
 
     @property

@@ -103,13 +103,15 @@ def spectra(
         >>> round(spectra(x, y, rank=2) / (2 * np.pi))
         5
     """
+    from scipy import sparse
     from scipy.optimize import linprog
 
     (a, wa), (b, wb) = (_cloud(listed(part), rank, window) for part in (one, other))
     cost = np.hypot(*(a[:, None] - b).transpose(2, 0, 1))
     n, m = cost.shape
-    leaves, arrives = np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))
-    plan = linprog(cost.ravel(), A_eq=np.vstack([leaves, arrives]), b_eq=np.concatenate([wa, wb]))
+    leaves = sparse.kron(sparse.identity(n), np.ones((1, m)))  # sparse: of n m carried masses each is in two sums
+    arrives = sparse.kron(np.ones((1, n)), sparse.identity(m))
+    plan = linprog(cost.ravel(), A_eq=sparse.vstack([leaves, arrives]), b_eq=np.concatenate([wa, wb]))
     return float(plan.fun)
 
 

@@ -8,9 +8,9 @@ so that Omega^2 + i alpha Omega = omega_eff + k^T C k - i m1 . k with
 
     omega_eff = omega - m0      what brings the whole sheet back; below zero it leaves its rest until tanh stops it
     C = M2 / 2                  the speed tensor: squared speeds along a fast and a slow axis
-    m1                          not reciprocal: waves along -m1 gain, and along m1 lose, up to |m1| / c per unit time
+    m1                          not reciprocal: waves along -m1 grow, and along m1 shrink, up to |m1| / c per unit time
 
-A gain above alpha outgrows the damping. A depthwise kernel has one such medium a channel. A dense one mixes channels,
+Growth above alpha outgrows the damping. A depthwise kernel has one such medium a channel. A dense one mixes channels,
 so its media are its bands: eigenvectors of its reciprocal part at the omega it is given. NumPy only.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 
-LONG = 0.05  # radians per cell: of the waves whose bands are compared with those of k = 0
+LONG = 0.05  # radians per oscillator: of the waves whose bands are compared with those of k = 0
 STRAIGHT = 0.1  # relative change of a band's tensor from LONG to twice of it that is still a tensor
 DIRECTIONS = ((1.0, 0.0), (0.0, 1.0), (np.sqrt(0.5), np.sqrt(0.5)), (np.sqrt(0.5), -np.sqrt(0.5)))  # y and x
 
@@ -32,8 +32,8 @@ class Effective:
 
     Attributes:
         pull: omega_eff - omega = -m0, (b,), 1 / time^2.
-        drift: m1, (b, 2), cells / time^2.
-        tensor: C, (b, 2, 2), cells^2 / time^2; nan for a band without one, where two touch.
+        drift: m1, (b, 2), oscillators / time^2.
+        tensor: C, (b, 2, 2), oscillators^2 / time^2; nan for a band without one, where two touch.
         weights: share of each channel in a band, (b, c); rows add up to 1.
         lopsided: |W - W'| / |W + W'| with W' the kernel the other way round; 0 is reciprocal, 1 goes one way only.
     """
@@ -59,7 +59,7 @@ class Effective:
 
     @property
     def speeds(self) -> np.ndarray:
-        """Speed along the slow and the fast axis, (b, 2), cells / time; nan where no wave runs."""
+        """Speed along the slow and the fast axis, (b, 2), oscillators / time; nan where no wave runs."""
         with np.errstate(invalid="ignore"):
             return np.sqrt(_values(self.tensor)[0])
 
@@ -75,8 +75,8 @@ class Effective:
         return self.speeds[:, 1] / self.speeds[:, 0]
 
     @property
-    def gain(self) -> np.ndarray:
-        """The most that waves of one direction gain per unit time, |m1| / c, (b,); compare it with alpha."""
+    def growth(self) -> np.ndarray:
+        """The most that waves of one direction grow per unit time, |m1| / c, (b,); compare it with alpha."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.hypot(*self.drift.T) / np.sqrt(np.where(self.kappa > 0, self.kappa, np.nan))
 
@@ -120,7 +120,7 @@ def bands(kernel: Any, omega: Any, alpha: Any, ky: float, kx: float) -> np.ndarr
         kernel: (c, 1, ky, kx) or (c, c, ky, kx).
         omega: of each channel, (c,) or a number.
         alpha: of each channel, (c,) or a number.
-        ky: wave number along y, radians per cell.
+        ky: wave number along y, radians per oscillator.
         kx: along x.
 
     Returns:

@@ -8,7 +8,7 @@ import numpy as np
 from drumhead.neuro.patterns import CUSTOMARY
 from drumhead.waves.fields import good
 from drumhead.waves.summary import summary
-from drumhead.waves.units import said
+from drumhead.waves.units import plain, said
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -73,7 +73,7 @@ def states_verdict(a: "Seen") -> str:
     return (
         f"In {a.trials} sheets of hidden states, whose power lies in {band_text(a)}, phases run from place to place"
         f"{_pace(a).removeprefix(',')}. As a whole a sheet is one plane wave in {here:.0f} % of the frames "
-        f"({chance:.0f} % by chance). A rollout is a transient, so no p is told."
+        f"({chance:.0f} % by chance). What an image sets off is a transient, so no p is told."
     )
 
 
@@ -173,7 +173,7 @@ def _pace(a: "Seen") -> str:
     found, unit = ring_speeds(a) if _from_a_source(a) else speeds(a), f"{a.length}/s"
     low, high = found["speed_quartiles"]
     return (
-        f", at {said(found['speed'], unit)} (quartiles {low:.3g}-{high:.3g}), "
+        f", at {said(found['speed'], unit)} (quartiles {plain(low)}-{plain(high)}), "
         f"{said(found['wavelength'], a.length)} long"
     )
 

@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from scipy.special import j0
 
-TORUS = 1024  # cells a side, on which the lattice is summed: far beyond what a wave reaches before it fades
+TORUS = 1024  # oscillators a side, on which the lattice is summed: far beyond what a wave reaches before it fades
 NODES = 800
 FINEST = 5.0  # times 2 pi a pitch, where the continuum ends: what is left beyond has less than a percent of the power
 
@@ -28,26 +28,26 @@ class Lags:
     Attributes:
         nodes: Lambda, in 1 / pitch^2 (n,).
         weights: (n, ny, nx), for each distance in rows and columns.
-        cells: oscillators along one pitch; 0 says that there is no end to them.
+        per_pitch: oscillators along one pitch; 0 says that there is no end to them.
     """
 
     nodes: np.ndarray
     weights: np.ndarray
-    cells: int
+    per_pitch: int
 
 
 @cache
-def lattice(shape: tuple[int, int], cells: int = 1) -> Lags:
-    """Return the sums over a lattice whose cells are 1 / `cells` of the sites' pitch wide, a site on every so many."""
+def lattice_lags(shape: tuple[int, int], per_pitch: int = 1) -> Lags:
+    """Return the sums over a lattice of `per_pitch` oscillators along the pitch of the sites."""
     k = 2 * np.pi * np.arange(TORUS // 2 + 1) / TORUS
     share = np.full(len(k), 2.0 / TORUS)
     share[[0, -1]] /= 2
     line = 4 * np.sin(k / 2) ** 2
-    q = np.sqrt(line[:, None] + line).ravel() * cells
-    edges = np.linspace(0, np.sqrt(8) * cells, NODES)
+    q = np.sqrt(line[:, None] + line).ravel() * per_pitch
+    edges = np.linspace(0, np.sqrt(8) * per_pitch, NODES)
     left = np.minimum((q / edges[1]).astype(int), NODES - 2)
     right = q / edges[1] - left  # of a point between two nodes, what the right one gets
-    cosines = np.cos(k * np.arange(max(shape))[:, None] * cells) * share
+    cosines = np.cos(k * np.arange(max(shape))[:, None] * per_pitch) * share
     side = max(shape)
     weights = np.empty((NODES, side, side))
     for dy in range(side):
@@ -56,11 +56,11 @@ def lattice(shape: tuple[int, int], cells: int = 1) -> Lags:
             one = np.bincount(left, values * (1 - right), NODES) + np.bincount(left + 1, values * right, NODES)
             weights[:, dy, dx] = weights[:, dx, dy] = one
     weights = np.ascontiguousarray(weights[:, : shape[0], : shape[1]])
-    return Lags(edges**2, weights, cells)
+    return Lags(edges**2, weights, per_pitch)
 
 
 @cache
-def continuum(shape: tuple[int, int]) -> Lags:
+def continuum_lags(shape: tuple[int, int]) -> Lags:
     """Return the integral over all wave numbers of a medium without a lattice."""
     q = np.linspace(0, 2 * np.pi * FINEST, 2 * NODES)
     step = q[1]

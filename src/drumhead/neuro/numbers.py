@@ -7,6 +7,7 @@ import numpy as np
 
 from drumhead.files import without_nan
 from drumhead.neuro.findings import aperture, ring_speeds, speeds, verdict, warnings
+from drumhead.neuro.verdict import keys
 from drumhead.waves.fields import good, pitches, rate
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _modes(a: "Seen") -> list[dict[str, Any]]:
 
 def _ridge(a: "Seen") -> dict[str, Any]:
     if a.ridge is None:
-        return _missing(a, "kf", ("f_hz", "k"))
+        return _missing(a, "kf", ("f_hz", f"k_rad_{a.length}", f"phase_speed_{a.length}_s"))
     clear = a.ridge["clear"].values
     return {
         "f_hz": a.ridge["f"].values[clear].tolist(),
@@ -147,5 +148,5 @@ def _ridge(a: "Seen") -> dict[str, Any]:
 def _operator(a: "Seen") -> dict[str, Any]:
     if a.operator is not None:
         return a.operator.report()
-    names = (f"speed_{a.length}_s", "f0_hz", "tau_s")
+    names = keys(a.length).values()
     return {**_missing(a, "operator", (*names, *(f"{name}_interval" for name in names))), "identifiable": False}

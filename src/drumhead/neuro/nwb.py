@@ -1,6 +1,7 @@
 """Series in NWB files: voltages of electrodes with their places, and films, whose pixels have no size there."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of broken links and old schemas; what is needed and wrong is an error
             io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
-            return {**_chosen(path, io.read(), name, pynwb), "close": io.close}
+            return {**_chosen(path, io, name, pynwb), "close": io.close}
     except Exception as error:  # HDF5's, the schema's and the file's own
         if io is not None:
             io.close()
@@ -32,12 +33,10 @@ def series_of(path: Path, name: str | None) -> dict[str, Any]:
         ) from None
 
 
-def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, Any]:
+def _chosen(path: Path, io: Any, name: str | None, pynwb: Any) -> dict[str, Any]:
     """Return what is known of one series of a file that is open."""
     kinds = (pynwb.ecephys.ElectricalSeries, pynwb.image.ImageSeries)
-    found = {item.name: item for item in file.objects.values() if isinstance(item, kinds)}
-    if getattr(pynwb, "ophys", None):
-        found |= {i.name: i for i in file.objects.values() if isinstance(i, pynwb.ophys.OnePhotonSeries)}
+    found = _named([item for item in io.read().objects.values() if isinstance(item, kinds)], io)
     shaped = {key: item for key, item in found.items() if getattr(item.data, "shape", None)}
     if found and (not shaped or (name in found and name not in shaped)):
         raise DrumheadError(f"{path.name}: its frames lie in an external file; save them as .tif or .npy and give that")
@@ -55,6 +54,15 @@ def _chosen(path: Path, file: Any, name: str | None, pynwb: Any) -> dict[str, An
     if isinstance(item, pynwb.ecephys.ElectricalSeries):
         return about | {"at": lambda: _places(path, item)}
     return about | {"film": True}
+
+
+def _named(items: list[Any], io: Any) -> dict[str, Any]:
+    """Return series by their names, and those that share one by their paths, as acquisition/ElectricalSeries."""
+    often = Counter(item.name for item in items)
+    return {
+        item.name if often[item.name] == 1 else io.manager.get_builder(item).path.removeprefix("root/"): item
+        for item in items
+    }
 
 
 def _rate(item: Any) -> dict[str, Any]:

@@ -95,8 +95,10 @@ class Observation:
             raise DrumheadError("the field has no pitch, so nobody knows where the array's sites lie on it")
         rows, columns = self.weights((x.shape[1], x.shape[2]), steps)
         values = np.einsum("ay,tyx,bx->tab", rows, x.values, columns, optimize=True)
-        pitch = self._pitch(steps)
-        places = {a: (a, np.arange(n) * pitch, {"units": length}) for a, n in zip("yx", values.shape[1:], strict=True)}
+        places = {
+            a: (a, np.arange(n) * pitch, {"units": length})
+            for a, n, pitch in zip("yx", values.shape[1:], self._pitches(steps), strict=True)
+        }
         out = DataArray(values, {"time": x["time"], **places}, x.dims, x.name, x.attrs)
         if self.fs is not None and abs(rate(out) / float(self.fs) - 1) > 1e-6:
             out = resample(out, self.fs)
@@ -118,23 +120,24 @@ class Observation:
         Raises:
             DrumheadError: an array that is larger than the sheet.
         """
-        pitch = self._pitch(steps)
-        shape = self.shape or (sheet if self.pitch is None else _fitting(sheet, steps, pitch))
+        pitches = self._pitches(steps)
+        shape = self.shape or (sheet if self.pitch is None else _fitting(sheet, steps, pitches))
         spread = 0.0 if self.point_spread is None else float(self.point_spread)
         rows, columns = (
             _weights(count, n, pitch / step, spread / step, name)
-            for count, n, step, name in zip(sheet, shape, steps, ("rows", "columns"), strict=True)
+            for count, n, step, pitch, name in zip(sheet, shape, steps, pitches, ("rows", "columns"), strict=True)
         )
         return rows, columns
 
-    def _pitch(self, steps: tuple[float, float]) -> float:
-        return steps[0] if self.pitch is None else float(self.pitch)
+    def _pitches(self, steps: tuple[float, float]) -> tuple[float, float]:
+        """Return the distances of the array's rows and of its columns."""
+        return steps if self.pitch is None else (float(self.pitch), float(self.pitch))
 
 
-def _fitting(sheet: tuple[int, ...], steps: tuple[float, float], pitch: float) -> tuple[int, int]:
+def _fitting(sheet: tuple[int, int], steps: tuple[float, float], pitches: tuple[float, float]) -> tuple[int, int]:
     rows, columns = (
-        int(np.floor((n - 1) * step / pitch + FITS)) + 1 for n, step in zip(sheet, steps, strict=True)
-    )  # fmt: skip
+        int(np.floor((n - 1) * step / pitch + FITS)) + 1 for n, step, pitch in zip(sheet, steps, pitches, strict=True)
+    )
     return rows, columns
 
 

@@ -24,8 +24,16 @@ def load(name: str, path: Path) -> Any:
         ) from None
 
 
-def fits(name: str, shape: Sequence[int], dtype: Any) -> None:
+def fits(
+    name: str, shape: Sequence[int], dtype: Any, advice: str = "read a part with start= and stop= (--start, --stop)"
+) -> None:
     """Refuse to read what is larger than this machine's memory: a few bytes of a file can claim any size.
+
+    Args:
+        name: of the file.
+        shape: of what is read.
+        dtype: of its numbers.
+        advice: what to do.
 
     Raises:
         DrumheadError: it is larger.
@@ -37,8 +45,7 @@ def fits(name: str, shape: Sequence[int], dtype: Any) -> None:
     asked = math.prod(shape) * np.dtype(dtype).itemsize
     if asked > most:
         raise DrumheadError(
-            f"{name}: {asked / 2**30:,.0f} GiB are asked for, and this machine has {most / 2**30:,.0f}; read a part "
-            "with start= and stop= (--start, --stop)"
+            f"{name}: {asked / 2**30:,.0f} GiB are asked for, and this machine has {most / 2**30:,.0f}; {advice}"
         )
 
 

@@ -49,7 +49,7 @@ def unknowns(kind: str) -> tuple[str, ...]:
     return (*OPERATORS[kind], *NUISANCES)
 
 
-def spectrum(kind: str, blurred: str, p: dict[str, "Tensor"], f: "Tensor", eigenvalue: "Tensor") -> "Tensor":
+def power_spectrum(kind: str, blurred: str, p: dict[str, "Tensor"], f: "Tensor", eigenvalue: "Tensor") -> "Tensor":
     """Return the power of a driven operator at frequencies f (Hz) and eigenvalues Lambda, which broadcast."""
     turn = 2 * math.pi * f
     blur = eigenvalue * (2 * p["width"]).exp()
@@ -99,7 +99,7 @@ class Likelihood:
     def covariance(self, values: "Tensor") -> tuple["Tensor", "Tensor"]:
         """Return the covariance of sites at each distance (bins, ny, nx) and each site's own noise (bins,)."""
         p = dict(zip(self.names, values, strict=True))
-        power = spectrum(self.kind, self.blurred, p, self.f, self.eigenvalues)
+        power = power_spectrum(self.kind, self.blurred, p, self.f, self.eigenvalues)
         found = (power @ self.weights).reshape(len(self.bins), 2, *self.recording.shape).mean(1)
         found = found / (found[:, 0, 0] * self.share).sum()  # strengths below are over the drive's own variance
         slow = REFERENCE / self.bins

@@ -10,9 +10,10 @@ import numpy as np
 from drumhead.files import write_atomic
 from drumhead.neuro import plates
 from drumhead.neuro.findings import REPAIRED, aperture, ring_speeds, speeds, toward, verdict, warnings
+from drumhead.neuro.patterns import CUSTOMARY, LEVEL
 from drumhead.show.pages import Block, Grid, Heading, Items, Picture, Text, markdown, webpage
 from drumhead.waves.fields import good, pitches, rate
-from drumhead.waves.units import said, scale
+from drumhead.waves.units import plain, said, scale
 
 if TYPE_CHECKING:
     from drumhead.neuro.seen import Seen
@@ -101,7 +102,7 @@ def _waves(a: "Seen") -> list[tuple[str, str, str]]:
     how = "plane fit" if a.travels else "from place to place"
     rows = [
         ("PGD, mean", f"{np.nanmean(pgd):.2f}", f"{np.nanmean(null):.2f}"),
-        ("frames with PGD above 95 % of surrogates (%)", f"{100 * patterns.marked.mean():.0f}", "5"),
+        (f"frames with PGD above {LEVEL} % of surrogates (%)", f"{100 * patterns.marked.mean():.0f}", f"{100 - LEVEL}"),
         ("aperture over wavelength", f"{aperture(a):.2g}", ""),
         (f"speed, {how}: median (quartiles)", *(_spread(one, "speed", f"{a.length}/s") for one in (found, chance))),
         ("wavelength: median (quartiles)", *(_spread(one, "wavelength", a.length) for one in (found, chance))),
@@ -157,7 +158,7 @@ def _medium(a: "Seen") -> list[tuple[str, str, str]]:
 def _spread(found: dict[str, Any], name: str, unit: str) -> str:
     low, high = found[f"{name}_quartiles"]
     factor, unit = scale(found[name], unit)
-    return f"{found[name] / factor:.3g} {unit} ({low / factor:.3g}-{high / factor:.3g})"
+    return f"{plain(found[name] / factor)} {unit} ({plain(low / factor)}-{plain(high / factor)})"
 
 
 def _percent(share: float) -> str:
@@ -177,8 +178,8 @@ def _how(a: "Seen") -> list[str]:
         + f"; surrogates: {patterns.planar_null.sizes['time']} frames. Speed, wavelength and direction are of {which}.",
         "Surrogates of frames keep spectra and zero-lag covariance of the sites and have no lags between them. Those "
         "of a plane wave are planar, too, in many a frame; but they go either way, which the resultant shows.",
-        "Planar: PGD > 0.5 and not less than |centred PGD|; radial: |centred PGD| about the source that fits best "
-        "> 0.5 and > PGD.",
+        f"Planar: PGD > {CUSTOMARY} and not less than |centred PGD|; radial: |centred PGD| about the source that fits "
+        f"best > {CUSTOMARY} and > PGD.",
         f"Directions are angles from x toward y, y grows downward. All surrogates: seed {a.seed}.",
     ]
     edges = a.phases.attrs.get("edges_s")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drumhead.errors import DrumheadError
 from drumhead.waves.fields import good, places, rate
 from drumhead.waves.planar import planar
 from drumhead.waves.radial import LEAST, radial
@@ -130,13 +131,22 @@ def look(phases: "Dataset", high: float, trials: int = 1) -> Look:
 
 
 def together(looks: Sequence[Look], null: Sequence[Look], period: float) -> Patterns:
-    """Return what was seen in one or several trials beside what was seen in surrogates."""
+    """Return what was seen in one or several trials beside what was seen in surrogates.
+
+    Raises:
+        DrumheadError: no gradient of the phase in any frame is other than zero.
+    """
 
     def all_of(seen: Sequence[Look], i: int) -> Any:
         parts: Any = [one[i] for one in seen if one[i] is not None]
         return parts if i == 2 else _one_after_another(parts)
 
     flat, rings, turns = ((all_of(looks, i), all_of(null, i)) for i in range(3))
+    if not np.isfinite(flat[0]["pgd"].values).any():
+        raise DrumheadError(
+            "all sites have the same phase at all times, as of one signal that each hears as loud as it may: there is "
+            "nothing between them to look at; was one channel, or the common average, read for all?"
+        )
     return Patterns(*flat, *rings, *turns, period)
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drumhead.neuro.findings import PERMITTED
+from drumhead.neuro.patterns import CUSTOMARY, LEVEL
 from drumhead.show.movies import save_phases
 from drumhead.show.pages import Picture
 from drumhead.show.waves import save_kf, save_pgd, save_singularities, save_speeds
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 FRAMES, PER_CYCLE = 48, 16  # of the movie
 RASTER = 96  # pixels across, that sites anywhere are drawn on
-PATHS = 60  # of singularities, drawn at most: the longest
+PATHS = 60  # of singularities, drawn at most: the longest of all trials
 
 
 def save(a: "Seen", folder: Path) -> list[Picture]:
@@ -98,8 +100,8 @@ def _speeds(a: "Seen", folder: Path) -> Picture:
     )
     return Picture(
         "speeds.png",
-        f"{what} Level of PGD that 95 % of surrogate frames lie below: {a.patterns.level:.2f}. Surrogates have no lags "
-        "between sites, but speeds as well.",
+        f"{what} Level of PGD that {LEVEL} % of surrogate frames lie below: {a.patterns.level:.2f}. Surrogates have no "
+        "lags between sites, but speeds as well.",
     )
 
 
@@ -138,18 +140,17 @@ def _plane(a: "Seen", folder: Path) -> Picture:
 
 def _turns(a: "Seen", folder: Path) -> Picture:
     patterns = a.patterns
-    points, charge, paths, turns = [], [], [], []
+    points, charge, lasting = [], [], []
     for one in patterns.turns:
         at = np.stack([one["y"].values, one["x"].values], 1)
         points.append(at)
         charge.append(one["charge"].values)
-        lasting = np.flatnonzero(one["lifetime"].values >= patterns.period)
-        longest = lasting[np.argsort(-one["lifetime"].values[lasting], kind="stable")][:PATHS]
-        for track in longest:
-            paths.append(at[one["track"].values == track])
-            turns.append(int(one["turn"][track]))
+        for track in np.flatnonzero(one["lifetime"].values >= patterns.period):
+            lasting.append((float(one["lifetime"][track]), at[one["track"].values == track], int(one["turn"][track])))
+    longest = sorted(lasting, key=lambda path: -path[0])[:PATHS]
     save_singularities(
-        folder / "singularities.png", np.concatenate(points), np.concatenate(charge), paths[:PATHS], turns[:PATHS],
+        folder / "singularities.png", np.concatenate(points), np.concatenate(charge),
+        [path for _, path, _ in longest], [turn for _, _, turn in longest],
         np.concatenate([one["lifetime"].values for one in patterns.turns]),
         np.concatenate([one["lifetime"].values for one in patterns.turns_null]), patterns.period,
         (a.x["y"].values, a.x["x"].values), a.length,
@@ -171,6 +172,6 @@ def _pgd(a: "Seen", folder: Path) -> Picture:
     share = 100 * a.patterns.customary
     return Picture(
         "pgd.png",
-        f"Phase gradient directionality (1: all gradients agree). Of the frames of surrogates {share:.0f} % exceed 0.5"
-        + (", so that rule does not hold its rate here." if share > 5 else ", so that rule holds its rate here."),
+        f"Phase gradient directionality (1: all gradients agree). Of the frames of surrogates {share:.0f} % exceed "
+        f"{CUSTOMARY}, so that rule {'does not hold' if share > 100 * PERMITTED else 'holds'} its rate here.",
     )

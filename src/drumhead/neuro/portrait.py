@@ -133,7 +133,7 @@ class Portrait:
             found[f"evanescent at {hertz:g} Hz"] = (self.omega > self.cortex.omega(hertz)).mean()
         pace = (self.medium.weights @ self.material.pace)[:, None]
         found["evanescent at the mean frequency"] = (self.omega > pace**2).mean()
-        found["one way outgrows damping"] = (np.nan_to_num(self.medium.gain)[:, None] > self.alpha).mean()
+        found["one way outgrows damping"] = (np.nan_to_num(self.medium.growth)[:, None] > self.alpha).mean()
         found["sheets not reciprocal"] = (self.medium.lopsided > LOPSIDED).mean()
         return {name: float(share) for name, share in found.items()}
 
@@ -144,13 +144,13 @@ class Portrait:
         sheets = {
             "axis_deg": np.degrees(self.medium.axis), "lopsided": self.medium.lopsided,
             "pull_per_time2": self.medium.pull, "drift_cells_per_time2": self.medium.drift,
-            "tensor_cells2_per_time2": self.medium.tensor, "one_way_gain_per_time": self.medium.gain,
+            "tensor_cells2_per_time2": self.medium.tensor, "one_way_growth_per_time": self.medium.growth,
         }  # fmt: skip
         return {
             "layer": one.layer, "sheets": len(self.omega), "oscillators": list(one.size), "stride_px": one.stride,
             "pitch_m": cortex.pitch, "unit_of_time_s": cortex.t0, "boundary": one.boundary,
             "steps": one.steps, "dt": one.dt, "integrator": one.integrator or "closed form",
-            "step_s": cortex.seconds(one.dt), "rollout_s": cortex.seconds(one.dt * one.steps),
+            "step_s": cortex.seconds(one.dt), "all_steps_s": cortex.seconds(one.dt * one.steps),
             "side_m": [cortex.metres(side) for side in one.size], "courant": one.courant,
             "of_all": {name: spread(values) for name, values in self.quantities.items()},
             "shares": self.shares,

@@ -39,7 +39,7 @@ def read(
         path: .npy, .h5, .zarr, .tif or .nwb; arrays are (time, y, x), or (time, channel) with places.
         fs: sampling rate, "500 Hz" or in Hz; needed where the file has none.
         pitch: distance of neighbouring sites or pixels, "0.4 mm" or in m; without it lengths are pixels, except in NWB,
-            whose electrodes have places and whose pixels need it.
+            whose pixels need it. Channels have places instead.
         series: which array of the file; needed where there are several.
         start: read from this time on, "2 s" or in s.
         stop: read up to this time; what lies outside is not read.
@@ -113,7 +113,7 @@ def _field(
         values = values.transpose([order.index(axis) for axis in "tyx"])
     single = values.dtype.itemsize <= (4 if values.dtype.kind == "f" else 2)  # which holds no integer of 32 bits
     values = _without(values.astype(np.float32 if single else np.float64), bad)
-    pitch = _said("pitch", pitch, found, "length", path.name)
+    given, pitch = pitch, _said("pitch", pitch, found, "length", path.name)
     places = found.get("at", lambda: None)() if at is None else _numbers(at)
     if values.ndim == 2 and places is None:
         raise DrumheadError(
@@ -123,6 +123,16 @@ def _field(
     if found.get("film") and pitch is None:
         raise DrumheadError(
             f"{path.name}: the size of a pixel is missing: give pitch=, as pitch='20 um' (--pitch 20um)"
+        )
+    if values.ndim == 3 and at is not None:
+        raise DrumheadError(
+            f"{path.name}: at= is of channels, and this is (time, y, x) {values.shape}; leave it out (--at), and give "
+            "pitch= (--pitch)"
+        )
+    if values.ndim == 2 and given is not None:
+        raise DrumheadError(
+            f"{path.name}: pitch= is of grids (time, y, x), and this is (time, channel) {values.shape}, whose places "
+            "say how far apart channels are; leave it out (--pitch)"
         )
     if values.ndim == 2:
         out = _electrodes(values, places, rate, found.get("unit", ""), path.name)

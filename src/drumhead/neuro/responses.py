@@ -190,10 +190,10 @@ def explained(
         >>> bool((abs(found.share - 1) < 0.1).all()), found.p
         (True, array([0.05, 0.05, 0.05]))
     """
-    given = np.asarray(responses, float)
-    y, x = _responses(responses, 2), np.asarray(features, float).reshape(len(given), -1)
-    if len(x) < 2 * whole("folds", folds, 2) or not np.isfinite(x).all():
-        raise DrumheadError(f"features {x.shape}: finite numbers of at least {2 * folds} stimuli are needed")
+    y, x = _responses(responses, 2), _features(features, len(responses))
+    if len(x) < 2 * whole("folds", folds, 2):
+        raise DrumheadError(f"{len(x)} stimuli: at least {2 * folds} are needed for folds={folds}")
+    x = x.reshape(len(x), -1)
     random = np.random.default_rng(seed)
     deviation = x.std(0)
     x = ((x - x.mean(0)) / np.where(deviation > 0, deviation, 1))[:, deviation > 0]
@@ -204,7 +204,7 @@ def explained(
     null = np.array([_held_out(x, mean[random.permutation(len(x))], fold) for _ in range(whole("n", n, 19))])
     p = (1 + (null >= r).sum(0)) / (1 + n)
     share = np.where(reliability > RELIABLE, np.sign(r) * r**2 / np.maximum(reliability, RELIABLE), np.nan)
-    return Explained(*(part.reshape(given.shape[2:]) for part in (share, r, reliability, p)))
+    return Explained(*(part.reshape(np.shape(responses)[2:]) for part in (share, r, reliability, p)))
 
 
 def _held_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
@@ -251,10 +251,18 @@ def _squares(x: np.ndarray) -> np.ndarray:
     return size[:, None] + size - 2 * x @ x.T
 
 
-def _distances(features: Any, count: int, method: str) -> np.ndarray:
+def _features(features: Any, count: int) -> np.ndarray:
+    """Return features (stimulus, ...) of as many stimuli as there are responses to."""
     x = np.asarray(features, float)
     if x.ndim < 2 or len(x) != count or not np.isfinite(x).all():
-        raise DrumheadError(f"features: got the shape {x.shape}; finite numbers of {count} stimuli are needed")
+        raise DrumheadError(
+            f"features: got the shape {x.shape}; finite numbers (stimulus, ...) of {count} stimuli are needed"
+        )
+    return x
+
+
+def _distances(features: Any, count: int, method: str) -> np.ndarray:
+    x = _features(features, count)
     if x.shape == (count, count) and np.allclose(x, x.T) and not np.diag(x).any():
         return x
     x = x.reshape(count, -1)

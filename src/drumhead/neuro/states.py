@@ -1,8 +1,8 @@
 """The hidden states of a network as trials: what its waves look like to the instruments made for cortex.
 
-A rollout is short and a transient: an image strikes the sheets and they ring down. So phases are those of the states as
-they are, neither filtered nor mended; no test is told, since surrogates are stationary; and nothing is fitted, since
-the weights say what the medium is.
+They are few and a transient: an image strikes the sheets and they ring down. So phases are those of the states as they
+are, neither filtered nor mended; no test is told, since surrogates are stationary; and nothing is fitted, since the
+weights say what the medium is.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 SHEETS = 16  # looked at, spread over channels and images
-FEWEST = 8  # states of a rollout, below which there is no wave to see
+FEWEST = 8  # states, below which there is no wave to see
 INNER = (0.05, 0.95)  # share of the power that lies below the edges of the band that is told
 STILL = 1e-6  # of the liveliest sheet's variance, below which one does not move
 
@@ -74,7 +74,7 @@ def of_states(states: np.ndarray, layer: Portrait, seed: int = 0, progress: Prog
 
 
 def comes_around(layer: Portrait) -> bool:
-    """Say whether long waves meet themselves: edges are joined and the rollout lasts longer than side / c."""
+    """Say whether long waves meet themselves: edges are joined and the waves run longer than side / c."""
     way = pooled([layer], "way")["median"]
     return layer.material.boundary == "periodic" and way > layer.cortex.metres(min(layer.material.size))
 
@@ -114,7 +114,7 @@ def _band(trials: "list[DataArray]") -> tuple[float, float]:
 
 
 def _left_out(steps: int) -> dict[str, str]:
-    why = f"a rollout of {steps} states is a transient"
+    why = f"what an image sets off, {steps} states, is a transient"
     return {
         "travels": f"{why}, and surrogates are stationary: a p-value would not be fair",
         "radial": "waves start at every edge in the image, so no one source describes a whole sheet",

@@ -25,7 +25,7 @@ ROWS = (  # of the spread over all sheets and places
     ("speed at that strength", "strong", "m/s"),
     ("phase speed at the mean frequency", "phases", "m/s"),
     ("natural wavelength c / f0", "wavelength", "m"),
-    ("way of a long wave in the rollout", "way", "m"),
+    ("way of a long wave in all steps", "way", "m"),
 )
 OF_RANGES = {"speed": "phases", "frequency": "frequency", "wavelength": "wavelength"}  # what is set beside what
 
@@ -55,7 +55,7 @@ def overview(layers: Sequence[Portrait], title: str) -> Grid:
         row("an oscillator", lambda p: f"{said(p.cortex.pitch, 'm')}, {p.material.stride} px"),
         row("unit of model time T0", lambda p: said(p.cortex.t0, "s")),
         row("a step", lambda p: said(p.cortex.seconds(p.material.dt), "s") if p.material.integrator else "none"),
-        row("the whole rollout", lambda p: said(p.cortex.seconds(p.material.dt * p.material.steps), "s")),
+        row("all steps", lambda p: said(p.cortex.seconds(p.material.dt * p.material.steps), "s")),
     ]
     for name, key, unit in ROWS:
         factor, scaled = scale(pooled(layers, key)["median"], unit)

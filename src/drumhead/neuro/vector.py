@@ -23,8 +23,7 @@ from drumhead.waves.phase import phase
 from drumhead.waves.planar import planar
 from drumhead.waves.radial import radial
 from drumhead.waves.singularities import singularities
-from drumhead.waves.units import Quantity, quantity
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges, quantity
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
@@ -99,7 +98,7 @@ def vector(
     from xarray import Dataset, concat
 
     trials = listed(trials)
-    low, high = edges_of("band", band)
+    low, high = band_edges("band", band)
     length = PERIODS / np.sqrt(low * high) if window is None else quantity("window", window, "time")
     found: list[Dataset] = []
     for number, x in enumerate(trials):

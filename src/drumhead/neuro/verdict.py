@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from drumhead.waves.units import scale
+from drumhead.waves.units import plain, scale
 
 LONG = 15.0  # s of a wideband recording: less leaves frequency and damping open
 MARGIN = 10.0  # of AIC, by which waves must be better than all else
@@ -33,8 +33,19 @@ class Estimate:
         """
         factor, scaled = scale(self.value, unit)
         value, low, high = (one / factor for one in (self.value, self.low, self.high))
-        digits = next((n for n in (3, 4, 5) if len({f"{one:.{n}g}" for one in (value, low, high)}) == 3), 3)
-        return f"{value:.{digits}g} {scaled} ({low:.{digits}g} to {high:.{digits}g} {scaled})"
+        digits = next((n for n in (3, 4, 5) if len({plain(one, n) for one in (value, low, high)}) == 3), 3)
+        return f"{plain(value, digits)} {scaled} ({plain(low, digits)} to {plain(high, digits)} {scaled})"
+
+
+def keys(length: str) -> dict[str, str]:
+    """Return what speed, f0 and tau are called in files, the unit in the name.
+
+    Example:
+        >>> from drumhead.neuro.verdict import keys
+        >>> keys("px")
+        {'speed': 'speed_px_s', 'f0': 'f0_hz', 'tau': 'tau_s'}
+    """
+    return {"speed": f"speed_{length}_s", "f0": "f0_hz", "tau": "tau_s"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Fit:
         why: what stands against it; empty if all three are known and waves are the best account.
         aic: of each operator, less the least: 0 is the best.
         misfit: mean squared error of the whitened cross-spectra over what chance allows; 1 is a perfect model.
-        cells: oscillators along a pitch; 0 for a continuum.
+        per_pitch: oscillators along a pitch; 0 for a continuum.
         pitch: of the sites that were fitted, in `length`.
         band: the frequencies used, in Hz.
         nuisances: the rest of what was fitted.
@@ -62,7 +73,7 @@ class Fit:
     why: tuple[str, ...]
     aic: dict[str, float]
     misfit: float
-    cells: int
+    per_pitch: int
     pitch: float
     band: tuple[float, float]
     nuisances: dict[str, float]
@@ -90,23 +101,22 @@ class Fit:
     def curve(self, k: Any) -> np.ndarray:
         """Return the frequency in Hz of free waves of wave number k (rad/m, rad/px) along a row; nan if overdamped."""
         k = np.asarray(k, float)
-        if self.cells:
-            cell = self.pitch / self.cells
-            k = 2 / cell * np.sin(np.clip(k * cell / 2, -math.pi / 2, math.pi / 2))
+        if self.per_pitch:
+            step = self.pitch / self.per_pitch
+            k = 2 / step * np.sin(np.clip(k * step / 2, -math.pi / 2, math.pi / 2))
         squared = (2 * math.pi * self.f0.value) ** 2 + (self.speed.value * k) ** 2 - self.tau.value**-2
         with np.errstate(invalid="ignore"):
             return np.sqrt(squared) / (2 * math.pi)
 
     def report(self) -> dict[str, Any]:
         """Return all of it for JSON, with units in the names."""
-        keys = {"speed": f"speed_{self.length}_s", "f0": "f0_hz", "tau": "tau_s"}
         out: dict[str, Any] = {}
-        for name, key in keys.items():
+        for name, key in keys(self.length).items():
             one: Estimate = getattr(self, name)
             out |= {key: one.value, f"{key}_interval": [one.low, one.high], f"{key}_identifiable": one.identifiable}
         return out | {
             "identifiable": self.identifiable, "verdict": self.verdict, "why": list(self.why), "best": self.best,
-            "aic": self.aic, "misfit": self.misfit, "cells_per_pitch": self.cells or "continuum",
+            "aic": self.aic, "misfit": self.misfit, "cells_per_pitch": self.per_pitch or "continuum",
             f"pitch_{self.length}": self.pitch, "band_hz": list(self.band), "nuisances": self.nuisances,
         }  # fmt: skip
 

@@ -27,7 +27,7 @@ from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
 from drumhead.physics.records import All
-from drumhead.waves.fronts import distances
+from drumhead.waves.fronts import from_middle
 
 CHUNK = 2  # images at a time: the loop keeps every state for the way back
 
@@ -71,16 +71,16 @@ def state(model: Timed, images: Tensor, steps: int) -> Tensor:
 
 
 def answer(model: Segmenter, images: Tensor, steps: int) -> Tensor:
-    """Return the logits (b, classes) at the centre after T = `steps` steps: the readout and head of one cell only."""
+    """Return the logits (b, classes) at the centre after T = `steps` steps: the readout and head of one place only."""
     height, width = images.shape[-2:]
     y, x, s = height // 2, width // 2, model.stride
     if not isinstance(model, NeuralWaveMachine | RecurrentNetwork):
         return model(images, torch.full((len(images), 1), y * width + x))[:, :, 0, 0]
     start, features = model.encode(images)
-    cell = (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
+    place = (..., slice(y // s, y // s + 1), slice(x // s, x // s + 1))
     series: Tensor = model.run(start, All(), steps)  # type: ignore[arg-type]
-    heard = model.readout.record(0, steps).of(series[cell])
-    features = None if features is None else features[cell]
+    heard = model.readout.record(0, steps).of(series[place])
+    features = None if features is None else features[place]
     return model.finish(heard, features, torch.Size((s, s)))[:, :, y % s, x % s]
 
 
@@ -91,7 +91,7 @@ def field(model: Segmenter, images: Tensor, read: str = "state", steps: int | No
     Args:
         model: the network; measured in evaluation mode, and left as it is.
         images: (b, k, y, x) in [0, 1].
-        read: "state" (y_T at the centre's cell) or "logits" (what the whole network says after T steps).
+        read: "state" (y_T at the centre's place) or "logits" (what the whole network says after T steps).
         steps: T; the network's own by default. Ignored by a network without time.
         cotangents: random weights v for each image.
         seed: of those weights.
@@ -157,7 +157,7 @@ def measure(m: np.ndarray) -> Size:
         >>> measure(np.eye(5))  # a diagonal: centre, then two pixels each at sqrt(2) and sqrt(8)
         Size(half=1.414..., most=2.828..., rms=2.0, mass=5.0)
     """
-    distance, total = distances(m.shape), float(m.sum())
+    distance, total = from_middle(m.shape), float(m.sum())
     if not total > 0:
         return Size(0.0, 0.0, 0.0, 0.0)
     order = np.argsort(distance, axis=None, kind="stable")

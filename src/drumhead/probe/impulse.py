@@ -12,8 +12,8 @@ from drumhead.physics.propagate import propagate
 def amplifying(model: NeuralWaveMachine, images: Tensor) -> float | None:
     """Return the share of oscillators whose omega cannot hold back the kernel: alone, such a medium would grow.
 
-    That is omega < -min L of the channel, at the cells that the images set. None for a dense kernel, whose branches are
-    not channels.
+    That is omega < -min L of the channel, at the oscillators that the images set. None for a dense kernel, whose
+    branches are not channels.
     """
     kernel = model.coupling().detach().double()
     if kernel.shape[1] != 1:

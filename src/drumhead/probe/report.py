@@ -10,7 +10,8 @@ FIELD = (
     "growth: spread, edge",
 )  # fmt: skip
 SPEEDS = (
-    "network", "cell (pixels)", "long", "group", "linear: front", "contour", "its own: front", "contour", "amplifying",
+    "network", "oscillator (pixels)", "long", "group", "linear: front", "contour", "its own: front", "contour",
+    "amplifying",
 )  # fmt: skip
 
 
@@ -38,9 +39,9 @@ def report(whole: dict[str, Any]) -> str:
         pages.Heading("Speeds"),
         pages.Text("![responses to an impulse](greens.png)"),
         pages.Text(
-            "In cells per unit of model time. *long*: long waves; *group*: the largest group velocity of the linear "
-            "medium that only just stands, the light cone; *front*: half height, after an impulse of 1 in the medium "
-            "that each image sets, omega and alpha included (- where no ring has a peak); *contour*: where the "
+            "In oscillators per unit of model time. *long*: long waves; *group*: the largest group velocity of the "
+            "linear medium that only just stands, the light cone; *front*: half height, after an impulse of 1 in the "
+            "medium that each image sets, omega and alpha included (- where no ring has a peak); *contour*: where the "
             "response passes a thousandth of its largest; *amplifying*: the share of oscillators whose omega does "
             "not hold back the kernel."
         ),

@@ -1,6 +1,7 @@
 """Pictures of a comparison: how far each measure is, and the windows behind it. Plain arrays in, figures out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"model": "#d55e00", "recording": "#0072b2"}
 GREYS = ("#555555", "#aaaaaa", "#cccccc")
+MARKS = "s^vD<>Pp"
 UNITS = {"speed": "m/s", "wavelength": "m", "frequency": "Hz", "direction": "degrees", "lifetime": "s"}
 SHORTEST = 0.3  # times the ceiling: nearer than this is the same
 
@@ -31,7 +33,7 @@ def distances_figure(
     order = np.argsort(np.nan_to_num(model))
     figure = new_figure(6.4, 0.8 + 0.27 * len(names))
     axis, rows = figure.subplots(), np.arange(len(names))
-    for colour, mark, (name, values) in zip(GREYS, "s^v", nulls.items(), strict=False):
+    for colour, mark, (name, values) in zip(_greys(len(nulls)), cycle(MARKS), nulls.items(), strict=False):
         axis.plot(np.maximum(values[order], SHORTEST), rows, mark, color=colour, label=name, markersize=5)
     ends = np.maximum(np.stack([low, high])[:, order], SHORTEST)
     axis.hlines(rows, *ends, color=COLOURS["model"], linewidth=2)
@@ -42,6 +44,11 @@ def distances_figure(
     axis.legend(frameon=False, fontsize=8, loc="lower right")
     open_axes(axis)
     return figure
+
+
+def _greys(count: int) -> Sequence[str]:
+    """Return so many greys, from dark to light, that tell surrogates apart."""
+    return GREYS[:count] if count <= len(GREYS) else [f"{grey:.3f}" for grey in np.linspace(0.25, 0.85, count)]
 
 
 def windows_figure(
@@ -58,7 +65,7 @@ def windows_figure(
     down = -(-len(measures) // across)
     figure = new_figure(2.1 * across, 1.7 * down)
     axes = figure.subplots(down, across, squeeze=False).ravel()
-    greys = iter(GREYS)
+    greys = iter(_greys(len(windows.keys() - COLOURS.keys())))
     colours = {name: COLOURS.get(name) or next(greys) for name in windows}
     for axis, (measure, kind) in zip(axes, measures, strict=False):
         for name, found in windows.items():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from drumhead.read.classes import IGNORE
 from drumhead.show.figures import caption, new_figure, no_ticks, save_figure
 from drumhead.show.palette import IGNORED, class_colours, in_colours, mask_colours
 
@@ -125,7 +124,7 @@ def _table(axis: "Axes", names: Sequence[str], parts: Sequence[Part], ignores: b
     colours = class_colours(len(names)) / 255
     lines = [(name, tuple(colours[i]), [part.pixels[i] for part in parts]) for i, name in enumerate(names)]
     if ignores:
-        lines.append(("ignored", (IGNORED / IGNORE,) * 3, [part.ignored for part in parts]))
+        lines.append(("ignored", (IGNORED / 255,) * 3, [part.ignored for part in parts]))
     axis.set(xlim=(0, 1), ylim=(len(lines) - 0.4, -1.6))
     axis.axis("off")
     text = {"fontsize": 8.5, "va": "center"}

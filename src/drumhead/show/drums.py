@@ -69,7 +69,7 @@ def save_wave(path: Path, inside: np.ndarray, field: np.ndarray, times: Sequence
     save_figure(page, path)
 
 
-def save_spectrum(path: Path, series: np.ndarray, dt: float, omega: np.ndarray, bins: np.ndarray, loud: np.ndarray,
+def save_spectrum(path: Path, series: np.ndarray, dt: float, angular: np.ndarray, bins: np.ndarray, loud: np.ndarray,
                   title: str) -> None:  # fmt: skip
     """Draw what one pixel hears over time, and its spectrum on the frequencies of the modes.
 
@@ -77,30 +77,32 @@ def save_spectrum(path: Path, series: np.ndarray, dt: float, omega: np.ndarray, 
         path: PNG to write.
         series: (t,).
         dt: time between two entries.
-        omega: (k,): angular frequencies of the modes.
+        angular: (k,): angular frequencies of the modes.
         bins: angular frequency of each bin of the spectrum.
         loud: magnitude of each.
         title: what is shown.
     """
     page = new_figure(9, 4.6)
-    over_time, over_omega = page.subplots(2, 1, height_ratios=(1, 1.5))
-    shown = min(len(series), round(12 * 2 * np.pi / (omega[0] * dt)))
+    over_time, over_angular = page.subplots(2, 1, height_ratios=(1, 1.5))
+    shown = min(len(series), round(12 * 2 * np.pi / (angular[0] * dt)))
     over_time.plot(dt * np.arange(1, shown + 1), series[:shown], color=BLUE, linewidth=0.9)
     over_time.set(xlabel="time (pixels / speed)", ylabel="displacement", xlim=(0, shown * dt))
     over_time.set_title(title, fontsize=10.5)
-    top = omega[min(len(omega), 26) - 1] * 1.01
-    for i, line in enumerate(omega[omega < top]):
-        over_omega.axvline(line, color=ORANGE, linewidth=1.0, alpha=0.7, label="modes, from the eigen-solve" * (not i))
+    top = angular[min(len(angular), 26) - 1] * 1.01
+    for i, line in enumerate(angular[angular < top]):
+        over_angular.axvline(
+            line, color=ORANGE, linewidth=1.0, alpha=0.7, label="modes, from the eigen-solve" * (not i)
+        )
     keep = bins < top
-    over_omega.semilogy(bins[keep], loud[keep] / loud[keep].max(), color=BLUE, linewidth=0.9, label="heard")
-    over_omega.set(xlabel="angular frequency (1 / time)", ylabel="magnitude", ylim=(1e-4, 1.6), xlim=(0, top))
-    over_omega.legend(frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
-    for axis in (over_time, over_omega):
+    over_angular.semilogy(bins[keep], loud[keep] / loud[keep].max(), color=BLUE, linewidth=0.9, label="heard")
+    over_angular.set(xlabel="angular frequency (1 / time)", ylabel="magnitude", ylim=(1e-4, 1.6), xlim=(0, top))
+    over_angular.legend(frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
+    for axis in (over_time, over_angular):
         open_axes(axis, 9)
     save_figure(page, path)
 
 
-def save_modes(path: Path, inside: np.ndarray, shapes: np.ndarray, omega: np.ndarray, title: str) -> None:
+def save_modes(path: Path, inside: np.ndarray, shapes: np.ndarray, angular: np.ndarray, title: str) -> None:
     """Draw up to twelve modes (k, y, x), each titled with its number and its frequency over the first."""
     count = min(12, len(shapes))
     columns = min(6, count)
@@ -111,6 +113,6 @@ def save_modes(path: Path, inside: np.ndarray, shapes: np.ndarray, omega: np.nda
     for i, axis in enumerate(axes):
         axis.set_axis_off()
         if i < count:
-            paint(axis, shapes[i], inside, title=f"{i + 1}:  {omega[i] / omega[0]:.3f}")
+            paint(axis, shapes[i], inside, title=f"{i + 1}:  {angular[i] / angular[0]:.3f}")
     page.suptitle(title, fontsize=10.5)
     save_figure(page, path)

@@ -19,7 +19,7 @@ KINDS = {  # by how a name begins: colour, marker, words
 
 @dataclass(frozen=True)
 class Point:
-    """A network: mean accuracy, its std, and its costs."""
+    """A network: mean foreground IoU over seeds, its std, and its costs over the U-Net's."""
 
     name: str
     mean: float

@@ -64,7 +64,7 @@ def _innermost(mask: np.ndarray) -> list[list[int]]:
     return np.stack([y[first], x[first], size], 1).tolist()
 
 
-def spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:
+def mean_spectrum(series: np.ndarray, padded: int | None = None) -> np.ndarray:
     """Return the magnitude spectrum of a series (t, c), root mean square over channels: (padded // 2 + 1,)."""
     return np.sqrt((np.abs(np.fft.rfft(series, n=padded, axis=0)) ** 2).mean(1))
 
@@ -81,10 +81,10 @@ def peaks(series: np.ndarray, dt: float, most: int = 3, least: float = 0.1) -> l
     Example:
         >>> time = 0.5 * np.arange(1, 81)
         >>> series = np.cos(2 * np.pi * 0.1 * time) + 0.5 * np.cos(2 * np.pi * 0.3 * time)
-        >>> [round(omega / (2 * np.pi), 3) for omega in peaks(series[:, None], dt=0.5)]
+        >>> [round(angular / (2 * np.pi), 3) for angular in peaks(series[:, None], dt=0.5)]
         [0.1, 0.3]
     """
-    constant, *rest = spectrum(series)
+    constant, *rest = mean_spectrum(series)
     loud = np.array(rest)
     sides = np.pad(loud, 1)
     floor = max(least * loud.max(initial=0), 1e-6 * constant)  # what is below that of a constant is its round-off

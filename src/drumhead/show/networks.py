@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
-from drumhead.show.listen import spectrum
+from drumhead.show.listen import mean_spectrum
 from drumhead.show.palette import class_colours, in_colours, wave_colours
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def save_spectra(path: Path, image: np.ndarray, labels: np.ndarray, waves: Mappi
     grid = figure.subplots(len(waves), len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios})
     colours = class_colours(len(names)) / 255
     for row, (name, series) in zip(grid, waves.items(), strict=True):
-        magnitude = spectrum(series)  # (bins, y, x)
+        magnitude = mean_spectrum(series)  # (bins, y, x)
         _show(row[0], in_colours(image), name)
         for axis, k in zip(row[1:-1], BINS, strict=True):
             axis.set_axis_off()
@@ -180,9 +180,9 @@ def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figu
     return figure, grid
 
 
-def _some(count: int) -> range:
-    """Return places among so many, evenly from the first: `ACROSS`, or more when they do not divide."""
-    return range(0, count, max(1, count // ACROSS))
+def _some(count: int) -> list[int]:
+    """Return `ACROSS` places among so many, or all of fewer, evenly from the first to the last."""
+    return np.rint(np.linspace(0, count - 1, min(count, ACROSS))).astype(int).tolist()
 
 
 def _show(axis: "Axes", panel: np.ndarray, title: str, points: float = 8, **options: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from drumhead.read.classes import IGNORE
 from drumhead.show.figures import legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
-from drumhead.show.listen import Heard, spectrum
+from drumhead.show.listen import Heard, mean_spectrum
 from drumhead.show.palette import IGNORED, LINES, class_colours, in_colours, mask_colours
 
 
@@ -70,10 +70,10 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         over_time.plot(
             dt * np.arange(1, steps + 1), spot.series[:, channel], line, color=colour, marker=".", markersize=3
         )
-        fine = spectrum(spot.series, 16 * steps)
-        omega = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
-        lines += over_frequency.plot(omega, fine, line, color=colour, label=label)
-        bins = spectrum(spot.series)
+        fine = mean_spectrum(spot.series, 16 * steps)
+        angular = 2 * np.pi * np.arange(len(fine)) / (16 * steps * dt)
+        lines += over_frequency.plot(angular, fine, line, color=colour, label=label)
+        bins = mean_spectrum(spot.series)
         over_frequency.plot(2 * np.pi * np.arange(len(bins)) / (steps * dt), bins, ".", color=colour, markersize=5)
     over_time.set(xlabel="time (model units)", ylabel=f"channel {channel}, which moves most",
                   title="what one pixel of each object hears")  # fmt: skip

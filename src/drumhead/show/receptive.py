@@ -160,9 +160,9 @@ class Response:
 
     Attributes:
         title: above it.
-        loudness: (t, distance); row i is the time (i + 1) dt, column d the distance d cells.
+        loudness: (t, distance); row i is the time (i + 1) dt, column d the distance d oscillators.
         dt: the step.
-        predicted: speed of the light cone, cells per unit time.
+        predicted: speed of the light cone, oscillators per unit time.
         measured: the front's speed; None if it was not found.
         arrival: time at which each distance was reached, NaN where it was not.
         word: what was measured: "front" or a contour.
@@ -208,11 +208,11 @@ def save_greens(path: Path, responses: Sequence[Response]) -> None:
         axis.set_facecolor("black")
         axis.set(xlim=(-0.5, far - 0.5), ylim=(0, end + response.dt / 2))
         axis.set_title(response.title, fontsize=9.5)
-        axis.set_xlabel("distance (cells)", fontsize=8.5)
+        axis.set_xlabel("distance (oscillators)", fontsize=8.5)
         axis.set_ylabel("model time", fontsize=8.5)
         axis.tick_params(labelsize=8)
         axis.legend(fontsize=7.5, loc="lower right", facecolor="0.15", labelcolor="w", framealpha=0.8)
-    words = "loudness of the response, of its largest; speeds in cells per unit of model time"
+    words = "loudness of the response, of its largest; speeds in oscillators per unit of model time"
     _save_with_scale(figure, drawn, words, path)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from drumhead.files import write_atomic
-from drumhead.show.listen import Heard, spectrum
+from drumhead.show.listen import Heard, mean_spectrum
 
-RATE_HZ, HZ_PER_OMEGA, SECONDS, DECAY_SECONDS = 22_050, 200.0, 1.5, 0.35
+RATE_HZ, HZ_PER_ANGULAR, SECONDS, DECAY_SECONDS = 22_050, 200.0, 1.5, 0.35
 MADE_BY = b"LIST" + struct.pack("<I", 22) + b"INFOISFT" + struct.pack("<I", 9) + b"drumhead\0\0"  # ends each WAV
 
 
@@ -18,13 +18,13 @@ def tone(series: np.ndarray, dt: float) -> np.ndarray:
     """Return a struck tone with the spectrum of a series (t, c), float in [-1, 1] at 22,050 Hz.
 
     A trained medium is damped within a few periods, too short to hear, so the spectrum is played instead of the
-    series: each frequency bin omega_k (without the constant one) is a sine of 200 omega_k Hz whose amplitude is the
+    series: each frequency bin w_k (without the constant one) is a sine of 200 w_k Hz whose amplitude is the
     bin's magnitude, and all of them fade together as a struck drum does.
     """
-    magnitude = spectrum(series)[1:]
-    omega = 2 * np.pi * np.arange(1, len(magnitude) + 1) / (len(series) * dt)
+    magnitude = mean_spectrum(series)[1:]
+    angular = 2 * np.pi * np.arange(1, len(magnitude) + 1) / (len(series) * dt)
     time = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
-    partials = np.sin(2 * np.pi * HZ_PER_OMEGA * omega[:, None] * time)
+    partials = np.sin(2 * np.pi * HZ_PER_ANGULAR * angular[:, None] * time)
     sound = (magnitude[:, None] * partials).sum(0) * np.exp(-time / DECAY_SECONDS)
     sound *= np.minimum(1, time / 0.005)  # no click at the start
     return sound / max(np.abs(sound).max(), 1e-12)
@@ -63,13 +63,13 @@ def is_ours(path: Path) -> bool:
     return path.read_bytes()[-len(MADE_BY) :] == MADE_BY
 
 
-def save_ringing(path: Path, series: np.ndarray, dt: float, omega: float, hz: float = 110.0) -> None:
-    """Write a series (t,) itself, not its spectrum, as a WAV: sped up so that angular frequency `omega` sounds at `hz`.
+def save_ringing(path: Path, series: np.ndarray, dt: float, angular: float, hz: float = 110.0) -> None:
+    """Write a series (t,) itself, not its spectrum, as a WAV: sped up so that the frequency `angular` sounds at `hz`.
 
     For media that ring long enough to be heard as they are. The tone fades over its last half and is resampled
     exactly, by its Fourier transform.
     """
-    count = max(2, round(len(series) * dt * omega / (2 * np.pi * hz) * RATE_HZ))
+    count = max(2, round(len(series) * dt * angular / (2 * np.pi * hz) * RATE_HZ))
     sound = np.fft.irfft(np.fft.rfft(series), count) * (count / len(series))
     phase = np.linspace(0, 1, count)
     sound *= np.minimum(1, phase * 100) * np.cos(np.pi / 2 * np.clip(2 * phase - 1, 0, 1)) ** 2 * np.exp(-2 * phase)

@@ -38,7 +38,7 @@ def save_pgd(
     """
     figure = new_figure(8.4, 2.7)
     left, right = figure.subplots(1, 2, width_ratios=(3, 1), sharey=True)
-    size = -(-len(pgd) // POINTS)
+    size = max(1, -(-len(pgd) // POINTS))
     count = len(pgd) // size
     pieces, when = (of[: count * size].reshape(count, size) for of in (pgd, times))
     if size > 1:
@@ -47,11 +47,12 @@ def save_pgd(
     left.plot(when.mean(1), np.nanmean(pieces, 1), color=BLUE, lw=1, label="PGD" + (", mean" if size > 1 else ""))
     bins = np.linspace(0, 1, 41)
     for values, style in ((null, {"color": GREY}), (pgd, {"color": BLUE, "alpha": 0.75})):
-        right.hist(values, bins, weights=np.full(len(values), 100 / len(values)), orientation="horizontal", **style)
+        weights = np.full(len(values), 100 / max(1, len(values)))
+        right.hist(values, bins, weights=weights, orientation="horizontal", **style)
     for axis in (left, right):
         axis.axhline(level, color="0.35", ls="--", lw=1, label="95 % of surrogates lie below")
         open_axes(axis)
-    left.set(xlim=(times[0], times[-1]), ylim=(0, 1))
+    left.set(ylim=(0, 1), **({"xlim": (times[0], times[-1])} if len(times) > 1 else {}))
     left.set_xlabel(across, fontsize=9)
     left.set_ylabel("phase gradient directionality", fontsize=9)
     right.set_xlabel("frames (%)", fontsize=9)
@@ -76,13 +77,14 @@ def save_speeds(
     """
     figure = new_figure(8.4, 3.4)
     left = figure.add_subplot(1, 2, 1)
-    low, high = np.nanpercentile(np.concatenate([speed, null_speed]), (0.5, 99.5))
-    bins = np.geomspace(low, high, SPEEDS)
+    known = np.concatenate([speed, null_speed])
+    low, high = np.nanpercentile(known, (0.5, 99.5)) if len(known) else (0.1, 1.0)  # of no frames an empty picture
+    bins: Any = np.geomspace(low, high, SPEEDS)
     sets = ((null_speed, null_direction, GREY, 1.0, "surrogates"), (speed, direction, BLUE, 0.6, "all frames"),
             (speed[marked], direction[marked], ORANGE, 0.85, "more planar than 95 % of surrogates"))  # fmt: skip
     for values, _, colour, alpha, label in sets:
         whole = len(speed) if label != "surrogates" else len(values)
-        weights = np.full(len(values), 100 / whole)
+        weights = np.full(len(values), 100 / max(1, whole))
         left.hist(values, bins, weights=weights, color=colour, alpha=alpha, label=label)
     left.set_xscale("log")
     left.set_xlabel(f"speed ({unit})", fontsize=9)

@@ -1,6 +1,7 @@
 """Instruments on any series (time, y, x): where its waves go, how fast, and whether they could be chance.
 
-NumPy, SciPy and xarray only; no torch, no network. Units are SI inside; "0.4 mm" and "10-30 Hz" are read at the edge.
+NumPy, SciPy and xarray, and PyDMD for `dmd`; no torch, no network. Units are SI inside; "0.4 mm" and "10-30 Hz" are
+read at the edge.
 """
 
 from drumhead.waves import synth

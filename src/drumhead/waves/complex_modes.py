@@ -53,7 +53,7 @@ def complex_pca(x: "DataArray", modes: int = 5) -> "Dataset":
         >>> round(float(mode.travelling), 2), round(float(mode.frequency), 1), round(float(mode.variance), 3)
         (0.5, 20.0, 1.0)
     """
-    signal, keep = _analytic(x)
+    signal, x, keep = _analytic(x)
     count = whole("modes", modes)
     if count > min(signal.shape):
         raise DrumheadError(f"modes={modes}: a field of {signal.shape[1]} sites and {len(signal)} times has fewer")
@@ -146,8 +146,8 @@ def described(maps: np.ndarray, x: "DataArray", keep: np.ndarray) -> "Dataset":
     )
 
 
-def matrix(x: "DataArray") -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of the good sites (time, site), and which are good."""
+def matrix(x: "DataArray") -> tuple[np.ndarray, "DataArray", np.ndarray]:
+    """Return the values of the good sites (time, site), the field with its axes in order, and which sites are good."""
     got = getattr(x, "dims", ())
     dims = next((dims for dims in (GRID, SITES) if set(dims) == set(got)), None)
     if dims is None:
@@ -155,16 +155,16 @@ def matrix(x: "DataArray") -> tuple[np.ndarray, np.ndarray]:
         raise DrumheadError(f"x: got {got}; a field is needed, of time, y, x or time, site (drumhead.waves.field)")
     x = x.transpose(*dims)
     keep = good(x)
-    return x.values.reshape(len(x), -1)[:, keep.ravel()], keep
+    return x.values.reshape(len(x), -1)[:, keep.ravel()], x, keep
 
 
-def _analytic(x: "DataArray") -> tuple[np.ndarray, np.ndarray]:
+def _analytic(x: "DataArray") -> tuple[np.ndarray, "DataArray", np.ndarray]:
     from scipy.signal import hilbert
 
-    values, keep = matrix(x)
+    values, x, keep = matrix(x)
     if not np.isfinite(values).all():
         raise DrumheadError("x has gaps; fill them, cut them off, or set these sites to NaN at all times")
     if np.iscomplexobj(values):
-        return values, keep
+        return values, x, keep
     mean = values.mean(0)
-    return np.asarray(hilbert(values - mean, axis=0)), keep
+    return np.asarray(hilbert(values - mean, axis=0)), x, keep

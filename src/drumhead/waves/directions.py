@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drumhead.errors import DrumheadError, positive
-from drumhead.waves.units import band as edges
+from drumhead.waves.units import band_edges
 from drumhead.waves.wavenumbers import needs
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def direction_index(
         raise DrumheadError(f"axis={axis!r}: 'x', 'y' or an angle in rad is needed")
     angle = AXES[axis] if isinstance(axis, str) else float(axis)
     if band is not None:
-        low, high = edges("band", band)
+        low, high = band_edges("band", band)
         spectrum = spectrum.sel(f=(spectrum["f"] >= low) & (spectrum["f"] <= high))
         if not len(spectrum):
             raise DrumheadError(f"band={band!r}: the spectrum has no frequency there")
@@ -72,8 +72,8 @@ def direction_index(
         )
     if not power.any():
         raise DrumheadError("the spectrum has no power at all; was the field constant?")
-    cell = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))
-    forward, backward = (power[:, sign * ahead > 0].sum(1) * cell for sign in (1, -1))
+    area = float(np.prod([k[1] - k[0] for k in (ky.ravel(), kx) if len(k) > 1]))
+    forward, backward = (power[:, sign * ahead > 0].sum(1) * area for sign in (1, -1))
     both, root, root_back = power + back, np.sqrt(power), np.sqrt(back)
     with np.errstate(invalid="ignore", divide="ignore"):
         asymmetry = np.where(both > 0, (power - back) / both, 0.0)
@@ -122,7 +122,7 @@ def ridge(spectrum: "DataArray", floor: float = 1e-3, contrast: float = 4.0) -> 
     from xarray import Dataset
 
     floor, contrast = positive("floor", floor), positive("contrast", contrast)
-    rings = spectrum.dims == ("f", "k")
+    rings = getattr(spectrum, "dims", ()) == ("f", "k")
     if not rings:
         needs(spectrum)
     power, f = spectrum.values, spectrum["f"].values

@@ -60,7 +60,7 @@ def dmd(x: "DataArray", rank: int = 8, window: Quantity = "100 ms") -> "Dataset"
         (20.0, 3.0, 1.0)
     """
     decompose = _decomposition()
-    values, keep = matrix(x)
+    values, x, keep = matrix(x)
     if np.iscomplexobj(values) or not np.isfinite(values).all():
         raise DrumheadError("x has gaps or complex numbers; dmd takes a field, as drumhead.waves.field returns it")
     fs, rank = rate(x), whole("rank", rank)

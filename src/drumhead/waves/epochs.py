@@ -25,8 +25,7 @@ from drumhead.waves.phase import phase
 from drumhead.waves.planar import directionality, planar
 from drumhead.waves.radial import LEAST, radial
 from drumhead.waves.summary import summary
-from drumhead.waves.units import Quantity, quantity, said
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges, quantity, said
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
@@ -83,7 +82,7 @@ def detect(
         (1, 0.1, 'plane')
     """
     x = as_field(x, "detect")
-    low, high = edges_of("band", band)
+    low, high = band_edges("band", band)
     if threshold is not None and not 0 < threshold < 1:
         raise DrumheadError(f"threshold={threshold!r}: pgd is from 0 to 1, so a number between is needed")
     period = 1 / np.sqrt(low * high)

@@ -23,6 +23,7 @@ SMALL, LARGE = 1e-100, 1e100  # of numbers that are squared and summed in float6
 SINGLE = 1e15  # and its inverse, the same of float32
 FAR = 1000.0  # times as far out as half of the sites: another unit, or a place that nobody filled in
 UNEVEN = 1e-3  # of a step, that two neighbouring times or places may be off
+HERE = 1e-9  # of the largest distance: what is no farther is in the same place, but for rounding
 SQUARE = 1e-2  # of the distance of columns, that that of rows may differ by on a square grid
 
 
@@ -76,7 +77,7 @@ def field(
         raise DrumheadError(f"data: got {values.dtype}; real numbers are needed")
     values = _without(values.astype(np.float32 if values.dtype == np.float32 else np.float64), mask)
     values = values.astype(_precision(values), copy=False)
-    length = "m" if pitch is not None or (given is not None and _length(given) == "m") else "px"
+    length = "m" if pitch is not None or (given is not None and unit_of_length(given) == "m") else "px"
     coords: dict[str, Any] = {"time": ("time", _times(given, len(values), fs), {"units": "s"})}
     if values.ndim == 3:
         for axis, name_of in ((1, "y"), (2, "x")):
@@ -125,11 +126,11 @@ def square_pitch(x: "DataArray", what: str) -> float:
         DrumheadError: rows and columns that differ by more than 1 %.
     """
     found = pitches(x) or (1.0,)
-    down, across = found[0], found[-1]
+    down, across, length = found[0], found[-1], unit_of_length(x)
     if abs(down / across - 1) > SQUARE:
         raise DrumheadError(
-            f"{what}: rows are {down:.4g} {_length(x)} apart and columns {across:.4g} {_length(x)}; a grid whose sites "
-            "are equally far apart both ways is needed"
+            f"{what}: rows are {down:.4g} {length} apart and columns {across:.4g} {length}; a grid whose sites are "
+            "equally far apart both ways is needed"
         )
     return across
 
@@ -148,7 +149,7 @@ def good(x: "DataArray") -> np.ndarray:
 
 def unit_of_length(x: "DataArray") -> str:
     """Return "m" or "px"."""
-    return _length(x)
+    return str(x["x"].attrs.get("units", "px")) if "x" in x.coords else "px"
 
 
 def slack(values: np.ndarray, step: float) -> float:
@@ -163,10 +164,6 @@ def slack(values: np.ndarray, step: float) -> float:
         (0.001, True)
     """
     return max(UNEVEN * step, 2 * float(np.spacing(np.abs(values).max())))
-
-
-def _length(x: "DataArray") -> str:
-    return str(x["x"].attrs.get("units", "px")) if "x" in x.coords else "px"
 
 
 def _without(values: np.ndarray, mask: Any) -> np.ndarray:
@@ -230,7 +227,14 @@ def _places(given: "DataArray | None", name: str, count: int, pitch: Quantity | 
 
 
 def _sites(given: "DataArray | None", at: Any, count: int) -> np.ndarray:
-    found = places(given) if at is None and given is not None else np.asarray(at, np.float64)
+    if at is None and given is not None:
+        if not {"y", "x"} <= set(given.coords):
+            raise DrumheadError(
+                f"data: {count} sites without places; give at= (site, 2), or y and x as coordinates of the sites"
+            )
+        found = places(given)
+    else:
+        found = np.asarray(at, np.float64)
     if found.shape != (count, 2) or not np.isfinite(found).all():
         raise DrumheadError(f"at: got the shape {found.shape}; a finite y and x for each of {count} sites are needed")
     if len(np.unique(found, axis=0)) < count:

@@ -9,8 +9,7 @@ from scipy import signal
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import field, good, rate
-from drumhead.waves.units import Quantity, quantity, said
-from drumhead.waves.units import band as edges_of
+from drumhead.waves.units import Quantity, band_edges, quantity, said
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
@@ -67,7 +66,7 @@ def trim(x: "Series", seconds: Quantity) -> "Series":
         The rest, with its times.
 
     Raises:
-        DrumheadError: fewer than two times are left.
+        DrumheadError: fewer than two times are left, or singularities, whose points and trajectories would stay.
 
     Example:
         >>> x = dh.waves.synth.plane(dh.waves.synth.Array(duration="1 s"))
@@ -76,6 +75,10 @@ def trim(x: "Series", seconds: Quantity) -> "Series":
     """
     if "time" not in getattr(x, "coords", ()):
         raise DrumheadError(f"trim takes a field or what another verb returns, got {type(x).__name__} without times")
+    if "point" in x.dims:
+        raise DrumheadError(
+            "trim cannot cut the trajectories of singularities; cut the phases first, then look for them"
+        )
     cut, count = round(span("seconds", seconds) * rate(x)), x.sizes["time"]  # pyright: ignore[reportArgumentType]
     if count - 2 * cut < 2:
         raise DrumheadError(
@@ -143,7 +146,7 @@ def as_field(x: "DataArray", verb: str) -> "DataArray":
 
 def filter_of(x: "DataArray", band: Band, order: int = 4) -> tuple[Callable[[np.ndarray], np.ndarray], float, float]:
     """Return a filter of blocks (channel, time) for a field, and the edges of its band in Hz."""
-    (low, high), fs, count = edges_of("band", band), rate(x), x.sizes["time"]
+    (low, high), fs, count = band_edges("band", band), rate(x), x.sizes["time"]
     if high >= fs / 2:
         raise DrumheadError(
             f"band={low:g}-{high:g} Hz reaches half the sampling rate, {said(fs / 2, 'Hz')}; "

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def distances(shape: tuple[int, ...]) -> np.ndarray:
+def from_middle(shape: tuple[int, ...]) -> np.ndarray:
     """Return each pixel's distance from the pixel (height // 2, width // 2)."""
     height, width = shape
     return np.hypot(np.arange(height)[:, None] - height // 2, np.arange(width)[None, :] - width // 2)
@@ -12,9 +12,9 @@ def distances(shape: tuple[int, ...]) -> np.ndarray:
 def rings(waves: np.ndarray) -> np.ndarray:
     """Return the loudness (t, distance) of waves (t, c, y, x): rms over channels and the ring of each distance.
 
-    Distances are rounded to whole cells and end at the nearer edge.
+    Distances are rounded to whole pixels and end at the nearer edge.
     """
-    ring = np.rint(distances(waves.shape[-2:])).astype(int)
+    ring = np.rint(from_middle(waves.shape[-2:])).astype(int)
     power = (np.asarray(waves, np.float64) ** 2).mean(1).reshape(len(waves), -1)
     last = min(waves.shape[-2:]) // 2
     return np.sqrt(np.stack([power[:, ring.ravel() == d].mean(1) for d in range(last)], 1))
@@ -37,8 +37,8 @@ def front(loudness: np.ndarray, dt: float, level: float | None = None, nearest: 
         floor: see above.
 
     Returns:
-        The speed in cells per unit time and the arrival time of each distance (NaN where none), or None when fewer than
-        four rings were reached.
+        The speed in pixels per unit time and the arrival time of each distance (NaN where none), or None when fewer
+        than four rings were reached.
     """
     arrival = np.full(loudness.shape[1], np.nan)
     for d in range(nearest, loudness.shape[1]):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.waves.fields import places, spacing, unit_of_length
+from drumhead.waves.fields import pitches, places, spacing, unit_of_length
 from drumhead.waves.frames import phases
 from drumhead.waves.phase import wrap
 
@@ -70,7 +70,7 @@ class Slopes:
         if "site" not in phi.dims:
             self.steps = spacing(phi)
             self.near = None
-            self.shortest = 2 * max(self.steps)
+            self.shortest = 2 * max(pitches(phi), default=np.nan)
             return
         at, used = places(phi), np.flatnonzero(np.isfinite(phi.values).any(0))
         count = min(whole("neighbours", neighbours, least=2), len(used) - 1)

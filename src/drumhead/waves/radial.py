@@ -9,8 +9,8 @@ from drumhead.waves.climb import turned
 from drumhead.waves.fields import unit_of_length
 from drumhead.waves.frames import counting, inherited, mean, parts, phases, together, turning
 from drumhead.waves.gradient import sloping
-from drumhead.waves.rings import Rings, distances
-from drumhead.waves.units import Quantity, quantity
+from drumhead.waves.rings import Rings, away_from
+from drumhead.waves.units import Quantity, signed
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -21,7 +21,7 @@ LEAST = 5  # sites: rings have four parameters, and the fifth can disagree
 def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, neighbours: int = 6) -> "Dataset":
     """Return for each time how well rings about a source fit, where it is, and how long and how fast the rings are.
 
-    With the distances d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
+    With the away_from d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
 
         R = max over s and the source of |<exp(i (phi_j + s d_j))>|;   speed = 2 pi |<f_j>| / |s|
         sign = sign(s)                                                 1 outward, a source; -1 inward, a sink
@@ -35,7 +35,8 @@ def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, n
     Args:
         ph: what `phase` returns.
         source: "each", a source of its own for each time; "one" for all times: the one with the largest mean R, and
-            the median of where Newton's method goes from there; or a place (y, x), in m or as ("1.8 mm", "0.4 mm").
+            the median of where Newton's method goes from there; or a place (y, x), in m or as ("1.8 mm", "-0.4 mm"), in
+            pixels of a field without a pitch; it may lie beyond the sites.
             A search finds something in any noise: compare with the same search of shuffled channels.
         neighbours: of sites anywhere, see `gradient`.
 
@@ -64,26 +65,26 @@ def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, n
     at, used = counting(phi, LEAST, "radial")
     flat = phi.values.reshape(len(frequency), -1)[:, used]
     slopes, rings, frames = sloping(phi, neighbours), Rings(at), list(parts(phi))
-    sources, fixed = rings.sources, source != "each"
-    if source == "one":
+    length, named = unit_of_length(phi), isinstance(source, str)
+    sources, fixed = rings.sources, not (named and source == "each")
+    if named and source == "one":
         total = sum(rings.search(turning(flat[i])[0], sources)[2].sum(0) for i in frames)
         near = sources[[np.argmax(total)]]
         sources = np.median(np.concatenate([rings.fit(turning(flat[i])[0], near)[1] for i in frames]), axis=0)[None]
-    elif source != "each":
-        sources = _place(source)
+    elif fixed:
+        sources = _place(source, length)
     found = []
     for i in frames:
         unit, there = turning(flat[i])
         s, places = rings.fit(unit, sources, fixed)
         ky, kx = (k.reshape(len(unit), -1)[:, used] for k in slopes(phi.values[i]))
         found.append(_measured(unit, there, frequency[i][:, used], ky, kx, rings.at, s, places))
-    length = unit_of_length(phi)
     units = {"source_y": length, "source_x": length, "wavelength": length, "speed": f"{length}/s"}
     return Dataset(
         {name: ("time", values, {"units": units.get(name, "1")}) for name, values in together(found).items()},
         {"time": phi["time"]},
         inherited(ph) | {
-            "sites": len(used), "source": source if isinstance(source, str) else "given",
+            "sites": len(used), "source": source if named else "given",
             "R_definition": "largest |<exp(i (phi + s d))>| over s" + ("" if fixed else " and the source"),
             "sign_definition": "1 outward, -1 inward",
             "rho_definition": "circular-linear correlation of the phase with the distance from the source",
@@ -98,7 +99,7 @@ def _measured(
     source: np.ndarray,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the measures of some frames (frame, site) for rings of the wave numbers s about their sources."""
-    away, y, x = (part.T for part in distances(at, source))
+    away, y, x = (part.T for part in away_from(at, source))
     with np.errstate(invalid="ignore", divide="ignore"):
         wavelength = 2 * np.pi / np.abs(s)
         sloped = np.isfinite(ky) & np.isfinite(kx) & ((y != 0) | (x != 0))
@@ -115,7 +116,7 @@ def _measured(
 
 
 def rho_linear(d: np.ndarray, unit: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return the circular-linear correlation of distances with phases exp(i phi), over sites (frame, site)."""
+    """Return the circular-linear correlation of away_from with phases exp(i phi), over sites (frame, site)."""
     d, cosine, sine = (np.where(there, u - mean(u, there)[:, None], 0) for u in (d, np.real(unit), np.imag(unit)))
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b, c = (
@@ -125,12 +126,17 @@ def rho_linear(d: np.ndarray, unit: np.ndarray, there: np.ndarray) -> np.ndarray
         return np.sqrt(np.clip((a**2 + b**2 - 2 * a * b * c) / (1 - c**2), 0, 1))
 
 
-def _place(source: object) -> np.ndarray:
-    """Return a place (1, 2) in the unit of the places."""
+def _place(source: object, unit: str) -> np.ndarray:
+    """Return a place (1, 2) in the unit of the places, "m" or "px"."""
     try:
-        y, x = (quantity("source", v, "length") if isinstance(v, str) else float(v) for v in source)  # pyright: ignore
-        if np.isfinite([y, x]).all():
-            return np.array([[y, x]])
+        if isinstance(source, str):
+            raise ValueError
+        place = [signed("source", part, "length") for part in source]  # pyright: ignore[reportGeneralTypeIssues]
+        y, x = place
     except (TypeError, ValueError):
-        pass
-    raise DrumheadError(f"source={source!r}: 'each', 'one' or a place (y, x) in m or as ('1.8 mm', '0.4 mm') is needed")
+        raise DrumheadError(
+            f"source={source!r}: 'each', 'one' or a place (y, x) in m or as ('1.8 mm', '0.4 mm') is needed"
+        ) from None
+    if unit != "m" and any(isinstance(part, str) for part in source):  # pyright: ignore[reportGeneralTypeIssues]
+        raise DrumheadError(f"source={source!r}: this field has no pitch, so give numbers of pixels")
+    return np.array([[y, x]])

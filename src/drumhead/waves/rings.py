@@ -4,9 +4,9 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from drumhead.waves.climb import climb, turned
+from drumhead.waves.fields import HERE
 
 FINE = 3  # wave numbers of the search across each lobe of the array
-HERE = 1e-9  # of the largest distance: a source that is no farther is at the site, but for rounding
 NUMBERS = 1024  # wave numbers tried at most: sites in tight groups tell shorter waves than anybody looks for
 SOURCES = 400  # tried at most: more sites are thinned out
 FRAMES = 256  # searched at a time
@@ -44,7 +44,7 @@ class Rings:
         With the real parts of both factors, one product of matrices serves s and -s. Few frames at a time, so that all
         that is in flight stays near the processor; one s at a time, since waves of all would fill the memory of a film.
         """
-        away, n, m = distances(self.at, sources)[0], len(unit), len(sources)
+        away, n, m = away_from(self.at, sources)[0], len(unit), len(sources)
         parts = np.stack([np.real(unit), np.imag(unit)]).astype(np.float32)
         frames = [slice(first, first + FRAMES) for first in range(0, n, FRAMES)]
         blocks = [(rows, parts[:, rows].reshape(-1, len(away))) for rows in frames]
@@ -85,9 +85,15 @@ class Rings:
         return found[:, 0], np.clip(found[:, 1:], low, high)
 
     def _hill(self, unit: np.ndarray, s: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the hill of `climb` over s, y and x of the source.
+        """Return the hill of `climb` over s and the source (v, u).
 
-        All means are of products of the wave with 1, y, x, y^2, ... of the sites, over powers of the distance.
+        Its phase is psi = s d, with d^2 = (y - v)^2 + (x - u)^2 of a site (y, x), so the derivatives are
+
+            psi_s = d       psi_v = -s (y - v) / d       psi_u = -s (x - u) / d
+
+        The slope takes their means and the bend the means of their products, <d^2>, -s <y - v>, s^2 <(y - v)^2 / d^2>
+        and so on. Each is multiplied out into means of 1, y, x, ... over 1, d or d^2, of which one product of matrices
+        gives those of all frames.
         """
         from_y, from_x = source[:, :1] - self.middle[0], source[:, 1:] - self.middle[1]
         y, x = self.moments[1:3, None, :] - np.stack([from_y, from_x])
@@ -96,21 +102,24 @@ class Rings:
         wave = unit * turned(s[:, None] * away)
         with np.errstate(invalid="ignore", divide="ignore"):
             total = wave.sum(1)
-            one = _sums(wave, self.moments[:4]) / total
+            plain = _sums(wave, self.moments[:4]) / total  # <1>, <y>, <x>, <y^2 + x^2>
             wave *= near
-            two = _sums(wave, self.moments[:4]) / total
+            over = _sums(wave, self.moments[:4]) / total  # the same over d
             wave *= near
-            three = _sums(wave, self.moments) / total
+            over_squared = _sums(wave, self.moments) / total  # the same over d^2, and <y^2 / d^2>, <y x / d^2>
             height = np.log(np.abs(total))
-        v, u, s = from_y[:, 0], from_x[:, 0], s
-        d = two[3] - 2 * (v * two[1] + u * two[2]) + (v * v + u * u) * two[0]
-        ey, ex = two[1] - v * two[0], two[2] - u * two[0]
-        dd = one[3] - 2 * (v * one[1] + u * one[2]) + v * v + u * u
-        dy, dx = one[1] - v, one[2] - u
-        yy = three[4] - 2 * v * three[1] + v * v * three[0]
-        yx = three[5] - v * three[2] - u * three[1] + v * u * three[0]
-        xx = three[3] - three[4] - 2 * u * three[2] + u * u * three[0]
-        first = np.stack([d, -s * ey, -s * ex], 1)
+        v, u = from_y[:, 0], from_x[:, 0]
+        d = over[3] - 2 * (v * over[1] + u * over[2]) + (v * v + u * u) * over[0]  # <d> = <d^2 / d>
+        y_over_d, x_over_d = over[1] - v * over[0], over[2] - u * over[0]  # <(y - v) / d>, <(x - u) / d>
+        dd = plain[3] - 2 * (v * plain[1] + u * plain[2]) + v * v + u * u  # <d^2>
+        dy, dx = plain[1] - v, plain[2] - u  # <d (y - v) / d>, <d (x - u) / d>
+        one, y, x, squares, yy, yx = over_squared
+        yy, yx, xx = (  # <(y - v)^2 / d^2>, <(y - v) (x - u) / d^2>, <(x - u)^2 / d^2>
+            yy - 2 * v * y + v * v * one,
+            yx - v * x - u * y + v * u * one,
+            squares - yy - 2 * u * x + u * u * one,
+        )
+        first = np.stack([d, -s * y_over_d, -s * x_over_d], 1)
         second = np.stack([dd, -s * dy, -s * dx, s * s * yy, s * s * yx, s * s * xx])[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
         return height, -np.imag(first), np.real(first[:, :, None] * first[:, None] - second.transpose(2, 0, 1))
 
@@ -120,7 +129,7 @@ def _sums(wave: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return moments @ np.real(wave).T + 1j * (moments @ np.imag(wave).T)
 
 
-def distances(at: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def away_from(at: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how far sites are from sources (site, source), and the y and x of the unit vector away; 0 at a source."""
     y, x = (at[:, None] - sources).transpose(2, 0, 1)
     away = np.hypot(y, x)

@@ -19,14 +19,14 @@ def summary(p: "Dataset", keep: Any = None) -> dict[str, float]:
     Of speeds and wavelengths exp(median(log)), which does the same to twice and to half; of all else the mean.
 
     Args:
-        p: what `planar` or `radial` returns.
+        p: what `planar` or `radial` returns, or the epochs that `detect` does.
         keep: bool (time,), the frames to use, as `p.pgd > 0.5`; by default all that have numbers.
 
     Returns:
-        `frames`, how many were used, and the numbers, in the units of `p`.
+        `frames`, how many were used, and the numbers, in the units of `p`; what is words, as a kind, is left out.
 
     Raises:
-        DrumheadError: no frame is left.
+        DrumheadError: no speeds, or no frame is left.
 
     Source:
         N. I. Fisher, Statistical Analysis of Circular Data, 1993.
@@ -37,6 +37,11 @@ def summary(p: "Dataset", keep: Any = None) -> dict[str, float]:
         >>> round(s["speed"], 2), round(abs(s["direction"]), 2), round(s["resultant"], 3)
         (0.3, 3.14, 1.0)
     """
+    if "speed" not in getattr(p, "data_vars", ()):
+        raise DrumheadError(
+            f"summary takes what planar, radial or detect returns, got {type(p).__name__} without speeds; begin with "
+            "dh.waves.planar(dh.waves.phase(x, '10-30 Hz'))"
+        )
     use = ~np.isnan(p["speed"].values)
     if keep is not None:
         use &= np.asarray(keep, bool)
@@ -44,6 +49,8 @@ def summary(p: "Dataset", keep: Any = None) -> dict[str, float]:
         raise DrumheadError("no frame is left to average; keep more of them, or find phases at more sites")
     out = {"frames": float(use.sum())}
     for name, variable in p.data_vars.items():
+        if not np.issubdtype(variable.dtype, np.number):
+            continue
         values = variable.values[use]
         values = values[~np.isnan(values)]
         if not len(values):

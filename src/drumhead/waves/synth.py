@@ -21,7 +21,7 @@ from scipy.fft import next_fast_len
 
 from drumhead.errors import DrumheadError
 from drumhead.waves.fields import field
-from drumhead.waves.units import Quantity, quantity
+from drumhead.waves.units import Quantity, band_edges, quantity
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -212,7 +212,7 @@ def modules(
 
 
 def smooth_noise(
-    array: Array, seed: int, width: float = 2.0, colour: float = 1.0, band: tuple[float, float] | None = None
+    array: Array, seed: int, width: float = 2.0, colour: float = 1.0, band: str | tuple[float, float] | None = None
 ) -> "DataArray":
     """Return noise that is smooth in space and goes nowhere, of variance 1.
 
@@ -221,7 +221,7 @@ def smooth_noise(
         seed: of the random numbers.
         width: standard deviation of the smoothing, in sites; 0 leaves them independent.
         colour: power falls as 1 / f^colour; 0 is white.
-        band: keep only these frequencies, in Hz.
+        band: keep only these frequencies, "10-30 Hz" or in Hz.
 
     Example:
         >>> array = dh.waves.synth.Array((4, 5), pitch="0.4 mm", fs="500 Hz", duration="0.2 s")
@@ -232,9 +232,14 @@ def smooth_noise(
     random, pad = np.random.default_rng(seed), int(np.ceil(4 * width))
     rows, columns = (n + 2 * pad for n in array.shape)
     f = np.fft.rfftfreq(array.count, 1 / array.fs)
-    gain = np.where(f > 0, np.maximum(f, f[1]) ** (-colour / 2), 0.0)
+    gain = _coloured(f, colour) * (f > 0)
     if band is not None:
-        gain *= (f >= band[0]) & (f <= band[1])
+        low, high = band_edges("band", band)
+        gain *= (f >= low) & (f <= high)
+        if not gain.any():
+            raise DrumheadError(
+                f"band={band!r}: {array.count} samples at {array.fs:g} Hz have no frequency there; take a wider band"
+            )
     waves = np.fft.rfft(random.normal(size=(array.count, rows, columns)), axis=0) * gain[:, None, None]
     waves = np.fft.irfft(waves, array.count, axis=0)
     if width:
@@ -263,10 +268,8 @@ def sensor_noise(x: "DataArray", snr: float, seed: int, colour: float = 0.0) -> 
     noise = random.normal(size=x.shape)
     if colour:
         f = np.fft.rfftfreq(len(noise))
-        gain = np.maximum(f, f[1]) ** (-colour / 2)
-        noise = np.fft.irfft(
-            np.fft.rfft(noise, axis=0) * gain.reshape(-1, *(1,) * (noise.ndim - 1)), len(noise), axis=0
-        )
+        gain = _coloured(f, colour).reshape(-1, *(1,) * (noise.ndim - 1))
+        noise = np.fft.irfft(np.fft.rfft(noise, axis=0) * gain, len(noise), axis=0)
     noise *= float(np.nanstd(x.values)) / snr / noise.std()
     return x + noise
 
@@ -336,6 +339,11 @@ def _numbers(frequency: Quantity, speed: Quantity) -> tuple[float, float]:
     """Return the frequency and the wave number, 2 pi f / speed, in rad/m."""
     f = quantity("frequency", frequency, "frequency")
     return f, 2 * np.pi * f / quantity("speed", speed, "speed")
+
+
+def _coloured(f: np.ndarray, colour: float) -> np.ndarray:
+    """Return the amplitude of noise whose power falls as 1 / f^colour; 0 Hz has as much as the frequency above it."""
+    return np.maximum(f, f[1]) ** (-colour / 2)
 
 
 def _plane(array: Array, frequency: Quantity, speed: Quantity, direction: float) -> np.ndarray:

@@ -21,18 +21,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drumhead.errors import DrumheadError, whole
-from drumhead.waves.fields import good, places, rate
+from drumhead.waves.fields import HERE, good, places, rate
 from drumhead.waves.filters import as_field, unsloped
 from drumhead.waves.neighbours import Edges, edges
 from drumhead.waves.nulls import draws
-from drumhead.waves.units import band as read_band
+from drumhead.waves.units import band_edges
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
 KINDS = ("direction", "persistence", "source", "rotation")
 CYCLES = 2.0  # of the band's middle in a window of `persistence`
-HERE = 1e-9  # of the largest distance: what is no farther is in the same place, but for rounding
 FEW = 8  # independent frequencies in the band, below which a test says nothing
 
 
@@ -131,7 +130,7 @@ def _named(values: np.ndarray) -> dict[str, float]:
 
 def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients (f, n) of the good sites within a band, and their frequencies in cycles a sample."""
-    (low, high), fs = read_band("band", band), rate(x)
+    (low, high), fs = band_edges("band", band), rate(x)
     if high >= fs / 2:
         raise DrumheadError(f"band={low:g}-{high:g} Hz: it reaches beyond half the sampling rate, {fs / 2:g} Hz")
     values = x.values[:, good(x)]
@@ -151,7 +150,7 @@ def in_band(x: "DataArray", band: str | tuple[float, float]) -> tuple[np.ndarray
 
 def _cycles(x: "DataArray", band: str | tuple[float, float]) -> float:
     """Return how many periods of the band's middle the field is long."""
-    return float(np.sqrt(np.prod(read_band("band", band)))) * x.sizes["time"] / rate(x)
+    return float(np.sqrt(np.prod(band_edges("band", band)))) * x.sizes["time"] / rate(x)
 
 
 def _statistics(spectrum: np.ndarray, net: Edges, about: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,6 +34,21 @@ def quantity(name: str, value: Quantity, kind: str, zero: bool = False) -> float
         >>> quantity("pitch", "0.4 mm", "length"), quantity("fs", 500, "frequency")
         (0.0004, 500.0)
     """
+    got = signed(name, value, kind)
+    if got < 0 or not (got or zero):
+        least = "of zero or more" if zero else "above zero"
+        raise DrumheadError(f"{name}={value!r}: a {kind} {least} such as {_EXAMPLES[kind]!r} is needed")
+    return got
+
+
+def signed(name: str, value: Quantity, kind: str) -> float:
+    """Return a finite quantity of either sign in SI units, as a place has; the arguments are those of `quantity`.
+
+    Example:
+        >>> signed("source", "-0.4 mm", "length"), signed("source", 0, "length")
+        (-0.0004, 0.0)
+    """
+    number = value
     if isinstance(value, str):
         found = re.fullmatch(rf"\s*({_NUMBER})\s*(\S*)\s*", value)
         factor = UNITS[kind].get(found[2] or SI[kind]) if found else None
@@ -41,22 +56,20 @@ def quantity(name: str, value: Quantity, kind: str, zero: bool = False) -> float
             raise DrumheadError(
                 f"{name}={value!r}: a {kind} such as {_EXAMPLES[kind]!r} is needed, in {', '.join(UNITS[kind])}"
             )
-        value = float(found[1]) * factor
-    fits = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf and (zero or value > 0)
-    if not fits:
-        least = "of zero or more" if zero else "above zero"
-        raise DrumheadError(f"{name}={value!r}: a {kind} {least} such as {_EXAMPLES[kind]!r} is needed")
-    return float(value)
+        number = float(found[1]) * factor
+    if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+        raise DrumheadError(f"{name}={value!r}: a finite {kind} such as {_EXAMPLES[kind]!r} is needed")
+    return float(number)
 
 
 _EXAMPLES = {"length": "0.4 mm", "time": "2 ms", "frequency": "500 Hz", "speed": "0.3 m/s"}
 
 
-def band(name: str, value: str | tuple[float, float]) -> tuple[float, float]:
+def band_edges(name: str, value: str | tuple[float, float]) -> tuple[float, float]:
     """Return the edges of a band in Hz.
 
     Example:
-        >>> band("band", "10-30"), band("band", "0.5-4 kHz"), band("band", (5, 40))
+        >>> band_edges("band", "10-30"), band_edges("band", "0.5-4 kHz"), band_edges("band", (5, 40))
         ((10.0, 30.0), (500.0, 4000.0), (5.0, 40.0))
     """
     if isinstance(value, str):
@@ -80,11 +93,24 @@ def said(value: float, unit: str, digits: int = 3) -> str:
     Example:
         >>> said(0.0004, "m"), said(0.31, "m/s"), said(0.0133, "s"), said(119.4, "Hz"), said(470, "px/s")
         ('0.4 mm', '0.31 m/s', '13.3 ms', '119 Hz', '470 px/s')
+        >>> said(999.7, "Hz"), said(1834, "s")
+        ('1 kHz', '1834 s')
     """
     if not math.isfinite(value):
         return f"{value} {unit}"
-    factor, scaled = scale(value, unit)
-    return f"{value / factor:.{digits}g} {scaled}"
+    factor, scaled = scale(float(f"{value:.{digits}g}"), unit)  # what 999.7 is rounded to has a prefix of its own
+    return f"{plain(value / factor, digits)} {scaled}"
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits, without a power of ten: whole from 1000 to a million.
+
+    Example:
+        >>> plain(0.01234), plain(1834.2), plain(5.2e7)
+        ('0.0123', '1834', '5.2e+07')
+    """
+    short = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in short and abs(value) < 1e6 else short
 
 
 def scale(value: float, unit: str) -> tuple[float, str]:

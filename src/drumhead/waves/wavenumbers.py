@@ -13,8 +13,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.waves.fields import GRID, field, good, rate, spacing, unit_of_length
-from drumhead.waves.units import Quantity, quantity
-from drumhead.waves.units import band as edges
+from drumhead.waves.units import Quantity, band_edges, quantity
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -72,7 +71,7 @@ def kf(
     weight = tapers[1][:, None] * tapers[2] * good(x)
     values = np.nan_to_num(x.values)
     f = fft.rfftfreq(size, 1 / fs)
-    low, high = (0.0, np.inf) if band is None else edges("band", band)
+    low, high = (0.0, np.inf) if band is None else band_edges("band", band)
     kept = (f >= low) & (f <= high)
     if not kept.any():
         raise DrumheadError(
@@ -136,10 +135,15 @@ def azimuthal(spectrum: "DataArray") -> "DataArray":
     width = max(k[1] - k[0] for k in long)
     ring = np.rint(away / width).astype(int)
     ring[away > min(-k.min() for k in long) + width / 2] = -1
-    member = (ring[:, None] == np.arange(ring.max() + 1)) / np.maximum(np.bincount(ring[ring >= 0]), 1)
-    mean = spectrum.values.reshape(len(spectrum), -1) @ member
-    coords = {"f": spectrum["f"], "k": ("k", away @ member, spectrum["kx"].attrs)}
-    return DataArray(mean, coords, ("f", "k"), "power", spectrum.attrs)
+    inside = ring >= 0
+    ring, count = ring[inside], np.bincount(ring[inside])
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(ring, values[inside], len(count)) / np.maximum(count, 1)
+
+    power = np.stack([mean(each) for each in spectrum.values.reshape(len(spectrum), -1)])
+    coords = {"f": spectrum["f"], "k": ("k", mean(away), spectrum["kx"].attrs)}
+    return DataArray(power, coords, ("f", "k"), "power", spectrum.attrs)
 
 
 def needs(spectrum: "DataArray") -> None:

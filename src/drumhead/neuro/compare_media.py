@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from drumhead.errors import DrumheadError
 from drumhead.neuro.vector import listed
-from drumhead.neuro.verdict import LONG
+from drumhead.neuro.verdict import LONG, keys
 from drumhead.waves.fields import rate, unit_of_length
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Parameter:
 
     def report(self) -> dict[str, Any]:
         """Return plain values, the unit in the name."""
-        name = {"speed": f"speed_{self.length}_s", "f0": "f0_hz", "tau": "tau_s"}[self.name]
-        return {"name": name, "model": list(self.model), "recording": list(self.recording),
+        return {"name": keys(self.length)[self.name], "model": list(self.model), "recording": list(self.recording),
                 "standard_deviations_apart": self.apart}  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import torch
 
 from drumhead import tasks
 from drumhead.errors import DrumheadError
-from drumhead.files import write_atomic
+from drumhead.files import report_folder, write_atomic
 from drumhead.learn.run import environment
 from drumhead.networks.model import build, find_weights, load, shipped
 from drumhead.networks.nwm import NeuralWaveMachine
@@ -81,7 +81,7 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
         settings: what to measure; `Settings()` by default.
 
     Raises:
-        DrumheadError: a model is not found or does not fit the task's images.
+        DrumheadError: a model is not found or does not fit the task's images, or another process writes to `out`.
     """
     settings = settings or Settings()
     subjects = find(models, runs, settings)
@@ -93,14 +93,15 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
         found.append(({**result, **_growth(result, settings.side)}, arrays))
     results = [result for result, _ in found]
     free, waves = free_medium(settings)
-    show.save_maps(out / "receptive-field.png", _maps(found, settings), min(48, settings.side // 2 - 1))
-    show.save_radius(out / "radius.png", [_curve(result) for result in results], settings.side)
-    show.save_greens(out / "greens.png", _responses(found, free, waves))
     whole = {"settings": asdict(settings), "free_medium": free, "models": results}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
-    write_atomic(out / "receptive-field.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
-    write_atomic(out / "receptive-field.csv", _table(results))
-    write_atomic(out / "receptive-field.md", report(whole))
+    with report_folder(out) as folder:
+        show.save_maps(folder / "receptive-field.png", _maps(found, settings), min(48, settings.side // 2 - 1))
+        show.save_radius(folder / "radius.png", [_curve(result) for result in results], settings.side)
+        show.save_greens(folder / "greens.png", _responses(found, free, waves))
+        write_atomic(folder / "receptive-field.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+        write_atomic(folder / "receptive-field.csv", _table(results))
+        write_atomic(folder / "receptive-field.md", report(whole))
     say(f"written: {out}/receptive-field.md, with pictures, .json and .csv")
 
 
@@ -207,8 +208,8 @@ def _growth(result: dict[str, Any], side: int) -> dict[str, Any]:
 def _response(model: NeuralWaveMachine, images: torch.Tensor, kind: str,
               speed: float) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:  # fmt: skip
     """Return the front of the response to an impulse, its loudness averaged over images, and the times of arrival."""
-    cells = images.shape[-1] // model.stride
-    steps = model.steps if speed < 1e-3 else round(0.9 * cells / 2 / (speed * model.dt))
+    side = images.shape[-1] // model.stride
+    steps = model.steps if speed < 1e-3 else round(0.9 * side / 2 / (speed * model.dt))
     steps = min(max(steps, 10), 600)
     squares = sum(fronts.rings(impulse(model, image, steps, kind).numpy()) ** 2 for image in images)
     loudness = np.sqrt(squares / len(images))
@@ -233,9 +234,9 @@ def free_medium(settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
         waves = propagate(y0, 0.0, 0.0, kernel, steps=steps, dt=dt, nonlinearity=kind)[0, :, 0].numpy() / amplitude
         differences[kind] = float(np.abs(waves - exact).max())
     loudness = fronts.rings(exact[:, None])
-    found = fronts.front(loudness, dt)
+    found, contour = fronts.front(loudness, dt), fronts.front(loudness, dt, LEVEL)  # None on a small canvas
     return {"side": side, "steps": steps, "dt": dt, "difference": differences,
-            "front_speed": found and found[0], "contour_speed": fronts.front(loudness, dt, LEVEL)[0],  # type: ignore
+            "front_speed": found and found[0], "contour_speed": contour and contour[0],
             "predicted": dispersion.speeds(kernel, dt).group}, loudness  # fmt: skip
 
 
