@@ -281,11 +281,11 @@ def test_graphs_do_not_count_cells():
         assert gradient(fake.from_tensor(strong)).shape == y0.shape
 
 
-def test_the_operator_counts_the_cells_that_forget():
+def test_the_operator_counts_the_oscillators_that_forget():
     field = torch.ones(1, 2, 4, 5)
     plan = Plan(5, 0.1, 0.1, 0.0, 0.1, True, "periodic", "max", segment=3, forgetful=39)
     inputs = (field, None, field, 0 * field, None, torch.ones(2, 2, 3, 3), None, None)
-    with pytest.raises(dh.DrumheadError, match="forgetful=39: 40 cells"):
+    with pytest.raises(dh.DrumheadError, match="forgetful=39: 40 oscillators"):
         ops.propagate(*inputs, *plan.numbers())
 
 
