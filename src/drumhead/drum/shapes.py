@@ -4,6 +4,8 @@ Gordon, Webb and Wolpert's two drums, gww-1 and gww-2, are seven half-squares ea
 ways. Their corners lie on the grid when `size` is a multiple of 3.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drumhead.drum.membranes import GAP, Membrane
@@ -56,7 +58,9 @@ def shape(name: str, size: float = 48) -> Membrane:
     return polygon(CORNERS[name], size, name)
 
 
-def polygon(corners: "Corners | np.ndarray", size: float | None = None, name: str = "polygon") -> Membrane:
+def polygon(
+    corners: "Sequence[tuple[float, float]] | np.ndarray", size: float | None = None, name: str = "polygon"
+) -> Membrane:
     """Return a polygon as a drum: a pixel moves when it lies more than 0.375 pixels inside (see `membranes.GAP`).
 
     Args:
