@@ -1,5 +1,7 @@
 """What a training runs on, through Fabric: a device, a precision, and the processes that share it."""
 
+import atexit
+import gc
 import inspect
 import os
 import warnings
@@ -33,6 +35,8 @@ def fabric_of(settings: TrainConfig, processes: Processes = ALONE) -> "Fabric":
     fabric = Fabric(accelerator=settings.accelerator, precision=settings.precision, **how)
     if processes.size > 1:
         fabric.launch()  # they meet here
+        atexit.unregister(_part)
+        atexit.register(_part)
     if fabric.device.type == "cpu" and settings.precision == "bf16-mixed" and not multiplies_bfloat16():
         warnings.warn(
             "this processor does not multiply bfloat16 numbers, and training would take about three times as long: it "
@@ -61,3 +65,14 @@ def _together(settings: TrainConfig) -> dict[str, Any]:
     words: dict[str, Any] = {"forward_sync_buffers" if new else "broadcast_buffers": False}
     strategy = DDPStrategy(**words)
     return {"devices": here, "num_nodes": machines, "strategy": strategy, "plugins": TorchElasticEnvironment()}
+
+
+def _part() -> None:
+    """End the threads through which processes talk while Python still runs.
+
+    They live as long as a network in training does. One that lets go of a tensor when Python is gone aborts the process,
+    after all was done: one of ten trainings by Python 3.13 ended so.
+    """
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
