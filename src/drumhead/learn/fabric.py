@@ -70,8 +70,8 @@ def _together(settings: TrainConfig) -> dict[str, Any]:
 def _part() -> None:
     """End the threads through which processes talk while Python still runs.
 
-    They live as long as a network in training does. One that lets go of a tensor when Python is gone aborts the process,
-    after all was done: one of ten trainings by Python 3.13 ended so.
+    They live as long as a network in training does. One that lets go of a tensor when Python is gone aborts the
+    process, after all was done: one of ten trainings by Python 3.13 ended so.
     """
     gc.collect()
     if torch.distributed.is_initialized():
