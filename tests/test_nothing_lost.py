@@ -152,7 +152,8 @@ def test_a_killed_compilation_leaves_nothing_for_good(tmp_path):
     said = subprocess.run(command, env=os.environ | own, capture_output=True, text=True).stdout
     assert "failed with exit code 1" in said  # the slow compiler, which was killed, is not what is remembered
     assert not hidden(place)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "cc", f"drumhead-{os.getuid()}"]
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("tmp")}  # torch 2.6 leaves one
+    assert left == {"cache", "cc", f"drumhead-{os.getuid()}"}
 
 
 class Killed(BaseException):

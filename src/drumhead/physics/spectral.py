@@ -297,4 +297,4 @@ def _check(
     z0 = as_tensor("z0", z0, y0)
     check_kind("z0", z0, y0)
     check_broadcast("z0", z0, y0)
-    return media[0], media[1], z0.expand(y0.shape)
+    return media[0], media[1], z0.expand(y0.shape).contiguous()  # torch 2.6 transforms no number that is expanded
