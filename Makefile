@@ -14,7 +14,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PAGE_MODELS := tetrominoes mnist wires
+PAGE_MODELS := tetrominoes-fast mnist wires
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
 # Checkouts that lie side by side may share a data directory.

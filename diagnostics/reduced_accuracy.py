@@ -22,7 +22,7 @@ BATCH = 50
 
 
 @torch.inference_mode()
-def main(out: str | None = None, source: str = "tetrominoes", images: str = "0") -> None:
+def main(out: str | None = None, source: str = "tetrominoes-fast", images: str = "0") -> None:
     model = dh.load(source).eval()
     split = Split(*dh.tasks.get("tetrominoes").arrays("test"), torch.device("cpu"), int(images))
     classes = model.config.classes

@@ -7,7 +7,7 @@ What was measured of the recordings is kept in the directory KEPT, from where a 
 Each network's medium, set by an image, is pushed with white noise where the image would strike it, and an array of
 10 x 10 sites at 0.4 mm hears it through a point spread, with sensor noise: a trial an image, a recording eight trials.
 Recordings are of images, pushes and sensor noise that no candidate has seen: images of the test split against images of
-the training split. Three networks are the shipped ones; two are trained here for half a minute. All see the same
+the training split. Three networks are shipped ones; two are trained here for half a minute. All see the same
 images, so what tells them apart is the medium and not the image.
 
 A row of the first table is a recording, a column a candidate; the numbers are how many times as far as the recording's
@@ -34,7 +34,7 @@ from drumhead.neuro.ceiling import distances
 from drumhead.neuro.portrait import typical
 from drumhead.neuro.vector import MEASURES, vector
 
-SHIPPED, TRAINED = ("tetrominoes", "mnist", "wires"), ("polygons/nwm-fast", "tetrominoes/nwm-linear")
+SHIPPED, TRAINED = ("tetrominoes-fast", "mnist", "wires"), ("polygons/nwm-fast", "tetrominoes/nwm-linear")
 TRIALS, SECONDS, SPEED, BAND, WINDOW, INTERVAL = 8, 1.5, "0.1 m/s", "15-80 Hz", "0.25 s", 1.0
 ARRAY = {"pitch": "0.4 mm", "shape": (10, 10), "point_spread": "0.2 mm", "fs": "200 Hz", "noise": 0.3}
 SIDE, TOGETHER, TRAINING, FAKED = 64, 4, 30.0, 1  # pixels, images in one run, seconds, repeats that see surrogates

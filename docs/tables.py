@@ -145,8 +145,9 @@ def results() -> Grid:
     rows.append(("`nwm-stack`, ours, three layers of waves (1 seed)", sizes, "80,000",
                  *(spread([test], "foreground_accuracy") for test in stacks), NONE, NONE))  # fmt: skip
     for network, label in (
-        ("nwm-stack", "the same, trained longer, digits shifted at random"), ("unet-4", "`unet-4`, the same way"),
-    ):  # fmt: skip
+        ("nwm-stack", "the same, trained longer, digits shifted at random; shipped"),
+        ("unet-4", "`unet-4`, the same way"),
+    ):
         seeds = [runs(f"{LONG[task]}/{task}/{network}") for task in TASKS]
         sizes = [tests[0]["parameters"] for tests in seeds if tests]
         counts = " / ".join(str(len(tests)) for tests in seeds if tests)
@@ -158,7 +159,7 @@ def results() -> Grid:
     full = runs("paper/tetrominoes/nwm-fast")
     stopped = [read(RESULTS / "reproduce/paper/tetrominoes/nwm-linear/seed-0/evaluation-test-epoch-217.json")]
     for label, size, passes, tests in (
-        ("`nwm-fast`, trained longer (shipped; 2 seeds)", "25", "249,600", shipped),
+        ("`nwm-fast`, trained longer (shipped as `tetrominoes-fast`; 2 seeds)", "25", "249,600", shipped),
         ("the same without its waves (1 seed)", "25", "249,600", cut),
         ("`nwm-fast`, the paper's protocol (2 seeds)", "25", "2,995,200", full),
         ("`nwm-linear`, the same, stopped early (1 seed)", "176", "2,256,384", stopped),
@@ -390,10 +391,10 @@ def hour_others() -> Grid:
 
 
 def tetrominoes() -> Grid:
-    """The shipped network, its twins and its controls."""
+    """The shipped network of one layer, its twins and its controls."""
     rows = []
     for label, run, file in (
-        ("`nwm-fast`, as shipped", "", "evaluation-test.json"),
+        ("`nwm-fast`, shipped as `tetrominoes-fast`", "", "evaluation-test.json"),
         ("`nwm-fast`, seed 1, trained with the C engine", "-seed1", "evaluation-test.json"),
         ("`nwm-fast`, seed 1, the same in bfloat16", "-bf16", "evaluation-test.json"),
         ("`nwm-fast`, coupling zeroed after training", "", "evaluation-test-cut.json"),
@@ -433,12 +434,12 @@ def gpu_steps() -> Grid:
 
 
 def reduced() -> Grid:
-    """The shipped network with and without bfloat16."""
+    """The shipped network of one layer with and without bfloat16."""
     found = read(RESULTS / "engine" / "reduced_accuracy.json")
     rows = [(kind, *(f"{found[kind][key]:.4f}" for key in ("foreground_accuracy", "foreground_iou", "dice")))
             for kind in ("float32", "bfloat16")]  # fmt: skip
     rows.append(("labels that differ", f"{found['share_of_labels_that_differ']:.4%}", NONE, NONE))
-    return Grid(("shipped network", "foreground accuracy", "foreground IoU", "Dice"), tuple(rows))
+    return Grid(("`tetrominoes-fast`", "foreground accuracy", "foreground IoU", "Dice"), tuple(rows))
 
 
 def every_run() -> Grid:

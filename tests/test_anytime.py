@@ -185,7 +185,7 @@ def test_confidence_of_large_images_is_measured_tile_by_tile(name, rng, monkeypa
 
 def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):
     out = tmp_path / "numbers.json"
-    words = ["evaluate", "tetrominoes", "--limit", "3", "--over-time", "--confidence", "--json-out", str(out)]
+    words = ["evaluate", "tetrominoes-fast", "--limit", "3", "--over-time", "--confidence", "--json-out", str(out)]
     assert call(*words) == 0
     numbers = json.loads(out.read_text())
     steps = numbers["over_time"]["steps"]

@@ -94,7 +94,7 @@ def test_segment_writes_everything_it_names(tmp_path, capsys):
         assert sample in shown
         assert {f"{sample}-mask.png", f"{sample}-waves.gif", f"{sample}-spectrum.png"} <= names
     with Image.open(tmp_path / "pieces-1-waves.gif") as movie:
-        assert movie.n_frames == dh.load("tetrominoes").steps
+        assert movie.n_frames == sum(layer.steps for layer in dh.load("tetrominoes").config.waves)  # of every layer
     assert not [name for name in names if name.startswith(".")]
     tones = [name for name in names if name.startswith("pieces-1-") and name.endswith(".wav")]
     assert tones == ["pieces-1-1-I.wav"]

@@ -331,7 +331,7 @@ def test_media_are_compared_in_deviations_where_both_tell_them(monkeypatch):
 
 @pytest.mark.parametrize("drive", ["image", "noise"])
 def test_a_driven_medium_goes_on_as_its_equation_says(drive):
-    model, image = dh.load("tetrominoes"), torch.rand(1, 3, 16, 16)
+    model, image = dh.load("tetrominoes-fast"), torch.rand(1, 3, 16, 16)
     waves = driven(model, image, 6, drive=drive, every=2, settle=0, seed=3)
     assert waves.shape == (1, 6, 8, 8, 8)
     assert torch.equal(waves, driven(model, image, 6, drive=drive, every=2, settle=0, seed=3))
@@ -346,7 +346,7 @@ def test_a_driven_medium_goes_on_as_its_equation_says(drive):
 
 @pytest.mark.parametrize("drive", ["image", "noise"])
 def test_a_push_reaches_all_of_a_grid_with_an_absorbing_edge(drive):
-    model, image = dh.load("tetrominoes"), torch.rand(1, 3, 64, 64)
+    model, image = dh.load("tetrominoes-fast"), torch.rand(1, 3, 64, 64)
     found = []
     for boundary in ("fixed", "absorbing"):
         other = dh.build(model.config.changed(boundary=boundary))
@@ -372,7 +372,7 @@ def test_the_verb(tmp_path, capsys):
     asked = {"fs": "250", "array-pitch": "0.4mm", "band": "12-60Hz", "limit": "2", "seconds": "0.8", "noise": "0.5",
              "out": str(tmp_path / "out")}  # fmt: skip
     words = [f"--{name}={value}" for name, value in asked.items()]
-    cli.main(["waves", "compare", "tetrominoes", str(tmp_path / "recording.npy"), *words])
+    cli.main(["waves", "compare", "tetrominoes-fast", str(tmp_path / "recording.npy"), *words])
     said = capsys.readouterr().out
     assert "Edges are joined" in said
     assert "times as far" in said
@@ -383,7 +383,7 @@ def test_the_verb(tmp_path, capsys):
         "compare.json", "compare.md", "measures.png", "windows.png"
     }  # fmt: skip
     with pytest.raises(SystemExit):
-        cli.main(["waves", "compare", "tetrominoes", str(tmp_path / "none.npy")])
+        cli.main(["waves", "compare", "tetrominoes-fast", str(tmp_path / "none.npy")])
 
 
 def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, capsys, monkeypatch):
@@ -400,7 +400,8 @@ def test_what_cannot_be_compared_is_refused_before_a_network_runs(tmp_path, caps
     }
     for message, (values, more) in cases.items():
         np.save(tmp_path / "x.npy", values)
-        assert call("waves", "compare", "tetrominoes", tmp_path / "x.npy", "--fs", "250", "--band", "12-60", *more) == 2
+        words = ("waves", "compare", "tetrominoes-fast", tmp_path / "x.npy", "--fs", "250", "--band", "12-60")
+        assert call(*words, *more) == 2
         assert message in capsys.readouterr().err
 
 

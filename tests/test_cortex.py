@@ -393,11 +393,11 @@ def looked_at(model, images, layer=-1):
 
 @pytest.fixture(scope="module")
 def pieces():
-    return looked_at(dh.load("tetrominoes"), dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4]))
+    return looked_at(dh.load("tetrominoes-fast"), dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4]))
 
 
 def test_what_is_inside_a_network_is_what_it_was_built_of(pieces):
-    model = dh.load("tetrominoes")
+    model = dh.load("tetrominoes-fast")
     images = dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4])
     omega, alpha, _ = model.medium(images)
     assert np.allclose(pieces.omega, omega.detach().numpy().transpose(1, 0, 2, 3).reshape(8, -1), rtol=1e-4)
@@ -484,7 +484,7 @@ def test_other_layers_and_networks(tmp_path):
 
 
 def test_the_verb_on_shipped_weights(tmp_path, capsys):
-    assert call("waves", "tetrominoes", "--limit", 2, "--out", tmp_path / "of") == 0
+    assert call("waves", "tetrominoes-fast", "--limit", 2, "--out", tmp_path / "of") == 0
     shown = capsys.readouterr().out
     assert "0.4 mm, 2 px" in shown
     assert "all steps" in shown
@@ -497,7 +497,8 @@ def test_the_verb_on_shipped_weights(tmp_path, capsys):
     assert {one["source"] for one in report["measured"]} <= {*report["sources"], "convention"}
     f0 = report["layers"][0]["of_all"]["frequency"]["median"]
     pitch = f"{0.4 * f0 / 20:.6f}mm"  # what the last table says would bring f0 to 20 Hz does
-    assert call("waves", "tetrominoes", "--limit", 2, "--pitch", pitch, "--speed=0.3m/s", "--out", tmp_path / "of") == 0
+    words = ("waves", "tetrominoes-fast", "--limit", 2, "--out", tmp_path / "of")
+    assert call(*words, "--pitch", pitch, "--speed=0.3m/s") == 0
     again = json.loads((tmp_path / "of" / "report.json").read_text())
     assert again["layers"][0]["of_all"]["frequency"]["median"] == pytest.approx(20, rel=1e-4)
 
@@ -519,7 +520,7 @@ def test_the_verb_on_a_layer_and_files(capsys):
         (["tetrominoes", "--pitch=1mm", "--speed=1m/s", "--t0=1ms"], "pitch, speed, t0 are given, one too many"),
         (["tetrominoes", "--pitch=1", "--f0=9", "--t0=1ms"], "both set the clock"),
         (["tetrominoes", "--pitch", "0.4 Hz", "--speed", "1"], "pitch='0.4 Hz': a length"),
-        (["tetrominoes", "--layer", "3"], "layer=3: this network has one layer"),
+        (["tetrominoes-fast", "--layer", "3"], "layer=3: this network has one layer"),
         (["tetrominoes", "--limit", "0"], "--limit 0: at least 1"),
         (["tetrominoes", "--task", "wires"], "task wires has 1 image channels, the model 3"),
         (["tetrominoes", "--task", "wires", "--images", "x.png"], "--images would ignore --task"),

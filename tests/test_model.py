@@ -371,15 +371,16 @@ def test_bfloat16_autocast_keeps_the_waves_in_full_precision():
     assert (low.float() - model(images)).abs().max() < 0.1
 
 
-def test_the_shipped_network_hears_with_its_waves():
+@pytest.mark.parametrize(("name", "least"), [("tetrominoes", 0.99), ("tetrominoes-fast", 0.98)])
+def test_the_shipped_networks_hear_with_their_waves(name, least):
     """The main claim: shapes are told apart, and only with the coupling in place."""
-    model = dh.load("tetrominoes")
+    model = dh.load(name)
     images, masks = (array[:100] for array in dh.tasks.get("tetrominoes").arrays("test"))
     images, masks = dh.to_images(images), torch.from_numpy(masks)
     foreground = masks > 0
     heard = (model.segment(images) == masks)[foreground].float().mean()
     deaf = (model.cut().segment(images) == masks)[foreground].float().mean()
-    assert heard > 0.98
+    assert heard > least
     assert deaf < 0.5
 
 

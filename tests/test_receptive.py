@@ -241,7 +241,7 @@ def test_the_command_writes_every_file_and_measures_a_model_once(tmp_path, monke
     run = tmp_path / "runs" / "cpu" / "tetrominoes" / "nwm-fast" / "seed-0"
     dh.save(dh.build("tetrominoes/nwm-fast"), run / "weights.safetensors")
     said, out = [], tmp_path / "out"
-    models = ["cnn-2", "tetrominoes", "lstm-last", str(run)]
+    models = ["cnn-2", "tetrominoes-fast", "lstm-last", str(run)]
     receptive_field(models, out, runs=tmp_path / "runs", say=said.append, settings=TINY)
     for name in ("receptive-field.png", "radius.png", "greens.png"):
         with Image.open(out / name) as picture:

@@ -232,7 +232,7 @@ def test_broken_flat_settings_are_explained(name, message):
 
 
 def test_weights_carry_the_new_form_and_the_shipped_ones_are_a_preset(tmp_path):
-    model = dh.load("tetrominoes")
+    model = dh.load("tetrominoes-fast")
     assert model.config == PRESETS["tetrominoes/nwm-fast"].model
     dh.save(model, tmp_path / "w.safetensors")
     assert json.loads(read_safetensors(tmp_path / "w.safetensors")[0]["model"])["waves"][0]["steps"] == 20
@@ -264,7 +264,7 @@ def test_looking_at_a_network_does_not_move_its_statistics():
 def test_waves_run_once_for_an_answer_and_all_that_is_kept_beside_it(monkeypatch):
     calls = []
     monkeypatch.setattr(media, "propagate", lambda *args, **kwargs: calls.append(1) or dh.propagate(*args, **kwargs))
-    model, images = dh.load("tetrominoes"), torch.rand(2, 3, 16, 16)
+    model, images = dh.load("tetrominoes-fast"), torch.rand(2, 3, 16, 16)
     logits, waves, _ = model.heard(images, dh.All(), dh.Max())
     assert calls == [1]
     torch.testing.assert_close(logits, model(images))
@@ -272,7 +272,7 @@ def test_waves_run_once_for_an_answer_and_all_that_is_kept_beside_it(monkeypatch
 
 
 def test_cutting_takes_the_coupling_alone_and_leaves_the_network():
-    model, images = dh.load("tetrominoes"), torch.rand(1, 3, 8, 8)
+    model, images = dh.load("tetrominoes-fast"), torch.rand(1, 3, 8, 8)
     cut = model.cut()
     assert not cut.kernel.any()
     assert model.kernel.any()

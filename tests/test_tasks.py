@@ -35,6 +35,34 @@ def test_tetrominoes_are_the_published_bits():
     np.testing.assert_allclose(fractions[1:], [0.02833, 0.02957, 0.02833, 0.02900, 0.02919], atol=5e-6)
 
 
+@pytest.mark.parametrize(("side", "cell", "most"), [(32, 7, 1), (64, 7, 5), (96, 7, 11), (64, 5, 10)])
+def test_tetrominoes_of_other_sizes_are_whole_pieces_as_dense_as_the_published(side, cell, most):
+    images, masks = tetrominoes.drawn(40, side, cell, seed=3)
+    assert images.shape == (40, side, side, 3)
+    assert not masks[:, -1].any()  # as in the published ones
+    sizes = (masks > 0).sum((1, 2))
+    assert (sizes % (4 * cell**2) == 0).all()
+    assert 1 <= sizes.min() // (4 * cell**2) <= sizes.max() // (4 * cell**2) <= most
+    assert sizes.max() // (4 * cell**2) >= 0.8 * most
+    for label in range(1, 6):  # of every kind: whole pieces
+        assert not ((masks == label).sum((1, 2)) % (4 * cell**2)).any()
+    assert (tetrominoes.drawn(40, side, cell, seed=3)[0] == images).all()
+    assert (tetrominoes.drawn(40, side, cell, seed=4)[0] != images).any()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"side": 28}, "side=28: pieces of cells of 7 pixels need a side of 29"),
+        ({"cell": 2}, "cell=2: a whole number of at least 3"),
+        ({"count": 0}, "count=0"),
+    ],
+)
+def test_tetrominoes_need_room(given, message):
+    with pytest.raises(DrumheadError, match=message):
+        tetrominoes.drawn(**{"count": 1, **given})
+
+
 @needs_mnist
 def test_mnist_is_the_published_split():
     order = mnist.permutation(60_000, seed=42)

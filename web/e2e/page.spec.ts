@@ -393,7 +393,7 @@ describe("sharing", () => {
       return { name: download.suggestedFilename(), content: readFileSync(await download.path()) };
     };
     const film = await save("save-gif");
-    expect(film.name).toBe("drumhead-tetrominoes.gif");
+    expect(film.name).toBe("drumhead-tetrominoes-fast.gif");
     expect(film.content.subarray(0, 6).toString()).toBe("GIF89a");
     const png = await save("save-png");
     expect(png.content.subarray(1, 4).toString()).toBe("PNG");

@@ -24,7 +24,7 @@ async function link(width: number, height: number, other: Partial<Shared> = {}):
   const shared: Shared = {
     version: 1,
     mode: "waves",
-    model: "tetrominoes",
+    model: "tetrominoes-fast",
     width,
     height,
     channels: 3,

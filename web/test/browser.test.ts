@@ -29,7 +29,7 @@ describe.skipIf(!existsSync(executablePath))("in a browser", { timeout: 120_000 
   });
 
   it("a network hears an image in a worker, again and again", async () => {
-    for (const name of ["tetrominoes", "mnist", "wires"]) {
+    for (const name of ["tetrominoes-fast", "mnist", "wires"]) {
       const found = await page.evaluate(async (name) => {
         const began = performance.now();
         const network = await core.openNetwork(`../models/${name}`);

@@ -126,7 +126,7 @@ describe("the shipped networks read the stamps", () => {
   });
 
   it("of pieces, in each of their turns", async () => {
-    const engine = await openModel("tetrominoes");
+    const engine = await openModel("tetrominoes-fast");
     const kinds = [["I", 1], ["O", 2], ["T", 3], ["S", 4], ["Z", 4], ["J", 5], ["L", 5]] as const;
     let [right, all] = [0, 0];
     for (const [piece, label] of kinds) {

@@ -13,7 +13,7 @@ import numpy as np
 import drumhead as dh
 from drumhead import drum
 from drumhead.show import sound
-from drumhead.show.listen import spectrum
+from drumhead.show.listen import mean_spectrum
 from drumhead.show.palette import class_colours
 from drumhead.tasks import tetrominoes, wires
 
@@ -33,7 +33,7 @@ def main() -> None:
         "colours": class_colours(13).tolist(),
         "networks": [
             _network("wires", wires.arrays("test", count=3)[0][2]),
-            _network("tetrominoes", tetrominoes.arrays("test")[0][4]),
+            _network("tetrominoes-fast", tetrominoes.arrays("test")[0][4]),
             _network("mnist", np.pad(wires.arrays("test", length=16, count=4)[0][1], [(12, 12), (12, 12), (0, 0)])),
         ],
     }
@@ -47,8 +47,8 @@ def _sound(series: np.ndarray, dt: float) -> dict:
     return {
         "series": series.T.tolist(),
         "dt": dt,
-        "spectrum": spectrum(series).tolist(),
-        "padded": spectrum(series, 128).tolist()[::8],
+        "spectrum": mean_spectrum(series).tolist(),
+        "padded": mean_spectrum(series, 128).tolist()[::8],
         "count": len(heard),
         "spots": spots.tolist(),
         "tone": heard[spots].tolist(),

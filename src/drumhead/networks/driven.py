@@ -57,7 +57,7 @@ def driven(
     Example:
         >>> from drumhead.networks.driven import driven
         >>> images = dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:2])
-        >>> driven(dh.load("tetrominoes"), images, count=50).shape
+        >>> driven(dh.load("tetrominoes-fast"), images, count=50).shape
         torch.Size([2, 50, 8, 32, 32])
     """
     count, every, settle = whole("count", count), whole("every", every), whole("settle", settle, 0)

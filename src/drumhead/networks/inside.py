@@ -34,7 +34,7 @@ def material(model: Segmenter, images: Iterable[Tensor], layer: int = -1) -> Mat
         DrumheadError: a network or layer without waves, without coupling, or with values that are not finite.
 
     Example:
-        >>> found = material(dh.load("tetrominoes"), [torch.rand(2, 3, 64, 64)])
+        >>> found = material(dh.load("tetrominoes-fast"), [torch.rand(2, 3, 64, 64)])
         >>> found.omega.shape, found.size, found.stride
         ((8, 2048), (32, 32), 2)
     """

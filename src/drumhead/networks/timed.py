@@ -67,7 +67,7 @@ class Timed(Segmenter):
             steps: answer after so many; the network's own T by default.
 
         Example:
-            >>> model = dh.load("tetrominoes")
+            >>> model = dh.load("tetrominoes-fast")
             >>> logits, waves = model.heard(torch.rand(1, 3, 64, 64), dh.All())
             >>> waves.shape
             torch.Size([1, 20, 8, 32, 32])
@@ -108,7 +108,7 @@ class Timed(Segmenter):
             (n, b, classes, y, x), in rising order of steps.
 
         Example:
-            >>> model = dh.load("tetrominoes")
+            >>> model = dh.load("tetrominoes-fast")
             >>> model.time_course(torch.rand(1, 3, 64, 64), steps=(5, 10, 20)).shape
             torch.Size([3, 1, 6, 64, 64])
         """
@@ -128,7 +128,7 @@ class Timed(Segmenter):
             Labels (b, y, x), the steps that each image took (b,), its confidence then (b,).
 
         Example:
-            >>> model = dh.load("tetrominoes")
+            >>> model = dh.load("tetrominoes-fast")
             >>> labels, steps, confidence = model.early(torch.rand(2, 3, 64, 64), confidence=0.9)
             >>> labels.shape, steps.shape
             (torch.Size([2, 64, 64]), torch.Size([2]))

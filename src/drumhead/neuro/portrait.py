@@ -64,7 +64,8 @@ class Portrait:
     Example:
         >>> from drumhead.networks.inside import material
         >>> images = dh.to_images(dh.tasks.get("tetrominoes").arrays("test")[0][:4])
-        >>> layer = Portrait(material(dh.load("tetrominoes"), [images]), dh.neuro.Cortex("0.4 mm", speed="0.3 m/s"))
+        >>> cortex = dh.neuro.Cortex("0.4 mm", speed="0.3 m/s")
+        >>> layer = Portrait(material(dh.load("tetrominoes-fast"), [images]), cortex)
         >>> layer.shares["ring"] > 0.8, layer.shares["evanescent at 20 Hz"] > 0.9
         (True, True)
         >>> median = spread(layer.quantities["frequency"])["median"]

@@ -74,7 +74,8 @@ def receptive_field(models: Sequence[str], out: Path, *, runs: Path = Path("runs
 
     Args:
         models: presets (measured at their initial weights), shipped names, run directories or .safetensors files. By
-            default some presets, the shipped network of the task and every `runs`/*/TASK/*/seed-0 with weights.
+            default some presets, the shipped network of the task (of one layer if there is one) and every
+            `runs`/*/TASK/*/seed-0 with weights.
         out: directory to write.
         runs: where run directories are looked for.
         say: gets a line for each model.
@@ -109,7 +110,8 @@ def find(models: Sequence[str], runs: Path, settings: Settings) -> list[Subject]
     """Return the networks to measure, by name or path; the default ones if none is given."""
     if not models:
         found = sorted(path.parent for path in runs.glob(f"*/{settings.task}/*/seed-0/weights.safetensors"))
-        ours = [settings.task] if settings.task in shipped() else []
+        # The published figure shows one layer; of a stack, T counts the steps of the last one alone.
+        ours = [name for name in (f"{settings.task}-fast", settings.task) if name in shipped()][:1]
         models = [*(f"{settings.task}/{name}" for name in INITIAL), *ours, *map(str, found)]
     subjects: list[Subject] = []
     for source in dict.fromkeys(models):

@@ -13,11 +13,11 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** The pen with which the images of a task look drawn. */
+/** The pen with which the images of a task look drawn; a network may be named after its task. */
 export function brushOf(task: string): Brush {
   if (task.startsWith("wires") || task.startsWith("pathfinder")) return { size: 2, soft: false, colour: [1] };
   if (task.includes("mnist")) return { size: 5.2, soft: true, colour: [1] };
-  if (task === "tetrominoes") return { size: 7, soft: false, colour: [0.2, 0.6, 0.9] };
+  if (task.startsWith("tetrominoes")) return { size: 7, soft: false, colour: [0.2, 0.6, 0.9] };
   return { size: 6, soft: false, colour: [1] };
 }
 

@@ -5,7 +5,12 @@ import type { Store } from "./state";
 import { answerAt, locate } from "./timeline";
 import { DRAWN, fallen, percent, says, sureness } from "./words";
 
-const TITLES: Record<string, string> = { tetrominoes: "Pieces", mnist: "Digits", wires: "Wires" };
+const TITLES: Record<string, string> = {
+  tetrominoes: "Pieces",
+  "tetrominoes-fast": "Pieces, one layer",
+  mnist: "Digits",
+  wires: "Wires",
+};
 
 /** The network, what it answers in words, in colours and over time, and the switch that cuts its coupling. */
 export function createAnswer(store: Store, chooseModel: (name: string) => void): void {

@@ -8,7 +8,7 @@ import { sampleOf } from "./samples";
 import type { Mode, Spot, State } from "./state";
 import { startsDark } from "./theme";
 
-const SHIPPED = ["tetrominoes"];
+const SHIPPED = ["tetrominoes-fast"];
 
 /** What the address asks for; a link that cannot be read says why, and a sample comes instead. */
 export async function fromAddress(): Promise<Shared | null> {
