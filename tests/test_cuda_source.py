@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import functools
 import itertools
+import locale
 import shutil
 import subprocess
 from dataclasses import replace
@@ -380,12 +381,14 @@ def test_nvrtc_compiles_the_source(monkeypatch, tmp_path):
         driver._nvrtc()
     except DrumheadError as error:
         pytest.skip(str(error))
+    encoding = locale.getencoding()
     for layout, architecture in itertools.product(list(layouts())[1::7], ("sm_80", "sm_90")):
         cubin = driver.compile_cubin(cuda.source(), cuda.macros(layout), architecture)
         assert cubin.startswith(b"\x7fELF")
         assert driver.compile_cubin(cuda.source(), cuda.macros(layout), architecture) == cubin
     with pytest.raises(DrumheadError, match="identifier"):
         driver.compile_cubin("int f() { return nothing; }", {}, "sm_90")
+    assert locale.getencoding() == encoding
 
 
 FAKE_DRIVER = """

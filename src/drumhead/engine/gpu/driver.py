@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -35,7 +36,8 @@ def compile_cubin(source: str, macros: dict[str, object], architecture: str) -> 
     path = files.cache_dir() / "cuda" / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.cubin"
     with contextlib.suppress(OSError):
         return path.read_bytes()
-    cubin = _compile(nvrtc, source, options)
+    with ThreadPoolExecutor(1) as apart:  # NVRTC 12.4 leaves its thread in a locale in which Python reads ASCII alone
+        cubin = apart.submit(_compile, nvrtc, source, options).result()
     with contextlib.suppress(OSError):  # a read-only home costs a compilation a process, no more
         files.write_atomic(path, cubin)
     return cubin
