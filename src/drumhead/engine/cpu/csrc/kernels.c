@@ -35,6 +35,8 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #define CAN_REDUCE 0
 #endif
 
+/* Each uses those above it. Both engines have the first three and products.h; waves have what is between grid.h and
+ * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has the rest. */
 #include "denormals.h"
 #include "vector.h"
 #include "reduced.h"
