@@ -135,6 +135,22 @@ def test_nothing_is_heard_from_beyond_its_reach(name):
     assert dh.build(STACKS["modes"]).reach(80)[1] > 10**6
 
 
+def test_the_medium_of_a_layer_is_what_its_waves_run_in():
+    model, images = dh.build("wires/nwm-stack").eval(), torch.rand(2, 1, 32, 40)
+    for number in range(3):
+        layer, (omega, alpha, y0) = model.at_layer(number), model.medium(images, layer=number)
+        start = model.encode(images, number)[0]
+        assert torch.equal(y0, start.y0)
+        given = layer.layer
+        waves = dh.propagate(
+            y0, omega, alpha, layer.coupling(), z0=start.z0, steps=given.steps, dt=given.dt, boundary=given.boundary,
+            integrator=given.integrator, nonlinearity=given.nonlinearity, check_stability=False,
+        )  # fmt: skip
+        torch.testing.assert_close(waves, model.waves(images, layer=number), rtol=1e-4, atol=1e-5)
+    with pytest.raises(dh.DrumheadError, match="layer=0: this layer is in closed form"):
+        dh.build("wires/nwm-modes").eval().medium(images, layer=0)
+
+
 def test_cutting_leaves_each_oscillator_alone():
     images = torch.rand(1, 1, 160, 160)
     moved = images.clone()

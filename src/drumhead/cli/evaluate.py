@@ -36,8 +36,8 @@ def evaluate(
         data: directory of the folder task, or of MNIST's IDX files.
         limit: use only the first so many images; 0 uses all.
         batch: images at a time; 0 takes as many as make a million pixels, but no more than a run was trained with.
-        tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
-            takes images of up to two million pixels whole and larger ones in squares of 1024.
+        tile: side of the squares that an image is answered in, in pixels, a multiple of 16 from 64 on, where memory
+            is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
         over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time,
             and a picture beside the numbers.
@@ -96,7 +96,7 @@ def evaluate(
             "those that hear a spectrum or end in closed form"
         )
     if (over_time or confidence) and not (json_out or in_run):
-        print("no picture without a place for it: give --json-out FILE, which pictures go beside")
+        print("no picture is drawn: these weights are in no run directory; give --json-out FILE, and it goes beside")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     check_files(chosen, Bar(), [split])
     images = open_split(chosen, split, device, limit)

@@ -36,9 +36,9 @@ def segment(
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
-        tile: side of the squares that an image is answered in, in pixels, a multiple of 16, where memory is short; 0
-            takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no movie and
-            no sound.
+        tile: side of the squares that an image is answered in, in pixels, a multiple of 16 from 64 on, where memory
+            is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no
+            movie and no sound.
     """
     files = find_files(images)  # what is missing is said before torch comes
 

@@ -25,6 +25,7 @@ from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
+from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record, at_pixels
 from drumhead.settings import config as settings
 
@@ -130,6 +131,29 @@ class WaveStack(Timed, Frame):
         found = self.layers[layer]
         if not isinstance(found, Stepped | Closed):
             raise DrumheadError(f"layer={layer}: this layer has no waves, it is a control")
+        return found
+
+    def medium(self, images: Tensor, layer: int = -1) -> Medium:
+        """Return omega, alpha and y0 that a stepped layer reads from what the layers below it heard.
+
+        Args:
+            images: (b, k, y, x) in [0, 1].
+            layer: 0 nearest to the image; the last by default.
+
+        Returns:
+            Each (b, c, y, x) on the layer's grid, or with sides of 1 where it is the same everywhere.
+
+        Example:
+            >>> dh.build("tetrominoes/nwm-stack").medium(torch.rand(1, 3, 64, 64), layer=0).omega.shape
+            torch.Size([1, 16, 16, 16])
+        """
+        with self.evaluating():
+            self.check(images)
+            found = self.encode(images, layer)[0].medium
+        if found is None:
+            raise DrumheadError(
+                f"layer={layer}: this layer is in closed form, whose medium is the same for all images: its weights"
+            )
         return found
 
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Start, tuple[Tensor, Tensor]]:
