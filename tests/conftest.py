@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from drumhead.networks.export import makes_whole_graphs
+
 BESIDE = Path(__file__).parents[2] / "shared" / "data"  # of checkouts that lie side by side, as in the Makefile
 if (BESIDE / "mnist").is_dir():
     os.environ.setdefault("DRUMHEAD_DATA", str(BESIDE))
@@ -42,12 +44,6 @@ def rounds() -> bool:
     from drumhead.engine.cpu import library
 
     return library.load() is not None and library.isa() == "avx512-bf16"
-
-
-def makes_whole_graphs() -> bool:
-    from drumhead.networks.export import WHOLE_GRAPHS
-
-    return tuple(map(int, torch.__version__.split(".")[:2])) >= WHOLE_GRAPHS
 
 
 compiles = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # than on 3.13.1

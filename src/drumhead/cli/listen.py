@@ -101,9 +101,9 @@ def _row(image: str, number: int, spot: "Heard", dt: float) -> tuple[str, ...]:
     from drumhead.show.sound import HZ_PER_ANGULAR
 
     found = peaks(spot.series, dt)
-    omegas, hertz = ([f"{omega:.2f}" for omega in found], [f"{HZ_PER_ANGULAR * omega:.0f}" for omega in found])
+    angular, hertz = ([f"{one:.2f}" for one in found], [f"{HZ_PER_ANGULAR * one:.0f}" for one in found])
     place = (f"{spot.x}, {spot.y}", str(spot.size))
-    return caption(image), str(number), spot.name, *place, ", ".join(omegas) or "-", ", ".join(hertz) or "-"
+    return caption(image), str(number), spot.name, *place, ", ".join(angular) or "-", ", ".join(hertz) or "-"
 
 
 def _player() -> str:

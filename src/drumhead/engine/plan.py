@@ -115,7 +115,7 @@ class Plan:
         return cls(**{name: value for names, values in pairs for name, value in zip(names, values, strict=True)})
 
     def forgets(self) -> float:
-        """Return the decay below which a oscillator is not walked back: its errors grow by 1 / decay at each step."""
+        """Return the decay below which an oscillator is not walked back: its errors grow by 1 / decay at each step."""
         return math.exp(-self.growth / self.segment) if self.segment else 0.0
 
     def count(self, decay: Tensor) -> int:

@@ -83,9 +83,14 @@ def export(
     return manifest
 
 
+def makes_whole_graphs() -> bool:
+    """Say whether this torch makes one graph of a whole network."""
+    return tuple(map(int, torch.__version__.split(".")[:2])) >= WHOLE_GRAPHS
+
+
 def check_installed() -> None:
     """Refuse to begin without the packages of the extra `export`, or with a torch that cannot trace whole networks."""
-    if tuple(map(int, torch.__version__.split(".")[:2])) < WHOLE_GRAPHS:
+    if not makes_whole_graphs():
         needed = ".".join(map(str, WHOLE_GRAPHS))
         raise DrumheadError(
             f"export needs torch {needed} or newer, which makes one graph of a whole network; this is torch "

@@ -21,7 +21,7 @@ LEAST = 5  # sites: rings have four parameters, and the fifth can disagree
 def radial(ph: "Dataset", source: str | tuple[Quantity, Quantity] = "each", *, neighbours: int = 6) -> "Dataset":
     """Return for each time how well rings about a source fit, where it is, and how long and how fast the rings are.
 
-    With the away_from d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
+    With the distances d_j = |r_j - source|, <.> the mean over sites and corr the correlation over sites,
 
         R = max over s and the source of |<exp(i (phi_j + s d_j))>|;   speed = 2 pi |<f_j>| / |s|
         sign = sign(s)                                                 1 outward, a source; -1 inward, a sink
@@ -116,7 +116,7 @@ def _measured(
 
 
 def rho_linear(d: np.ndarray, unit: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return the circular-linear correlation of away_from with phases exp(i phi), over sites (frame, site)."""
+    """Return the circular-linear correlation of distances with phases exp(i phi), over sites (frame, site)."""
     d, cosine, sine = (np.where(there, u - mean(u, there)[:, None], 0) for u in (d, np.real(unit), np.imag(unit)))
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b, c = (
