@@ -8,7 +8,7 @@ import torch
 
 import drumhead as dh
 from drumhead.reproduce import front
-from drumhead.reproduce.budgets import RECIPES
+from drumhead.reproduce.budgets import recipes
 from drumhead.reproduce.timings import prices
 from drumhead.show.front import _front
 from test_reproduce import call, make
@@ -24,9 +24,12 @@ def test_every_network_of_the_front_can_be_built_on_every_task():
     assert len({row.model("wires") for row in front.ROWS}) == len(front.ROWS)
     for row in front.ROWS:
         assert dh.build(row.model("mnist"))(torch.rand(1, 1, 20, 20)).shape == (1, 11, 20, 20)
-    for budget in ("cpu", "paper"):
-        four, sixteen = RECIPES[budget]
+    for budget, task in (("cpu", "mnist"), ("paper", "mnist"), ("paper", "wires")):
+        four, sixteen = recipes(budget, task)
         assert (four.train.batch, four.train.lr, sixteen.train.batch, sixteen.train.lr) == (4, 1e-3, 16, 3e-3)
+        assert {four.train.augment, sixteen.train.augment} == {
+            "shift" if (budget, task) == ("paper", "mnist") else "none"
+        }
         assert four.passes(10_000) == sixteen.passes(10_000) == {"cpu": 80_000, "paper": 320_000}[budget]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from drumhead.errors import DrumheadError, choose
 from drumhead.files import report_folder, write_atomic
-from drumhead.reproduce.budgets import RECIPES, Budget
+from drumhead.reproduce.budgets import Budget, recipes
 from drumhead.reproduce.plan import PlannedRun, planned_runs
 from drumhead.reproduce.results import Line, collect, summarise
 from drumhead.reproduce.tables import Row, Table
@@ -20,7 +20,7 @@ from drumhead.settings.config import Layer, Modes
 from drumhead.show.front import Point, save_front
 from drumhead.show.pages import Block, Grid, Heading, Picture, Text, markdown, webpage
 
-TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "wires")
+TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "polygons", "wires")
 BASE = "unet-4"  # whose cost is 1
 NONE = "-"
 _SAME = ("unet-5", "unet-4", "unet-3", "unet-2", "resnet-8", "nwm-fast", "nwm-stack", "nwm-stack-l", "nwm-modes",
@@ -65,18 +65,16 @@ class Entry:
 def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str) -> list[PlannedRun]:
     """Return what there is to train on a task, under one recipe after the other."""
     choose("--task", task, TASKS)
-    if budget not in RECIPES:
-        raise DrumheadError(f"--budget {budget}: the front has the budgets {', '.join(RECIPES)}")
     table, patterns = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS), tuple(models)
-    each = (planned_runs(table, recipe, seeds or recipe.seeds, patterns, data) for recipe in RECIPES[budget])
+    each = (planned_runs(table, recipe, seeds or recipe.seeds, patterns, data) for recipe in recipes(budget, task))
     return [planned for runs in each for planned in runs]
 
 
 def better(todo: Sequence[PlannedRun], runs: Path) -> list[Entry]:
     """Return each network with a finished seed, under the recipe with the higher mean."""
     lines: dict[str, dict[str, Line]] = {}
-    recipes = {planned.budget.name: planned.budget for planned in todo}
-    for name in recipes:
+    budgets = {planned.budget.name: planned.budget for planned in todo}
+    for name in budgets:
         wanted = [planned for planned in todo if planned.budget.name == name]
         for line in collect(wanted, runs, further=False).lines:
             lines.setdefault(line.row.name, {})[name] = line
@@ -85,7 +83,7 @@ def better(todo: Sequence[PlannedRun], runs: Path) -> list[Entry]:
         means = {name: s.mean for name, line in found.items() if (s := line.summary("foreground_iou"))}
         best = max(means, key=lambda name: means[name])
         others = {name: mean for name, mean in means.items() if name != best}
-        entries.append(Entry(found[best], recipes[best], others))
+        entries.append(Entry(found[best], budgets[best], others))
     return sorted(entries, key=lambda entry: -entry.mean)
 
 
@@ -115,8 +113,8 @@ def write(
         Picture("front.png", "Foreground IoU against the cost of a training step and of inference; whiskers: std."),
     ]  # fmt: skip
     for task, grid in grids.items():
-        recipes = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
-        blocks += [Heading(task), grid, Text("; ".join(f"`{name}`: {text}" for name, text in recipes.items()) + ".")]
+        known = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
+        blocks += [Heading(task), grid, Text("; ".join(f"`{name}`: {text}" for name, text in known.items()) + ".")]
     about = {"command": command, "prices": prices, **_plain(entries)}
     with report_folder(out) as folder:
         save_front(folder / "front.png", {task: _points(entries[task], prices.get(task, {})) for task in grids})
