@@ -64,6 +64,10 @@ NETWORKS = {
     "mixed": stack(
         dh.Attention(heads=2), layer(coupling="mixed", velocity="image"), dh.Context(maps=8, stride=8),
         dh.Modes(channels=3, bins=2, boundary="periodic", stride=8)),
+    "rounds": stack(layer(stride=2), rounds=3, fewest=2),
+    "rounds of three layers": stack(
+        dh.Attention(heads=2), layer(velocity="image"), dh.Modes(channels=3, bins=2, stride=8), rounds=2),
+    "rounds of controls": stack(dh.Bottleneck(maps=8), dh.Context(maps=8, stride=8), rounds=2),
     "lstm": cell("lstm"), "gru": cell("gru", readout="fft", boundary="reflecting"),
     "rnn": cell("rnn", readout="max", boundary="fixed", kernel_size=5),
     "controls": stack(dh.Bottleneck(maps=8), dh.Context(maps=8, stride=8), dh.Attention(heads=2)),

@@ -165,6 +165,8 @@ class Training:
         stored = isinstance(model, NeuralWaveMachine) and model.steps > 2 * SEGMENT and self.batch > 16
         if self.fabric.device.type != "cuda" or self.settings.precision != "32-true" or stored or self.settings.early:
             return
+        if model.varies:
+            return  # a graph is of one number of rounds
         images, _ = next(self.train.shuffled(self.settings, 0))
         self.module.train()
         capture(self.module, *_inputs(images, self.train.pixels(self.settings, 0, 0, len(images))))

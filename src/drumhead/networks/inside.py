@@ -60,7 +60,7 @@ def material(model: Segmenter, images: Iterable[Tensor], layer: int = -1) -> Mat
     half = np.sqrt(np.divide(moved, 4 * spread, out=np.full(len(kernel), np.nan), where=spread > 0))
     coarser = getattr(one, "coarser", 1)
     return Material(
-        layer % len(model.layers) if isinstance(model, WaveStack) else 0, kernel.double().numpy(), *maps,
+        layer % len(model.path) if isinstance(model, WaveStack) else 0, kernel.double().numpy(), *maps,
         pace=2 / one.dt * np.arcsin(np.minimum(half, 1)), size=size,
         stride=coarser * model.grid if isinstance(model, WaveStack) else model.stride, steps=one.steps, dt=one.dt,
         integrator="" if isinstance(one, Closed) else one.layer.integrator, boundary=one.layer.boundary,

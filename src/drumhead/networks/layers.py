@@ -5,7 +5,7 @@
 
 Two kinds behind one interface: `Stepped`, whose medium the features set, and `Closed`, whose medium is the same
 everywhere, so that its waves are known at all times at once. Both work on a grid of their own, as fine as the features
-or coarser by a power of two.
+or coarser by a power of two. In rounds (`rounds.py`) a layer looks at one thing and adds to another.
 """
 
 import math
@@ -20,6 +20,7 @@ from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.readouts import TimeReadout
+from drumhead.networks.rounds import Recall, Shown, normal
 from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record
@@ -62,12 +63,13 @@ class WaveLayer(nn.Module):
     steps: int
     dt: float
 
-    def __init__(self, channels: int, bins: int, width: int, coarser: int):
+    def __init__(self, channels: int, bins: int, width: int, coarser: int, again: bool = False):
         super().__init__()
         self.coarser = coarser
-        self.norm = nn.BatchNorm2d(channels * bins)
+        self.recall = Recall(width) if again else None
+        self.norm = normal(channels * bins, again)
         self.mix = nn.Conv2d(channels * bins, width, 1, bias=False)
-        self.mixed = nn.BatchNorm2d(width)
+        self.mixed = normal(width, again)
 
     def start(self, x: Tensor) -> Start:
         """Return what features (b, width, y, x) set before the first step."""
@@ -81,14 +83,20 @@ class WaveLayer(nn.Module):
         """Return what is heard, (b, k, c, y, x)."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the features with what the waves told added to them."""
-        return self.add(x, self.heard(self.start(x)))
+    def forward(self, x: Tensor, shown: Shown | None = None) -> Tensor:
+        """Return the features with what the waves told added to them; `shown` is what a round sees of the stem's."""
+        look, onto = self.recall(x, shown) if self.recall else (x, x)
+        return self.add(onto, self.heard(self.start(look)))
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
         heard = heard.flatten(1, 2)
+        if self.recall:
+            told = chained((self.norm, RELU, self.mix), heard)
+            return self.mixed(x + grown(told, x, self.coarser)).relu_()
         if self.coarser == 1:
+            assert isinstance(self.norm, nn.BatchNorm2d)
+            assert isinstance(self.mixed, nn.BatchNorm2d)
             return added(x, heard, self.norm, self.mix, self.mixed)
         told = chained((self.norm, RELU, self.mix, self.mixed), heard)
         return (x + grown(told, x, self.coarser)).relu_()
@@ -101,10 +109,11 @@ class Stepped(WaveLayer):
         layer: its settings.
         width: maps of the features.
         coarser: grid points of the features per oscillator in each direction.
+        again: whether it runs in rounds.
     """
 
-    def __init__(self, layer: Layer, width: int, coarser: int):
-        super().__init__(layer.channels, layer.bins, width, coarser)
+    def __init__(self, layer: Layer, width: int, coarser: int, again: bool = False):
+        super().__init__(layer.channels, layer.bins, width, coarser, again)
         self.layer, self.steps, self.dt = layer, layer.steps, layer.dt
         self.per_step = 0 if layer.coupling == "none" else layer.kernel_size // 2
         self.largest = largest_omega(layer)
@@ -172,13 +181,14 @@ class Closed(WaveLayer):
         layer: its settings.
         width: maps of the features.
         coarser: grid points of the features per oscillator in each direction.
+        again: whether it runs in rounds.
     """
 
     dt = 0.5  # of movies: the waves themselves have no step
     per_step = EVERYWHERE  # and no light cone: every mode spans the grid
 
-    def __init__(self, layer: Modes, width: int, coarser: int):
-        super().__init__(layer.channels, layer.bins, width, coarser)
+    def __init__(self, layer: Modes, width: int, coarser: int, again: bool = False):
+        super().__init__(layer.channels, layer.bins, width, coarser, again)
         self.layer, self.steps, c = layer, math.ceil(layer.reach / self.dt), layer.channels
         self.medium = nn.Conv2d(width, 2 * c, 1)
         self.omega = nn.Parameter(torch.linspace(-5, 0, c))  # these three through softplus
@@ -241,6 +251,8 @@ class Closed(WaveLayer):
         return self.at(start, precise(self.times).exp(), coupling)
 
 
-def make_layer(layer: Layer | Modes, width: int, coarser: int) -> Stepped | Closed:
+def make_layer(layer: Layer | Modes, width: int, coarser: int, again: bool) -> Stepped | Closed:
     """Return the layer that its settings describe."""
-    return Stepped(layer, width, coarser) if isinstance(layer, Layer) else Closed(layer, width, coarser)
+    if isinstance(layer, Layer):
+        return Stepped(layer, width, coarser, again)
+    return Closed(layer, width, coarser, again)

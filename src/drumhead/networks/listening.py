@@ -8,6 +8,8 @@ A linear readout hears K combinations of T states, M (k, t). Of T' = r T states 
                                                          before at that share of T', and filters fall to 1 / r of their
                                                          frequency; a constant is as loud as it was
 
+Layers that run in rounds simply take more of them: each begins where the last one ended, whatever its number is.
+
 With a closed form the learned times t become t + (r - 1) max t, or r t. Neither is what the network was trained for, so
 which one serves it better has to be measured.
 """
@@ -22,15 +24,16 @@ from torch import Tensor, nn
 from drumhead.errors import DrumheadError, choose
 from drumhead.settings.config import ModelConfig, Stack
 
-HOW = ("last", "stretch")
+HOW = ("last", "stretch", "rounds")
 
 
 def longer(model: Any, times: float, how: str) -> Any:
     """Return a copy of a network that runs `times` as many steps in every layer of waves; see `Segmenter.listening`."""
     if isinstance(times, bool) or not isinstance(times, Real) or not 1 <= times <= 1000:
         raise DrumheadError(f"times={times!r}: a number from 1 to 1000 is needed")
+    how = how or ways(model)[0]
     choose("how", how, HOW)
-    config = _config(model, times)
+    config = _rounds(model, times) if how == "rounds" else _config(model, times)
     if config == model.config and times != 1:
         raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
     out: nn.Module = type(model)(config).to(next(model.parameters()))
@@ -38,6 +41,11 @@ def longer(model: Any, times: float, how: str) -> Any:
              zip(model.state_dict().items(), out.state_dict().values(), strict=True)}  # fmt: skip
     out.load_state_dict(state)
     return out.train(model.training)
+
+
+def ways(model: Any) -> tuple[str, ...]:
+    """Return how a network can listen for longer, the best first, if it can at all."""
+    return ("rounds",) if getattr(model.config, "rounds", 1) > 1 else ("last", "stretch")
 
 
 def extended(time_map: Tensor, steps: int, how: str) -> Tensor:
@@ -69,6 +77,14 @@ def _config(model: Any, times: float) -> ModelConfig:
     return config.changed(steps=round(times * model.steps), **kept)
 
 
+def _rounds(model: Any, times: float) -> ModelConfig:
+    if "rounds" not in ways(model):
+        raise DrumheadError(
+            f"how='rounds': this {model.config.family} runs its layers once; how is 'last' or 'stretch' for it"
+        )
+    return replace(model.config, rounds=round(times * model.config.rounds))
+
+
 def _layer(layer: Any, times: float) -> Any:
     settings = vars(layer)
     if "steps" in settings:
@@ -78,6 +94,8 @@ def _layer(layer: Any, times: float) -> Any:
 
 def _fitted(name: str, value: Tensor, shape: Any, times: float, how: str) -> Tensor:
     """Return a tensor of the state as the longer network has it."""
+    if how == "rounds":
+        return value
     if name.endswith("time_map"):
         return extended(value, shape[-1], how)
     if name.endswith(".times"):  # logarithms, of a closed form

@@ -52,10 +52,12 @@ class Segmenter(nn.Module):
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
         coarsest: pixels per grid point in each direction of the coarsest maps that are normalised.
+        varies: whether it takes another number of rounds for each batch in training.
     """
 
     stride = 1
     coarsest = 1
+    varies = False
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -85,12 +87,13 @@ class Segmenter(nn.Module):
         """
         raise DrumheadError("this network has no coupling to cut; a nwm with coupling does")
 
-    def listening(self, times: float, how: str = "last") -> Self:
-        """Return a copy that listens for longer, so that its waves come farther: the same weights, a longer time map.
+    def listening(self, times: float, how: str = "") -> Self:
+        """Return a copy that listens for longer, so that its waves come farther: the same weights for a longer time.
 
         Args:
-            times: how many times as many steps each layer of waves takes, 1 or more.
-            how: what a linear readout hears of them: "last", as many as it knows, or "stretch", all in slow motion
+            times: how many times as many rounds there are or steps each layer of waves takes, 1 or more.
+            how: "rounds", more of them, the default of a network that has any; else what a linear readout hears of more
+                steps: "last", as many as it knows, the default, or "stretch", all in slow motion
                 (`networks/listening.py` has the equations). The readouts last, mean and max need no choice.
 
         Raises:

@@ -3,6 +3,8 @@
 fine = relu(norm(conv(image)));  x = strided convolutions of fine
 x <- layer(x), for each layer of waves
 logits = head([fine, x at full size])
+
+In rounds (`rounds.py`) the same layers run again and again, each beside what the stem gave.
 """
 
 import math
@@ -21,8 +23,10 @@ from drumhead.networks.anytime import checked
 from drumhead.networks.chain import Chain
 from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
+from drumhead.networks.listening import longer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
+from drumhead.networks.rounds import Shown
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.medium import Medium
@@ -51,23 +55,54 @@ class Frame(Segmenter):
         self.fine = _normal(config.image_channels, config.fine)
         widths = [*(min(config.fine * 2**i, config.width) for i in range(halvings or 1)), config.width]
         self.stem = nn.Sequential(*(_normal(inner, outer, min(grid, 2)) for inner, outer in pairwise(widths)))
-        self.layers = nn.ModuleList(_make(layer, config.width, layer.stride // grid) for layer in config.waves)
+        again = config.rounds > 1
+        self.layers = nn.ModuleList(_make(layer, config.width, layer.stride // grid, again) for layer in config.waves)
+        self.varies = config.fewest < config.rounds
         self.up = nn.Conv2d(config.width, config.fine * grid**2, 1)
         self.head = nn.Sequential(*pixelwise(2 * config.fine, config.head, config.classes))
 
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images, at)
-        fine, x = self.below(images, len(self.layers))
-        return self.logits(fine, x, at)
-
-    def below(self, images: Tensor, layers: int) -> tuple[Tensor, Tensor]:
-        """Return the features at full size, and those at the grid's that so many layers leave."""
         fine = self.fine(images)
-        x = self.stem(fine)
-        for layer in self.layers[:layers]:
-            x = layer(x)
-        return fine, x
+        return self.logits(fine, self._through(self.stem(fine), self.drawn()), at)
+
+    @property
+    def path(self) -> list[nn.Module]:
+        """The layers in the order in which they run: the same ones in each round."""
+        return [*self.layers] * self.config.rounds
+
+    def drawn(self) -> int:
+        """Return how many layers to run now: all of `path`, in training those of a random number of rounds."""
+        rounds = self.config.rounds
+        if self.training and self.varies:
+            rounds = int(torch.randint(self.config.fewest, rounds + 1, ()))
+        return rounds * len(self.layers)
+
+    def below(self, images: Tensor, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the features at full size, the stem's, and those that a layer of `path` is given."""
+        fine = self.fine(images)
+        first = self.stem(fine)
+        return fine, first, self._through(first, layer)
+
+    def begun(self, first: Tensor) -> Tensor:
+        """Return what the first layer is given, if the stem gave this: itself, or in rounds nothing yet."""
+        return torch.zeros_like(first) if self.config.rounds > 1 else first
+
+    def shown(self, first: Tensor) -> list[Shown | None]:
+        """Return what each of `layers` sees of the stem's features in every round."""
+        return [layer.recall.shown(first) if layer.recall else None for layer in self.layers]  # type: ignore[union-attr,operator]
+
+    def _through(self, first: Tensor, layers: int) -> Tensor:
+        """Return what so many layers of `path` leave."""
+        x, shown = self.begun(first), self.shown(first)
+        for number, layer in enumerate(self.path[:layers]):
+            x = layer(x, shown[number % len(shown)])
+        return x
+
+    def listening(self, times: float, how: str = "") -> Self:
+        """Return a copy that listens for longer; see `Segmenter.listening`."""
+        return longer(self, times, how)
 
     def logits(self, fine: Tensor, x: Tensor, at: Tensor | None) -> Tensor:
         """Return what the head makes of both features, at all pixels or these."""
@@ -81,13 +116,13 @@ class Frame(Segmenter):
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the rows that the answer at a row depends on."""
         row = pixel // self.grid
-        return self._under((row, row), len(self.layers))
+        return self._under((row, row), len(self.path))
 
     def _under(self, rows: Interval, layers: int) -> Interval:
         """Walk from rows of the features down through so many layers and the stem to the image."""
-        for layer in reversed(self.layers[:layers]):
+        for layer in reversed(self.path[:layers]):
             assert isinstance(layer, WaveLayer | Control)
-            rows = _through(layer, rows)
+            rows = _carried(layer, rows)
         for _ in range(self.halvings or 1):
             rows = convolved(rows, 1, 2 if self.halvings else 1)
         return convolved(rows, 1)
@@ -122,13 +157,14 @@ class WaveStack(Timed, Frame):
     @property
     def sounding(self) -> list[int]:
         """The layers that have waves, the first one nearest to the image."""
-        return [number for number, layer in enumerate(self.layers) if isinstance(layer, Stepped | Closed)]
+        return [number for number, layer in enumerate(self.path) if isinstance(layer, Stepped | Closed)]
 
     def at_layer(self, layer: int) -> Stepped | Closed:
-        """Return a layer of waves, 0 nearest to the image."""
-        if type(layer) is not int or not -len(self.layers) <= layer < len(self.layers):
-            raise DrumheadError(f"layer={layer!r}: this network has the layers 0 to {len(self.layers) - 1}, or -1, ...")
-        found = self.layers[layer]
+        """Return a layer of waves, 0 nearest to the image; those of the second round come after those of the first."""
+        path = self.path
+        if type(layer) is not int or not -len(path) <= layer < len(path):
+            raise DrumheadError(f"layer={layer!r}: this network has the layers 0 to {len(path) - 1}, or -1, ...")
+        found = path[layer]
         if not isinstance(found, Stepped | Closed):
             raise DrumheadError(f"layer={layer}: this layer has no waves, it is a control")
         return found
@@ -158,9 +194,10 @@ class WaveStack(Timed, Frame):
 
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Start, tuple[Tensor, Tensor]]:
         """Return what starts the waves of a layer, and the features at full size and at the grid's."""
-        last = self.at_layer(layer)
-        fine, x = self.below(images, layer % len(self.layers))
-        return last.start(x), (fine, x)
+        one = self.at_layer(layer)
+        fine, first, x = self.below(images, self.drawn() - 1 if layer == -1 else layer % len(self.path))
+        look, onto = one.recall(x, one.recall.shown(first)) if one.recall else (x, x)
+        return one.start(look), (fine, onto)
 
     def begin(self, images: Tensor) -> Tensor:
         """Return the initial displacement of the last layer, (b, c, y, x)."""
@@ -225,11 +262,9 @@ class WaveStack(Timed, Frame):
         """Return the largest dt over the largest stable dt of all stepped layers; None if there is none."""
         found = []
         with torch.no_grad(), self.evaluating():
-            x = self.stem(self.fine(images))
-            for layer in self.layers:
+            for number, layer in enumerate(self.path):
                 if isinstance(layer, Stepped):
-                    found.append(layer.courant(layer.start(x)))
-                x = layer(x)
+                    found.append(layer.courant(self.encode(images, number)[0]))
         return float(torch.tensor(found).max()) if found else None  # NaN before all
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
@@ -237,19 +272,19 @@ class WaveStack(Timed, Frame):
         steps = self.steps if steps is None else steps
         at_least(0, steps, "steps=")
         row = pixel // self.grid
-        return self._under(_through(self.at_layer(-1), (row, row), steps), len(self.layers) - 1)
+        return self._under(_carried(self.at_layer(-1), (row, row), steps), len(self.path) - 1)
 
     def seen(self, rows: Interval) -> Interval:
         """Return the rows of the image that the start of these rows of the last layer depends on."""
-        return self._under(_spread(rows, self.at_layer(-1).coarser), len(self.layers) - 1)
+        return self._under(_spread(rows, self.at_layer(-1).coarser), len(self.path) - 1)
 
 
-def _make(layer: Any, width: int, coarser: int) -> WaveLayer | Control:
+def _make(layer: Any, width: int, coarser: int, again: bool) -> WaveLayer | Control:
     waves = isinstance(layer, settings.Layer | settings.Modes)
-    return make_layer(layer, width, coarser) if waves else make_control(layer, width, coarser)
+    return (make_layer if waves else make_control)(layer, width, coarser, again)
 
 
-def _through(layer: WaveLayer | Control, rows: Interval, steps: int | None = None) -> Interval:
+def _carried(layer: WaveLayer | Control, rows: Interval, steps: int | None = None) -> Interval:
     """Return the rows of the features below a layer that these above it depend on."""
     if layer.coarser > 1:  # interpolated between two
         rows = rows[0] // layer.coarser - 1, rows[1] // layer.coarser + 1

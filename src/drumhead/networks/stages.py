@@ -112,13 +112,15 @@ def _facts(layer: Any, channels: int, steps: int, dt: float, stride: int) -> dic
     return {"channels": channels, "steps": steps, "dt": dt, "stride": stride, **own}
 
 
-def _stepped(one: NeuralWaveMachine | Stepped, reads: str, medium: Callable[..., Any], stride: int) -> Sounding:
+def _stepped(
+    one: NeuralWaveMachine | Stepped, reads: tuple[str, ...], medium: Callable[..., Any], stride: int
+) -> Sounding:
     """Return a layer whose medium is a function, of what it `reads` and what hears it, to `_waving`'s arguments."""
     hear = Hear(one.readout)
     step = Step(one.layer, one.coupling())
     gives = ("y", "z", "omega", "alpha", "heard", *(AROUND if step.absorbs else ()))
     parts = {
-        "medium": Part(one, (reads,), gives, lambda x: _waving(one.layer, one.coupling, hear, *medium(x))),
+        "medium": Part(one, reads, gives, lambda *given: _waving(one.layer, one.coupling, hear, *medium(*given))),
         "step": Part(step, step.inputs, step.outputs, step),
         "hear": Part(hear, hear.inputs, ("heard",), hear),
         "tell": None,
@@ -130,7 +132,7 @@ def _of_nwm(model: NeuralWaveMachine, whole: Part) -> Program:
     stem = model.encoder if isinstance(model.encoder, Stem) else None
     begin = Part(stem, ("image",), ("x",), stem.features) if stem else None
     medium = (lambda x: (stem.medium_of(x), None)) if stem else (lambda image: (model.encoder(image)[0], None))
-    layer = _stepped(model, "x" if stem else "image", medium, model.stride)
+    layer = _stepped(model, ("x" if stem else "image",), medium, model.stride)
     return Program(whole, begin, [layer], _head(model, Hear(model.readout)))
 
 
@@ -165,45 +167,56 @@ def _of_cell(model: RecurrentNetwork, whole: Part) -> Program:
 
 
 def _of_stack(model: WaveStack, whole: Part) -> Program:
-    places = model.sounding
-    begin = Part(model, ("image",), ("fine", "x"), lambda image: model.below(image, places[0]))
+    places, stem = model.sounding, ["stem"] * (model.config.rounds > 1)
+
+    def begun(image: Tensor) -> tuple[Tensor, ...]:
+        fine, first, x = model.below(image, places[0])
+        return (fine, x, first) if stem else (fine, x)
+
+    begin = Part(model, ("image",), ("fine", "x", *stem), begun)
     layers = []
-    for place, after in zip(places, [*places[1:], len(model.layers)], strict=True):
-        layer = _of_layer(model.layers[place], model.grid)
-        layer.parts["tell"] = _tell(model, place, after)
+    for place, after in zip(places, [*places[1:], len(model.path)], strict=True):
+        layer = _of_layer(model.path[place], model.grid, stem)
+        layer.parts["tell"] = _tell(model.path[place:after], stem)
         layers.append(layer)
     end = Part(model, ("fine", "x"), ("logits",), lambda fine, x: model.logits(fine, x, None))
     return Program(whole, begin, layers, end)
 
 
-def _tell(model: WaveStack, place: int, after: int) -> Part:
-    """Return the part that adds what was heard to the features, and the controls up to the next layer of waves."""
+def _tell(layers: list[nn.Module], stem: list[str]) -> Part:
+    """Return the part that adds what the first of some layers heard to the features, and the controls after it."""
+    one, *controls = layers
 
-    def does(x: Tensor, heard: Tensor) -> Tensor:
-        x = model.layers[place].add(x, heard)  # type: ignore[operator]
-        for control in model.layers[place + 1 : after]:
-            x = control(x)
+    def does(x: Tensor, heard: Tensor, *first: Tensor) -> Tensor:
+        x = one.add(_seen(one, x, *first)[1], heard)  # type: ignore[operator]
+        for control in controls:
+            x = control(x, *(control.recall.shown(part) for part in first))  # type: ignore[union-attr,operator]
         return x
 
-    return Part(model.layers[place:after], ("x", "heard"), ("x",), does)
+    return Part(nn.ModuleList(layers), ("x", "heard", *stem), ("x",), does)
 
 
-def _of_layer(one: Any, grid: int) -> Sounding:
-    def medium(x: Tensor) -> tuple[Medium, Tensor | None]:
-        start = one.start(x)
+def _seen(one: Any, x: Tensor, *first: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a layer looks at and adds to, if in rounds the stem gave `first`."""
+    return one.recall(x, one.recall.shown(*first)) if first else (x, x)
+
+
+def _of_layer(one: Any, grid: int, stem: list[str]) -> Sounding:
+    def medium(x: Tensor, *first: Tensor) -> tuple[Medium, Tensor | None]:
+        start = one.start(_seen(one, x, *first)[0])
         return start.medium, start.z0
 
     if isinstance(one, Stepped):
-        return _stepped(one, "x", medium, grid * one.coarser)
-    return _closed(one, grid * one.coarser)
+        return _stepped(one, ("x", *stem), medium, grid * one.coarser)
+    return _closed(one, grid * one.coarser, stem)
 
 
-def _closed(one: Closed, stride: int) -> Sounding:
+def _closed(one: Closed, stride: int, stem: list[str]) -> Sounding:
     def at(y0: Tensor, z0: Tensor, time: Tensor, coupling: Tensor) -> Tensor:
         return one.at(Start(y0, z0, None), time.expand(1, y0.shape[1]), coupling)[:, 0]
 
     parts = {
-        "medium": Part(one, ("x",), ("y0", "z0"), lambda x: one.start(x)[:2]),
+        "medium": Part(one, ("x", *stem), ("y0", "z0"), lambda *x: one.start(_seen(one, *x)[0])[:2]),
         "at": Part(one, ("y0", "z0", "time", "coupling"), ("y",), at),
         "hear": Part(one, ("y0", "z0", "coupling"), ("heard",),
                      lambda y0, z0, coupling: one.heard(Start(y0, z0, None), coupling)),

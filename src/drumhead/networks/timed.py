@@ -168,7 +168,7 @@ class Timed(Segmenter):
         """Say whether it can answer after so many steps: a time map has a column for each, a spectrum just its own."""
         return steps == self.steps or (1 <= steps < self.steps and self.readout.kind != "fft")
 
-    def listening(self, times: float, how: str = "last") -> Self:
+    def listening(self, times: float, how: str = "") -> Self:
         """Return a copy that listens for longer; see `Segmenter.listening`."""
         return longer(self, times, how)
 

@@ -21,7 +21,7 @@ from drumhead.files import read_json, report_folder, without_nan, write_atomic
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import environment
-from drumhead.networks.listening import HOW
+from drumhead.networks.listening import ways
 from drumhead.networks.model import find_weights, load, read_safetensors
 from drumhead.networks.segmenter import Segmenter
 from drumhead.reproduce.distance_page import picture, report
@@ -136,12 +136,12 @@ def _measured(subject: Subject, settings: Settings, place: Path, say: Callable[[
 
 def _plan(model: Segmenter, length: int, settings: Settings) -> Iterator[tuple[int, str]]:
     """Yield what to measure: a distance, and how to listen for longer, "" for as long as was learned."""
-    ways = ()
+    known: tuple[str, ...] = ()
     with contextlib.suppress(DrumheadError):  # it has nothing that could last longer
         model.listening(2)
-        ways = HOW
+        known = ways(model)
     for far in settings.distances:
-        for how in ("", *(ways if far > length else ())):
+        for how in ("", *(known if far > length else ())):
             yield far, how
 
 

@@ -9,12 +9,12 @@ from drumhead.errors import DrumheadError, at_least, choose, shown
 
 LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
-    **dict.fromkeys(("maps", "heads", "fine"), 1),
+    **dict.fromkeys(("maps", "heads", "fine", "rounds", "fewest"), 1),
     **dict.fromkeys(("classes", "depth"), 2),
     **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
 }
 """The smallest value of each whole number."""
-MOST = {"steps": 10_000, "stride": 256, "depth": 1000, "kernel_size": 255}
+MOST = {"steps": 10_000, "rounds": 1000, "stride": 256, "depth": 1000, "kernel_size": 255}
 """The largest, where a larger one would compute for ever; the playground takes no more steps either."""
 
 

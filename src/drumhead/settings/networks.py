@@ -164,6 +164,11 @@ class Stack(ModelConfig):
     """Maps of the features between the layers."""
     head: tuple[int, ...] = (16,)
     """Hidden widths of the pointwise network that turns features into logits."""
+    rounds: int = 1
+    """How often the layers run, with the same weights: the next round goes on from what one has found. A trained
+    network can take more of them, and its news then come farther (`model.listening`)."""
+    fewest: int = 1
+    """Fewest rounds in training, which draws a number from these to `rounds` for each batch, so that any will do."""
 
     def __post_init__(self) -> None:
         kinds = self._check(self.waves)
@@ -173,6 +178,10 @@ class Stack(ModelConfig):
                 "Layer or Modes last, whose waves are heard"
             )
         super().__post_init__()
+        if self.fewest > self.rounds:
+            raise DrumheadError(
+                f"model.fewest={self.fewest}: training draws from so many to model.rounds={self.rounds}, which is less"
+            )
         if self.fine > self.width:
             raise DrumheadError(
                 f"model.fine={self.fine}: at most model.width={self.width}, to which the stem widens it"

@@ -12,6 +12,7 @@ from drumhead.settings.config import (
     Attention,
     Bottleneck,
     Context,
+    Layer,
     ModelConfig,
     Modes,
     Recurrent,
@@ -54,9 +55,11 @@ _STACKS = {
     "nwm-stack": Stack(),
     "nwm-stack-l": Stack(width=48).changed(channels=24),
     "nwm-modes": Stack(waves=(Modes(),) * 3),
+    "nwm-rounds": Stack(waves=(Layer(stride=2, steps=20),), rounds=6, fewest=3),
     "frame-3x3": Stack(waves=(Bottleneck(maps=128, kernel_size=3),) * 3),
     "frame-7x7": Stack(waves=(Bottleneck(),) * 3),
     "frame-pool": Stack(waves=(Context(),) * 3),
+    "frame-rounds": Stack(waves=(Bottleneck(stride=2),), rounds=6, fewest=3),
     "frame-attention": Stack(waves=(Attention(),) * 3),
 }
 _STACK_TRAIN = TrainConfig(
@@ -103,6 +106,7 @@ _FAMILIES = {
     "nwm-stack": "layers of waves, each in the medium that the one below heard",
     "nwm-stack-l": "the same with 24 sheets and 48 maps, twice the parameters",
     "nwm-modes": "the same in closed form, without a loop over time",
+    "nwm-rounds": "one layer of waves again and again, as often as the distance asks for",
     "frame": "what nwm-stack is without waves: kernels, pooling or attention in their place",
     "lstm": "convolutional LSTM of the paper",
     "gru": "convolutional GRU",

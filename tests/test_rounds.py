@@ -1,0 +1,161 @@
+"""Layers that run in rounds: what a round is, any number of them, and what does not depend on how loud a wave is."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import drumhead as dh
+from drumhead.learn import train, training
+from drumhead.networks.rounds import PixelNorm
+from drumhead.settings.presets import get_preset
+from test_learn import StopAfter, same, weights
+
+LAYER = dh.Layer(channels=4, steps=5, bins=3, stride=2)
+ROUNDS = {
+    "waves": dh.Stack(image_channels=1, classes=3, waves=(LAYER,), rounds=4, fewest=2),
+    "two layers": dh.Stack(image_channels=1, classes=3, waves=(dh.Bottleneck(maps=8), LAYER), rounds=3),
+    "closed form": dh.Stack(image_channels=1, classes=3, waves=(dh.Modes(channels=4, bins=2, stride=8),), rounds=2),
+    "kernels": dh.Stack(image_channels=1, classes=3, waves=(dh.Bottleneck(maps=8, stride=2),), rounds=4, fewest=2),
+    "attention": dh.Stack(image_channels=1, classes=3, waves=(dh.Attention(), dh.Context(maps=8)), rounds=2),
+}
+
+
+def normalised(x, norm):
+    return F.layer_norm(x.movedim(1, -1), x.shape[1:2], norm.weight.flatten(), norm.bias.flatten(), 0.01).movedim(-1, 1)
+
+
+def test_a_round_is_what_its_equations_say():
+    model, images = dh.build(ROUNDS["waves"]).double().eval(), torch.rand(2, 1, 20, 26).double()
+    (layer,) = model.layers
+    for norm in (layer.norm, layer.mixed):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.uniform_(norm.bias, -0.5, 0.5)
+    fine = model.fine(images)
+    first, recall = model.stem(fine), layer.recall
+    x = torch.zeros_like(first)
+    for number in range(4):
+        torch.testing.assert_close(model.below(images, number)[2], x)
+        seen, kept = recall.first(first).chunk(2, 1)
+        omega, alpha, y0 = layer.start((recall.look(x) + seen).relu()).medium
+        series = dh.propagate(
+            y0, omega, alpha, layer.coupling(), steps=5, dt=0.5, integrator="verlet", boundary="fixed",
+        )  # fmt: skip
+        torch.testing.assert_close(model.waves(images, layer=number), series)
+        heard = torch.einsum("kt,btcyx->bkcyx", model.time_map, series).flatten(1, 2)
+        x = normalised(x + kept + layer.mix(normalised(heard, layer.norm).relu()), layer.mixed).relu()
+    torch.testing.assert_close(model(images), model.logits(fine, x, None))
+
+
+def test_the_norm_of_a_pixel_knows_no_other_and_no_loudness():
+    norm, x = PixelNorm(6).double(), torch.randn(2, 6, 3, 4, dtype=torch.float64, requires_grad=True)
+    torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+    torch.testing.assert_close(norm(x), normalised(x, norm))
+    assert torch.autograd.gradcheck(norm, (x,))
+    torch.testing.assert_close(norm(1000 * x), norm(100 * x), atol=1e-3, rtol=0)
+    torch.testing.assert_close(norm(x)[:, :, :1, :2], norm(x[:, :, :1, :2]))
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_more_rounds_are_the_same_weights_for_longer(name, tmp_path):
+    model, images = dh.build(ROUNDS[name]).eval(), torch.rand(1, 1, 24, 20)
+    rounds = model.config.rounds
+    longer = model.listening(2.5)
+    assert longer.config.rounds == round(2.5 * rounds)
+    assert sum(p.numel() for p in longer.parameters()) == sum(p.numel() for p in model.parameters())
+    assert len(longer.path) == longer.config.rounds * len(model.config.waves)
+    for count in (1, rounds, 2 * rounds):  # a round does not know how many follow
+        few = model.listening(2).below(images, count * len(model.layers))
+        torch.testing.assert_close(few, longer.below(images, count * len(model.layers)))
+    assert not torch.equal(longer(images), model(images))
+    assert longer.reach(40)[1] >= model.reach(40)[1]
+    torch.testing.assert_close(model.listening(1)(images), model(images))
+    dh.save(longer, tmp_path / "longer.safetensors")
+    assert torch.equal(dh.load(tmp_path / "longer.safetensors")(images), longer(images))
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_every_parameter_learns(name):
+    torch.manual_seed(0)
+    model = dh.build(ROUNDS[name])
+    F.cross_entropy(model(torch.rand(2, 1, 24, 24)), torch.randint(3, (2, 24, 24))).backward()
+    assert not [key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+@pytest.mark.parametrize("name", ["waves", "kernels"])
+def test_training_draws_how_many_rounds_and_an_answer_does_not(name, monkeypatch):
+    model, images, counts = dh.build(ROUNDS[name]), torch.rand(2, 1, 16, 16), []
+    (layer,) = model.layers
+    layer.register_forward_hook(lambda *_: counts.append(1))
+    seen = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        seen.add(model.drawn())
+        torch.manual_seed(seed)
+        counts.clear()
+        drawn = model.drawn()
+        torch.manual_seed(seed)
+        model(images)
+        assert len(counts) + (name == "waves") == drawn  # the last one of waves is heard in parts
+    assert seen == {2, 3, 4}
+    model.eval()
+    assert {model.drawn() for _ in range(20)} == {4}
+    assert torch.equal(model(images), model(images))
+
+
+def test_layers_are_counted_through_all_rounds():
+    model, images = dh.build(ROUNDS["two layers"]).eval(), torch.rand(1, 1, 16, 16)
+    assert model.sounding == [1, 3, 5]
+    torch.testing.assert_close(model.waves(images, layer=5), model.waves(images))
+    assert not torch.allclose(model.waves(images, layer=1), model.waves(images, layer=3))
+    omega, _, _ = model.medium(images, layer=3)
+    assert omega.shape == (1, 4, 8, 8)
+    with pytest.raises(dh.DrumheadError, match="layer=4: this layer has no waves"):
+        model.waves(images, layer=4)
+    with pytest.raises(dh.DrumheadError, match="the layers 0 to 5"):
+        model.waves(images, layer=6)
+    assert model.courant(images) <= 0.9 + 1e-5
+    assert model.cut().courant(images) <= 0.9 + 1e-5
+    waves = model.cut().waves(images)
+    assert waves.isfinite().all()
+
+
+def test_the_answer_depends_on_nothing_beyond_its_reach():
+    model, images = dh.build(ROUNDS["waves"].changed(steps=2)).eval(), torch.rand(1, 1, 1, 160)
+    low, high = model.reach(80)
+    assert 0 < low < high < 159
+    before = model(images)[..., 80]
+    far = images.clone()
+    far[..., :low], far[..., high + 1 :] = 0, 0
+    torch.testing.assert_close(model(far)[..., 80], before)
+
+
+def test_an_interrupted_run_draws_the_same_rounds(tmp_path, monkeypatch):
+    config = get_preset("wires/nwm-rounds")
+    config = replace(
+        config, model=config.model.changed(steps=2),
+        train=replace(config.train, epochs=2, limit=16, batch=4, epoch_images=0, validation_images=4),
+    )  # fmt: skip
+    whole = train.start(config, tmp_path / "whole")
+    monkeypatch.setattr(training, "LOOK_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        train.start(config, tmp_path / "parts", StopAfter(3))
+    monkeypatch.undo()
+    parts = train.resume(tmp_path / "parts")
+    assert all(same(a, b) for a, b in zip(weights(whole), weights(parts), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rounds": 0}, r"model.rounds=0: at least 1 is needed"),
+        ({"rounds": 2, "fewest": 3}, r"model.fewest=3: training draws from so many to model.rounds=2"),
+        ({"fewest": 2}, r"model.fewest=2: training draws"),
+        ({"rounds": 1001}, r"at most 1000 is possible"),
+        ({"rounds": 2.0}, r"model.rounds=2.0 has the wrong type"),
+    ],
+)
+def test_rounds_that_there_cannot_be(settings, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        dh.Stack(**settings)
