@@ -67,7 +67,7 @@ def test_learned_times_of_a_closed_form_become_later():
         (lambda: dh.build("wires/nwm-fft").listening(2), "a spectrum of more steps"),
         (lambda: dh.build("wires/nwm-stack").listening(0.5), "times=0.5: a number from 1"),
         (lambda: dh.build("wires/nwm-stack").listening(2, "first"), "how='first' is not known"),
-        (lambda: dh.build("wires/nwm-stack").listening(2, "rounds"), "this stack runs its layers once"),
+        (lambda: dh.build("wires/nwm-stack").listening(2, "rounds"), "this stack runs its layers once, not in rounds"),
         (lambda: dh.build("wires/frame-7x7").listening(2), "has no layer with a time that could be longer"),
     ],
 )

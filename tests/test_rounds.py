@@ -1,17 +1,21 @@
 """Layers that run in rounds: what a round is, any number of them, and what does not depend on how loud a wave is."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import drumhead as dh
+from conftest import call
 from drumhead.learn import train, training
 from drumhead.networks.rounds import PixelNorm
 from drumhead.settings.presets import get_preset
 from test_learn import StopAfter, same, weights
 
+ROOT = Path(__file__).parent.parent
 LAYER = dh.Layer(channels=4, steps=5, bins=3, stride=2)
 ROUNDS = {
     "waves": dh.Stack(image_channels=1, classes=3, waves=(LAYER,), rounds=4, fewest=2),
@@ -144,6 +148,27 @@ def test_an_interrupted_run_draws_the_same_rounds(tmp_path, monkeypatch):
     monkeypatch.undo()
     parts = train.resume(tmp_path / "parts")
     assert all(same(a, b) for a, b in zip(weights(whole), weights(parts), strict=True))
+
+
+def test_evaluate_and_segment_take_another_number_of_rounds(tmp_path, capsys):
+    config = get_preset("wires/nwm-rounds")
+    model = dh.build(config.model.changed(steps=2, channels=4))
+    dh.save(model, tmp_path / "net.safetensors", task="wires")
+    words = (tmp_path / "net.safetensors", "--limit", 2, "--json-out")
+    assert call("evaluate", *words, tmp_path / "own.json") == 0
+    assert call("evaluate", *words, tmp_path / "more.json", "--rounds", 9) == 0
+    assert "2 images, 9 rounds" in capsys.readouterr().out
+    own, more = (json.loads((tmp_path / name).read_text()) for name in ("own.json", "more.json"))
+    assert (own.get("rounds"), more["rounds"]) == (None, 9)
+    assert own["loss"] != more["loss"]
+    image = ROOT / "src" / "drumhead" / "samples" / "wires"
+    assert call("segment", image, "--model", words[0], "--rounds", 9, "--out", tmp_path / "out") == 0
+    assert list((tmp_path / "out").glob("*-waves.gif"))
+    capsys.readouterr()
+    assert call("evaluate", *words, tmp_path / "no.json", "--rounds", 1) == 2
+    assert "rounds=1: a whole number of at least 2 is needed" in capsys.readouterr().err
+    assert call("evaluate", "wires", "--limit", 2, "--rounds", 2) == 2
+    assert "runs its layers once, not in rounds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

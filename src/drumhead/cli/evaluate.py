@@ -23,6 +23,7 @@ def evaluate(
     batch: int = 0,
     tile: int = 0,
     cut: bool = False,
+    rounds: int = 0,
     over_time: bool = False,
     confidence: bool = False,
     json_out: Path | None = None,
@@ -39,6 +40,7 @@ def evaluate(
         tile: side of the squares that an image is answered in, in pixels, a multiple of 16 from 64 on, where memory
             is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
+        rounds: of a network that runs in rounds, take so many, 2 or more; 0 takes as many as it has.
         over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time,
             and a picture beside the numbers.
         confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels, and
@@ -84,6 +86,7 @@ def evaluate(
             f"task {name} has {chosen.image_channels} image channels and {len(chosen.classes)} classes, the model "
             f"{model.config.image_channels} and {model.config.classes}"
         )
+    model = model.in_rounds(rounds) if rounds else model
     if cut:
         model = model.cut()
     if json_out:
@@ -108,12 +111,13 @@ def evaluate(
     batch = batch or images.at_a_time(most)
     scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch, tiles=tiles)
 
-    title = f"{source} on {name}/{split}, {len(images)} images{', coupling cut' if cut else ''}"
+    changed = f"{f', {rounds} rounds' * (rounds > 0)}{', coupling cut' * cut}"
+    title = f"{source} on {name}/{split}, {len(images)} images{changed}"
     rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]
     print_table(Grid(("metric", "value"), rows, title))
 
     more: dict[str, Any] = {}
-    about = f"{split}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
+    about = f"{split}{f'-rounds{rounds}' * (rounds > 0)}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
     beside = json_out or (path.parent / f"{about}.json" if in_run else None)
     if over_time and isinstance(model, Timed):
         more["over_time"] = found = course_of(model, images, model.config.classes, min(batch, 16))
@@ -133,7 +137,8 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
-        write(out, model, name, split, len(images), scores, str(source), {"cut": cut, **more})
+        change = {"cut": cut, **({"rounds": rounds} if rounds else {})}
+        write(out, model, name, split, len(images), scores, str(source), {**change, **more})
         print(f"written: {out}")
 
 

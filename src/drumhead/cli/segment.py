@@ -23,6 +23,7 @@ def segment(
     out: Path = Path("demo-out"),
     pictures: bool = True,
     tile: int = 0,
+    rounds: int = 0,
 ) -> None:
     """Find objects in images and show how they were heard.
 
@@ -39,6 +40,7 @@ def segment(
         tile: side of the squares that an image is answered in, in pixels, a multiple of 16 from 64 on, where memory
             is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no
             movie and no sound.
+        rounds: of a network that runs in rounds, take so many, 2 or more; 0 takes as many as it has.
     """
     files = find_files(images)  # what is missing is said before torch comes
 
@@ -55,7 +57,7 @@ def segment(
     from drumhead.show.terminal import print_table
 
     tiles = tiles_of(tile)
-    network = load(model)
+    network = load(model).in_rounds(rounds) if rounds else load(model)
     config = network.config
     metadata = read_safetensors(find_weights(model))[0]
     files = files or find_files((samples(metadata.get("task", "")),))
@@ -99,10 +101,15 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
         return
     draw.save_spectrum(base.with_name(f"{base.name}-spectrum.png"), heard, network.dt)
     with torch.no_grad():
-        lower = [network.waves(to_images(image), layer=k)[0].numpy() for k in network.sounding[:-1]]
+        lower = [network.waves(to_images(image), layer=k)[0].numpy() for k in _some(network.sounding[:-1])]
     movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, [*lower, waves], labels, len(names), network.dt)
     for number, spot in enumerate(heard, 1):
         sound.save_tone(sound_path(base, number, spot.name), spot.series, network.dt)
+
+
+def _some(layers: list[int]) -> list[int]:
+    """Return at most five of the layers below the last one, evenly, since a network may run in many rounds."""
+    return [layers[len(layers) * i // 5] for i in range(5)] if len(layers) > 5 else layers
 
 
 def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndarray | None":

@@ -21,7 +21,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, whole
 from drumhead.settings.config import ModelConfig, Stack
 
 HOW = ("last", "stretch", "rounds")
@@ -33,13 +33,28 @@ def longer(model: Any, times: float, how: str) -> Any:
         raise DrumheadError(f"times={times!r}: a number from 1 to 1000 is needed")
     how = how or ways(model)[0]
     choose("how", how, HOW)
-    config = _rounds(model, times) if how == "rounds" else _config(model, times)
+    if how == "rounds":
+        return in_rounds(model, round(times * getattr(model.config, "rounds", 1)))
+    config = _config(model, times)
     if config == model.config and times != 1:
         raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
     out: nn.Module = type(model)(config).to(next(model.parameters()))
     state = {name: _fitted(name, value, own.shape, times, how) for (name, value), own in
              zip(model.state_dict().items(), out.state_dict().values(), strict=True)}  # fmt: skip
     out.load_state_dict(state)
+    return out.train(model.training)
+
+
+def in_rounds(model: Any, rounds: int) -> Any:
+    """Return a copy of a network with another number of rounds; see `Segmenter.in_rounds`."""
+    if "rounds" not in ways(model):
+        raise DrumheadError(
+            f"this {model.config.family} runs its layers once, not in rounds, of which there could be more; stacks "
+            "that were trained with model.rounds=2 or more do"
+        )
+    rounds = whole("rounds", rounds, 2)
+    out: nn.Module = type(model)(replace(model.config, rounds=rounds, fewest=min(model.config.fewest, rounds)))
+    out.to(next(model.parameters())).load_state_dict(model.state_dict())
     return out.train(model.training)
 
 
@@ -77,14 +92,6 @@ def _config(model: Any, times: float) -> ModelConfig:
     return config.changed(steps=round(times * model.steps), **kept)
 
 
-def _rounds(model: Any, times: float) -> ModelConfig:
-    if "rounds" not in ways(model):
-        raise DrumheadError(
-            f"how='rounds': this {model.config.family} runs its layers once; how is 'last' or 'stretch' for it"
-        )
-    return replace(model.config, rounds=round(times * model.config.rounds))
-
-
 def _layer(layer: Any, times: float) -> Any:
     settings = vars(layer)
     if "steps" in settings:
@@ -94,8 +101,6 @@ def _layer(layer: Any, times: float) -> Any:
 
 def _fitted(name: str, value: Tensor, shape: Any, times: float, how: str) -> Tensor:
     """Return a tensor of the state as the longer network has it."""
-    if how == "rounds":
-        return value
     if name.endswith("time_map"):
         return extended(value, shape[-1], how)
     if name.endswith(".times"):  # logarithms, of a closed form

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from drumhead.engine.modules import convolutions
 from drumhead.engine.pixelwise import pointwise
 from drumhead.errors import DrumheadError
+from drumhead.networks.listening import in_rounds
 from drumhead.networks.reach import Interval
 from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
@@ -105,6 +106,25 @@ class Segmenter(nn.Module):
             ([24, 24, 24], (-116, 180), (-260, 324))
         """
         raise DrumheadError(f"this {self.config.family} has no waves to listen to; {WITH_TIME} do")
+
+    def in_rounds(self, rounds: int) -> Self:
+        """Return a copy with the same weights that runs its layers so many times.
+
+        A network that was trained in rounds can take more of them than it did in training, where what it has to find
+        lies farther apart, or fewer, which cost less.
+
+        Args:
+            rounds: 2 to 1000.
+
+        Raises:
+            DrumheadError: it runs its layers once.
+
+        Example:
+            >>> model = dh.build("wires/nwm-rounds")
+            >>> model.config.rounds, model.reach(32), model.in_rounds(12).reach(32)
+            (6, (-212, 275), (-452, 515))
+        """
+        return in_rounds(self, rounds)
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
         """Return the first and last row of the image that the answer at row `pixel` can depend on.
