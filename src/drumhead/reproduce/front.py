@@ -24,7 +24,7 @@ TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "polygons"
 BASE = "unet-4"  # whose cost is 1
 NONE = "-"
 _SAME = ("unet-5", "unet-4", "unet-3", "unet-2", "resnet-8", "nwm-fast", "nwm-stack", "nwm-stack-l", "nwm-modes",
-         "frame-3x3", "frame-7x7", "frame-pool", "frame-attention")  # fmt: skip
+         "nwm-rounds", "frame-3x3", "frame-7x7", "frame-pool", "frame-attention", "frame-rounds")  # fmt: skip
 ROWS = (
     *(Row(name, name) for name in _SAME),
     *(Row(f"nwm-stack-layers-{n}", "nwm-stack", {"waves": (Layer(),) * n}) for n in (1, 2, 4)),

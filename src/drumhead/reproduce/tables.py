@@ -107,7 +107,8 @@ _STEPS = (
 _FAR = tuple(
     row
     for row in _presets(
-        "nwm-stack", "nwm-modes", "nwm-fast", "unet-4", "cnn-32", "frame-7x7", "frame-pool", "frame-attention"
+        "nwm-stack", "nwm-rounds", "nwm-modes", "nwm-fast", "unet-4", "cnn-32", "frame-7x7", "frame-rounds",
+        "frame-pool", "frame-attention",
     )
     if f"wires/{row.preset}" in PRESETS
 )  # fmt: skip

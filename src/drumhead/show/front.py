@@ -10,6 +10,7 @@ from drumhead.show.palette import class_colours
 _INK = class_colours(6)[1:] / 255
 KINDS = {  # by how a name begins: colour, marker, words
     "nwm-stack": (_INK[0], "o", "stepped waves"),
+    "nwm-rounds": (_INK[0], "P", "one layer of them in rounds"),
     "nwm-modes": (_INK[1], "s", "waves in closed form"),
     "frame": (_INK[2], "^", "the same frame without waves"),
     "unet": (_INK[3], "D", "U-Net"),
