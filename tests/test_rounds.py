@@ -108,6 +108,28 @@ def test_training_draws_how_many_rounds_and_an_answer_does_not(name, monkeypatch
     assert torch.equal(model(images), model(images))
 
 
+@pytest.mark.parametrize("name", ["two layers", "kernels"])
+def test_a_gradient_goes_back_through_the_last_rounds_alone(name):
+    config = replace(ROUNDS[name], rounds=3, fewest=3)
+    torch.manual_seed(0)
+    whole = dh.build(config).double()
+    part = dh.build(replace(config, taught=2)).double()
+    part.load_state_dict(whole.state_dict())
+    images = torch.rand(2, 1, 16, 16).double()
+    logits = part(images)
+    torch.testing.assert_close(logits, whole(images))
+    part.zero_grad(), logits.square().sum().backward()
+    fine = whole.fine(images)
+    first = whole.stem(fine)
+    shown, x = whole.shown(first), whole.begun(first)
+    for number, layer in enumerate(whole.path):
+        x = x.detach() if number == len(whole.layers) else x
+        x = layer(x, shown[number % len(shown)])
+    whole.zero_grad(), whole.logits(fine, x, None).square().sum().backward()
+    for (key, one), other in zip(part.named_parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, msg=key, atol=1e-9, rtol=1e-7)
+
+
 def test_layers_are_counted_through_all_rounds():
     model, images = dh.build(ROUNDS["two layers"]).eval(), torch.rand(1, 1, 16, 16)
     assert model.sounding == [1, 3, 5]
@@ -176,6 +198,7 @@ def test_evaluate_and_segment_take_another_number_of_rounds(tmp_path, capsys):
     [
         ({"rounds": 0}, r"model.rounds=0: at least 1 is needed"),
         ({"rounds": 2, "fewest": 3}, r"model.fewest=3: training draws from so many to model.rounds=2"),
+        ({"rounds": 4, "taught": 4}, r"model.taught=4 does nothing beside model.rounds=4, no more than these"),
         ({"fewest": 2}, r"model.fewest=2: training draws"),
         ({"rounds": 1001}, r"at most 1000 is possible"),
         ({"rounds": 2.0}, r"model.rounds=2.0 has the wrong type"),

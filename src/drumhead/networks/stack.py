@@ -96,9 +96,16 @@ class Frame(Segmenter):
     def _through(self, first: Tensor, layers: int) -> Tensor:
         """Return what so many layers of `path` leave."""
         x, shown = self.begun(first), self.shown(first)
+        free = self._untaught(layers)
         for number, layer in enumerate(self.path[:layers]):
-            x = layer(x, shown[number % len(shown)])
+            with torch.set_grad_enabled(torch.is_grad_enabled() and number >= free):
+                x = layer(x, shown[number % len(shown)])
         return x
+
+    def _untaught(self, layers: int) -> int:
+        """Return how many of so many layers no gradient goes back through, the last round being among them or begun."""
+        taught, each = self.config.taught, len(self.layers)
+        return (-(-layers // each) - taught) * each if self.training and taught else 0
 
     def listening(self, times: float, how: str = "") -> Self:
         """Return a copy that listens for longer; see `Segmenter.listening`."""

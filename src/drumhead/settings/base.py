@@ -11,7 +11,7 @@ LEAST = {
     **dict.fromkeys(("image_channels", "channels", "steps", "kernel_size", "width", "epochs", "batch", "thin"), 1),
     **dict.fromkeys(("maps", "heads", "fine", "rounds", "fewest"), 1),
     **dict.fromkeys(("classes", "depth"), 2),
-    **dict.fromkeys(("bins", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
+    **dict.fromkeys(("bins", "taught", "limit", "seed", "epoch_images", "validation_images", "crop"), 0),
 }
 """The smallest value of each whole number."""
 MOST = {"steps": 10_000, "rounds": 1000, "stride": 256, "depth": 1000, "kernel_size": 255}

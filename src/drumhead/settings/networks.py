@@ -169,6 +169,9 @@ class Stack(ModelConfig):
     network can take more of them, and its news then come farther (`model.listening`)."""
     fewest: int = 1
     """Fewest rounds in training, which draws a number from these to `rounds` for each batch, so that any will do."""
+    taught: int = 0
+    """How many of the last rounds a gradient goes back through; those before them are taken as they come, which costs
+    less and teaches a round to go on from whatever it finds. 0 goes back through all."""
 
     def __post_init__(self) -> None:
         kinds = self._check(self.waves)
@@ -182,6 +185,8 @@ class Stack(ModelConfig):
             raise DrumheadError(
                 f"model.fewest={self.fewest}: training draws from so many to model.rounds={self.rounds}, which is less"
             )
+        if self.taught >= self.rounds:
+            self.refuse_idle(f"model.rounds={self.rounds}, no more than these", "taught")
         if self.fine > self.width:
             raise DrumheadError(
                 f"model.fine={self.fine}: at most model.width={self.width}, to which the stem widens it"
