@@ -14,7 +14,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PAGE_MODELS := tetrominoes-fast mnist wires
+PAGE_MODELS := tetrominoes-fast mnist wires-stack
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input -c constraints.txt
 
 # Checkouts that lie side by side may share a data directory.
@@ -95,7 +95,7 @@ wheel: .venv/installed-dev page
 	.venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/drumhead segment --out segmented && ls segmented/pieces-1-waves.gif
 	cd dist && ../.venv-wheel/bin/drumhead doctor | grep "backend native.*built into this installation"
-	cd dist && ../.venv-wheel/bin/python -c "from drumhead.cli.playground import PAGE; assert (PAGE / 'models/wires/manifest.json').is_file()"
+	cd dist && ../.venv-wheel/bin/python -c "from drumhead.cli.playground import PAGE; assert (PAGE / 'models/wires-stack/manifest.json').is_file()"
 	CC=false .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall --no-cache-dir dist/*.tar.gz
 	cd dist && CC=false XDG_CACHE_HOME=$$PWD/cache ../.venv-wheel/bin/drumhead segment --out without && ls without/pieces-1-waves.gif
 	rm -rf .venv-wheel dist/cache

@@ -34,7 +34,7 @@ from drumhead.neuro.ceiling import distances
 from drumhead.neuro.portrait import typical
 from drumhead.neuro.vector import MEASURES, vector
 
-SHIPPED, TRAINED = ("tetrominoes-fast", "mnist", "wires"), ("polygons/nwm-fast", "tetrominoes/nwm-linear")
+SHIPPED, TRAINED = ("tetrominoes-fast", "mnist", "wires-stack"), ("polygons/nwm-fast", "tetrominoes/nwm-linear")
 TRIALS, SECONDS, SPEED, BAND, WINDOW, INTERVAL = 8, 1.5, "0.1 m/s", "15-80 Hz", "0.25 s", 1.0
 ARRAY = {"pitch": "0.4 mm", "shape": (10, 10), "point_spread": "0.2 mm", "fs": "200 Hz", "noise": 0.3}
 SIDE, TOGETHER, TRAINING, FAKED = 64, 4, 30.0, 1  # pixels, images in one run, seconds, repeats that see surrogates

@@ -85,7 +85,7 @@ def test_a_run_says_the_version_that_it_was_made_with(tmp_path, capsys):
 def test_presets_weights_and_nothing(tmp_path, capsys):
     assert {*printed("", capsys)} == {"drumhead", "jacobs2025"}
     assert printed("", capsys)["drumhead"]["version"] == dh.__version__
-    whole, weights = printed("wires/nwm-stack", capsys), printed("wires", capsys)
+    whole, weights = printed("wires/nwm-stack", capsys), printed("wires-stack", capsys)
     assert {*whole} - {*weights} == {"kingma2015", "loshchilov2019", "loshchilov2017", "goyal2017", "pascanu2013"}
     dh.save(dh.build("tetrominoes/gru-last"), tmp_path / "gru.safetensors")
     assert {*printed(str(tmp_path / "gru.safetensors"), capsys)} == {

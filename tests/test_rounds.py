@@ -189,7 +189,7 @@ def test_evaluate_and_segment_take_another_number_of_rounds(tmp_path, capsys):
     capsys.readouterr()
     assert call("evaluate", *words, tmp_path / "no.json", "--rounds", 1) == 2
     assert "rounds=1: a whole number of at least 2 is needed" in capsys.readouterr().err
-    assert call("evaluate", "wires", "--limit", 2, "--rounds", 2) == 2
+    assert call("evaluate", "wires-stack", "--limit", 2, "--rounds", 2) == 2
     assert "runs its layers once, not in rounds" in capsys.readouterr().err
 
 

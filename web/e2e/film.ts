@@ -38,7 +38,7 @@ await page.getByTestId("scrub").press("End");
 await page.waitForTimeout(900);
 await frame(2000);
 await page.getByTestId("coupling").click();
-await page.getByTestId("model").selectOption("wires");
+await page.getByTestId("model").selectOption("wires-stack");
 await heard(page);
 await page.getByTestId("layer-2").click();
 await run(page, 12, 1800);

@@ -286,7 +286,7 @@ describe("networks", () => {
     await heard(page);
     await model(page, "mnist");
     expect(await value(page, "says")).toBe("It hears a 3.");
-    await model(page, "wires");
+    await model(page, "wires-stack");
     expect(await value(page, "says")).toBe("It hears which wire has the dot, and which do not.");
     expect(await page.locator("[data-testid^=layer-]").count()).toBe(3);
     await page.getByTestId("layer-2").click();
@@ -328,7 +328,7 @@ describe("networks that lie beside the page", () => {
     const page = await bench.page({}, "licences.txt");
     await page.route("**/models/index.json", (route) => route.fulfill({ json: { models: ["mine", "gone", "../no"] } }));
     await page.route("**/models/mine/*", (route) =>
-      route.continue({ url: route.request().url().replace("/mine/", "/wires/") }),
+      route.continue({ url: route.request().url().replace("/mine/", "/wires-stack/") }),
     );
     await page.goto(bench.url);
     await heard(page);
@@ -349,7 +349,7 @@ describe("sharing", () => {
   it("opens a link with the same drawing, settings and moment", async () => {
     const page = await bench.page();
     await heard(page);
-    await model(page, "wires");
+    await model(page, "wires-stack");
     await page.getByTestId("surprise").click();
     await heard(page);
     await page.getByTestId("overlay-omega").click();

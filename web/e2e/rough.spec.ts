@@ -80,7 +80,7 @@ describe("a link of another size", () => {
   });
 
   it("brings no place, sheet or speed that is not there", async () => {
-    const odd = await link(512, 512, { model: "wires", spots: [{ y: 500, x: 500 }], sheet: 4095, speed: 37 });
+    const odd = await link(512, 512, { model: "wires-stack", spots: [{ y: 500, x: 500 }], sheet: 4095, speed: 37 });
     const page = await bench.page({}, odd);
     await heard(page);
     await page.waitForTimeout(100);

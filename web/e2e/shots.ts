@@ -30,7 +30,7 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
     await page.getByTestId("play").click();
   },
   async wires(page) {
-    await page.getByTestId("model").selectOption("wires");
+    await page.getByTestId("model").selectOption("wires-stack");
     await heard(page);
     await page.getByTestId("layer-2").click();
     for (let i = 0; i < 8; i++) await page.getByTestId("forward").click();

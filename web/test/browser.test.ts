@@ -29,7 +29,7 @@ describe.skipIf(!existsSync(executablePath))("in a browser", { timeout: 120_000 
   });
 
   it("a network hears an image in a worker, again and again", async () => {
-    for (const name of ["tetrominoes-fast", "mnist", "wires"]) {
+    for (const name of ["tetrominoes-fast", "mnist", "wires-stack"]) {
       const found = await page.evaluate(async (name) => {
         const began = performance.now();
         const network = await core.openNetwork(`../models/${name}`);
@@ -54,7 +54,7 @@ describe.skipIf(!existsSync(executablePath))("in a browser", { timeout: 120_000 
 
   it("a newer request replaces an older one, a signal and close stop at once", async () => {
     const said = await page.evaluate(async () => {
-      const network = await core.openNetwork("../models/wires/");
+      const network = await core.openNetwork("../models/wires-stack/");
       const image = { data: new Float32Array(64 * 64), channels: 1, height: 64, width: 64 };
       const outcome = (one: Promise<unknown>) => one.then(() => "heard", (error: Error) => `${error.name}: ${error.message}`);
       const first = outcome(network.hear(image));
@@ -94,7 +94,7 @@ describe.skipIf(!existsSync(executablePath))("in a browser", { timeout: 120_000 
     });
     await page.route("**/models/cut/*.onnx", (route) => route.fulfill({ body: "short" }));
     await page.route("**/models/cut/manifest.json", async (route) => {
-      route.fulfill({ response: await route.fetch({ url: route.request().url().replace("/cut/", "/wires/") }) });
+      route.fulfill({ response: await route.fetch({ url: route.request().url().replace("/cut/", "/wires-stack/") }) });
     });
     await page.route("**/models/none/**", (route) => route.fulfill({ status: 404, body: "" }));
     const said = await page.evaluate(async () => {

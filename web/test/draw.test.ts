@@ -113,7 +113,7 @@ describe("the shipped networks read the stamps", () => {
   });
 
   it("of wires, with the dot and without", async () => {
-    const engine = await openModel("wires");
+    const engine = await openModel("wires-stack");
     for (const kind of [0, 1, 2]) {
       for (const dot of [true, false]) {
         const field = blank(64, 64, 1);

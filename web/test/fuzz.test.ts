@@ -64,7 +64,7 @@ describe("hostile input of the page", () => {
   it("500 permalinks are read or refused in one sentence", async () => {
     const image = new Uint8Array(64 * 64 * 3);
     const one: Shared = {
-      version: 1, mode: "waves", model: "wires", width: 64, height: 64, channels: 3, image, coupling: true, layer: 0, sheet: "all",
+      version: 1, mode: "waves", model: "wires-stack", width: 64, height: 64, channels: 3, image, coupling: true, layer: 0, sheet: "all",
       overlay: "waves", frame: null, speed: 1, spots: [],
     };
     const good = await encode(one);

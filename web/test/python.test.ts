@@ -16,7 +16,7 @@ const wires = parseManifest(JSON.parse(readFileSync(new URL("../public/models/wi
 function shared(field: Field, change: Partial<Shared>): Shared {
   const { height, width, channels } = field;
   return {
-    version: 1, mode: "waves", model: "wires", width, height, channels: channels as 1 | 3, image: toBytes(field), coupling: true,
+    version: 1, mode: "waves", model: "wires-stack", width, height, channels: channels as 1 | 3, image: toBytes(field), coupling: true,
     layer: 2, sheet: "all", overlay: "waves", frame: null, speed: 1, spots: [], ...change,
   };
 }

@@ -5,7 +5,7 @@ import { openModel } from "./models";
 
 // The equation once more, from first principles: y'' = tanh(W * y) - omega y - alpha y' on a grid whose rim is fixed.
 const [C, H, W, DT] = [16, 9, 11, 0.5];
-const file = new URL("../public/models/wires/layer-0-step.onnx", import.meta.url);
+const file = new URL("../public/models/wires-stack/layer-0-step.onnx", import.meta.url);
 let session: ort.InferenceSession;
 let kernel: number[][]; // of each sheet, the pull of nine neighbours: read from answers to single impulses
 
@@ -42,7 +42,7 @@ const filled = (of: (i: number) => number) => Float32Array.from({ length: C * H 
 const noise = (i: number) => (((Math.imul(i + 1, 2654435761) ^ (i << 7)) >>> 8) % 1000) / 500 - 1;
 
 beforeAll(async () => {
-  await (await openModel("wires")).close();
+  await (await openModel("wires-stack")).close();
   session = await ort.InferenceSession.create(new Uint8Array(readFileSync(file)));
   const zero = filled(() => 0);
   const middle = (i: number) => i % (H * W) === 4 * W + 5;

@@ -32,7 +32,7 @@ def main() -> None:
         "square": _square(),
         "colours": class_colours(13).tolist(),
         "networks": [
-            _network("wires", wires.arrays("test", count=3)[0][2]),
+            _network("wires-stack", wires.arrays("test", count=3)[0][2]),
             _network("tetrominoes-fast", tetrominoes.arrays("test")[0][4]),
             _network("mnist", np.pad(wires.arrays("test", length=16, count=4)[0][1], [(12, 12), (12, 12), (0, 0)])),
         ],

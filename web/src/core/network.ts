@@ -55,7 +55,7 @@ let opened = 0;
  * A new `hear` of the same network replaces the one before, which rejects with an AbortError, as it does when its
  * signal fires.
  *
- * @param base the folder that holds manifest.json, relative to the page: "./models/wires/".
+ * @param base the folder that holds manifest.json, relative to the page: "./models/wires-stack/".
  * @throws Error with one sentence: nothing there, a manifest of another version, a damaged graph.
  */
 export async function openNetwork(base: string): Promise<Network> {

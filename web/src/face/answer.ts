@@ -9,7 +9,8 @@ const TITLES: Record<string, string> = {
   tetrominoes: "Pieces",
   "tetrominoes-fast": "Pieces, one layer",
   mnist: "Digits",
-  wires: "Wires",
+  wires: "Wires, in rounds",
+  "wires-stack": "Wires",
 };
 
 /** The network, what it answers in words, in colours and over time, and the switch that cuts its coupling. */

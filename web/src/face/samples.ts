@@ -25,13 +25,13 @@ export function stampOf({ tool, image, colour, piece, digit: value, sides, dot, 
 }
 
 /** The networks, and "drum", for which there is a drawing before they are loaded. */
-export const SAMPLED = ["tetrominoes", "tetrominoes-fast", "mnist", "wires", "drum"];
+export const SAMPLED = ["tetrominoes", "tetrominoes-fast", "mnist", "wires", "wires-stack", "drum"];
 
 /** A drawing that a network knows, or a drum; always the same one, and empty for networks that nobody knows. */
 export function sampleOf(name: string): Field {
   if (name === "drum") return drumOf("Pebble");
   if (name === "mnist") return put(blank(56, 56, 1), [digit(3, 40), 28, 28]);
-  if (name === "wires") return scene("wires", 64, 64, 1, randomOf(6));
+  if (name === "wires" || name === "wires-stack") return scene("wires", 64, 64, 1, randomOf(6));
   if (name !== "tetrominoes" && name !== "tetrominoes-fast") return blank(64, 64, 1);
   return put(
     blank(64, 64, 3),
