@@ -30,11 +30,14 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None, 
     run = Run(out)
     run.refuse_to_overwrite()
     config = _at(config, config.data)
+    if config.train.weights and Path(config.train.weights).exists():  # found from any working directory
+        config = replace(config, train=replace(config.train, weights=str(Path(config.train.weights).absolute())))
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))
         config = replace(config, model=model, train=replace(config.train, crop=crop_side(task, config.train)))
     training = Training(run, config, task, progress or Progress(), processes)  # refuses what does not fit ...
+    training.begin()
     with _held(run, processes):
         processes.on_first(lambda: run.create(config))  # ... before there is a run
         training.go()

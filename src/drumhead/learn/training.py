@@ -29,7 +29,7 @@ from drumhead.learn.processes import ALONE, Processes, share_of
 from drumhead.learn.run import Run
 from drumhead.learn.shared_norm import shared, unshare
 from drumhead.learn.signals import asked_to_stop
-from drumhead.networks.model import build, save
+from drumhead.networks.model import build, load, save
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import at_pixels
 from drumhead.networks.tiles import largest_courant
@@ -115,9 +115,29 @@ class Training:
                 "for batch normalisation to learn from; use a larger --train.batch"
             )
 
+    def begin(self) -> None:
+        """Take the weights that the settings name, as far as they fit; without a name, those that were drawn stay."""
+        source = self.settings.weights
+        if not source:
+            return
+        other = load(source)
+        own = self.module.state_dict()
+        fit = {name: one for name, one in other.state_dict().items() if name in own and own[name].shape == one.shape}
+        if all(one.ndim < 2 for one in fit.values()):  # normalisations at most
+            raise DrumheadError(
+                f"train.weights={source}: no convolution of that {other.config.family} has the sizes of one of this "
+                f"{self.config.model.family}, so there is nothing to begin with"
+            )
+        self.module.load_state_dict(fit, strict=False)
+        left = [name for name in own if name not in fit]
+        some = f"; the others are drawn anew: {', '.join(left[:3])}{', ...' * (len(left) > 3)}" if left else ""
+        self.progress.note(f"beginning with {len(fit)} of {len(own)} tensors of {source}{some}")
+
     def restore(self) -> None:
         """Take up the run's last checkpoint; without one, start from the beginning."""
         position = self.run.load_checkpoint(self.module, self.optimizer)
+        if not position:
+            self.begin()
         try:
             self.at = Position(**(position or {}))
         except TypeError as error:

@@ -122,7 +122,7 @@ class Segmenter(nn.Module):
         Example:
             >>> model = dh.build("wires/nwm-rounds")
             >>> model.config.rounds, model.reach(32), model.in_rounds(12).reach(32)
-            (6, (-212, 275), (-452, 515))
+            (6, (-210, 274), (-450, 514))
         """
         return in_rounds(self, rounds)
 

@@ -58,6 +58,9 @@ class TrainConfig(Settings):
     class_weights: ClassWeights = "none"
     """Weight of each class in the loss: balanced, so that rare classes count as much as frequent ones, or a number for
     each, the background first."""
+    weights: str = ""
+    """Begin with the weights of a run directory, a .safetensors file or a shipped network instead of random ones, as
+    far as their sizes are the same: to go on with other settings, or to learn your own images from less."""
     seed: int = 0
     """Seeds the initial weights, the order of the images and the augmentation."""
     limit: int = 0
