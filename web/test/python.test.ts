@@ -11,7 +11,7 @@ import { place, polygon } from "../src/core/stamps";
 import type { Field, Shared } from "../src/types";
 
 const python = process.env["PYTHON"] ?? "../.venv/bin/python";
-const wires = parseManifest(JSON.parse(readFileSync(new URL("../public/models/wires/manifest.json", import.meta.url), "utf8")));
+const wires = parseManifest(JSON.parse(readFileSync(new URL("../public/models/wires-stack/manifest.json", import.meta.url), "utf8")));
 
 function shared(field: Field, change: Partial<Shared>): Shared {
   const { height, width, channels } = field;
