@@ -130,6 +130,14 @@ def test_a_gradient_goes_back_through_the_last_rounds_alone(name):
         torch.testing.assert_close(one.grad, other.grad, msg=key, atol=1e-9, rtol=1e-7)
 
 
+def test_fewer_rounds_than_were_taught():
+    model, images = dh.build(replace(ROUNDS["waves"], rounds=8, taught=6)).eval(), torch.rand(1, 1, 16, 16)
+    for rounds in (2, 6, 7):
+        few = model.in_rounds(rounds)
+        assert (few.config.rounds, few.config.taught) == (rounds, 6 if rounds == 7 else 0)
+        torch.testing.assert_close(few.below(images, rounds)[2], model.below(images, rounds)[2])
+
+
 def test_layers_are_counted_through_all_rounds():
     model, images = dh.build(ROUNDS["two layers"]).eval(), torch.rand(1, 1, 16, 16)
     assert model.sounding == [1, 3, 5]

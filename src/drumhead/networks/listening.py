@@ -52,8 +52,9 @@ def in_rounds(model: Any, rounds: int) -> Any:
             f"this {model.config.family} runs its layers once, not in rounds, of which there could be more; stacks "
             "that were trained with model.rounds=2 or more do"
         )
-    rounds = whole("rounds", rounds, 2)
-    out: nn.Module = type(model)(replace(model.config, rounds=rounds, fewest=min(model.config.fewest, rounds)))
+    rounds, old = whole("rounds", rounds, 2), model.config
+    taught = old.taught if old.taught < rounds else 0  # all of them
+    out: nn.Module = type(model)(replace(old, rounds=rounds, fewest=min(old.fewest, rounds), taught=taught))
     out.to(next(model.parameters())).load_state_dict(model.state_dict())
     return out.train(model.training)
 
