@@ -139,7 +139,7 @@ def overview() -> str:
         networks = [name.removeprefix("folder/") for name in PRESETS if name.startswith(f"folder/{family}-")]
         kinds = [network.removeprefix(f"{family}-") for network in networks if network not in _FAMILIES]
         names = f"{family}-{{{','.join(kinds)}}}" if kinds else family
-        lines.append(f"  {names:<33}{text}")
+        lines.append(f"  {names:<40}{text}")
     return "\n".join(lines)
 
 
