@@ -11,6 +11,7 @@ import torch.nn.functional as F
 import drumhead as dh
 from conftest import call
 from drumhead.learn import train, training
+from drumhead.learn.diverged import courants
 from drumhead.networks.rounds import PixelNorm
 from drumhead.settings.presets import get_preset
 from test_learn import StopAfter, same, weights
@@ -128,6 +129,22 @@ def test_a_gradient_goes_back_through_the_last_rounds_alone(name):
     whole.zero_grad(), whole.logits(fine, x, None).square().sum().backward()
     for (key, one), other in zip(part.named_parameters(), whole.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, msg=key, atol=1e-9, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["waves", "two layers", "kernels"])
+def test_so_many_rounds_are_taught_as_the_settings_say(name):
+    model, grads = dh.build(replace(ROUNDS[name], rounds=6, fewest=6, taught=2)), []
+    for layer in model.layers:
+        layer.recall.register_forward_hook(lambda *_: grads.append(torch.is_grad_enabled()))
+    model(torch.rand(2, 1, 16, 16))
+    each = len(model.layers)
+    assert grads == [False] * 4 * each + [True] * 2 * each
+
+
+def test_a_broken_round_is_named():
+    model = dh.build(ROUNDS["two layers"]).eval()
+    names = [name for name, *_ in courants(model, torch.rand(1, 1, 16, 16))]
+    assert names == [f"the waves of layers.1 in round {number}" for number in (1, 2, 3)]
 
 
 def test_fewer_rounds_than_were_taught():

@@ -125,7 +125,10 @@ def _waves(model: Segmenter, images: Tensor) -> str | None:
 
 
 def _name(model: Segmenter, number: int) -> str:
-    return f"the waves of layers.{number}" if isinstance(model, WaveStack) else "the waves"
+    if not isinstance(model, WaveStack):
+        return "the waves"
+    again, layer = divmod(number, len(model.layers))
+    return f"the waves of layers.{layer}{f' in round {again + 1}' * (model.config.rounds > 1)}"
 
 
 def _alone(start: Any, i: int) -> Any:

@@ -30,8 +30,6 @@ def start(config: RunConfig, out: str | Path, progress: Progress | None = None, 
     run = Run(out)
     run.refuse_to_overwrite()
     config = _at(config, config.data)
-    if config.train.weights and Path(config.train.weights).exists():  # found from any working directory
-        config = replace(config, train=replace(config.train, weights=str(Path(config.train.weights).absolute())))
     task = tasks.get(config.task, config.data or None)
     if config.task == "folder":
         model = replace(config.model, image_channels=task.image_channels, classes=len(task.classes))

@@ -123,7 +123,7 @@ class Training:
         other = load(source)
         own = self.module.state_dict()
         fit = {name: one for name, one in other.state_dict().items() if name in own and own[name].shape == one.shape}
-        if all(one.ndim < 2 for one in fit.values()):  # normalisations at most
+        if all(one.ndim < 4 for one in fit.values()):  # normalisations at most
             raise DrumheadError(
                 f"train.weights={source}: no convolution of that {other.config.family} has the sizes of one of this "
                 f"{self.config.model.family}, so there is nothing to begin with"

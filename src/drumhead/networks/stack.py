@@ -83,7 +83,7 @@ class Frame(Segmenter):
         """Return the features at full size, the stem's, and those that a layer of `path` is given."""
         fine = self.fine(images)
         first = self.stem(fine)
-        return fine, first, self._through(first, layer)
+        return fine, first, self._through(first, layer, 1)
 
     def begun(self, first: Tensor) -> Tensor:
         """Return what the first layer is given, if the stem gave this: itself, or in rounds nothing yet."""
@@ -93,17 +93,17 @@ class Frame(Segmenter):
         """Return what each of `layers` sees of the stem's features in every round."""
         return [layer.recall.shown(first) if layer.recall else None for layer in self.layers]  # type: ignore[union-attr,operator]
 
-    def _through(self, first: Tensor, layers: int) -> Tensor:
-        """Return what so many layers of `path` leave."""
+    def _through(self, first: Tensor, layers: int, more: int = 0) -> Tensor:
+        """Return what so many layers of `path` leave, if so many more are to come."""
         x, shown = self.begun(first), self.shown(first)
-        free = self._untaught(layers)
+        free = self._untaught(layers + more)
         for number, layer in enumerate(self.path[:layers]):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number >= free):
                 x = layer(x, shown[number % len(shown)])
         return x
 
     def _untaught(self, layers: int) -> int:
-        """Return how many of so many layers no gradient goes back through, the last round being among them or begun."""
+        """Return how many of so many layers no gradient goes back through: not those of the last `taught` rounds."""
         taught, each = self.config.taught, len(self.layers)
         return (-(-layers // each) - taught) * each if self.training and taught else 0
 
@@ -269,9 +269,13 @@ class WaveStack(Timed, Frame):
         """Return the largest dt over the largest stable dt of all stepped layers; None if there is none."""
         found = []
         with torch.no_grad(), self.evaluating():
+            first = self.stem(self.fine(images))
+            x, shown = self.begun(first), self.shown(first)
             for number, layer in enumerate(self.path):
+                seen = shown[number % len(shown)]
                 if isinstance(layer, Stepped):
-                    found.append(layer.courant(self.encode(images, number)[0]))
+                    found.append(layer.courant(layer.start(layer.recall(x, seen)[0] if layer.recall else x)))
+                x = layer(x, seen)
         return float(torch.tensor(found).max()) if found else None  # NaN before all
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:
