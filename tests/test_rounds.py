@@ -143,8 +143,9 @@ def test_so_many_rounds_are_taught_as_the_settings_say(name):
 
 def test_a_broken_round_is_named():
     model = dh.build(ROUNDS["two layers"]).eval()
-    names = [name for name, *_ in courants(model, torch.rand(1, 1, 16, 16))]
-    assert names == [f"the waves of layers.1 in round {number}" for number in (1, 2, 3)]
+    said = [*courants(model, torch.rand(1, 1, 16, 16))]
+    assert len(said) == 3
+    assert all(f"the waves of layers.1 in round {number}" in words for number, words in enumerate(said, 1))
 
 
 def test_fewer_rounds_than_were_taught():
