@@ -28,7 +28,8 @@ def course(model, length, count):
     """Return both scores after each round, in the share of pixels of all images together."""
     images, masks = wires.arrays("test", length, 0, count)
     model = model.in_rounds(max(12, length // 6)).eval()
-    right, total = np.zeros((2, len(model.path)), int), np.zeros(2, int)
+    each = len(model.layers)
+    right, total = np.zeros((2, model.config.rounds), int), np.zeros(2, int)
     for i in range(0, count, TOGETHER):
         x, y = dh.to_images(images[i : i + TOGETHER]), torch.from_numpy(masks[i : i + TOGETHER])
         asked = torch.stack([y > 0, y == MARKED])
@@ -36,9 +37,10 @@ def course(model, length, count):
         first = model.stem(fine)
         shown, state = model.shown(first), model.begun(first)
         for number, layer in enumerate(model.path):
-            state = layer(state, shown[number % len(shown)])
-            good = model.logits(fine, state, None).argmax(1) == y
-            right[:, number] += (asked & good).sum((1, 2, 3)).numpy()
+            state = layer(state, shown[number % each])
+            if (number + 1) % each == 0:
+                good = model.logits(fine, state, None).argmax(1) == y
+                right[:, number // each] += (asked & good).sum((1, 2, 3)).numpy()
         total += asked.sum((1, 2, 3)).numpy()
     return {
         "side": images.shape[1],
