@@ -42,10 +42,8 @@ def course(model, length, count):
                 good = model.logits(fine, state, None).argmax(1) == y
                 right[:, number // each] += (asked & good).sum((1, 2, 3)).numpy()
         total += asked.sum((1, 2, 3)).numpy()
-    return {
-        "side": images.shape[1],
-        **dict(zip(("foreground", "marked"), (right / total[:, None]).tolist(), strict=True)),
-    }
+    foreground, marked = (right / total[:, None]).tolist()
+    return {"side": images.shape[1], "foreground": foreground, "marked": marked}
 
 
 def main(out, lengths, count, *sources):

@@ -27,7 +27,7 @@ OWN = 20  # states that a readout knows where steps are drawn
 
 def logits(model, images, steps):
     """Answer with every layer running for so many steps."""
-    fine, _, x = model.below(images, 0)
+    fine, x, _ = model.below(images, 0)
     for layer in model.layers:
         start, time_map = layer.start(x), layer.readout.time_map
         kept = time_map[:, -steps:] if steps < layer.steps else extended(time_map, steps, "last")

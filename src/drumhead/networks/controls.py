@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from drumhead.networks.chain import Chain, chained
 from drumhead.networks.layers import grown, shrunk
 from drumhead.networks.reach import EVERYWHERE
-from drumhead.networks.rounds import Recall, Shown, normal
+from drumhead.networks.rounds import Recall, Shown, normal, seen
 from drumhead.settings.config import Attention, Bottleneck, Context
 
 
@@ -38,7 +38,7 @@ class Control(nn.Module):
 
     def forward(self, x: Tensor, shown: Shown | None = None) -> Tensor:
         """Return the features with what the layer found added to them; `shown` is what a round sees of the stem's."""
-        look, onto = self.recall(x, shown) if self.recall else (x, x)
+        look, onto = seen(self, x, shown)
         x = onto + grown(self.told(shrunk(look, self.coarser)), x, self.coarser)
         return (self.after(x) if self.after else x).relu_()
 

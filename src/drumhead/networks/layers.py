@@ -20,7 +20,7 @@ from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.readouts import TimeReadout
-from drumhead.networks.rounds import Recall, Shown, normal
+from drumhead.networks.rounds import Recall, Shown, normal, seen
 from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record
@@ -85,7 +85,7 @@ class WaveLayer(nn.Module):
 
     def forward(self, x: Tensor, shown: Shown | None = None) -> Tensor:
         """Return the features with what the waves told added to them; `shown` is what a round sees of the stem's."""
-        look, onto = self.recall(x, shown) if self.recall else (x, x)
+        look, onto = seen(self, x, shown)
         return self.add(onto, self.heard(self.start(look)))
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from drumhead.errors import DrumheadError, choose, whole
 from drumhead.settings.config import ModelConfig, Stack
 
 HOW = ("last", "stretch", "rounds")
+WITH_TIME = "the families nwm, lstm, gru and rnn, and stacks of waves,"
 
 
 def longer(model: Any, times: float, how: str) -> Any:
@@ -84,6 +85,8 @@ def _config(model: Any, times: float) -> ModelConfig:
     config = model.config
     if isinstance(config, Stack):
         return replace(config, waves=tuple(_layer(layer, times) for layer in config.waves))
+    if not hasattr(config, "readout"):
+        raise DrumheadError(f"this {config.family} has no waves to listen to; {WITH_TIME} do")
     if config.readout == "fft":
         raise DrumheadError(
             "a spectrum of more steps has other frequencies than the network knows; the readouts linear, last, mean "

@@ -7,6 +7,8 @@
 and `norm` keeps x as large as it is, so that a round is the same however many there were and whatever the image's size.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -62,6 +64,16 @@ class Recall(nn.Module):
     def forward(self, x: Tensor, shown: Shown) -> tuple[Tensor, Tensor]:
         """Return what a layer looks at, and what it adds to."""
         return (self.look(x) + shown[0]).relu_(), x + shown[1]
+
+
+def shown(layer: Any, first: Tensor | None = None) -> Shown | None:
+    """Return what a layer sees in every round of the stem's features `first`; None for one that runs once."""
+    return layer.recall.shown(first) if layer.recall else None
+
+
+def seen(layer: Any, x: Tensor, shown: Shown | None) -> tuple[Tensor, Tensor]:
+    """Return what a layer looks at, and what it adds to: x itself for one that runs once."""
+    return layer.recall(x, shown) if layer.recall else (x, x)
 
 
 def normal(maps: int, again: bool) -> nn.Module:

@@ -11,13 +11,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from drumhead.engine.modules import convolutions
 from drumhead.engine.pixelwise import pointwise
 from drumhead.errors import DrumheadError
-from drumhead.networks.listening import in_rounds
+from drumhead.networks.listening import WITH_TIME, in_rounds, longer
 from drumhead.networks.reach import Interval
 from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
-
-WITH_TIME = "the families nwm, lstm, gru and rnn, and stacks of waves,"
 
 
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
@@ -105,7 +103,7 @@ class Segmenter(nn.Module):
             >>> [layer.steps for layer in model.listening(2).layers], model.reach(32), model.listening(2).reach(32)
             ([24, 24, 24], (-116, 180), (-260, 324))
         """
-        raise DrumheadError(f"this {self.config.family} has no waves to listen to; {WITH_TIME} do")
+        return longer(self, times, how)
 
     def in_rounds(self, rounds: int) -> Self:
         """Return a copy with the same weights that runs its layers so many times.

@@ -23,10 +23,9 @@ from drumhead.networks.anytime import checked
 from drumhead.networks.chain import Chain
 from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
-from drumhead.networks.listening import longer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
-from drumhead.networks.rounds import Shown
+from drumhead.networks.rounds import Shown, seen, shown
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.medium import Medium
@@ -65,7 +64,8 @@ class Frame(Segmenter):
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images, at)
         fine = self.fine(images)
-        return self.logits(fine, self._through(self.stem(fine), self.drawn()), at)
+        first = self.stem(fine)
+        return self.logits(fine, self.through(first, self.shown(first), self.drawn()), at)
 
     @property
     def path(self) -> list[nn.Module]:
@@ -79,11 +79,12 @@ class Frame(Segmenter):
             rounds = int(torch.randint(self.config.fewest, rounds + 1, ()))
         return rounds * len(self.layers)
 
-    def below(self, images: Tensor, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the features at full size, the stem's, and those that a layer of `path` is given."""
+    def below(self, images: Tensor, layer: int) -> tuple[Tensor, Tensor, Shown | None]:
+        """Return the features at full size, those that a layer of `path` is given, and what it sees of the stem's."""
         fine = self.fine(images)
         first = self.stem(fine)
-        return fine, first, self._through(first, layer, 1)
+        shown = self.shown(first)
+        return fine, self.through(first, shown, layer, 1), shown[layer % len(shown)]
 
     def begun(self, first: Tensor) -> Tensor:
         """Return what the first layer is given, if the stem gave this: itself, or in rounds nothing yet."""
@@ -91,12 +92,11 @@ class Frame(Segmenter):
 
     def shown(self, first: Tensor) -> list[Shown | None]:
         """Return what each of `layers` sees of the stem's features in every round."""
-        return [layer.recall.shown(first) if layer.recall else None for layer in self.layers]  # type: ignore[union-attr,operator]
+        return [shown(layer, first) for layer in self.layers]
 
-    def _through(self, first: Tensor, layers: int, more: int = 0) -> Tensor:
+    def through(self, first: Tensor, shown: list[Shown | None], layers: int, more: int = 0) -> Tensor:
         """Return what so many layers of `path` leave, if so many more are to come."""
-        x, shown = self.begun(first), self.shown(first)
-        free = self._untaught(layers + more)
+        x, free = self.begun(first), self._untaught(layers + more)
         for number, layer in enumerate(self.path[:layers]):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number >= free):
                 x = layer(x, shown[number % len(shown)])
@@ -106,10 +106,6 @@ class Frame(Segmenter):
         """Return how many of so many layers no gradient goes back through: not those of the last `taught` rounds."""
         taught, each = self.config.taught, len(self.layers)
         return (-(-layers // each) - taught) * each if self.training and taught else 0
-
-    def listening(self, times: float, how: str = "") -> Self:
-        """Return a copy that listens for longer; see `Segmenter.listening`."""
-        return longer(self, times, how)
 
     def logits(self, fine: Tensor, x: Tensor, at: Tensor | None) -> Tensor:
         """Return what the head makes of both features, at all pixels or these."""
@@ -202,8 +198,8 @@ class WaveStack(Timed, Frame):
     def encode(self, images: Tensor, layer: int = -1) -> tuple[Start, tuple[Tensor, Tensor]]:
         """Return what starts the waves of a layer, and the features at full size and at the grid's."""
         one = self.at_layer(layer)
-        fine, first, x = self.below(images, self.drawn() - 1 if layer == -1 else layer % len(self.path))
-        look, onto = one.recall(x, one.recall.shown(first)) if one.recall else (x, x)
+        fine, x, shown = self.below(images, self.drawn() - 1 if layer == -1 else layer % len(self.path))
+        look, onto = seen(one, x, shown)
         return one.start(look), (fine, onto)
 
     def begin(self, images: Tensor) -> Tensor:
@@ -272,10 +268,10 @@ class WaveStack(Timed, Frame):
             first = self.stem(self.fine(images))
             x, shown = self.begun(first), self.shown(first)
             for number, layer in enumerate(self.path):
-                seen = shown[number % len(shown)]
+                own = shown[number % len(shown)]
                 if isinstance(layer, Stepped):
-                    found.append(layer.courant(layer.start(layer.recall(x, seen)[0] if layer.recall else x)))
-                x = layer(x, seen)
+                    found.append(layer.courant(layer.start(seen(layer, x, own)[0])))
+                x = layer(x, own)
         return float(torch.tensor(found).max()) if found else None  # NaN before all
 
     def reach(self, pixel: int, steps: int | None = None) -> Interval:

@@ -17,6 +17,7 @@ from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.encoders import Stem
 from drumhead.networks.layers import Closed, Start, Stepped
 from drumhead.networks.nwm import NeuralWaveMachine
+from drumhead.networks.rounds import seen, shown
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stack import WaveStack
 from drumhead.networks.steps import AROUND, Hear, Step
@@ -170,7 +171,9 @@ def _of_stack(model: WaveStack, whole: Part) -> Program:
     places, stem = model.sounding, ["stem"] * (model.config.rounds > 1)
 
     def begun(image: Tensor) -> tuple[Tensor, ...]:
-        fine, first, x = model.below(image, places[0])
+        fine = model.fine(image)
+        first = model.stem(fine)
+        x = model.through(first, model.shown(first), places[0])
         return (fine, x, first) if stem else (fine, x)
 
     begin = Part(model, ("image",), ("fine", "x", *stem), begun)
@@ -188,22 +191,22 @@ def _tell(layers: list[nn.Module], stem: list[str]) -> Part:
     one, *controls = layers
 
     def does(x: Tensor, heard: Tensor, *first: Tensor) -> Tensor:
-        x = one.add(_seen(one, x, *first)[1], heard)  # type: ignore[operator]
+        x = one.add(seen(one, x, shown(one, *first))[1], heard)  # type: ignore[operator]
         for control in controls:
-            x = control(x, *(control.recall.shown(part) for part in first))  # type: ignore[union-attr,operator]
+            x = control(x, shown(control, *first))
         return x
 
     return Part(nn.ModuleList(layers), ("x", "heard", *stem), ("x",), does)
 
 
-def _seen(one: Any, x: Tensor, *first: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a layer looks at and adds to, if in rounds the stem gave `first`."""
-    return one.recall(x, one.recall.shown(*first)) if first else (x, x)
+def _look(one: Any, x: Tensor, *first: Tensor) -> Tensor:
+    """Return what a layer looks at, if in rounds the stem gave `first`."""
+    return seen(one, x, shown(one, *first))[0]
 
 
 def _of_layer(one: Any, grid: int, stem: list[str]) -> Sounding:
     def medium(x: Tensor, *first: Tensor) -> tuple[Medium, Tensor | None]:
-        start = one.start(_seen(one, x, *first)[0])
+        start = one.start(_look(one, x, *first))
         return start.medium, start.z0
 
     if isinstance(one, Stepped):
@@ -216,7 +219,7 @@ def _closed(one: Closed, stride: int, stem: list[str]) -> Sounding:
         return one.at(Start(y0, z0, None), time.expand(1, y0.shape[1]), coupling)[:, 0]
 
     parts = {
-        "medium": Part(one, ("x", *stem), ("y0", "z0"), lambda *x: one.start(_seen(one, *x)[0])[:2]),
+        "medium": Part(one, ("x", *stem), ("y0", "z0"), lambda *given: one.start(_look(one, *given))[:2]),
         "at": Part(one, ("y0", "z0", "time", "coupling"), ("y",), at),
         "hear": Part(one, ("y0", "z0", "coupling"), ("heard",),
                      lambda y0, z0, coupling: one.heard(Start(y0, z0, None), coupling)),

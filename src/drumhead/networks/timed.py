@@ -1,14 +1,13 @@
 """What networks with a time loop share: a series of states, what is heard of it, and how far it can carry."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from drumhead.errors import DrumheadError, at_least, whole
 from drumhead.networks import anytime
-from drumhead.networks.listening import longer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import Head, TimeReadout, alone, composed
 from drumhead.networks.segmenter import Segmenter
@@ -167,10 +166,6 @@ class Timed(Segmenter):
     def answers(self, steps: int) -> bool:
         """Say whether it can answer after so many steps: a time map has a column for each, a spectrum just its own."""
         return steps == self.steps or (1 <= steps < self.steps and self.readout.kind != "fft")
-
-    def listening(self, times: float, how: str = "") -> Self:
-        """Return a copy that listens for longer; see `Segmenter.listening`."""
-        return longer(self, times, how)
 
     @property
     def time_map(self) -> Tensor | None:
