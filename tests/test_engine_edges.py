@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 import drumhead as dh
 from conftest import makes_one_graph, needs_bfloat16
 from drumhead.engine import ops, plan
-from drumhead.engine.cpu import library, native, pointwise
+from drumhead.engine.cpu import library, native, pointwise, team
 from drumhead.engine.gpu import unfused
 from drumhead.engine.plan import Fields, Results
 
@@ -139,7 +139,7 @@ def test_nothing_depends_on_what_memory_held(precision, boundary, channels, monk
         blocks[:] = [torch.full((size + 64,), fill, dtype=torch.uint8)]
         return blocks[0]
 
-    monkeypatch.setattr(library, "_scratch", scratch)
+    monkeypatch.setattr(team, "_scratch", scratch)
     options = {"boundary": boundary, "precision": precision, "steps": 13}
     weights, biases, reduced = (
         [torch.randn(17, c), torch.randn(3, 17)],
@@ -228,7 +228,7 @@ def test_copies_and_inference_mode():
 def test_a_default_device_elsewhere_changes_nothing():
     y0, kernel = torch.randn(2, 1, 64, 64), dh.laplacian(1)
     wanted = waves(y0, kernel=kernel)
-    library._local.__dict__.clear()
+    team._local.__dict__.clear()
     with torch.device("meta"):
         assert torch.equal(waves(y0, kernel=kernel), wanted)
 
@@ -283,6 +283,33 @@ def two_threads():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def pool(monkeypatch):
+    """As where torch computes without OpenMP, or with one of another make."""
+    monkeypatch.setattr(team, "_openmp", lambda: None)
+
+
+def test_the_number_of_threads_and_who_owns_them_change_no_bit(monkeypatch):
+    before, found = torch.get_num_threads(), []
+    y0 = torch.randn(5, 2, 16, 16, requires_grad=True)
+    try:
+        for openmp in (team._openmp, lambda: None):
+            monkeypatch.setattr(team, "_openmp", openmp)
+            for threads in (1, 2, 3, 8):
+                torch.set_num_threads(threads)
+                out = waves(y0)
+                found.append((out, *torch.autograd.grad(out.square().sum(), y0)))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for others in found[1:] for a, b in zip(found[0], others, strict=True))
+
+
+@pytest.mark.skipif("OpenMP" not in torch.__config__.parallel_info() or sys.platform != "linux", reason="no OpenMP")
+def test_torch_and_the_engine_share_their_threads(two_threads, monkeypatch):
+    monkeypatch.setattr(team, "_by_pool", None)
+    waves(torch.randn(4, 1, 8, 8))
+
+
 def test_callers_in_many_threads(two_threads):
     y0 = torch.randn(8, 2, 16, 16)
     wanted, same = waves(y0), []
@@ -327,21 +354,21 @@ def test_threads_on_one_stream_have_a_graph_one_after_another(monkeypatch):
     assert all((found[value] == value).all() for value in range(8))
 
 
-def test_one_pool_whatever_the_batch():
+def test_one_pool_whatever_the_batch(pool):
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
-        library._pool.cache_clear()
+        team._pool.cache_clear()
         for batch in (2, 3, 4, 5):
             waves(torch.randn(batch, 1, 4, 4))
     finally:
         torch.set_num_threads(before)
-    assert library._pool.cache_info().currsize == 1
+    assert team._pool.cache_info().currsize == 1
 
 
-def test_all_threads_are_done_when_a_call_fails(two_threads, monkeypatch):
+def test_all_threads_are_done_when_a_call_fails(two_threads, pool, monkeypatch):
     """Else they would write into memory that the caller has given back."""
-    done, real, main = [], library._scratch, threading.get_ident()
+    done, real, main = [], team._scratch, threading.get_ident()
 
     def scratch(size):
         if threading.get_ident() == main:
@@ -350,7 +377,7 @@ def test_all_threads_are_done_when_a_call_fails(two_threads, monkeypatch):
         done.append(True)
         return real(size)
 
-    monkeypatch.setattr(library, "_scratch", scratch)
+    monkeypatch.setattr(team, "_scratch", scratch)
     with pytest.raises(KeyboardInterrupt):
         waves(torch.randn(2, 1, 4, 4))
     assert done == [True]

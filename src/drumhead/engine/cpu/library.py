@@ -2,12 +2,7 @@
 
 import ctypes
 import os
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
-
-import torch
-from torch import Tensor
 
 from drumhead.engine.cpu import build
 from drumhead.errors import DrumheadError
@@ -60,54 +55,3 @@ def isa_index() -> int:
     if wanted not in ISAS[: best + 1]:
         raise DrumheadError(f"DRUMHEAD_ISA={wanted!r}: choose one of {', '.join(ISAS[: best + 1])}, or unset it")
     return ISAS.index(wanted)
-
-
-_local = threading.local()
-
-
-def _scratch(size: int) -> Tensor:
-    """Return a block of memory that this thread keeps between calls: fresh pages cost more than the arithmetic."""
-    block = getattr(_local, "block", None)
-    if block is None or block.numel() < size:
-        block = _local.block = torch.empty(size, dtype=torch.uint8)
-    return block
-
-
-@lru_cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="drumhead")
-
-
-if hasattr(os, "register_at_fork"):  # a forked child inherits the pool but none of its threads, and would wait forever
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None:
-    """Share a call out over torch's number of threads; which thread computes which part changes no number."""
-    lib = load()
-    assert lib is not None
-    call = getattr(lib, f"drumhead_{what}{direction}")
-    size = getattr(lib, f"drumhead_{what}workspace")(ctypes.byref(struct), direction == "backward")
-    threads = torch.get_num_threads()
-    workers = max(1, min(threads, parts))
-
-    def work() -> None:
-        call(ctypes.byref(struct), _scratch(size).data_ptr())
-
-    if workers == 1:
-        return work()
-    others: list[Future[None]] = []
-    try:
-        for _ in range(workers - 1):
-            try:  # one pool whatever the number of parts: threads start when they are first needed
-                others.append(_pool(threads - 1).submit(work))
-            except RuntimeError:  # the interpreter is shutting down and starts no threads any more
-                break
-        work()
-    finally:
-        for other in others:
-            other.cancel()  # all parts are taken: who has not begun need not begin
-        wait(others)  # whatever happened here: they still write into the caller's memory
-    for other in others:
-        if not other.cancelled():
-            other.result()

@@ -6,7 +6,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from drumhead.engine.cpu import library
+from drumhead.engine.cpu import library, team
 from drumhead.engine.plan import GIVEN, Fields, Plan, Results
 
 BOUNDARIES = ("periodic", "fixed", "reflecting")
@@ -39,7 +39,7 @@ def forward(plan: Plan, fields: Fields) -> Results:
     """Run all steps."""
     results = plan.results(fields)
     struct = _struct(plan, fields, **results._asdict())
-    library.run("", "forward", struct, struct.batch)
+    team.run("", "forward", struct, struct.batch)
     return results
 
 
@@ -52,7 +52,7 @@ def backward(plan: Plan, fields: Fields, given: Results) -> tuple[Tensor | None,
         for name, field in zip(Fields._fields, fields[:-1], strict=False)
     }
     grads["error"] = fields.y0.new_empty(batch, dtype=torch.float64)
-    library.run("", "backward", _struct(plan, fields, **dict(zip(GIVEN, given, strict=True)), **grads), batch)
+    team.run("", "backward", _struct(plan, fields, **dict(zip(GIVEN, given, strict=True)), **grads), batch)
     for name in shared:
         grad = grads[f"grad_{name}"]
         grads[f"grad_{name}"] = None if grad is None else grad.sum(0)

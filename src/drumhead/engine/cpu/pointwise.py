@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drumhead.engine.cpu import library
+from drumhead.engine.cpu import library, team
 from drumhead.engine.operator import operator
 from drumhead.errors import DrumheadError
 
@@ -67,7 +67,7 @@ def pointwise(x: Tensor, weights: list[Tensor], biases: list[Tensor], reduced: b
     x = x.contiguous()
     out = x.new_empty((x.shape[0], weights[-1].shape[0], *x.shape[2:]))
     struct = _struct(x, weights, biases, reduced, coarse, output=out)
-    library.run("network_", "forward", struct, _tiles(struct))
+    team.run("network_", "forward", struct, _tiles(struct))
     return out
 
 
@@ -95,7 +95,7 @@ def added(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, 
     struct = _struct(
         x.contiguous(), [weight], [bias], False, None, **{name: t.contiguous() for name, t in tensors.items()}
     )
-    library.run("network_", "forward", struct, _tiles(struct))
+    team.run("network_", "forward", struct, _tiles(struct))
     return out
 
 
@@ -124,7 +124,7 @@ def bent(x: Tensor, weight: Tensor, bias: Tensor, bends: list[int], offsets: lis
     out = x.new_empty((parts, x.shape[0], each, *x.shape[2:]))
     struct = _struct(x.contiguous(), [weight], [bias], False, None, output=out)
     struct.bends[:parts], struct.offsets[:parts], struct.largest, struct.parts = bends, offsets, largest, parts
-    library.run("network_", "forward", struct, _tiles(struct))
+    team.run("network_", "forward", struct, _tiles(struct))
     return out
 
 
@@ -158,7 +158,7 @@ def pointwise_backward(
     gw, gb = ([p.new_empty((groups, *p.shape)) for p in parameters] for parameters in (weights, biases))
     struct.partial_sums = gw, gb  # kept alive like the rest
     _place(struct, gw, gb, coarse is not None, "grad_")
-    library.run("network_", "backward", struct, groups)
+    team.run("network_", "backward", struct, groups)
     return [gradients[0], *(sums.sum(0) for sums in (*gw, *gb)), *gradients[1:]]
 
 

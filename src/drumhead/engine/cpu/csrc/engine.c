@@ -92,3 +92,21 @@ void drumhead_network_forward(pointwise *a, void *scratch) {
 void drumhead_network_backward(pointwise *a, void *scratch) {
     table[a->isa][a->is_double].network_backward(a, scratch);
 }
+
+/* A call shared out over a team of threads, each with scratch memory of its own. engine/cpu/team.py mirrors it. */
+typedef struct {
+    void (*call)(void *, void *);
+    void *given;   /* the plan, or the pointwise network */
+    char *scratch;
+    int64_t size;    /* of the scratch memory of one */
+    int64_t workers; /* for how many there is some */
+    int64_t next;    /* how many of the team are at work; 0 at the start */
+} share;
+
+int64_t drumhead_share_bytes(void) { return sizeof(share); }
+
+void drumhead_share(void *one) {
+    share *a = one;
+    const int64_t mine = __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED);
+    if (mine < a->workers) a->call(a->given, a->scratch + mine * a->size);
+}
