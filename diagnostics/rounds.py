@@ -3,7 +3,8 @@
     python diagnostics/rounds.py OUT LENGTHS IMAGES NAME=SOURCE...
 
 For each network in rounds and each length of wires, such as 60,120,240, the foreground accuracy and the share of the
-marked wire that is right after each round, one for every six pixels, on so many test images: OUT.json and OUT.png.
+marked wire that is right after each round, one for every six pixels, and when labels have stopped changing, on so many
+test images: OUT.json and OUT.png.
 """
 
 import json
@@ -16,6 +17,7 @@ import torch
 import drumhead as dh
 from drumhead.files import write_atomic
 from drumhead.learn.run import environment
+from drumhead.networks.still import Walk
 from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
 from drumhead.tasks import wires
 
@@ -25,25 +27,22 @@ MARKED = 1  # the class of the wire with the dot
 
 @torch.no_grad()
 def course(model, length, count):
-    """Return both scores after each round, in the share of pixels of all images together."""
+    """Return both scores after each round and when nothing changes, in the share of pixels of all images together."""
     images, masks = wires.arrays("test", length, 0, count)
-    model = model.in_rounds(max(12, length // 6)).eval()
-    each = len(model.layers)
-    right, total = np.zeros((2, model.config.rounds), int), np.zeros(2, int)
+    model, rounds = model.eval(), max(12, length // 6)
+    right, total, took = np.zeros((2, rounds + 1), int), np.zeros(2, int), []
     for i in range(0, count, TOGETHER):
         x, y = dh.to_images(images[i : i + TOGETHER]), torch.from_numpy(masks[i : i + TOGETHER])
-        asked = torch.stack([y > 0, y == MARKED])
-        fine = model.fine(x)
-        first = model.stem(fine)
-        shown, state = model.shown(first), model.begun(first)
-        for number, layer in enumerate(model.path):
-            state = layer(state, shown[number % each])
-            if (number + 1) % each == 0:
-                good = model.logits(fine, state, None).argmax(1) == y
-                right[:, number // each] += (asked & good).sum((1, 2, 3)).numpy()
+        asked, walk = torch.stack([y > 0, y == MARKED]), Walk(model, x)
+        for number in range(rounds):
+            right[:, number] += (asked & (walk.round().argmax(1) == y)).sum((1, 2, 3)).numpy()
+        still = model.until_still(x)
+        took += still.rounds.tolist()
+        right[:, rounds] += (asked & (still.labels == y)).sum((1, 2, 3)).numpy()
         total += asked.sum((1, 2, 3)).numpy()
-    foreground, marked = (right / total[:, None]).tolist()
-    return {"side": images.shape[1], "foreground": foreground, "marked": marked}
+    (*foreground, all_still), (*marked, marked_still) = (right / total[:, None]).tolist()
+    until_still = {"foreground": all_still, "marked": marked_still, "rounds": took}
+    return {"side": images.shape[1], "foreground": foreground, "marked": marked, "until_still": until_still}
 
 
 def main(out, lengths, count, *sources):
@@ -54,8 +53,10 @@ def main(out, lengths, count, *sources):
         for length in lengths:
             found[name][length] = one = course(dh.load(source), length, int(count))
             best = int(np.argmax(one["marked"]))
+            still = one["until_still"]
             print(f"{name}, {length} pixels: marked {one['marked'][best]:.4f} after {best + 1} rounds, last "
-                  f"{one['marked'][-1]:.4f}; foreground {one['foreground'][best]:.4f}", flush=True)  # fmt: skip
+                  f"{one['marked'][-1]:.4f}, until still {still['marked']:.4f} in {np.mean(still['rounds']):.1f}; "
+                  f"foreground {one['foreground'][best]:.4f} and {still['foreground']:.4f}", flush=True)  # fmt: skip
     panels, colours = [], colour_numbers([*named])
     for length in lengths:
         curves = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, at_least
+from drumhead.errors import DrumheadError, at_least, none_ignored
 
 if TYPE_CHECKING:
     from drumhead.show.pages import Grid
@@ -24,6 +24,7 @@ def evaluate(
     tile: int = 0,
     cut: bool = False,
     rounds: int = 0,
+    until_still: bool = False,
     over_time: bool = False,
     confidence: bool = False,
     json_out: Path | None = None,
@@ -41,6 +42,8 @@ def evaluate(
             is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024.
         cut: set the coupling to zero first, to see what the waves contribute.
         rounds: of a network that runs in rounds, take so many, 2 or more; 0 takes as many as it has.
+        until_still: of a network that runs in rounds, take as many as each image needs: until no label has changed for
+            five rounds, or --rounds (200) in all.
         over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time,
             and a picture beside the numbers.
         confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels, and
@@ -59,6 +62,7 @@ def evaluate(
     from drumhead.learn.evaluate import write
     from drumhead.learn.over_time import over_time as course_of
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.still import MOST, UntilStill
     from drumhead.networks.tiles import tiles_of
     from drumhead.networks.timed import Timed
     from drumhead.show.anytime import save_confidence, save_over_time
@@ -86,7 +90,9 @@ def evaluate(
             f"task {name} has {chosen.image_channels} image channels and {len(chosen.classes)} classes, the model "
             f"{model.config.image_channels} and {model.config.classes}"
         )
-    model = model.in_rounds(rounds) if rounds else model
+    none_ignored({"--over-time"} if over_time and until_still else (), "--until-still, which stops by itself,")
+    if rounds or until_still:
+        model = model.in_rounds(rounds or MOST)
     if cut:
         model = model.cut()
     if json_out:
@@ -109,15 +115,20 @@ def evaluate(
             f"leave out {'--tile' if tile else '--over-time'}"
         )
     batch = batch or images.at_a_time(most)
-    scores: dict[str, Any] = measure(model.to(device), images, model.config.classes, batch, tiles=tiles)
+    asked = UntilStill(model, most=model.config.rounds) if until_still else model  # type: ignore[union-attr]
+    scores: dict[str, Any] = measure(asked.to(device), images, model.config.classes, batch, tiles=tiles)
+    took = asked.summary() if isinstance(asked, UntilStill) else {}
 
-    changed = f"{f', {rounds} rounds' * (rounds > 0)}{', coupling cut' * cut}"
+    changed = f"{f', {rounds} rounds' * (rounds > 0)}{', until still' * until_still}{', coupling cut' * cut}"
     title = f"{source} on {name}/{split}, {len(images)} images{changed}"
-    rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in scores.items()]
+    rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in (scores | took).items()]
     print_table(Grid(("metric", "value"), rows, title))
 
     more: dict[str, Any] = {}
-    about = f"{split}{f'-rounds{rounds}' * (rounds > 0)}{'-cut' if cut else ''}{f'-first{limit}' if limit else ''}"
+    about = (
+        f"{split}{f'-rounds{rounds}' * (rounds > 0)}{'-still' * until_still}{'-cut' * cut}"
+        f"{f'-first{limit}' * (limit > 0)}"
+    )
     beside = json_out or (path.parent / f"{about}.json" if in_run else None)
     if over_time and isinstance(model, Timed):
         more["over_time"] = found = course_of(model, images, model.config.classes, min(batch, 16))
@@ -128,7 +139,7 @@ def evaluate(
             save_over_time(picture, **found)
             print(f"written: {picture}")
     if confidence:
-        more["confidence"] = trusted = trust(model, images, batch, tiles)
+        more["confidence"] = trusted = trust(asked, images, batch, tiles)
         print_table(_confidence(trusted), left=2)
         if beside:
             picture = beside.with_name(f"confidence-{beside.stem}.png")
@@ -137,7 +148,7 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
-        change = {"cut": cut, **({"rounds": rounds} if rounds else {})}
+        change = {"cut": cut, **({"rounds": rounds} if rounds else {}), **took}
         write(out, model, name, split, len(images), scores, str(source), {**change, **more})
         print(f"written: {out}")
 

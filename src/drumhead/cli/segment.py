@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import TRUTH, find_files, objects, one_pass, samples, sound_path
+from drumhead.cli.hearing import TRUTH, find_files, objects, one_pass, samples, sound_path, until
 from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def segment(
     pictures: bool = True,
     tile: int = 0,
     rounds: int = 0,
+    until_still: bool = False,
 ) -> None:
     """Find objects in images and show how they were heard.
 
@@ -41,6 +42,8 @@ def segment(
             is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no
             movie and no sound.
         rounds: of a network that runs in rounds, take so many, 2 or more; 0 takes as many as it has.
+        until_still: of a network that runs in rounds, take as many as each image needs: until no label has changed for
+            five rounds, or --rounds (200) in all.
     """
     files = find_files(images)  # what is missing is said before torch comes
 
@@ -48,6 +51,7 @@ def segment(
 
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.still import MOST
     from drumhead.networks.tiles import tiles_of
     from drumhead.read.classes import IGNORE, ClassList, class_names, parse
     from drumhead.read.images import read_image
@@ -57,7 +61,9 @@ def segment(
     from drumhead.show.terminal import print_table
 
     tiles = tiles_of(tile)
-    network = load(model).in_rounds(rounds) if rounds else load(model)
+    network = load(model)
+    if rounds or until_still:
+        network = network.in_rounds(rounds or MOST)
     config = network.config
     metadata = read_safetensors(find_weights(model))[0]
     files = files or find_files((samples(metadata.get("task", "")),))
@@ -70,17 +76,21 @@ def segment(
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        labels, waves, milliseconds = one_pass(network, to_images(image), path, pictures, tiles)
+        own, rounds_taken, took = until(network, to_images(image), tiles) if until_still else (network, 0, 0.0)
+        labels, waves, milliseconds = one_pass(own, to_images(image), path, pictures, tiles)
         truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
         if truth is not None and (counts := (truth > 0) & (truth != IGNORE)).any():
             accuracy = f"{(labels == truth)[counts].mean():.3f}"
-        rows.append((caption(path.stem), found or "nothing", accuracy, f"{milliseconds:.1f}"))
+        counted = (str(rounds_taken),) if until_still else ()
+        rows.append((caption(path.stem), found or "nothing", accuracy, *counted, f"{took or milliseconds:.1f}"))
         if pictures:
-            _show(out / path.stem, image, labels, waves, truth, names, network)
+            _show(out / path.stem, image, labels, waves, truth, names, own)
     title = f"{model}: {len(files)} image{'s' * (len(files) != 1)}"
-    print_table(Grid(("image", "classes found", "foreground accuracy", "ms per image"), rows, title), left=2)
+    counts = ("rounds",) if until_still else ()
+    columns = ("image", "classes found", "foreground accuracy", *counts, "ms per image")
+    print_table(Grid(columns, rows, title), left=2)
     if pictures:
         print(f"masks, wave movies, spectra and sounds are in {out}/")
 

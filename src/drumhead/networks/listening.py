@@ -48,16 +48,21 @@ def longer(model: Any, times: float, how: str) -> Any:
 
 def in_rounds(model: Any, rounds: int) -> Any:
     """Return a copy of a network with another number of rounds; see `Segmenter.in_rounds`."""
-    if "rounds" not in ways(model):
-        raise DrumheadError(
-            f"this {model.config.family} runs its layers once, not in rounds, of which there could be more; stacks "
-            "that were trained with model.rounds=2 or more do"
-        )
+    check_rounds(model)
     rounds, old = whole("rounds", rounds, 2), model.config
     taught = old.taught if old.taught < rounds else 0  # all of them
     out: nn.Module = type(model)(replace(old, rounds=rounds, fewest=min(old.fewest, rounds), taught=taught))
     out.to(next(model.parameters())).load_state_dict(model.state_dict())
     return out.train(model.training)
+
+
+def check_rounds(model: Any) -> None:
+    """Refuse a network that runs its layers once."""
+    if "rounds" not in ways(model):
+        raise DrumheadError(
+            f"this {model.config.family} runs its layers once, not in rounds, of which there could be more; stacks "
+            "that were trained with model.rounds=2 or more do"
+        )
 
 
 def ways(model: Any) -> tuple[str, ...]:

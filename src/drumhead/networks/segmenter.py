@@ -13,6 +13,7 @@ from drumhead.engine.pixelwise import pointwise
 from drumhead.errors import DrumheadError
 from drumhead.networks.listening import WITH_TIME, in_rounds, longer
 from drumhead.networks.reach import Interval
+from drumhead.networks.still import MOST, STILL, Still, until_still
 from drumhead.physics.contract import check_pixels
 from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
@@ -66,13 +67,44 @@ class Segmenter(nn.Module):
     def segment(self, images: Tensor) -> Tensor:
         """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""
         with self.evaluating():
-            self.check(images)
-            if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond may be an augmentation
-                raise DrumheadError(
-                    "images: got values that are not finite or far beyond [0, 1], on which the answer would mean "
-                    "nothing (dh.to_images divides uint8 by 255)"
-                )
+            self._check_values(images)
             return self(images).argmax(dim=1)
+
+    def until_still(self, images: Tensor, still: int = STILL, most: int = MOST) -> Still:
+        """Return labels after as many rounds as each image needs, computed in evaluation mode without gradients.
+
+        A network in rounds goes on until its labels have stopped changing, so that nobody has to know beforehand how
+        far apart things lie.
+
+        Args:
+            images: (b, k, y, x) in [0, 1].
+            still: stop an image when none of its labels has changed for so many rounds, 1 or more. Fewer cost less, and
+                may stop where news is only held up.
+            most: stop after so many in any case, 2 or more.
+
+        Returns:
+            Labels (b, y, x), the rounds that each image took (b,), logits (b, classes, y, x).
+
+        Raises:
+            DrumheadError: it runs its layers once.
+
+        Example:
+            >>> images, _ = dh.tasks.wires.arrays("test", length=120, count=2)
+            >>> labels, rounds, _ = dh.load("wires").until_still(dh.to_images(images))
+            >>> labels.shape, rounds.shape
+            (torch.Size([2, 96, 96]), torch.Size([2]))
+        """
+        with self.evaluating():
+            self._check_values(images)
+            return until_still(self, images, still, most)
+
+    def _check_values(self, images: Tensor) -> None:
+        self.check(images)
+        if not (images.isfinite().all() and images.abs().max() <= 2):  # a little beyond may be an augmentation
+            raise DrumheadError(
+                "images: got values that are not finite or far beyond [0, 1], on which the answer would mean "
+                "nothing (dh.to_images divides uint8 by 255)"
+            )
 
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""

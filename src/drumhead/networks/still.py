@@ -1,0 +1,115 @@
+"""As many rounds as an image needs: a network in rounds goes on until its labels have stopped changing.
+
+    n = the first round r with  labels(r) = labels(r - 1) = ... = labels(r - still),  or `most`
+
+News on its way changes some label in nearly every round, so that an answer which has stood still for a few has heard
+all it will hear. Each image of a batch stops by itself, and costs nothing from then on.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from drumhead.errors import whole
+from drumhead.networks.anytime import each
+from drumhead.networks.listening import check_rounds
+
+STILL, MOST = 5, 200
+
+
+class Still(NamedTuple):
+    """What a network said of each image when its labels had stopped changing.
+
+    Attributes:
+        labels: int64 (b, y, x).
+        rounds: how many each image took, with those in which nothing changed, int64 (b,); `most` if it never stopped.
+        logits: (b, classes, y, x).
+    """
+
+    labels: Tensor
+    rounds: Tensor
+    logits: Tensor
+
+
+class Walk:
+    """Images on their way through the rounds of a network.
+
+    Args:
+        model: one that runs in rounds.
+        images: (b, k, y, x) in [0, 1].
+    """
+
+    def __init__(self, model: Any, images: Tensor):
+        self.model, self.fine = model, model.fine(images)
+        first = model.stem(self.fine)
+        self.shown, self.x = tuple(model.shown(first)), model.begun(first)
+
+    def round(self) -> Tensor:
+        """Go one round on, and return the logits after it, (b, classes, y, x)."""
+        for layer, own in zip(self.model.layers, self.shown, strict=True):
+            self.x = layer(self.x, own)
+        logits: Tensor = self.model.logits(self.fine, self.x, None)
+        return logits
+
+    def keep(self, which: Tensor) -> None:
+        """Go on with these images alone."""
+        self.fine, self.shown, self.x = each((self.fine, self.shown, self.x), lambda tensor: tensor[which])
+
+
+@torch.no_grad()
+def until_still(model: Any, images: Tensor, still: int = STILL, most: int = MOST) -> Still:
+    """Return what a network says when its labels have stopped changing; see `Segmenter.until_still`."""
+    check_rounds(model)
+    still, most = whole("still", still, 1), whole("most", most, 2)
+    walk, left = Walk(model, images), torch.arange(len(images), device=images.device)
+    rounds = torch.full_like(left, most)
+    logits = walk.round()
+    out, labels, same = logits.new_empty(logits.shape), logits.argmax(1), torch.zeros_like(left)
+    for number in range(2, most + 1):
+        logits = walk.round()
+        before, labels = labels, logits.argmax(1)
+        same = (same + 1) * (labels == before).flatten(1).all(1)
+        done = same >= still
+        if done.any() or number == most:
+            rounds[left[done]], out[left] = number, logits
+            go = ~done
+            walk.keep(go)
+            left, labels, same = left[go], labels[go], same[go]
+        if not len(left):
+            break
+    return Still(out.argmax(1), rounds, out)
+
+
+class UntilStill(nn.Module):
+    """A network whose logits are those of `until_still`, for what takes any network.
+
+    Args:
+        module: one that runs in rounds.
+        still: see `Segmenter.until_still`.
+        most: the same.
+
+    Attributes:
+        took: the rounds of all images so far (of all tiles, where an image is taken apart), in order.
+    """
+
+    def __init__(self, module: nn.Module, still: int = STILL, most: int = MOST):
+        super().__init__()
+        check_rounds(module)
+        self.module, self.still, self.most = module, still, most
+        self.took: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (b, classes, y, x)."""
+        found = until_still(self.module, images, self.still, self.most)
+        self.took += found.rounds.tolist()
+        return found.logits
+
+    def summary(self) -> dict[str, float]:
+        """Return the mean and the median of the rounds taken, and the share of images that were still changing."""
+        took = torch.tensor(self.took, dtype=torch.float64)
+        return {
+            "rounds_mean": float(took.mean()),
+            "rounds_median": float(took.median()),
+            "still_changing": float((took == self.most).double().mean()),
+        }
