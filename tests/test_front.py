@@ -64,6 +64,11 @@ def test_each_network_counts_under_its_better_recipe(tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == old
     with pytest.raises(dh.DrumheadError, match="no run of the front is finished"):
         front.write({"mnist": []}, {}, tmp_path / "none", "a command")
+    assert (
+        front.plan("mnist", "cpu", 2, ("unet-4",), "", "batch-16") == front.plan("mnist", "cpu", 2, ("unet-4",), "")[2:]
+    )
+    with pytest.raises(dh.DrumheadError, match="--recipe='batch-1' is not known; choose one of 'batch-4', 'batch-16'"):
+        front.plan("mnist", "cpu", 1, (), "", "batch-1")
     with pytest.raises(dh.DrumheadError, match="the front has the budgets smoke, cpu, paper"):
         front.plan("mnist", "hour", 1, (), "")
 

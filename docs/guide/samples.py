@@ -1,7 +1,8 @@
-"""Draw the sample images of digits and wires that come with drumhead: `python docs/guide/samples.py`.
+"""Draw the sample images of digits, polygons and wires that come with drumhead: `python docs/guide/samples.py`.
 
 The digits are print (STIX General, which comes with matplotlib), drawn as MNIST's are: 20 of 28 pixels, then enlarged.
-No image of a data set is copied. The wires are the first of the test images.
+No image of a data set is copied. The wires are the first of the generated test images, the
+polygons the first with two of them.
 """
 
 from pathlib import Path
@@ -52,6 +53,8 @@ if __name__ == "__main__":
             part = slice(y, y + multi_mnist.DIGIT), slice(x, x + multi_mnist.DIGIT)
             image[part][on], mask[part][on] = 255, what + 1
         save("multi-mnist", f"digits-{number}", image, mask)
-    images, masks = dh.tasks.get("wires").arrays("test")
-    for number in range(3):
-        save("wires", f"wires-{number + 1}", images[number, ..., 0], masks[number])
+    for task, objects in (("wires", 1), ("polygons", 2)):
+        images, masks = dh.tasks.get(task).arrays("test")
+        several = [i for i in range(20) if len(np.unique(masks[i])) > objects]
+        for number, i in enumerate(several[:3], 1):
+            save(task, f"{task}-{number}", images[i, ..., 0], masks[i])

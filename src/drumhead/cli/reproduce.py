@@ -48,6 +48,9 @@ class Flags:
     """Trainings at a time, each on one thread when there are several."""
     task: str = "tetrominoes"
     """Of the front: the task whose networks it trains; the report shows all that have runs."""
+    recipe: str = ""
+    """Of the front: train under this recipe alone, such as batch-16 (--budget cpu) or shift-16 (paper); by default
+    every network is trained under two and counts under its better one."""
     data: str = ""
     """Directory of MNIST's IDX files."""
     train: bool = True
@@ -88,10 +91,10 @@ def run(arguments: list[str]) -> None:
         raise DrumheadError(f"--runs {flags.runs} does not exist; name the directory of the runs to report on")
     if flags.table == FRONT:
         every = f"{FRONT} --no-train, which reports on all that has runs,"
-        none_ignored({"--models", "--task"} & given if not flags.train else (), every)
+        none_ignored({"--models", "--task", "--recipe"} & given if not flags.train else (), every)
         _front(flags, arguments)
         return
-    none_ignored({"--task"} & given, f"{flags.table}, which has its own task")
+    none_ignored({"--task", "--recipe"} & given, f"{flags.table}, which has its own task and protocol")
     budget, given_runs = BUDGETS[flags.budget], ()
     names = (flags.table,)
     models = flags.models
@@ -141,7 +144,7 @@ def _front(flags: Flags, arguments: list[str]) -> None:
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
 
-    todo = front.plan(flags.task, flags.budget, flags.seeds, flags.models, flags.data)
+    todo = front.plan(flags.task, flags.budget, flags.seeds, flags.models, flags.data, flags.recipe)
     tasks.get(flags.task, flags.data or None)
     out = flags.out or Path("reports") / f"front-{flags.budget}"
     if flags.report:

@@ -62,11 +62,15 @@ class Entry:
         return found.mean if found else 0.0
 
 
-def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str) -> list[PlannedRun]:
-    """Return what there is to train on a task, under one recipe after the other."""
+def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str, recipe: str = "") -> list[PlannedRun]:
+    """Return what there is to train on a task, under one recipe after the other, or under one alone."""
     choose("--task", task, TASKS)
     table, patterns = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS), tuple(models)
-    each = (planned_runs(table, recipe, seeds or recipe.seeds, patterns, data) for recipe in recipes(budget, task))
+    known = {one.name: one for one in recipes(budget, task)}
+    if recipe:
+        choose("--recipe", recipe, known)
+    chosen = [known[recipe]] if recipe else known.values()
+    each = (planned_runs(table, one, seeds or one.seeds, patterns, data) for one in chosen)
     return [planned for runs in each for planned in runs]
 
 
