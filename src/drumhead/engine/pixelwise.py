@@ -1,4 +1,4 @@
-"""What is applied at each pixel by itself, in the C engine where it can be, else as torch does: heads and media."""
+"""What is applied at each pixel by itself, in the C engine where it can be, else as torch does: heads, media, norms."""
 
 from collections.abc import Sequence
 
@@ -93,6 +93,31 @@ def bent(x: Tensor, layer: nn.Conv2d, bends: Sequence[str], offsets: Sequence[fl
         return None
     codes = [compiled.BENDS.index(bend) for bend in bends]
     return call(compiled.bent, x, layer.weight.flatten(1), layer.bias, codes, list(offsets), largest)
+
+
+def normal(x: Tensor, gain: Tensor, shift: Tensor, eps: float, rectify: bool) -> Tensor:
+    """Normalise the maps of each pixel, by the C engine where it can.
+
+        y_k = g_k (x_k - m) / sqrt(v + eps) + s_k,   m, v: mean and variance of the pixel's maps
+
+    Args:
+        x: features (b, k, y, x).
+        gain: g, (k, 1, 1).
+        shift: s, (k, 1, 1).
+        eps: what keeps a pixel whose maps are equal from being divided by zero.
+        rectify: return relu(y).
+    """
+    from drumhead.engine.cpu import normal as compiled
+
+    tensors = (x, gain, shift)
+    if x.is_cpu and x.ndim == 4 and x.numel() and x.dtype == gain.dtype == shift.dtype:
+        parts = None if torch.compiler.is_compiling() else compiled.parts(x)
+        if pick("auto", x, tensors, True, parts) == "native":
+            found: Tensor = call(compiled.normal, *tensors, eps, rectify)
+            return found
+    x = x - x.mean(1, keepdim=True)
+    y = torch.addcmul(shift, x * (x.square().mean(1, keepdim=True) + eps).rsqrt(), gain)
+    return y.relu_() if rectify else y
 
 
 def _forwards(x: Tensor, *tensors: Tensor) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from drumhead.engine import pixelwise
 from drumhead.engine.modules import local, untouched
+from drumhead.networks.rounds import PixelNorm
 
 RELU = nn.ReLU()
 
@@ -41,6 +42,8 @@ def chained(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
         layer, after = layers[i], layers[i + 1] if i + 1 < len(layers) else None
         if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and _fold(layer, after):
             x, own, i = folded(layer, after, x), True, i + 2
+        elif untouched(layer, PixelNorm) and after and untouched(after, nn.ReLU):
+            x, own, i = layer(x, True), False, i + 2
         elif own and untouched(layer, nn.ReLU):
             x, own, i = x.relu_(), False, i + 1
         else:

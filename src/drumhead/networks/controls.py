@@ -10,7 +10,7 @@ run in rounds as well.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.networks.chain import Chain, chained
+from drumhead.networks.chain import RELU, Chain, chained
 from drumhead.networks.layers import grown, shrunk
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.rounds import Recall, Shown, normal, seen
@@ -40,7 +40,7 @@ class Control(nn.Module):
         """Return the features with what the layer found added to them; `shown` is what a round sees of the stem's."""
         look, onto = seen(self, x, shown)
         x = onto + grown(self.told(shrunk(look, self.coarser)), x, self.coarser)
-        return (self.after(x) if self.after else x).relu_()
+        return chained((self.after, RELU), x) if self.after else x.relu_()
 
 
 class Bottlenecked(Control):
@@ -62,10 +62,10 @@ class Bottlenecked(Control):
     def told(self, x: Tensor) -> Tensor:
         """Return the features, convolved."""
         wide = self.wide(x)
-        near = chained((self.near, self.norm), wide)
         if self.mean:
-            near = near + self.mean(wide.mean((2, 3), keepdim=True))
-        return self.back(near.relu_())
+            near = chained((self.near, self.norm), wide) + self.mean(wide.mean((2, 3), keepdim=True))
+            return self.back(near.relu_())
+        return self.back(chained((self.near, self.norm, RELU), wide))
 
 
 class Attending(Control):

@@ -93,7 +93,7 @@ class WaveLayer(nn.Module):
         heard = heard.flatten(1, 2)
         if self.recall:
             told = chained((self.norm, RELU, self.mix), heard)
-            return self.mixed(x + grown(told, x, self.coarser)).relu_()
+            return chained((self.mixed, RELU), x + grown(told, x, self.coarser))
         if self.coarser == 1:
             assert isinstance(self.norm, nn.BatchNorm2d)
             assert isinstance(self.mixed, nn.BatchNorm2d)

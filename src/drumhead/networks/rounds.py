@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from drumhead.engine import pixelwise
+
 Shown = tuple[Tensor, Tensor]
 
 
@@ -38,10 +40,9 @@ class PixelNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(maps, 1, 1))
         self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return maps (b, k, y, x), normalised."""
-        x = x - x.mean(1, keepdim=True)
-        return torch.addcmul(self.bias, x * (x.square().mean(1, keepdim=True) + 0.01).rsqrt(), self.weight)
+    def forward(self, x: Tensor, rectify: bool = False) -> Tensor:
+        """Return maps (b, k, y, x), normalised; relu of them to `rectify`."""
+        return pixelwise.normal(x, self.weight, self.bias, 0.01, rectify)
 
 
 class Recall(nn.Module):

@@ -18,7 +18,7 @@ def load() -> ctypes.CDLL | None:
         return None
     lib = ctypes.CDLL(str(path))
     lib.drumhead_best_isa.restype = ctypes.c_int64
-    for what in ("", "network_"):
+    for what in ("", "network_", "normal_"):
         size = getattr(lib, f"drumhead_{what}workspace")
         size.restype, size.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_int64]
         for direction in ("forward", "backward"):

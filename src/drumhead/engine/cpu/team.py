@@ -35,7 +35,7 @@ def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None
     """Compute all parts of a call.
 
     Args:
-        what: "" or "network_", as the library names its entry points.
+        what: "", "network_" or "normal_", as the library names its entry points.
         direction: "forward" or "backward".
         struct: what it takes; its workers count in it which parts are taken.
         parts: how many there are.

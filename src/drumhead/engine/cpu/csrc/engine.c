@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #endif
 
+#include "normal.h"
 #include "pointwise.h"
 #include "plan.h"
 
@@ -14,6 +15,9 @@ typedef struct {
     int64_t (*network_workspace)(const pointwise *, int64_t);
     void (*network_forward)(pointwise *, void *);
     void (*network_backward)(pointwise *, void *);
+    int64_t (*normal_workspace)(const pixelnorm *, int64_t);
+    void (*normal_forward)(pixelnorm *, void *);
+    void (*normal_backward)(pixelnorm *, void *);
 } kernels;
 
 /* Weak: what the compiler could not make is NULL. */
@@ -24,10 +28,14 @@ typedef struct {
     WEAK void name##_backward(plan *, void *);                      \
     WEAK int64_t name##_network_workspace(const pointwise *, int64_t); \
     WEAK void name##_network_forward(pointwise *, void *);             \
-    WEAK void name##_network_backward(pointwise *, void *);
+    WEAK void name##_network_backward(pointwise *, void *);         \
+    WEAK int64_t name##_normal_workspace(const pixelnorm *, int64_t);  \
+    WEAK void name##_normal_forward(pixelnorm *, void *);              \
+    WEAK void name##_normal_backward(pixelnorm *, void *);
 #define KERNELS(name)                                                                          \
     {name##_workspace,         name##_forward,         name##_backward,                        \
-     name##_network_workspace, name##_network_forward, name##_network_backward}
+     name##_network_workspace, name##_network_forward, name##_network_backward,                \
+     name##_normal_workspace,  name##_normal_forward,  name##_normal_backward}
 
 DECLARE(float_base)
 DECLARE(double_base)
@@ -70,6 +78,7 @@ const char drumhead_sources[] = "drumhead sources " SOURCES;
 
 int64_t drumhead_plan_bytes(void) { return sizeof(plan); }
 int64_t drumhead_pointwise_bytes(void) { return sizeof(pointwise); }
+int64_t drumhead_pixelnorm_bytes(void) { return sizeof(pixelnorm); }
 
 int64_t drumhead_workspace(const plan *a, int64_t back) { return table[a->isa][a->is_double].workspace(a, back); }
 
@@ -91,6 +100,18 @@ void drumhead_network_forward(pointwise *a, void *scratch) {
 
 void drumhead_network_backward(pointwise *a, void *scratch) {
     table[a->isa][a->is_double].network_backward(a, scratch);
+}
+
+int64_t drumhead_normal_workspace(const pixelnorm *a, int64_t back) {
+    return table[a->isa][a->is_double].normal_workspace(a, back);
+}
+
+void drumhead_normal_forward(pixelnorm *a, void *scratch) {
+    table[a->isa][a->is_double].normal_forward(a, scratch);
+}
+
+void drumhead_normal_backward(pixelnorm *a, void *scratch) {
+    table[a->isa][a->is_double].normal_backward(a, scratch);
 }
 
 /* A call shared out over a team of threads, each with scratch memory of its own. engine/cpu/team.py mirrors it. */

@@ -15,6 +15,7 @@
 __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
+#include "normal.h"
 #include "pointwise.h"
 #include "plan.h"
 
@@ -36,7 +37,8 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
 /* Each uses those above it. Both engines have the first three and products.h; waves have what is between grid.h and
- * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has the rest. */
+ * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has what follows, and the
+ * normalisation of each pixel the last. */
 #include "denormals.h"
 #include "vector.h"
 #include "reduced.h"
@@ -55,6 +57,7 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #include "tiles.h"
 #include "smooth.h"
 #include "passes.h"
+#include "pixelnorm.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -123,5 +126,27 @@ void JOIN(NAME, network_backward)(pointwise *a, void *scratch) {
     const uint64_t mode = flush_denormals();
     network n = make_network(a, 1, &memory);
     for (int64_t group; (group = TAKE(a)) < a->groups;) network_group(&n, group);
+    restore_denormals(mode);
+}
+
+int64_t JOIN(NAME, normal_workspace)(const pixelnorm *a, int64_t back) {
+    arena memory = {0};
+    make_normal(a, (int)back, &memory);
+    return (int64_t)memory.used;
+}
+
+void JOIN(NAME, normal_forward)(pixelnorm *a, void *scratch) {
+    arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
+    const normal f = make_normal(a, 0, &memory);
+    for (int64_t i; (i = TAKE(a)) < a->batch * strips_of(a);) normal_forward(&f, i);
+    restore_denormals(mode);
+}
+
+void JOIN(NAME, normal_backward)(pixelnorm *a, void *scratch) {
+    arena memory = {scratch, 0};
+    const uint64_t mode = flush_denormals();
+    const normal f = make_normal(a, 1, &memory);
+    for (int64_t group; (group = TAKE(a)) < a->groups;) normal_group(&f, group);
     restore_denormals(mode);
 }

@@ -1,0 +1,168 @@
+"""The normalisation of each pixel in C: against torch's own words, in every size, and by torch's rules."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import drumhead as dh
+from conftest import makes_one_graph
+from drumhead.engine import pixelwise
+from drumhead.engine.cpu import library, normal, team
+from drumhead.networks.rounds import PixelNorm
+
+pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
+ROOT = Path(__file__).parent.parent
+
+
+def fields(*shape, dtype=torch.float64, seed=0):
+    torch.manual_seed(seed)
+    maps = shape[1]
+    made = (torch.randn(shape, dtype=dtype), torch.randn(maps, 1, 1, dtype=dtype), torch.randn(maps, 1, 1, dtype=dtype))
+    return [tensor.requires_grad_() for tensor in made]
+
+
+def outcome(backend, tensors, rectify, eps=0.01):
+    with dh.engine.using(backend):
+        y = pixelwise.normal(*tensors, eps, rectify)
+    weights = torch.arange(y.numel(), dtype=y.dtype).view(y.shape).cos()
+    return [y.detach(), *torch.autograd.grad((y * weights).sum(), tensors)]
+
+
+def compare(shape, rectify, dtype=torch.float64, tolerance=1e-12, seed=0):
+    tensors = fields(*shape, dtype=dtype, seed=seed)
+    exact = outcome("eager", [tensor.double().detach().requires_grad_() for tensor in tensors], rectify)
+    for found, wanted in zip(outcome("native", tensors, rectify), exact, strict=True):
+        assert found.shape == wanted.shape
+        assert (found - wanted).abs().max() <= tolerance * max(1, float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("rectify", [False, True])
+@pytest.mark.parametrize("shape", [(2, 8, 5, 7), (1, 3, 1, 1), (3, 128, 8, 8), (2, 32, 9, 30), (1, 1, 4, 70)])
+def test_it_is_what_torch_computes(shape, rectify):
+    compare(shape, rectify)
+    compare(shape, rectify, torch.float32, 2e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 12), st.integers(1, 90), st.booleans(), st.integers(0, 99))
+def test_every_size(b, maps, height, width, rectify, seed):
+    compare((b, maps, height, width), rectify, seed=seed)
+
+
+def test_gradcheck():
+    for rectify in (False, True):
+        with dh.engine.using("native"):
+            assert torch.autograd.gradcheck(lambda *t, on=rectify: pixelwise.normal(*t, 0.01, on), fields(2, 5, 3, 7))
+
+
+@pytest.mark.parametrize("isa", library.ISAS)
+def test_every_instruction_set_gives_the_same(isa):
+    if library.ISAS.index(isa) > library.load().drumhead_best_isa():
+        pytest.skip(f"this processor has no {isa}")
+    code = """
+import sys; sys.path.insert(0, "tests")
+import torch; from drumhead.engine.cpu import library; from test_normal import compare
+assert library.isa() == sys.argv[1]
+for shape in ((2, 8, 5, 7), (1, 3, 1, 1), (3, 128, 8, 8), (2, 33, 9, 30)):
+    for rectify in (False, True):
+        compare(shape, rectify)
+        compare(shape, rectify, torch.float32, 2e-5)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, isa], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_threads_change_no_bit(monkeypatch):
+    tensors, before, found = fields(3, 17, 20, 21, dtype=torch.float32), torch.get_num_threads(), []
+    try:
+        for openmp in (team._openmp, lambda: None):
+            monkeypatch.setattr(team, "_openmp", openmp)
+            for threads in (1, 2, 5):
+                torch.set_num_threads(threads)
+                found.append(outcome("native", tensors, True))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+
+
+def test_operator_keeps_torchs_rules():
+    for rectify in (False, True):
+        torch.library.opcheck(normal.normal, (*fields(2, 5, 3, 7), 0.01, rectify))
+
+
+def test_not_a_number_stays_where_it_is():
+    x, gain, shift = (tensor.detach() for tensor in fields(1, 4, 3, 5, dtype=torch.float32))
+    x[0, 2, 1, 3] = torch.nan
+    with dh.engine.using("native"):
+        found = pixelwise.normal(x, gain, shift, 0.01, True)
+    wanted = torch.zeros(3, 5, dtype=torch.bool)
+    wanted[1, 3] = True
+    assert torch.equal(found.isnan(), wanted.expand(1, 4, 3, 5))
+
+
+def test_maps_in_any_layout():
+    x, gain, shift = fields(2, 6, 8, 10)
+    (plain,) = outcome("native", (x, gain, shift), False)[:1]
+    turned = x.detach().to(memory_format=torch.channels_last).requires_grad_()
+    (other,) = outcome("native", (turned, gain, shift), False)[:1]
+    assert torch.equal(plain, other)
+
+
+def test_a_second_derivative_says_where_to_go():
+    tensors = fields(1, 3, 2, 2)
+    with dh.engine.using("native"):
+        y = pixelwise.normal(*tensors, 0.01, False)
+    (first,) = torch.autograd.grad(y.square().sum(), tensors[0], create_graph=True)
+    with pytest.raises(dh.DrumheadError, match="eager"):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("x", "gain", "message"),
+    [
+        (torch.ones(2, 3, 4), torch.ones(3), r"x: got torch.float32 of shape \(2, 3, 4\)"),
+        (torch.ones(1, 3, 4, 4, dtype=torch.float16), torch.ones(3), "x: got torch.float16"),
+        (torch.ones(1, 3, 4, 4), torch.ones(2), r"gain: got torch.float32 of shape \(2,\) on cpu; 3 numbers"),
+        (torch.ones(1, 3, 4, 4), torch.ones(3).double(), "gain: got torch.float64"),
+    ],
+)
+def test_the_operator_refuses_what_it_would_read_wrongly(x, gain, message):
+    with pytest.raises(dh.DrumheadError, match=message):
+        normal.normal(x, gain, torch.ones(3), 0.01, False)
+
+
+@makes_one_graph
+def test_it_compiles_and_runs_in_half_precision():
+    norm, x = PixelNorm(6), torch.randn(2, 6, 4, 5)
+    compiled = torch.compile(norm, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, True), norm(x).relu())
+    half = norm.to(torch.bfloat16)(x.to(torch.bfloat16))
+    torch.testing.assert_close(half.float(), PixelNorm(6)(x), atol=0.05, rtol=0)
+
+
+def test_a_network_in_rounds_is_the_same_in_both_engines():
+    torch.manual_seed(0)
+    model = dh.build(
+        dh.Stack(image_channels=1, classes=3, waves=(dh.Bottleneck(maps=8, stride=2), dh.Attention()), rounds=3)
+    )
+    for training in (False, True):
+        model.train(training)
+        found = []
+        for backend in ("eager", "native"):
+            model.zero_grad()
+            torch.manual_seed(1)  # of the number of rounds
+            with dh.engine.using(backend):
+                logits = model(torch.linspace(0, 1, 2 * 24 * 20).view(2, 1, 24, 20))
+                logits.square().mean().backward()
+            found.append([logits, *(p.grad for p in model.parameters())])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
