@@ -1,11 +1,16 @@
 """Accuracy against cost: a panel for each task and kind of cost, the best networks for their cost joined by a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drumhead.show.figures import legend_below, new_figure, open_axes, save_figure
 from drumhead.show.palette import class_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _INK = class_colours(6)[1:] / 255
 KINDS = {  # by how a name begins: colour, marker, words
@@ -16,6 +21,11 @@ KINDS = {  # by how a name begins: colour, marker, words
     "unet": (_INK[3], "D", "U-Net"),
     "": (_INK[4], "v", "others"),
 }
+
+
+_COSTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
+_LEAST = 1e-5  # to 1, as far as is drawn
+_WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if part * 10.0**power <= 1]
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class Point:
 def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
     """Draw foreground IoU against the cost of a training step (upper row) and of inference (lower row).
 
+    The distance to 1 is logarithmic: from 0.98 to 0.99 is as far as from 0.8 to 0.9.
+
     Args:
         path: PNG to write.
         panels: networks by task; those without a price are left out by the caller.
@@ -43,17 +55,22 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
     for column, (task, points) in enumerate(shown.items()):
         for row, (mode, word) in enumerate((("train", "a training step"), ("infer", "inference"))):
             axis = axes[row][column]
-            for point in points:
+            costs = [getattr(point, mode) for point in points]
+            wrong = [max(1 - point.mean, _LEAST) for point in points]
+            for point, x, y in zip(points, costs, wrong, strict=True):
                 colour, marker, words = next(look for start, look in KINDS.items() if point.name.startswith(start))
-                cost = getattr(point, mode)
+                low = min(point.std, 0.9 * y)  # a logarithm has no room for less than nothing
                 handles[words] = axis.errorbar(
-                    cost, point.mean, point.std, fmt=marker, color=colour, ms=5, lw=1, label=words
+                    x, y, [[low], [point.std]], fmt=marker, color=colour, ms=5, lw=1, label=words
                 )
                 short = point.name.removeprefix("nwm-").removeprefix("frame-")
-                axis.annotate(short, (cost, point.mean), xytext=(5, 3), textcoords="offset points", fontsize=6.5)
-            best = _front([(getattr(point, mode), point.mean) for point in points])
+                axis.annotate(short, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.5)
+            best = [
+                (x, max(1 - mean, _LEAST)) for x, mean in _front([*zip(costs, (p.mean for p in points), strict=True)])
+            ]
             axis.step(*zip(*best, strict=True), where="post", color="0.6", lw=0.8, zorder=0) if best else None
-            axis.set_xscale("log")
+            _scale(axis, "x", _COSTS, [1, *costs], "{:g}".format)
+            _scale(axis, "y", _WRONG, wrong or [0.1], lambda y: f"{1 - y:.6g}")
             axis.axvline(1, color="0.8", lw=0.8, zorder=0)
             axis.set_xlabel(f"cost of {word} over the U-Net's", fontsize=8)
             axis.grid(alpha=0.2)
@@ -64,6 +81,21 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
     if handles:
         legend_below(figure, list(handles.values()))
     save_figure(figure, path)
+
+
+def _scale(
+    axes: "Axes", name: str, ticks: Sequence[float], values: Sequence[float], words: Callable[[float], str]
+) -> None:
+    """Make one axis logarithmic, from a tick below all values to one above; what is wrong rises downwards."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    low = max((tick for tick in ticks if tick < min(values) / 1.05), default=ticks[0])
+    high = min((tick for tick in ticks if tick > max(values) * 1.05), default=ticks[-1])
+    axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
+    axis: Axis = getattr(axes, f"{name}axis")
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
 
 
 def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
