@@ -9,7 +9,7 @@ from torch import nn
 
 import drumhead as dh
 from drumhead.engine.choose import pick
-from drumhead.engine.cpu import library, pointwise
+from drumhead.engine.cpu import library, pointwise, team
 from drumhead.engine.pixelwise import lifted
 from drumhead.engine.pixelwise import pointwise as pointwise_of
 from drumhead.networks.chain import Chain
@@ -102,7 +102,7 @@ def test_nothing_outside_a_tile_is_read(monkeypatch):
         blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
         return blocks[-1]
 
-    monkeypatch.setattr(library, "_scratch", scratch)
+    monkeypatch.setattr(team, "_scratch", scratch)
     for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
         found.append(both(maps, up, 4, head)[0])
     assert blocks

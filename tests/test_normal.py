@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import drumhead as dh
 from conftest import makes_one_graph
 from drumhead.engine import pixelwise
-from drumhead.engine.cpu import library, normal, team
+from drumhead.engine.cpu import library, normal, pointwise, team
+from drumhead.networks.chain import told
 from drumhead.networks.rounds import PixelNorm
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
@@ -138,6 +139,82 @@ def test_a_second_derivative_says_where_to_go():
 def test_the_operator_refuses_what_it_would_read_wrongly(x, gain, message):
     with pytest.raises(dh.DrumheadError, match=message):
         normal.normal(x, gain, torch.ones(3), 0.01, False)
+
+
+def telling(b=2, inner=9, outer=5, height=7, width=50, dtype=torch.float64):
+    torch.manual_seed(3)
+    norm, mixed = (PixelNorm(maps).to(dtype) for maps in (inner, outer))
+    for one in (norm, mixed):
+        torch.nn.init.uniform_(one.weight, -1, 1.5)
+        torch.nn.init.uniform_(one.bias, -0.5, 0.5)
+    mix = torch.nn.Conv2d(inner, outer, 1, bias=False).to(dtype)
+    return (
+        torch.randn(b, outer, height, width, dtype=dtype),
+        torch.randn(b, inner, height, width, dtype=dtype),
+        norm,
+        mix,
+        mixed,
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (16, 16), (40, 33)])
+def test_telling_in_one_pass_is_the_same_as_one_after_another(size, monkeypatch):
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 2e-6)):
+        onto, x, norm, mix, mixed = telling(height=size[0], width=size[1], dtype=dtype)
+        wanted = mixed(onto + mix(norm(x).relu())).relu()
+        with dh.engine.using("native"), monkeypatch.context() as patch:
+            patch.setattr(pixelwise, "normal", None)  # one after another
+            found = told(onto, x, norm, mix, mixed)
+        assert (found - wanted).abs().max() <= tolerance * max(1, float(wanted.max()))
+
+
+@torch.no_grad()
+def test_nothing_is_read_that_was_not_written(monkeypatch):
+    """Scratch memory full of NaN instead of zeros: the same bits."""
+    onto, x, norm, mix, mixed = telling(height=5, width=13, dtype=torch.float32)
+    found, blocks = [], []
+
+    def scratch(size):
+        blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
+        return blocks[-1]
+
+    monkeypatch.setattr(team, "_scratch", scratch)
+    for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
+        with dh.engine.using("native"):
+            back = normal.normal_backward(x, x, norm.weight, norm.bias, 0.01, True)
+            found.append([told(onto, x, norm, mix, mixed), norm(x, True), *back])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_telling_has_a_gradient_and_keeps_hooks():
+    onto, x, norm, mix, mixed = telling()
+    x.requires_grad_()
+    wanted = mixed(onto + mix(norm(x).relu())).relu()
+    with dh.engine.using("native"):
+        found = told(onto, x, norm, mix, mixed)
+    torch.testing.assert_close(found, wanted)
+    for one, other in zip(
+        *(torch.autograd.grad(y.sum(), (x, norm.weight, mix.weight)) for y in (found, wanted)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    norm.register_forward_hook(lambda *_: torch.zeros_like(x))
+    with torch.no_grad():
+        torch.testing.assert_close(told(onto, x, norm, mix, mixed), mixed(onto).relu())
+
+
+def test_telling_keeps_torchs_rules_and_refuses():
+    onto, x, norm, mix, mixed = telling(height=3, width=5)
+    parts = (
+        [t.detach().flatten() for t in (norm.weight, norm.bias)],
+        [t.detach().flatten() for t in (mixed.weight, mixed.bias)],
+    )
+    given = [onto, x, *parts[0], mix.weight.detach().flatten(1), *parts[1]]
+    torch.library.opcheck(pointwise.told, (*given, 0.01))
+    with pytest.raises(dh.DrumheadError, match=r"eps=0\.0: a number above 0"):
+        pointwise.told(*given, 0.0)
+    with pytest.raises(dh.DrumheadError, match=r"gain_after: got torch.float64 of shape \(4,\)"):
+        pointwise.told(*given[:5], torch.ones(4).double(), given[6], 0.01)
 
 
 @makes_one_graph

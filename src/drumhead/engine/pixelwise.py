@@ -74,6 +74,27 @@ def added(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, 
     return call(compiled.added, *tensors) if _forwards(*tensors) else None
 
 
+def told(
+    onto: Tensor, x: Tensor, norm: Sequence[Tensor], weight: Tensor, after: Sequence[Tensor], eps: float
+) -> Tensor | None:
+    """Return relu(after(onto + W relu(norm(x)))) by the C engine, without a gradient; None where it cannot.
+
+    Args:
+        onto: features (b, out, y, x).
+        x: features (b, in, y, x).
+        norm: gain and shift (in, 1, 1) of a normalisation over the maps of each pixel, see `normal`.
+        weight: (out, in).
+        after: gain and shift (out, 1, 1) of another.
+        eps: of both.
+    """
+    from drumhead.engine.cpu import pointwise as compiled
+
+    first, second = [tensor.flatten() for tensor in norm], [tensor.flatten() for tensor in after]
+    if not _forwards(onto, x, *first, weight, *second):
+        return None
+    return call(compiled.told, onto, x, *first, weight, *second, eps)
+
+
 def bent(x: Tensor, layer: nn.Conv2d, bends: Sequence[str], offsets: Sequence[float], largest: float) -> Tensor | None:
     """Return parts phi(W x + b + offset) of the same size by the C engine, without a gradient; None where it cannot.
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from drumhead.networks.chain import RELU, added, chained
+from drumhead.networks.chain import RELU, added, chained, told
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
 from drumhead.networks.reach import EVERYWHERE
@@ -91,15 +91,17 @@ class WaveLayer(nn.Module):
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
         heard = heard.flatten(1, 2)
+        if self.recall and self.coarser == 1:
+            return told(x, heard, self.norm, self.mix, self.mixed)
         if self.recall:
-            told = chained((self.norm, RELU, self.mix), heard)
-            return chained((self.mixed, RELU), x + grown(told, x, self.coarser))
+            found = chained((self.norm, RELU, self.mix), heard)
+            return chained((self.mixed, RELU), x + grown(found, x, self.coarser))
         if self.coarser == 1:
             assert isinstance(self.norm, nn.BatchNorm2d)
             assert isinstance(self.mixed, nn.BatchNorm2d)
             return added(x, heard, self.norm, self.mix, self.mixed)
-        told = chained((self.norm, RELU, self.mix, self.mixed), heard)
-        return (x + grown(told, x, self.coarser)).relu_()
+        found = chained((self.norm, RELU, self.mix, self.mixed), heard)
+        return (x + grown(found, x, self.coarser)).relu_()
 
 
 class Stepped(WaveLayer):

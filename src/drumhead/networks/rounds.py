@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from drumhead.engine import pixelwise
 
+EPS = 0.01
 Shown = tuple[Tensor, Tensor]
 
 
@@ -42,7 +43,7 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Tensor, rectify: bool = False) -> Tensor:
         """Return maps (b, k, y, x), normalised; relu of them to `rectify`."""
-        return pixelwise.normal(x, self.weight, self.bias, 0.01, rectify)
+        return pixelwise.normal(x, self.weight, self.bias, EPS, rectify)
 
 
 class Recall(nn.Module):

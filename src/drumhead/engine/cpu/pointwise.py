@@ -45,10 +45,10 @@ class _Struct(ctypes.Structure):
         + [("weights", ctypes.c_void_p * MOST_LAYERS), ("biases", ctypes.c_void_p * MOST_LAYERS)]
         + [("lift", ctypes.c_void_p), ("lift_bias", ctypes.c_void_p)]
         + [("bends", ctypes.c_int64 * MOST_PARTS), ("offsets", ctypes.c_double * MOST_PARTS)]
-        + [("largest", ctypes.c_double)]
+        + [("largest", ctypes.c_double), ("eps", ctypes.c_double)]
         + [(name, ctypes.c_void_p) for name in (
-            "input", "coarse", "gain", "shift", "onto", "output", "grad_output", "grad_input",
-            "grad_coarse",
+            "input", "coarse", "gain", "shift", "onto", "gain_after", "shift_after", "output", "grad_output",
+            "grad_input", "grad_coarse",
         )]
         + [("grad_weights", ctypes.c_void_p * MOST_LAYERS), ("grad_biases", ctypes.c_void_p * MOST_LAYERS)]
         + [(name, ctypes.c_void_p) for name in ("grad_lift", "grad_lift_bias")]
@@ -82,26 +82,57 @@ def added(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, 
 
     onto (b, out, y, x), x (b, in, y, x), gain and shift (in), weight (out, in), bias (out).
     """
-    _check(x, [weight], [bias], None)
-    maps = (x.shape[0], weight.shape[0], *x.shape[2:])
-    for name, tensor, shape in (("onto", onto, maps), ("gain", gain, x.shape[1:2]), ("shift", shift, x.shape[1:2])):
-        if tensor.shape != shape or tensor.dtype != x.dtype or tensor.device != x.device:
-            raise DrumheadError(
-                f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; {x.dtype} of shape "
-                f"{tuple(shape)} on {x.device} is needed"
-            )
-    out = torch.empty_like(onto, memory_format=torch.contiguous_format)
-    tensors = {"onto": onto, "gain": gain, "shift": shift, "output": out}
-    struct = _struct(
-        x.contiguous(), [weight], [bias], False, None, **{name: t.contiguous() for name, t in tensors.items()}
-    )
-    team.run("network_", "forward", struct, _tiles(struct))
-    return out
+    return _added(x, weight, bias, 0.0, {"onto": onto, "gain": gain, "shift": shift})
 
 
 @added.register_fake
 def _(onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.empty_like(onto, memory_format=torch.contiguous_format)
+
+
+@operator("drumhead::told")
+def told(
+    onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, gain_after: Tensor, shift_after: Tensor,
+    eps: float,
+) -> Tensor:  # fmt: skip
+    """Return relu(gain_after n(onto + W relu(gain n(x) + shift)) + shift_after), in one pass and without a gradient.
+
+    n normalises over the maps of each pixel, as `normal.normal` does. onto (b, out, y, x), x (b, in, y, x), gain and
+    shift (in), weight (out, in), gain_after and shift_after (out), eps > 0.
+    """
+    if not eps > 0:
+        raise DrumheadError(f"eps={eps}: a number above 0 is needed")
+    after = {"gain_after": gain_after, "shift_after": shift_after}
+    zero = weight.new_zeros(weight.shape[:1])
+    return _added(x, weight, zero, eps, {"onto": onto, "gain": gain, "shift": shift, **after})
+
+
+@told.register_fake
+def _(
+    onto: Tensor, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, gain_after: Tensor, shift_after: Tensor,
+    eps: float,
+) -> Tensor:  # fmt: skip
+    return torch.empty_like(onto, memory_format=torch.contiguous_format)
+
+
+def _added(x: Tensor, weight: Tensor, bias: Tensor, eps: float, tensors: dict[str, Tensor]) -> Tensor:
+    """Run a layer between two normalisations of whatever kind; `tensors` as in csrc/pointwise.h."""
+    _check(x, [weight], [bias], None)
+    inner, outer = x.shape[1:2], weight.shape[:1]
+    shapes = {"onto": (x.shape[0], *outer, *x.shape[2:]), "gain": inner, "shift": inner, "gain_after": outer,
+              "shift_after": outer}  # fmt: skip
+    for name, tensor in tensors.items():
+        if tensor.shape != shapes[name] or tensor.dtype != x.dtype or tensor.device != x.device:
+            raise DrumheadError(
+                f"{name}: got {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}; {x.dtype} of shape "
+                f"{tuple(shapes[name])} on {x.device} is needed"
+            )
+    out = torch.empty_like(tensors["onto"], memory_format=torch.contiguous_format)
+    given = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    struct = _struct(x.contiguous(), [weight], [bias], False, None, **given, output=out)
+    struct.eps = eps
+    team.run("network_", "forward", struct, _tiles(struct))
+    return out
 
 
 @operator(

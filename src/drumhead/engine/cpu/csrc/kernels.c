@@ -37,8 +37,8 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
 /* Each uses those above it. Both engines have the first three and products.h; waves have what is between grid.h and
- * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has what follows, and the
- * normalisation of each pixel the last. */
+ * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has the rest, of which pixelnorm.h
+ * is an operation of its own as well. */
 #include "denormals.h"
 #include "vector.h"
 #include "reduced.h"
@@ -56,8 +56,8 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #include "network.h"
 #include "tiles.h"
 #include "smooth.h"
-#include "passes.h"
 #include "pixelnorm.h"
+#include "passes.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)

@@ -11,6 +11,12 @@ static void scale(REAL *x, int64_t width, const REAL *gain, const REAL *shift) {
         for (int64_t p = 0; p < TILE; p += LANES) store(x + p, rectified(gain[i] * load(x + p) + shift[i]));
 }
 
+/* The maps of each pixel, normalised. */
+static void level(REAL *x, int64_t width, REAL eps) {
+    vector r[ACROSS];
+    for (int64_t p = 0; p < TILE; p += STRIP) centre(x + p, width, TILE, eps, r);
+}
+
 static void bend(REAL *x, int64_t kind, REAL offset, REAL largest, int64_t count) {
 #define EVERY(v, value)                          \
     for (int64_t p = 0; p < count; p += LANES) { \
@@ -33,7 +39,7 @@ static void add_onto(network *n, place at) {
             REAL *x = n->x[a->layers] + o * TILE + r * n->columns;
             for (int64_t p = 0; p < some; p++) {
                 const REAL v = onto[o * pixels + r * a->width + p] + x[p];
-                x[p] = v < 0 ? 0 : v;
+                x[p] = v < 0 && !a->gain_after ? 0 : v;
             }
         }
 }
@@ -42,9 +48,14 @@ static void network_forward(network *n, int64_t tile) {
     const pointwise *a = n->a;
     const place at = place_of(n, tile);
     read_input(n, at);
+    if (a->eps > 0) level(n->x[0], a->widths[0], (REAL)a->eps);
     if (a->gain) scale(n->x[0], a->widths[0], a->gain, a->shift);
     run_tile(n);
     if (a->onto) add_onto(n, at);
+    if (a->gain_after) {
+        level(n->x[a->layers], a->widths[a->layers], (REAL)a->eps);
+        scale(n->x[a->layers], a->widths[a->layers], a->gain_after, a->shift_after);
+    }
     const int64_t each = a->widths[a->layers] / a->parts, part = a->batch * each * a->height * a->width;
     for (int64_t i = 0; i < a->parts; i++) {
         REAL *x = n->x[a->layers] + i * each * TILE;

@@ -37,28 +37,30 @@ INLINE const REAL *whole_row(const normal *f, const REAL *from, int64_t some) {
     return memcpy(f->row, from, (size_t)some * sizeof(REAL));
 }
 
-/* n_k of a strip at x, in f->n; r of its pixels. */
-INLINE void normalise(const normal *f, const REAL *x, int64_t some, vector *r) {
-    const int64_t maps = f->a->maps, pixels = f->a->pixels;
+/* x_k -> n_k of the pixels of a strip, in place; maps lie `pitch` numbers apart. r of each pixel. */
+INLINE void centre(REAL *x, int64_t maps, int64_t pitch, REAL eps, vector *r) {
     vector sum[ACROSS] = {{0}}, squares[ACROSS] = {{0}};
-    for (int64_t k = 0; k < maps; k++) {
-        const REAL *row = whole_row(f, x + k * pixels, some);
-        EACH_VECTOR(j) {
-            const vector v = load(row + j * LANES);
-            store(f->n + k * STRIP + j * LANES, v), sum[j] += v;
-        }
-    }
+    for (int64_t k = 0; k < maps; k++) EACH_VECTOR(j) sum[j] += load(x + k * pitch + j * LANES);
     EACH_VECTOR(j) sum[j] /= splat((REAL)maps);
     for (int64_t k = 0; k < maps; k++) EACH_VECTOR(j) {
-            const vector d = load(f->n + k * STRIP + j * LANES) - sum[j];
-            store(f->n + k * STRIP + j * LANES, d), squares[j] += d * d;
+            const vector d = load(x + k * pitch + j * LANES) - sum[j];
+            store(x + k * pitch + j * LANES, d), squares[j] += d * d;
         }
     EACH_VECTOR(j) {
-        const vector v = squares[j] / splat((REAL)maps) + splat((REAL)f->a->eps);
+        const vector v = squares[j] / splat((REAL)maps) + splat(eps);
         for (int64_t i = 0; i < LANES; i++) r[j][i] = 1 / (REAL_IS_DOUBLE ? (REAL)sqrt(v[i]) : (REAL)sqrtf((float)v[i]));
     }
     for (int64_t k = 0; k < maps; k++)
-        EACH_VECTOR(j) store(f->n + k * STRIP + j * LANES, load(f->n + k * STRIP + j * LANES) * r[j]);
+        EACH_VECTOR(j) store(x + k * pitch + j * LANES, load(x + k * pitch + j * LANES) * r[j]);
+}
+
+/* n_k of a strip at x, in f->n; r of its pixels. */
+INLINE void normalise(const normal *f, const REAL *x, int64_t some, vector *r) {
+    for (int64_t k = 0; k < f->a->maps; k++) {
+        const REAL *row = whole_row(f, x + k * f->a->pixels, some);
+        EACH_VECTOR(j) store(f->n + k * STRIP + j * LANES, load(row + j * LANES));
+    }
+    centre(f->n, f->a->maps, STRIP, (REAL)f->a->eps, r);
 }
 
 static void put_row(REAL *to, const vector *v, int64_t some) {

@@ -9,7 +9,8 @@
  *
  * Forward only: with gain and shift (widths[0]) the first layer sees relu(gain x + shift). The output's maps are cut into
  * `parts` arrays of the same size, one after another; part i is bent by a function of output + offsets[i], a sigmoid to at
- * most `largest`. With `onto`, as the output, relu(onto + output) is written.
+ * most `largest`. With `onto`, as the output, relu(onto + output) is written. With eps > 0 what gain multiplies is first
+ * normalised over the maps of each pixel, and what is written is relu(gain_after norm(onto + output) + shift_after).
  *
  * Gradients of weights and biases come in `groups` partial sums, group g over tiles g, g + groups, ..; which worker takes
  * which group changes no number. `next`: the next part that no worker has taken yet.
@@ -30,8 +31,8 @@ typedef struct {
     int64_t widths[MOST_LAYERS + 1];
     const void *weights[MOST_LAYERS], *biases[MOST_LAYERS], *lift, *lift_bias;
     int64_t bends[MOST_PARTS];
-    double offsets[MOST_PARTS], largest;
-    const void *input, *coarse, *gain, *shift, *onto;
+    double offsets[MOST_PARTS], largest, eps;
+    const void *input, *coarse, *gain, *shift, *onto, *gain_after, *shift_after;
     void *output;
     const void *grad_output;
     void *grad_input, *grad_coarse;
