@@ -1,0 +1,58 @@
+"""Draw what the runs of stacks reached against what they cost: `python docs/front.py`.
+
+Scores are of the committed runs, costs those of `diagnostics/prices.py` on one thread: docs/images/front.png.
+"""
+
+import json
+import statistics
+from pathlib import Path
+
+from drumhead.show.front import Point, save_front
+
+DOCS = Path(__file__).parent
+RESULTS = DOCS / "results"
+PANELS = {  # title: recipe, task
+    "tetrominoes, 80,000 passes": ("batch-16", "tetrominoes"),
+    "Multi-MNIST, 80,000": ("batch-16", "multi-mnist"),
+    "MNIST, shifted, 320,000": ("shift-16", "mnist"),
+    "Multi-MNIST, shifted, 320,000": ("shift-16", "multi-mnist"),
+}
+
+
+def read(path: Path) -> dict:
+    """Return a JSON file."""
+    return json.loads(path.read_text())
+
+
+def point(name: str, values: list[float], task: str) -> Point:
+    """Return a network with the mean and the deviation of its seeds, and its costs."""
+    price = read(RESULTS / "stack" / f"prices-{task}.json")["1 threads"][name]
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Point(name, statistics.fmean(values), deviation, price["train"]["ratio"], price["infer"]["ratio"])
+
+
+def trained(recipe: str, task: str) -> list[Point]:
+    """Return the networks of a task that were trained under a recipe."""
+    found = []
+    for place in sorted((RESULTS / "reproduce" / recipe / task).iterdir()):
+        tests = [read(path) for path in sorted(place.glob("seed-*/evaluation-test.json"))]
+        found.append(point(place.name, [test["foreground_iou"] for test in tests], task))
+    return found
+
+
+def far() -> list[Point]:
+    """Return the share of the foreground that is right of wires twice as long as those learned."""
+    rows: dict[str, list[float]] = {}
+    for network in read(RESULTS / "stack" / "distance" / "distance.json")["networks"]:
+        (row,) = (row for row in network["rows"] if row["distance"] == 2 * network["length"] and not row["how"])
+        rows.setdefault(network["name"], []).append(row["foreground_accuracy"])
+    for name, found in read(RESULTS / "stack" / "rounds.json")["networks"].items():
+        network = "frame-rounds" if "kernels" in name else "nwm-rounds"
+        if network == "frame-rounds" or "half" not in name:
+            rows.setdefault(network, []).append(found["120"]["until_still"]["foreground"])
+    return [point(name, values, "wires") for name, values in rows.items()]
+
+
+if __name__ == "__main__":
+    panels = {title: trained(*where) for title, where in PANELS.items()}
+    save_front(DOCS / "images" / "front.png", panels | {"wires twice as long (accuracy)": far()})
