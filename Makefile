@@ -39,7 +39,7 @@ check: .venv/installed-dev
 sanitize: export DRUMHEAD_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DRED_ZONE=256
 sanitize: export ASAN_OPTIONS = detect_leaks=0
 # What starts other processes or compiles, and the largest of the odd sizes: no access that the others do not make.
-sanitize: UNCHECKED = not (every_instruction_set or survive or compile or export or copies or sides2-shape3)
+sanitize: UNCHECKED = not (every_instruction_set or survive or share_their_threads or compile or export or copies or torchs_rules or same_in_both_engines or sides2-shape3)
 sanitize: .venv/installed-dev
 	for isa in $(or $(ISA),$$(DRUMHEAD_CFLAGS= $(BIN)/python -c \
 			"from drumhead.engine.cpu.library import ISAS, isa_index; print(*ISAS[: isa_index() + 1])")); do \
@@ -47,6 +47,7 @@ sanitize: .venv/installed-dev
 		DRUMHEAD_ISA=$$isa CC="env -u LD_PRELOAD $(CC)" \
 			LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so.6)" \
 			$(BIN)/python -m pytest -n 2 --capture=no -p no:faulthandler -k "$(UNCHECKED)" tests/test_engine*.py tests/test_records.py \
+				tests/test_head.py tests/test_normal.py \
 			|| exit 1; \
 	done
 

@@ -130,6 +130,39 @@ def milliseconds(task: str, network: str) -> float | None:
     return (earlier | later).get(f"{task}/{network}")
 
 
+def price(task: str, network: str, mode: str, threads: int = 1) -> dict:
+    """Return what a training step ("train") or inference ("infer") costs, from diagnostics/prices.py."""
+    return read(RESULTS / "stack" / f"prices-{task}.json")[f"{threads} threads"][network][mode]
+
+
+def prices() -> Grid:
+    """Stacks: what networks cost over the U-Net's, on one thread and on two."""
+    rows = []
+    for network in ("nwm-stack", "nwm-stack-l", "nwm-modes", "nwm-rounds", "frame-7x7", "frame-attention", "unet-5"):
+        costs = [[f"{price(task, network, mode, threads)['ratio']:.2f}" for threads in (1, 2)]
+                 for task in (*TASKS, "wires") for mode in ("train", "infer")]  # fmt: skip
+        rows.append((f"`{network}`", *(" / ".join(each) for each in costs)))
+    columns = [f"{title(task)}, {word}" for task in (*TASKS, "wires") for word in ("training", "inference")]
+    return Grid(("over `unet-4`, on one / two threads", *columns), tuple(rows))
+
+
+def front(task: str) -> Callable[[], Grid]:
+    """Stacks: networks of the deciding experiment after 80,000 passes, the best first."""
+
+    def table() -> Grid:
+        rows = []
+        for place in (RESULTS / "reproduce" / "batch-16" / task).iterdir():
+            tests = runs(f"batch-16/{task}/{place.name}")
+            costs = (f"{price(task, place.name, mode)['ratio']:.2f}" for mode in ("train", "infer"))
+            rows.append((f"`{place.name}`", spread(tests, "foreground_iou"), str(len(tests)), f"{tests[0]['dice']:.3f}",
+                         f"{tests[0]['parameters']:,}", *costs))  # fmt: skip
+        rows.sort(key=lambda row: row[1], reverse=True)
+        columns = ("network", "foreground IoU", "seeds", "Dice", "parameters", "training over `unet-4`", "inference")
+        return Grid(columns, tuple(rows))
+
+    return table
+
+
 def results() -> Grid:
     """README: networks by tasks."""
     columns = ("network", "parameters (thousands)", "image passes", *map(title, TASKS), "ms an image")
@@ -151,16 +184,13 @@ def results() -> Grid:
         seeds = [runs(f"{LONG[task]}/{task}/{network}") for task in TASKS]
         sizes = [tests[0]["parameters"] for tests in seeds if tests]
         counts = " / ".join(str(len(tests)) for tests in seeds if tests)
+        costs = [price(task, network, "train")["milliseconds"] for task in TASKS]
         rows.append((f"{label} ({counts} seed{'s' * (counts != '1')})", thousands(sizes), "320,000",
-                     *(spread(tests, "foreground_accuracy") for tests in seeds), NONE))  # fmt: skip
-    shipped = [read(RESULTS / "runs" / name / "evaluation-test.json")
-               for name in ("tetrominoes-nwm-fast", "tetrominoes-nwm-fast-seed1")]  # fmt: skip
-    cut = [read(RESULTS / "runs" / "tetrominoes-nwm-fast-cut" / "evaluation-test.json")]
+                     *(spread(tests, "foreground_accuracy") for tests in seeds),
+                     " / ".join(f"{cost:.2g}" for cost in costs)))  # fmt: skip
     full = runs("paper/tetrominoes/nwm-fast")
     stopped = [read(RESULTS / "reproduce/paper/tetrominoes/nwm-linear/seed-0/evaluation-test-epoch-217.json")]
     for label, size, passes, tests in (
-        ("`nwm-fast`, trained longer (shipped as `tetrominoes-fast`; 2 seeds)", "25", "249,600", shipped),
-        ("the same without its waves (1 seed)", "25", "249,600", cut),
         ("`nwm-fast`, the paper's protocol (2 seeds)", "25", "2,995,200", full),
         ("`nwm-linear`, the same, stopped early (1 seed)", "176", "2,256,384", stopped),
     ):
@@ -610,8 +640,10 @@ def data_rate() -> Grid:
 
 
 TABLES: dict[str, Callable[[], Grid]] = {
-    "results": results, "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"),
-    "cpu-multi-mnist": cpu("multi-mnist"), "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
+    "results": results, "prices": prices, "front-tetrominoes": front("tetrominoes"),
+    "front-multi-mnist": front("multi-mnist"), "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"),
+    "cpu-mnist": cpu("mnist"), "cpu-multi-mnist": cpu("multi-mnist"),
+    "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
     "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
     "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
     "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,

@@ -228,9 +228,10 @@ def test_copies_and_inference_mode():
 def test_a_default_device_elsewhere_changes_nothing():
     y0, kernel = torch.randn(2, 1, 64, 64), dh.laplacian(1)
     wanted = waves(y0, kernel=kernel)
-    team._local.__dict__.clear()
-    with torch.device("meta"):
-        assert torch.equal(waves(y0, kernel=kernel), wanted)
+    for learning in (True, False):
+        team._local.__dict__.clear()
+        with torch.device("meta"), torch.set_grad_enabled(learning):
+            assert torch.equal(waves(y0, kernel=kernel), wanted)
 
 
 @needs_bfloat16
@@ -305,9 +306,21 @@ def test_the_number_of_threads_and_who_owns_them_change_no_bit(monkeypatch):
 
 
 @pytest.mark.skipif("OpenMP" not in torch.__config__.parallel_info() or sys.platform != "linux", reason="no OpenMP")
-def test_torch_and_the_engine_share_their_threads(two_threads, monkeypatch):
-    monkeypatch.setattr(team, "_by_pool", None)
-    waves(torch.randn(4, 1, 8, 8))
+def test_torch_and_the_engine_share_their_threads():
+    code = """
+import os, torch, drumhead as dh
+torch.set_num_threads(3)
+count = lambda: len(os.listdir("/proc/self/task"))
+options = {"steps": 5, "dt": 0.1, "backend": "native", "check_stability": False}
+call = lambda batch: dh.propagate(torch.ones(batch, 1, 8, 8), 0.1, 0.1, dh.laplacian(1), **options)
+call(1)
+torch.randn(1000, 1000).exp()
+before = count()
+call(2), call(9)
+assert count() == before, (before, count())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_callers_in_many_threads(two_threads):
@@ -383,6 +396,11 @@ def test_all_threads_are_done_when_a_call_fails(two_threads, pool, monkeypatch):
     assert done == [True]
 
 
+POOLED = """
+from drumhead.engine.cpu import team
+team._openmp = lambda: None
+"""
+
 AFTER_FORK = """
 import os, signal, torch, drumhead as dh
 torch.set_num_threads(2)
@@ -393,6 +411,19 @@ child = os.fork()
 if not child:
     signal.alarm(20)  # a deadlock ends the child
     os._exit(0 if torch.equal(call(), wanted) else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+FORKED_BEFORE = """
+import os, signal, torch, drumhead as dh
+torch.set_num_threads(2)
+torch.randn(1000, 1000).exp()  # torch's threads have started, nothing of the engine is imported
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    options = {"steps": 5, "dt": 0.1, "backend": "native", "check_stability": False}
+    dh.propagate(torch.ones(4, 1, 8, 8), 0.1, 0.1, dh.laplacian(1), **options)
+    os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 """
 
@@ -409,11 +440,14 @@ threading.Thread(target=late).start()
 """
 
 
-@pytest.mark.parametrize("code", [pytest.param(AFTER_FORK, id="fork"), pytest.param(AFTER_MAIN, id="main")])
-def test_threads_survive(code):
-    """A fork leaves the pool's threads behind; a pool takes no work once the main thread has ended."""
+@pytest.mark.parametrize("owner", ["torch's", "a pool's"])
+@pytest.mark.parametrize("code", [AFTER_FORK, FORKED_BEFORE, AFTER_MAIN], ids=["fork", "early fork", "main"])
+def test_threads_survive(code, owner):
+    """A fork leaves all threads but one behind; a pool takes no work once the main thread has ended."""
     if "fork" in code and not hasattr(os, "fork"):
         pytest.skip("this system does not fork")
+    if owner == "a pool's":
+        code = code.replace("torch.set_num_threads(2)", f"{POOLED}torch.set_num_threads(2)", 1)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "fork" in code or done.stdout == "done\n", done.stderr[-2000:]

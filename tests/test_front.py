@@ -10,7 +10,7 @@ import drumhead as dh
 from drumhead.reproduce import front
 from drumhead.reproduce.budgets import recipes
 from drumhead.reproduce.timings import prices
-from drumhead.show.front import _front
+from drumhead.show.front import Point, _front, save_front
 from test_reproduce import call, make
 
 
@@ -78,6 +78,31 @@ def test_prices_are_beside_the_unet():
     assert {*found} == {"unet-4", "unet-2", "frame-3x3", "about"}
     assert found["unet-4"]["train"]["ratio"] == found["unet-4"]["infer"]["ratio"] == 1
     assert found["unet-2"]["train"]["milliseconds"] > 0
+
+
+def test_better_networks_lie_higher_and_all_are_in_the_picture(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("drumhead.show.front.save_figure", lambda figure, path: drawn.append(figure))
+    points = [
+        Point("unet-4", 0.9, 0.3, 1.0, 1.0),
+        Point("nwm-stack", 0.99, 0.0, 0.4, 0.01),
+        Point("frame-7x7", 1.0, 0.0, 150.0, 2.0),
+        Point("cnn-8", 0.0, 0.0, 3.0, 3.0),
+    ]
+    save_front(tmp_path / "front.png", {"wires": points})
+    for axes, mode in zip(drawn[0].axes, ("train", "infer"), strict=True):
+        places = {}
+        for container, point in zip(axes.containers, points, strict=True):
+            ((x, y),) = axes.transData.transform(container[0].get_xydata())
+            box = axes.get_window_extent()
+            assert box.x0 < x < box.x1
+            assert box.y0 < y < box.y1
+            assert container[0].get_xydata()[0, 0] == getattr(point, mode)
+            places[point.name] = y
+        assert sorted(places, key=places.get) == ["cnn-8", "unet-4", "nwm-stack", "frame-7x7"]
+        labels = [text.get_text() for text in axes.get_yticklabels()]
+        assert "0.9" in labels
+        assert "0.99" in labels
 
 
 def test_the_front_is_what_nothing_cheaper_reaches():

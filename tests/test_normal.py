@@ -118,6 +118,14 @@ def test_maps_in_any_layout():
     assert torch.equal(plain, other)
 
 
+@torch.no_grad()
+def test_no_images_and_negated_ones():
+    norm, x = PixelNorm(6), torch.randn(2, 6, 3, 4)
+    assert norm(x[:0]).shape == (0, 6, 3, 4)
+    assert normal.normal(x[:0], norm.weight, norm.bias, 0.01, True).shape == (0, 6, 3, 4)
+    torch.testing.assert_close(norm(torch._neg_view(x)), norm(-x))
+
+
 def test_a_second_derivative_says_where_to_go():
     tensors = fields(1, 3, 2, 2)
     with dh.engine.using("native"):

@@ -8,7 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "drumhead"
 FLOORS = [
-    {"errors"},
+    {"errors", "forks"},
     {"files"},
     {"read"},
     {"engine", "settings", "waves"},

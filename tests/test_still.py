@@ -17,8 +17,8 @@ def expected(model, image, still, most):
     for number in range(still + 1, most + 1):
         labels = [answers[n].argmax(1) for n in range(number - still, number + 1)]
         if all(torch.equal(labels[0], other) for other in labels[1:]):
-            return number, answers[number]
-    return most, answers[most]
+            return number, False, answers[number]
+    return most, True, answers[most]
 
 
 def walked(model, image, rounds):
@@ -36,7 +36,7 @@ def test_a_walk_is_what_the_network_answers_in_so_many_rounds(name):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("still", "most"), [(1, 30), (2, 30), (4, 12), (5, 200), (3, 2)])
+@pytest.mark.parametrize(("still", "most"), [(1, 30), (2, 30), (4, 12), (5, 200), (3, 4)])
 def test_each_image_stops_by_itself_by_the_rule(still, most):
     model = dh.load("wires")
     images = dh.to_images(dh.tasks.wires.arrays("test", length=60, count=6)[0])
@@ -44,8 +44,9 @@ def test_each_image_stops_by_itself_by_the_rule(still, most):
     assert model.training
     model.eval()
     for number, image in enumerate(images):
-        rounds, logits = expected(model, image[None], still, most)
+        rounds, changing, logits = expected(model, image[None], still, most)
         assert found.rounds[number] == rounds
+        assert found.changing[number] == changing
         torch.testing.assert_close(found.logits[number : number + 1], logits)
         assert torch.equal(found.labels[number], found.logits[number].argmax(0))
     if most == 200:
@@ -54,7 +55,10 @@ def test_each_image_stops_by_itself_by_the_rule(still, most):
 
 def test_nothing_to_see_is_still_at_once():
     found = dh.load("wires").until_still(torch.zeros(1, 1, 32, 32), still=4)
-    assert (found.rounds.tolist(), found.labels.unique().tolist()) == ([5], [0])
+    assert (found.rounds.tolist(), found.labels.unique().tolist(), found.changing.tolist()) == ([5], [0], [False])
+    stops = UntilStill(dh.load("wires"), most=6)
+    stops(torch.zeros(2, 1, 32, 32))
+    assert stops.summary() == {"rounds_mean": 6, "rounds_median": 6, "still_changing": 0}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,7 @@ def test_nothing_to_see_is_still_at_once():
         ("wires", {"still": 0}, "still=0: a whole number of at least 1"),
         ("wires", {"still": True}, "still=True: a whole number"),
         ("wires", {"most": 1}, "most=1: a whole number of at least 2"),
+        ("wires", {"still": 6, "most": 6}, "most=6: more than still=6 rounds are needed"),
     ],
 )
 def test_what_is_refused(model, options, message):
@@ -86,10 +91,13 @@ def test_the_commands_say_how_many_rounds_it_took(tmp_path, capsys):
     assert found["still_changing"] == 0
     assert found["foreground_accuracy"] > 0.99
     assert "until still" in capsys.readouterr().out
-    assert call("evaluate", "wires", "--limit", 4, "--until-still", "--rounds", 3, "--json-out", where) == 0
+    assert (found["still"], found["most"]) == (5, 200)
+    assert call("evaluate", "wires", "--limit", 4, "--until-still", "--rounds", 6, "--json-out", where) == 0
     found = json.loads(where.read_text())
-    assert (found["rounds_mean"], found["still_changing"], found["rounds"]) == (3, 1, 3)
+    assert (found["rounds_mean"], found["still_changing"], found["rounds"]) == (6, 1, 6)
     capsys.readouterr()
+    assert call("evaluate", "wires", "--limit", 4, "--until-still", "--rounds", 3) == 2
+    assert "more than still=5 rounds are needed" in capsys.readouterr().err
     assert call("segment", "--model", "wires", "--until-still", "--no-pictures") == 0
     assert "rounds" in capsys.readouterr().out
     assert call("evaluate", "wires", "--limit", 2, "--until-still", "--over-time") == 2

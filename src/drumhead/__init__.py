@@ -6,6 +6,8 @@ Names load on first use, so that `import drumhead` and `drumhead --help` do not 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from drumhead import forks as forks  # looks out from now on
+
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:

@@ -118,6 +118,7 @@ def evaluate(
     asked = UntilStill(model, most=model.config.rounds) if until_still else model  # type: ignore[union-attr]
     scores: dict[str, Any] = measure(asked.to(device), images, model.config.classes, batch, tiles=tiles)
     took = asked.summary() if isinstance(asked, UntilStill) else {}
+    rule = {"still": asked.still, "most": asked.most} if isinstance(asked, UntilStill) else {}
 
     changed = f"{f', {rounds} rounds' * (rounds > 0)}{', until still' * until_still}{', coupling cut' * cut}"
     title = f"{source} on {name}/{split}, {len(images)} images{changed}"
@@ -148,7 +149,7 @@ def evaluate(
 
     out = json_out or (path.parent / f"evaluation-{about}.json" if in_run else None)
     if out:
-        change = {"cut": cut, **({"rounds": rounds} if rounds else {}), **took}
+        change = {"cut": cut, **({"rounds": rounds} if rounds else {}), **rule, **took}
         write(out, model, name, split, len(images), scores, str(source), {**change, **more})
         print(f"written: {out}")
 

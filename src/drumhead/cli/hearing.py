@@ -55,15 +55,14 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple["Segmenter", int, float]:
-    """Return a network that takes the rounds which this image needs, its own at most; how many, and the ms it took."""
+def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, int, float]:
+    """Return labels (y, x) after as many rounds as an image needs, the network's own at most; how many, and the ms."""
     from drumhead.networks.still import UntilStill
     from drumhead.networks.tiles import answer
 
     stops, began = UntilStill(network, most=network.config.rounds), time.perf_counter()  # type: ignore[union-attr]
-    answer(stops, tensor, tiles)
-    rounds, milliseconds = max(stops.took), 1000 * (time.perf_counter() - began)
-    return network.in_rounds(rounds), rounds, milliseconds
+    labels = answer(stops, tensor, tiles)[0].argmax(0).numpy()
+    return labels, max(stops.took), 1000 * (time.perf_counter() - began)
 
 
 def one_pass(

@@ -49,8 +49,8 @@ class Flags:
     task: str = "tetrominoes"
     """Of the front: the task whose networks it trains; the report shows all that have runs."""
     recipe: str = ""
-    """Of the front: train under this recipe alone, such as batch-16 (--budget cpu) or shift-16 (paper); by default
-    every network is trained under two and counts under its better one."""
+    """Of the front: train under this recipe alone, such as batch-16 (--budget cpu), long-16 or, of digits, shift-16
+    (paper); by default every network is trained under two and counts under its better one."""
     data: str = ""
     """Directory of MNIST's IDX files."""
     train: bool = True

@@ -34,7 +34,7 @@ def segment(
 
     Args:
         images: image files or directories of them; by default the sample images of the model's task that come with
-            drumhead: pieces, digits or wires.
+            drumhead: pieces, digits, polygons or wires.
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
         pictures: write pictures, movies and sounds; --no-pictures prints the table only.
@@ -76,15 +76,19 @@ def segment(
     rows = []
     for path in files:
         image = read_image(path, config.image_channels)
-        own, rounds_taken, took = until(network, to_images(image), tiles) if until_still else (network, 0, 0.0)
-        labels, waves, milliseconds = one_pass(own, to_images(image), path, pictures, tiles)
+        x, own, waves, counted = to_images(image), network, None, ()
+        if until_still:
+            labels, took, milliseconds = until(network, x, tiles)
+            own, counted = network.in_rounds(took), (str(took),)  # what is shown and heard is of as many
+            waves = one_pass(own, x, path, pictures, tiles)[1] if pictures else None
+        else:
+            labels, waves, milliseconds = one_pass(network, x, path, pictures, tiles)
         truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
         if truth is not None and (counts := (truth > 0) & (truth != IGNORE)).any():
             accuracy = f"{(labels == truth)[counts].mean():.3f}"
-        counted = (str(rounds_taken),) if until_still else ()
-        rows.append((caption(path.stem), found or "nothing", accuracy, *counted, f"{took or milliseconds:.1f}"))
+        rows.append((caption(path.stem), found or "nothing", accuracy, *counted, f"{milliseconds:.1f}"))
         if pictures:
             _show(out / path.stem, image, labels, waves, truth, names, own)
     title = f"{model}: {len(files)} image{'s' * (len(files) != 1)}"

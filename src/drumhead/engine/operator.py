@@ -61,4 +61,4 @@ def _unseen(inputs: tuple[Any, ...]) -> bool:
     if torch.is_grad_enabled() or traced() or is_in_torch_dispatch_mode():
         return False
     flat = (part for given in inputs for part in (given if isinstance(given, list) else (given,)))
-    return all(type(part) in _PLAIN for part in flat if isinstance(part, Tensor))
+    return all(type(part) in _PLAIN and not part.is_neg() for part in flat if isinstance(part, Tensor))

@@ -132,8 +132,8 @@ def normal(x: Tensor, gain: Tensor, shift: Tensor, eps: float, rectify: bool) ->
 
     tensors = (x, gain, shift)
     if x.is_cpu and x.ndim == 4 and x.numel() and x.dtype == gain.dtype == shift.dtype:
-        parts = None if torch.compiler.is_compiling() else compiled.parts(x)
-        if pick("auto", x, tensors, True, parts) == "native":
+        parts = min(compiled.parts(x), compiled.GROUPS) if torch.is_grad_enabled() else compiled.parts(x)
+        if pick("auto", x, tensors, True, None if torch.compiler.is_compiling() else parts) == "native":
             found: Tensor = call(compiled.normal, *tensors, eps, rectify)
             return found
     x = x - x.mean(1, keepdim=True)

@@ -58,9 +58,9 @@ def added(onto: Tensor, x: Tensor, norm: nn.BatchNorm2d, mix: nn.Conv2d, mixed: 
     """
     if _known(norm) and _fold(mix, mixed) and local(mix):
         weight, bias = _line(mixed, mix)
-        told = pixelwise.added(onto, x, *_gain(norm), weight.flatten(1), bias)
-        if told is not None:
-            return told
+        found = pixelwise.added(onto, x, *_gain(norm), weight.flatten(1), bias)
+        if found is not None:
+            return found
     return (onto + chained((norm, RELU, mix, mixed), x)).relu_()
 
 

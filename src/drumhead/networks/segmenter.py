@@ -80,19 +80,20 @@ class Segmenter(nn.Module):
             images: (b, k, y, x) in [0, 1].
             still: stop an image when none of its labels has changed for so many rounds, 1 or more. Fewer cost less, and
                 may stop where news is only held up.
-            most: stop after so many in any case, 2 or more.
+            most: stop after so many in any case, more than `still`.
 
         Returns:
-            Labels (b, y, x), the rounds that each image took (b,), logits (b, classes, y, x).
+            Labels (b, y, x), the rounds that each image took (b,), whether it was still changing then (b,), and logits
+            (b, classes, y, x).
 
         Raises:
-            DrumheadError: it runs its layers once.
+            DrumheadError: it runs its layers once, or no image could stop.
 
         Example:
             >>> images, _ = dh.tasks.wires.arrays("test", length=120, count=2)
-            >>> labels, rounds, _ = dh.load("wires").until_still(dh.to_images(images))
-            >>> labels.shape, rounds.shape
-            (torch.Size([2, 96, 96]), torch.Size([2]))
+            >>> found = dh.load("wires").until_still(dh.to_images(images))
+            >>> found.labels.shape, found.rounds.shape, found.changing.any()
+            (torch.Size([2, 96, 96]), torch.Size([2]), tensor(False))
         """
         with self.evaluating():
             self._check_values(images)

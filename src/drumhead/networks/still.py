@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from drumhead.errors import whole
+from drumhead.errors import DrumheadError, whole
 from drumhead.networks.anytime import each
 from drumhead.networks.listening import check_rounds
 
@@ -23,12 +23,14 @@ class Still(NamedTuple):
 
     Attributes:
         labels: int64 (b, y, x).
-        rounds: how many each image took, with those in which nothing changed, int64 (b,); `most` if it never stopped.
+        rounds: how many each image took, with those in which nothing changed, int64 (b,).
+        changing: whether its labels were still changing at the end, bool (b,).
         logits: (b, classes, y, x).
     """
 
     labels: Tensor
     rounds: Tensor
+    changing: Tensor
     logits: Tensor
 
 
@@ -60,10 +62,9 @@ class Walk:
 @torch.no_grad()
 def until_still(model: Any, images: Tensor, still: int = STILL, most: int = MOST) -> Still:
     """Return what a network says when its labels have stopped changing; see `Segmenter.until_still`."""
-    check_rounds(model)
-    still, most = whole("still", still, 1), whole("most", most, 2)
+    check_settings(model, still, most)
     walk, left = Walk(model, images), torch.arange(len(images), device=images.device)
-    rounds = torch.full_like(left, most)
+    rounds, changing = torch.full_like(left, most), torch.ones_like(left, dtype=torch.bool)
     logits = walk.round()
     out, labels, same = logits.new_empty(logits.shape), logits.argmax(1), torch.zeros_like(left)
     for number in range(2, most + 1):
@@ -72,13 +73,22 @@ def until_still(model: Any, images: Tensor, still: int = STILL, most: int = MOST
         same = (same + 1) * (labels == before).flatten(1).all(1)
         done = same >= still
         if done.any() or number == most:
-            rounds[left[done]], out[left] = number, logits
+            rounds[left[done]], changing[left[done]], out[left] = number, False, logits
             go = ~done
             walk.keep(go)
             left, labels, same = left[go], labels[go], same[go]
         if not len(left):
             break
-    return Still(out.argmax(1), rounds, out)
+    return Still(out.argmax(1), rounds, changing, out)
+
+
+def check_settings(model: Any, still: int, most: int) -> None:
+    """Refuse a network that runs once, and numbers with which no image could stop."""
+    check_rounds(model)
+    if whole("most", most, 2) <= whole("still", still, 1):
+        raise DrumheadError(
+            f"most={most}: more than still={still} rounds are needed to see that labels have not changed for so many"
+        )
 
 
 class UntilStill(nn.Module):
@@ -91,18 +101,21 @@ class UntilStill(nn.Module):
 
     Attributes:
         took: the rounds of all images so far (of all tiles, where an image is taken apart), in order.
+        changing: whether they were still changing at the end.
     """
 
     def __init__(self, module: nn.Module, still: int = STILL, most: int = MOST):
         super().__init__()
-        check_rounds(module)
+        check_settings(module, still, most)
         self.module, self.still, self.most = module, still, most
         self.took: list[int] = []
+        self.changing: list[bool] = []
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (b, classes, y, x)."""
         found = until_still(self.module, images, self.still, self.most)
         self.took += found.rounds.tolist()
+        self.changing += found.changing.tolist()
         return found.logits
 
     def summary(self) -> dict[str, float]:
@@ -111,5 +124,5 @@ class UntilStill(nn.Module):
         return {
             "rounds_mean": float(took.mean()),
             "rounds_median": float(took.median()),
-            "still_changing": float((took == self.most).double().mean()),
+            "still_changing": sum(self.changing) / len(self.changing),
         }

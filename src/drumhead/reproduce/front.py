@@ -111,7 +111,7 @@ def write(
     blocks: list[Block] = [
         Heading("Accuracy against cost", 1),
         Text(f"Made by `{command}`. Foreground IoU on the test split, mean and sample standard deviation over seeds, "
-             "of the weights with the lowest validation loss; each network under its own better recipe."),
+             "of the weights with the lowest validation loss; each network under the better recipe it has runs of."),
         Text("Costs are processor time over the U-Net's with c = 4, medians over rounds in which all networks take "
              "turns in one process: a training step of 16 images, and inference of 8, on one thread."),
         Picture("front.png", "Foreground IoU against the cost of a training step and of inference; whiskers: std."),

@@ -70,7 +70,8 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
             ]
             axis.step(*zip(*best, strict=True), where="post", color="0.6", lw=0.8, zorder=0) if best else None
             _scale(axis, "x", _COSTS, [1, *costs], "{:g}".format)
-            _scale(axis, "y", _WRONG, wrong or [0.1], lambda y: f"{1 - y:.6g}")
+            ends = [y + point.std for point, y in zip(points, wrong, strict=True)]
+            _scale(axis, "y", _WRONG, [*wrong, *ends] or [0.1], lambda y: f"{1 - y:.6g}")
             axis.axvline(1, color="0.8", lw=0.8, zorder=0)
             axis.set_xlabel(f"cost of {word} over the U-Net's", fontsize=8)
             axis.grid(alpha=0.2)
@@ -89,8 +90,8 @@ def _scale(
     """Make one axis logarithmic, from a tick below all values to one above; what is wrong rises downwards."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    low = max((tick for tick in ticks if tick < min(values) / 1.05), default=ticks[0])
-    high = min((tick for tick in ticks if tick > max(values) * 1.05), default=ticks[-1])
+    low = max((tick for tick in ticks if tick < min(values) / 1.05), default=min(values) / 1.2)
+    high = min((tick for tick in ticks if tick > max(values) * 1.05), default=max(values) * 1.2)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
     axis: Axis = getattr(axes, f"{name}axis")
     axis.set_major_locator(FixedLocator(ticks))

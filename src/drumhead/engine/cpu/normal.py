@@ -20,7 +20,7 @@ GROUPS = 8  # partial sums of gradients: as many threads can work, and their num
 
 
 class _Struct(ctypes.Structure):
-    """`pixelnorm` of csrc/normal.h, field by field."""
+    """`pixelnorm` of csrc/pixelnorm.h, field by field."""
 
     _fields_ = (
         [(name, ctypes.c_int64) for name in (
@@ -98,10 +98,10 @@ def parts(x: Tensor) -> int:
 
 def _check(x: Tensor, gain: Tensor, shift: Tensor) -> None:
     known = (torch.float32, torch.float64)
-    if x.ndim != 4 or not x.numel() or x.dtype not in known or x.device.type != "cpu":
+    if x.ndim != 4 or x.dtype not in known or x.device.type != "cpu":
         raise DrumheadError(
             f"x: got {x.dtype} of shape {tuple(x.shape)} on {x.device}; "
-            "a non-empty (b, c, y, x) of float32 or float64 on the CPU is needed"
+            "(b, c, y, x) of float32 or float64 on the CPU is needed"
         )
     for name, tensor in (("gain", gain), ("shift", shift)):
         if tensor.numel() != x.shape[1] or tensor.dtype != x.dtype or tensor.device != x.device:

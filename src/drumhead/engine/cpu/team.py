@@ -15,11 +15,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from drumhead import forks
 from drumhead.engine.cpu import library
 
-PAGE = 4096  # bytes; what two threads write lies on different pages
+LINE = 128  # bytes; what two threads write lies in different lines of their caches
 _local = threading.local()
-_forked = False
 
 
 class _Share(ctypes.Structure):
@@ -46,29 +46,35 @@ def run(what: str, direction: str, struct: ctypes.Structure, parts: int) -> None
     size = getattr(lib, f"drumhead_{what}workspace")(ctypes.byref(struct), direction == "backward")
     threads = torch.get_num_threads()
     workers = max(1, min(threads, parts))
+
+    def alone() -> None:
+        block = _scratch(size)  # held here: what a signal's handler calls may ask for a larger one
+        call(ctypes.byref(struct), block.data_ptr())
+
     if workers == 1:
-        call(ctypes.byref(struct), _scratch(size).data_ptr())
+        alone()
     elif team := _team():
         library.check_layout("share", _Share)
-        each = -(-size // PAGE) * PAGE
-        address = ctypes.cast(call, ctypes.c_void_p), ctypes.addressof(struct), _scratch(workers * each).data_ptr()
+        each = -(-size // LINE) * LINE
+        block = _scratch(workers * each)
+        address = ctypes.cast(call, ctypes.c_void_p), ctypes.addressof(struct), block.data_ptr()
         # A team of another size than torch's own would have OpenMP end threads and start them again.
         team(lib.drumhead_share, ctypes.byref(_Share(*address, each, workers, 0)), threads, 0)
     else:
-        _by_pool(lambda: call(ctypes.byref(struct), _scratch(size).data_ptr()), workers, threads)
+        _by_pool(alone, workers, threads)
 
 
 def _scratch(size: int) -> Tensor:
     """Return a block of memory that this thread keeps between calls: fresh pages cost more than the arithmetic."""
     block = getattr(_local, "block", None)
     if block is None or block.numel() < size:
-        block = _local.block = torch.empty(size, dtype=torch.uint8)
+        block = _local.block = torch.empty(size, dtype=torch.uint8, device="cpu")
     return block
 
 
 def _team() -> Callable[..., None] | None:
     """Return what runs a function on a team of OpenMP's threads, or None if this process has none that it can use."""
-    return None if _forked else _openmp()
+    return None if forks.forked else _openmp()
 
 
 @lru_cache
@@ -88,14 +94,8 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="drumhead")
 
 
-def _after_fork() -> None:
-    global _forked
-    _forked = True
-    _pool.cache_clear()  # a child inherits the pool but none of its threads, and would wait forever
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # a child inherits the pool but none of its threads, and would wait forever
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _by_pool(work: Callable[[], None], workers: int, threads: int) -> None:

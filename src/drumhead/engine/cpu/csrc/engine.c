@@ -4,7 +4,7 @@
 #include <cpuid.h>
 #endif
 
-#include "normal.h"
+#include "pixelnorm.h"
 #include "pointwise.h"
 #include "plan.h"
 
@@ -117,7 +117,7 @@ void drumhead_normal_backward(pixelnorm *a, void *scratch) {
 /* A call shared out over a team of threads, each with scratch memory of its own. engine/cpu/team.py mirrors it. */
 typedef struct {
     void (*call)(void *, void *);
-    void *given;   /* the plan, or the pointwise network */
+    void *given;   /* the struct that it takes */
     char *scratch;
     int64_t size;    /* of the scratch memory of one */
     int64_t workers; /* for how many there is some */

@@ -15,7 +15,7 @@
 __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
-#include "normal.h"
+#include "pixelnorm.h"
 #include "pointwise.h"
 #include "plan.h"
 
@@ -37,7 +37,7 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #endif
 
 /* Each uses those above it. Both engines have the first three and products.h; waves have what is between grid.h and
- * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has the rest, of which pixelnorm.h
+ * sheets_back.h, row by row (walk.h) or sheet by sheet (sheets.h); the pointwise network has the rest, of which normal.h
  * is an operation of its own as well. */
 #include "denormals.h"
 #include "vector.h"
@@ -56,7 +56,7 @@ __asm__(".symver exp, exp@GLIBC_2.2.5");
 #include "network.h"
 #include "tiles.h"
 #include "smooth.h"
-#include "pixelnorm.h"
+#include "normal.h"
 #include "passes.h"
 
 #define JOIN_(a, b) a##_##b
@@ -72,8 +72,7 @@ int64_t JOIN(NAME, workspace)(const plan *a, int64_t back) {
     return (int64_t)memory.used;
 }
 
-/* Each worker takes the next image until there are none: a worker that starts late delays nobody, and which one takes
- * which image changes no number. */
+/* Each worker takes the next image until there are none; which one takes which image changes no number. */
 #define TAKE(a) __atomic_fetch_add(&(a)->next, 1, __ATOMIC_RELAXED)
 
 void JOIN(NAME, forward)(plan *a, void *scratch) {

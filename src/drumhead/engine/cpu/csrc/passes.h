@@ -12,9 +12,9 @@ static void scale(REAL *x, int64_t width, const REAL *gain, const REAL *shift) {
 }
 
 /* The maps of each pixel, normalised. */
-static void level(REAL *x, int64_t width, REAL eps) {
+static void normalise_tile(REAL *x, int64_t width, REAL eps) {
     vector r[ACROSS];
-    for (int64_t p = 0; p < TILE; p += STRIP) centre(x + p, width, TILE, eps, r);
+    for (int64_t p = 0; p < TILE; p += STRIP) normalise(x + p, width, TILE, eps, r);
 }
 
 static void bend(REAL *x, int64_t kind, REAL offset, REAL largest, int64_t count) {
@@ -48,12 +48,12 @@ static void network_forward(network *n, int64_t tile) {
     const pointwise *a = n->a;
     const place at = place_of(n, tile);
     read_input(n, at);
-    if (a->eps > 0) level(n->x[0], a->widths[0], (REAL)a->eps);
+    if (a->eps > 0) normalise_tile(n->x[0], a->widths[0], (REAL)a->eps);
     if (a->gain) scale(n->x[0], a->widths[0], a->gain, a->shift);
     run_tile(n);
     if (a->onto) add_onto(n, at);
     if (a->gain_after) {
-        level(n->x[a->layers], a->widths[a->layers], (REAL)a->eps);
+        normalise_tile(n->x[a->layers], a->widths[a->layers], (REAL)a->eps);
         scale(n->x[a->layers], a->widths[a->layers], a->gain_after, a->shift_after);
     }
     const int64_t each = a->widths[a->layers] / a->parts, part = a->batch * each * a->height * a->width;
