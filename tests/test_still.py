@@ -7,6 +7,7 @@ import torch
 
 import drumhead as dh
 from conftest import call
+from drumhead.cli.hearing import rounds_of
 from drumhead.networks.still import UntilStill, Walk
 from test_rounds import ROUNDS
 
@@ -97,7 +98,7 @@ def test_the_commands_say_how_many_rounds_it_took(tmp_path, capsys):
     assert (found["rounds_mean"], found["still_changing"], found["rounds"]) == (6, 1, 6)
     capsys.readouterr()
     assert call("evaluate", "wires", "--limit", 4, "--until-still", "--rounds", 3) == 2
-    assert "more than still=5 rounds are needed" in capsys.readouterr().err
+    assert "--rounds 3: with --until-still more than 5 are needed" in capsys.readouterr().err
     assert call("segment", "--model", "wires", "--until-still", "--no-pictures") == 0
     assert "rounds" in capsys.readouterr().out
     assert call("evaluate", "wires", "--limit", 2, "--until-still", "--over-time") == 2
@@ -110,6 +111,20 @@ def test_the_commands_say_how_many_rounds_it_took(tmp_path, capsys):
 def test_pictures_show_the_rounds_that_were_taken(tmp_path):
     assert call("segment", "--model", "wires", "--until-still", "--out", tmp_path / "out") == 0
     assert len([*(tmp_path / "out").glob("*-waves.gif")]) == 3
+
+
+def test_a_movie_shows_what_was_heard_after_each_round_in_it():
+    network, x = dh.load("wires"), dh.to_images(dh.tasks.wires.arrays("test", length=60, count=1)[0])
+    parts = rounds_of(network.in_rounds(9), x, [0, 3, 8])
+    assert [*parts] == ["round 1 of 9", "round 4 of 9", "round 9 of 9"]
+    for rounds, labels in zip((4, 9), [*parts.values()][1:], strict=True):
+        assert torch.equal(torch.from_numpy(labels), network.in_rounds(rounds).segment(x)[0])
+    two = dh.build(ROUNDS["two layers"]).eval()
+    assert [(name, labels is None) for name, labels in rounds_of(two, x, [2, 5]).items()] == [
+        ("round 2 of 3, layer 1", True),
+        ("round 3 of 3, layer 2", False),
+    ]
+    assert rounds_of(dh.load("wires-stack"), x, [0]) is None
 
 
 def test_tiles_stop_one_by_one():

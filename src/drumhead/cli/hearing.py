@@ -55,14 +55,40 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, int, float]:
-    """Return labels (y, x) after as many rounds as an image needs, the network's own at most; how many, and the ms."""
+def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, int, bool, float]:
+    """Return labels (y, x) after as many rounds as an image needs, how many, whether they still changed, and the ms.
+
+    There are as many rounds as the network has, at most.
+    """
     from drumhead.networks.still import UntilStill
     from drumhead.networks.tiles import answer
 
     stops, began = UntilStill(network, most=network.config.rounds), time.perf_counter()  # type: ignore[union-attr]
     labels = answer(stops, tensor, tiles)[0].argmax(0).numpy()
-    return labels, max(stops.took), 1000 * (time.perf_counter() - began)
+    return labels, max(stops.took), any(stops.changing), 1000 * (time.perf_counter() - began)
+
+
+def rounds_of(network: Any, tensor: "Tensor", seen: list[int]) -> dict[str, Any] | None:
+    """Return what some layers of a network in rounds are called, and the labels (y, x) after a round that ends there.
+
+    None for a network that runs once.
+    """
+    import torch
+
+    from drumhead.networks.still import Walk
+
+    rounds = getattr(network.config, "rounds", 1)
+    if rounds == 1:
+        return None
+    each, walk, answers = len(network.layers), Walk(network, tensor), []
+    with torch.no_grad():
+        for _ in range(seen[-1] // each + 1):
+            answers.append(walk.round()[0].argmax(0).numpy())
+    return {
+        f"round {k // each + 1} of {rounds}" + f", layer {k % each + 1}" * (each > 1):
+        answers[k // each] if k % each == each - 1 else None
+        for k in seen
+    }  # fmt: skip
 
 
 def one_pass(

@@ -94,7 +94,7 @@ def run(arguments: list[str]) -> None:
         none_ignored({"--models", "--task", "--recipe"} & given if not flags.train else (), every)
         _front(flags, arguments)
         return
-    none_ignored({"--task", "--recipe"} & given, f"{flags.table}, which has its own task and protocol")
+    none_ignored({"--task", "--recipe"} & given, f"{flags.table}, which has its own task and protocol,")
     budget, given_runs = BUDGETS[flags.budget], ()
     names = (flags.table,)
     models = flags.models

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from drumhead.cli.hearing import TRUTH, find_files, objects, one_pass, samples, sound_path, until
+from drumhead.cli.hearing import TRUTH, find_files, objects, one_pass, rounds_of, samples, sound_path, until
 from drumhead.errors import DrumheadError, none_ignored, options
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def segment(
 
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.networks.still import MOST
+    from drumhead.networks.still import MOST, check_most
     from drumhead.networks.tiles import tiles_of
     from drumhead.read.classes import IGNORE, ClassList, class_names, parse
     from drumhead.read.images import read_image
@@ -62,6 +62,8 @@ def segment(
 
     tiles = tiles_of(tile)
     network = load(model)
+    if until_still:
+        check_most(rounds)
     if rounds or until_still:
         network = network.in_rounds(rounds or MOST)
     config = network.config
@@ -78,9 +80,9 @@ def segment(
         image = read_image(path, config.image_channels)
         x, own, waves, counted = to_images(image), network, None, ()
         if until_still:
-            labels, took, milliseconds = until(network, x, tiles)
-            own, counted = network.in_rounds(took), (str(took),)  # what is shown and heard is of as many
-            waves = one_pass(own, x, path, pictures, tiles)[1] if pictures else None
+            labels, took, changing, milliseconds = until(network, x, tiles)
+            own, counted = network.in_rounds(took), (f"{took}{', still changing' * changing}",)
+            waves = one_pass(own, x, path, pictures, tiles)[1] if pictures else None  # what is shown is of as many
         else:
             labels, waves, milliseconds = one_pass(network, x, path, pictures, tiles)
         truth = _truth(path, labels.shape, shown)
@@ -114,9 +116,12 @@ def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndar
     if waves is None or not isinstance(network, Timed):  # nothing to hear
         return
     draw.save_spectrum(base.with_name(f"{base.name}-spectrum.png"), heard, network.dt)
+    seen = [*_some(network.sounding[:-1]), network.sounding[-1]]
+    x = to_images(image)
     with torch.no_grad():
-        lower = [network.waves(to_images(image), layer=k)[0].numpy() for k in _some(network.sounding[:-1])]
-    movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, [*lower, waves], labels, len(names), network.dt)
+        lower = [network.waves(x, layer=k)[0].numpy() for k in seen[:-1]]
+    movies.save_waves(base.with_name(f"{base.name}-waves.gif"), image, [*lower, waves], labels, len(names), network.dt,
+                      parts=rounds_of(network, x, seen))  # fmt: skip
     for number, spot in enumerate(heard, 1):
         sound.save_tone(sound_path(base, number, spot.name), spot.series, network.dt)
 

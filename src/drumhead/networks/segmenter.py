@@ -197,8 +197,8 @@ class Segmenter(nn.Module):
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != k or not images.numel():
             got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
             raise DrumheadError(
-                f"images: got {got}; a tensor (b, {k}, y, x) is needed: this model was built for images of {k} "
-                f"channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
+                f"images: got {got}; a tensor (b, {k}, y, x) that is not empty is needed: this model was built for "
+                f"images of {k} channel{'s' * (k > 1)} (dh.to_images makes one from a uint8 array)"
             )
         dtype = next(self.parameters()).dtype
         if images.is_floating_point() and images.dtype != dtype and not torch.is_autocast_enabled(images.device.type):

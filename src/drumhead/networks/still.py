@@ -91,6 +91,15 @@ def check_settings(model: Any, still: int, most: int) -> None:
         )
 
 
+def check_most(rounds: int) -> None:
+    """Refuse what a user gives as --rounds beside --until-still; 0 leaves the choice."""
+    if 0 < rounds <= STILL:
+        raise DrumheadError(
+            f"--rounds {rounds}: with --until-still more than {STILL} are needed, since it stops when no label has "
+            "changed for so many, or 0"
+        )
+
+
 class UntilStill(nn.Module):
     """A network whose logits are those of `until_still`, for what takes any network.
 

@@ -24,6 +24,7 @@ KINDS = {  # by how a name begins: colour, marker, words
 
 
 _COSTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
+_SHORT = {"frame-rounds": "7x7 in rounds"}
 _LEAST = 1e-5  # to 1, as far as is drawn
 _WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if part * 10.0**power <= 1]
 
@@ -63,12 +64,16 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
                 handles[words] = axis.errorbar(
                     x, y, [[low], [point.std]], fmt=marker, color=colour, ms=5, lw=1, label=words
                 )
-                short = point.name.removeprefix("nwm-").removeprefix("frame-")
+                short = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
                 axis.annotate(short, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.5)
             best = [
                 (x, max(1 - mean, _LEAST)) for x, mean in _front([*zip(costs, (p.mean for p in points), strict=True)])
             ]
-            axis.step(*zip(*best, strict=True), where="post", color="0.6", lw=0.8, zorder=0) if best else None
+            if best:
+                words = "nothing cheaper is as good"
+                (handles[words],) = axis.step(
+                    *zip(*best, strict=True), where="post", color="0.6", lw=0.8, zorder=0, label=words
+                )
             _scale(axis, "x", _COSTS, [1, *costs], "{:g}".format)
             ends = [y + point.std for point, y in zip(points, wrong, strict=True)]
             _scale(axis, "y", _WRONG, [*wrong, *ends] or [0.1], lambda y: f"{1 - y:.6g}")

@@ -1,7 +1,7 @@
 """Movies: GIFs written frame by frame with Pillow (37 times as fast as matplotlib's writer)."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ LARGEST = 1_000_000  # bytes of such a movie
 
 
 def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labels: np.ndarray, classes: int, dt: float,
-               every: int = 1) -> None:  # fmt: skip
+               every: int = 1, parts: Mapping[str, np.ndarray | None] | None = None) -> None:  # fmt: skip
     """Write a looping GIF: the image, two channels of its wave step by step, and at the end, for two seconds, the mask.
 
     Args:
@@ -28,24 +28,32 @@ def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labe
         classes: number of classes, for the colours.
         dt: model time between two states; 0 where there is none, as in a recurrent network.
         every: steps between two states.
+        parts: what each of `layers` is called and, where there was an answer after it, its labels (y, x), which are
+            shown from then on; by default "layer 1", ..., whose only answer are the last one's `labels`.
     """
+    parts = parts or {f"layer {number}": None for number in range(1, len(layers) + 1)}
     left = _panel(in_colours(image))
-    mask = _panel(class_colours(classes)[labels])
-    waiting = Image.new("RGB", mask.size, (235, 235, 235))
+    waiting = Image.new("RGB", left.size, (235, 235, 235))
     ImageDraw.Draw(waiting).text(
-        (mask.width / 2, mask.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
+        (left.width / 2, left.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
     )
     frames = []
-    for number, waves in enumerate(layers, 1):
+    heard = waiting
+    for number, (waves, (part, answer)) in enumerate(zip(layers, parts.items(), strict=True), 1):
         moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
         scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
-        of = f"layer {number}, " if len(layers) > 1 else ""
+        answer = labels if number == len(layers) else answer
         for t, wave in enumerate(waves, 1):
             fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
-            final = number == len(layers) and t == len(waves)
+            if t == len(waves) and answer is not None:
+                heard = _panel(class_colours(classes)[answer])
+            when = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
             channels = [f"channel {c}" for c in moving]
-            channels[0] = f"{of}{channels[0]},  " + (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
-            frame = _compose([left, *fields, mask if final else waiting], ["image", *channels, "what was heard"])
+            if len(layers) > 1:  # there is no room for more
+                titles = [f"{part}, {when}", " and ".join(channels)][: len(fields)]
+            else:
+                titles = [f"{channels[0]},  {when}", *channels[1:]]
+            frame = _compose([left, *fields, heard], ["image", *titles, "what was heard"])
             frames.append(frame.quantize(128, dither=Image.Dither.NONE))
     _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
