@@ -2,9 +2,9 @@
 
     python diagnostics/rounds.py OUT LENGTHS IMAGES NAME=SOURCE...
 
-For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images: the foreground
-accuracy and the share of the marked wire that is right after each round, one for every six pixels, and when labels have
-stopped changing, and what that costs. Writes OUT.json and OUT.png.
+For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images: the
+foreground accuracy and the share of the marked wire that is right after each round, one for every six pixels, and when
+labels have stopped changing, and what that costs. Writes OUT.json and OUT.png.
 """
 
 import json
