@@ -135,6 +135,27 @@ def price(task: str, network: str, mode: str, threads: int = 1) -> dict:
     return read(RESULTS / "stack" / f"prices-{task}.json")[f"{threads} threads"][network][mode]
 
 
+def rounds() -> Grid:
+    """Stacks: networks in rounds on longer wires, each image taking as many rounds as it needs."""
+    found, rows = read(RESULTS / "stack" / "rounds.json")["networks"], []
+    for start, label in (("waves", "waves, `nwm-rounds`"), ("7x7 kernels", "7x7 kernels, `frame-rounds`")):
+        for end, half in (("", ""), ("first half", ", first half alone")):
+            own = [of for name, of in found.items() if name.startswith(start) and name.endswith("half") == bool(end)]
+            if not own:
+                continue
+            lengths = [*own[0]]
+            still = {length: [of[length]["until_still"] for of in own] for length in lengths}
+            rows += [
+                (f"{label}{half}, {words}", str(len(own)), *(spread(still[length], score) for length in lengths), *(
+                    " / ".join(f"{statistics.fmean(value(of) for of in still[length]):.0f}" for length in lengths)
+                    for value in (lambda of: statistics.fmean(of["rounds"]), lambda of: of["cost"]))
+                ) for score, words in (("marked", "marked wire"), ("foreground", "all wires"))
+            ]  # fmt: skip
+    columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in lengths), "rounds an image",
+               "inference over `unet-4`")  # fmt: skip
+    return Grid(columns, tuple(rows))
+
+
 def prices() -> Grid:
     """Stacks: what networks cost over the U-Net's, on one thread and on two."""
     rows = []
@@ -640,7 +661,7 @@ def data_rate() -> Grid:
 
 
 TABLES: dict[str, Callable[[], Grid]] = {
-    "results": results, "prices": prices, "front-tetrominoes": front("tetrominoes"),
+    "results": results, "prices": prices, "rounds": rounds, "front-tetrominoes": front("tetrominoes"),
     "front-multi-mnist": front("multi-mnist"), "costs": costs, "cpu-tetrominoes": cpu("tetrominoes"),
     "cpu-mnist": cpu("mnist"), "cpu-multi-mnist": cpu("multi-mnist"),
     "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
