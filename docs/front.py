@@ -3,15 +3,13 @@
 Scores are of the committed runs, costs those of `diagnostics/prices.py` on one thread: docs/images/front.png.
 """
 
-import json
 import statistics
 from dataclasses import replace
-from pathlib import Path
+
+from tables import RESULTS, ROOT, price, read, runs
 
 from drumhead.show.front import Point, save_front
 
-DOCS = Path(__file__).parent
-RESULTS = DOCS / "results"
 PANELS = {  # title: recipe, task
     "tetrominoes, 80,000 passes": ("batch-16", "tetrominoes"),
     "Multi-MNIST, 80,000": ("batch-16", "multi-mnist"),
@@ -19,23 +17,18 @@ PANELS = {  # title: recipe, task
 }
 
 
-def read(path: Path) -> dict:
-    """Return a JSON file."""
-    return json.loads(path.read_text())
-
-
 def point(name: str, values: list[float], task: str) -> Point:
     """Return a network with the mean and the deviation of its seeds, and its costs."""
-    price = read(RESULTS / "stack" / f"prices-{task}.json")["1 threads"][name]
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return Point(name, statistics.fmean(values), deviation, price["train"]["ratio"], price["infer"]["ratio"])
+    costs = (price(task, name, mode)["ratio"] for mode in ("train", "infer"))
+    return Point(name, statistics.fmean(values), deviation, *costs)
 
 
 def trained(recipe: str, task: str) -> list[Point]:
     """Return the networks of a task that were trained under a recipe."""
     found = []
     for place in sorted((RESULTS / "reproduce" / recipe / task).iterdir()):
-        tests = [read(path) for path in sorted(place.glob("seed-*/evaluation-test.json"))]
+        tests = runs(f"{recipe}/{task}/{place.name}")
         found.append(point(place.name, [test["foreground_iou"] for test in tests], task))
     return found
 
@@ -60,4 +53,4 @@ def far() -> list[Point]:
 
 if __name__ == "__main__":
     panels = {title: trained(*where) for title, where in PANELS.items()}
-    save_front(DOCS / "images" / "front.png", panels | {"wires twice as long, accuracy": far()})
+    save_front(ROOT / "docs" / "images" / "front.png", panels | {"wires twice as long, accuracy": far()})

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +59,38 @@ def makes_one_graph(test):
 
 needs_bfloat16 = pytest.mark.skipif(not rounds(), reason="nothing is rounded: the engine has no bfloat16 products here")
 needs_mnist = pytest.mark.skipif(not mnist_at_hand(), reason="MNIST's IDX files are not on this machine")
+
+
+def run_with_isa(isa: str, code: str) -> None:
+    """Run Python code that imports tests with an instruction set, in a process of its own: the choice is made once."""
+    from drumhead.engine.cpu import library
+
+    if library.ISAS.index(isa) > library.load().drumhead_best_isa():
+        pytest.skip(f"this processor has no {isa}")
+    code = f"""
+import sys; sys.path.insert(0, "tests")
+from drumhead.engine.cpu import library
+assert library.isa() == "{isa}"
+{code}"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def same_whatever_memory_held(monkeypatch, compute) -> bool:
+    """Say whether tensors are the same bits with scratch memory full of zeros and full of NaN."""
+    from drumhead.engine.cpu import team
+
+    found, blocks = [], []
+
+    def scratch(size):
+        blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
+        return blocks[-1]
+
+    monkeypatch.setattr(team, "_scratch", scratch)
+    for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
+        found.append(compute())
+    assert blocks
+    return all(torch.equal(a, b) for a, b in zip(*found, strict=True))

@@ -1,9 +1,6 @@
 """The engines against the loop: values, gradients, every record, every size, every instruction set."""
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -14,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import drumhead as dh
-from conftest import needs_bfloat16
+from conftest import needs_bfloat16, run_with_isa
 from drumhead.engine import ops, plan
 from drumhead.engine.choose import pick as pick_engine
 from drumhead.engine.cpu import library, native
@@ -383,13 +380,8 @@ def test_threads_change_no_number(c, depthwise):
 
 @pytest.mark.parametrize("isa", library.ISAS)
 def test_every_instruction_set_gives_the_same(isa):
-    """In a process of its own, because the choice is made once."""
-    if library.ISAS.index(isa) > library.load().drumhead_best_isa():
-        pytest.skip(f"this processor has no {isa}")
     code = """
-import sys; sys.path.insert(0, "tests")
-import torch; from drumhead.engine.cpu import library; from test_engine import case, compare, RECORDS
-assert library.isa() == sys.argv[1]
+import torch; from test_engine import case, compare, RECORDS
 for name in RECORDS:
     for c in (1, 2, 7, 8, 9):
         compare(name, case(c, c=c, h=5, w=21), 1e-9, boundary="reflecting")
@@ -398,11 +390,7 @@ for name in RECORDS:
             sheets = case(c, c=c, h=5, w=21, depthwise=True, dtype=torch.float32, damping=0.3)
             compare(name, sheets, 1e-5, boundary="fixed")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, isa], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_with_isa(isa, code)
 
 
 def test_nothing_is_kept_when_no_gradient_is_asked_for(monkeypatch):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import drumhead as dh
+from conftest import same_whatever_memory_held
 from drumhead.engine.choose import pick
-from drumhead.engine.cpu import library, pointwise, team
+from drumhead.engine.cpu import library, pointwise
 from drumhead.engine.pixelwise import lifted
 from drumhead.engine.pixelwise import pointwise as pointwise_of
 from drumhead.networks.chain import Chain
@@ -96,17 +97,7 @@ def test_many_threads_share_the_tiles_of_one_image(monkeypatch):
 def test_nothing_outside_a_tile_is_read(monkeypatch):
     """Scratch memory full of NaN instead of zeros: the same bits."""
     maps, up, head = problem(4, (7, 9), torch.float32)
-    found, blocks = [], []
-
-    def scratch(size):
-        blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
-        return blocks[-1]
-
-    monkeypatch.setattr(team, "_scratch", scratch)
-    for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
-        found.append(both(maps, up, 4, head)[0])
-    assert blocks
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert same_whatever_memory_held(monkeypatch, lambda: both(maps, up, 4, head)[0])
 
 
 @compiled

@@ -1,24 +1,18 @@
 """The normalisation of each pixel in C: against torch's own words, in every size, and by torch's rules."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drumhead as dh
-from conftest import makes_one_graph
+from conftest import makes_one_graph, run_with_isa, same_whatever_memory_held
 from drumhead.engine import pixelwise
 from drumhead.engine.cpu import library, normal, pointwise, team
 from drumhead.networks.chain import told
 from drumhead.networks.rounds import PixelNorm
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="no C compiler")
-ROOT = Path(__file__).parent.parent
 
 
 def fields(*shape, dtype=torch.float64, seed=0):
@@ -64,22 +58,14 @@ def test_gradcheck():
 
 @pytest.mark.parametrize("isa", library.ISAS)
 def test_every_instruction_set_gives_the_same(isa):
-    if library.ISAS.index(isa) > library.load().drumhead_best_isa():
-        pytest.skip(f"this processor has no {isa}")
     code = """
-import sys; sys.path.insert(0, "tests")
-import torch; from drumhead.engine.cpu import library; from test_normal import compare
-assert library.isa() == sys.argv[1]
+import torch; from test_normal import compare
 for shape in ((2, 8, 5, 7), (1, 3, 1, 1), (3, 128, 8, 8), (2, 33, 9, 30)):
     for rectify in (False, True):
         compare(shape, rectify)
         compare(shape, rectify, torch.float32, 2e-5)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, isa], env=os.environ | {"DRUMHEAD_ISA": isa, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_with_isa(isa, code)
 
 
 def test_threads_change_no_bit(monkeypatch):
@@ -181,18 +167,13 @@ def test_telling_in_one_pass_is_the_same_as_one_after_another(size, monkeypatch)
 def test_nothing_is_read_that_was_not_written(monkeypatch):
     """Scratch memory full of NaN instead of zeros: the same bits."""
     onto, x, norm, mix, mixed = telling(height=5, width=13, dtype=torch.float32)
-    found, blocks = [], []
 
-    def scratch(size):
-        blocks.append(torch.full((size + 64,), fill, dtype=torch.uint8))
-        return blocks[-1]
-
-    monkeypatch.setattr(team, "_scratch", scratch)
-    for fill in (0, 255):  # noqa: B007 (`scratch` reads it)
+    def compute():
         with dh.engine.using("native"):
             back = normal.normal_backward(x, x, norm.weight, norm.bias, 0.01, True)
-            found.append([told(onto, x, norm, mix, mixed), norm(x, True), *back])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+            return [told(onto, x, norm, mix, mixed), norm(x, True), *back]
+
+    assert same_whatever_memory_held(monkeypatch, compute)
 
 
 def test_telling_has_a_gradient_and_keeps_hooks():
