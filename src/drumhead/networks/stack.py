@@ -8,6 +8,7 @@ In rounds (`rounds.py`) the same layers run again and again, each beside what th
 """
 
 import math
+from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any, Self
@@ -65,7 +66,7 @@ class Frame(Segmenter):
         self.check(images, at)
         fine = self.fine(images)
         first = self.stem(fine)
-        return self.logits(fine, self.through(first, self.shown(first), self.drawn()), at)
+        return self.logits(fine, self.through(self.begun(first), self.shown(first), self.drawn()), at)
 
     @property
     def path(self) -> list[nn.Module]:
@@ -84,7 +85,7 @@ class Frame(Segmenter):
         fine = self.fine(images)
         first = self.stem(fine)
         shown = self.shown(first)
-        return fine, self.through(first, shown, layer, 1), shown[layer % len(shown)]
+        return fine, self.through(self.begun(first), shown, layer, 1), shown[layer % len(shown)]
 
     def begun(self, first: Tensor) -> Tensor:
         """Return what the first layer is given, if the stem gave this: itself, or in rounds nothing yet."""
@@ -94,9 +95,9 @@ class Frame(Segmenter):
         """Return what each of `layers` sees of the stem's features in every round."""
         return [shown(layer, first) for layer in self.layers]
 
-    def through(self, first: Tensor, shown: list[Shown | None], layers: int, more: int = 0) -> Tensor:
-        """Return what so many layers of `path` leave, if so many more are to come."""
-        x, free = self.begun(first), self._untaught(layers + more)
+    def through(self, x: Tensor, shown: Sequence[Shown | None], layers: int, more: int = 0) -> Tensor:
+        """Return what so many layers of `path` leave of what the first is given, if so many more are to come."""
+        free = self._untaught(layers + more)
         for number, layer in enumerate(self.path[:layers]):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number >= free):
                 x = layer(x, shown[number % len(shown)])

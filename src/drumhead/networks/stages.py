@@ -173,7 +173,7 @@ def _of_stack(model: WaveStack, whole: Part) -> Program:
     def begun(image: Tensor) -> tuple[Tensor, ...]:
         fine = model.fine(image)
         first = model.stem(fine)
-        x = model.through(first, model.shown(first), places[0])
+        x = model.through(model.begun(first), model.shown(first), places[0])
         return (fine, x, first) if stem else (fine, x)
 
     begin = Part(model, ("image",), ("fine", "x", *stem), begun)

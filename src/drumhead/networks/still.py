@@ -49,8 +49,7 @@ class Walk:
 
     def round(self) -> Tensor:
         """Go one round on, and return the logits after it, (b, classes, y, x)."""
-        for layer, own in zip(self.model.layers, self.shown, strict=True):
-            self.x = layer(self.x, own)
+        self.x = self.model.through(self.x, self.shown, len(self.shown))
         logits: Tensor = self.model.logits(self.fine, self.x, None)
         return logits
 
