@@ -12,7 +12,7 @@ import drumhead as dh
 from conftest import call
 from drumhead.learn import train, training
 from drumhead.learn.diverged import courants
-from drumhead.networks.rounds import PixelNorm
+from drumhead.networks.rounds import PixelNorm, covered
 from drumhead.settings.presets import get_preset
 from test_learn import StopAfter, same, weights
 
@@ -141,6 +141,46 @@ def test_so_many_rounds_are_taught_as_the_settings_say(name):
     assert grads == [False] * 4 * each + [True] * 2 * each
 
 
+@pytest.mark.parametrize("name", ["waves", "kernels"])
+def test_a_part_of_an_image_comes_late_in_training_alone(name):
+    model, images = dh.build(replace(ROUNDS[name], late=1.0)), torch.rand(2, 1, 32, 32)
+    plain = dh.build(ROUNDS[name])
+    plain.load_state_dict(model.state_dict())
+    torch.testing.assert_close(model.eval()(images), plain.eval()(images))
+    torch.manual_seed(0)
+    _, x, shown = model.train().entered(images)
+    plain.train().entered(images)
+    assert all(torch.equal(one, other) for one, other in zip(model.buffers(), plain.buffers(), strict=True))
+    torch.manual_seed(0)
+    torch.rand(())  # whether a part is late
+    layers = plain.drawn()
+    with torch.no_grad():
+        _, start, of_part = plain.eval().entered(covered(images))
+        torch.testing.assert_close(x, plain.through(start, of_part, layers))
+    assert not x.requires_grad
+    assert all(part.requires_grad for own in shown for part in own)
+
+
+def test_a_share_of_the_batches_comes_late():
+    model, images = dh.build(replace(ROUNDS["kernels"], late=0.5)), torch.rand(1, 1, 8, 8)
+    late = [bool(model.entered(images)[1].any()) for _ in range(40)]
+    assert 5 < sum(late) < 35
+
+
+def test_a_cover_hides_one_side():
+    torch.manual_seed(0)
+    images, sides = torch.rand(3, 1, 40, 60) + 1, set()
+    for _ in range(60):
+        shown = covered(images) > 0
+        assert torch.equal(shown[0], shown[2])
+        rows, columns = shown[0, 0].any(1), shown[0, 0].any(0)
+        assert torch.equal(shown[0, 0], rows[:, None] & columns)
+        assert 0.24 < shown.float().mean() < 0.76
+        sides.add((bool(rows[0]), bool(rows[-1]), bool(columns[0]), bool(columns[-1])))
+    assert sides == {(False, True, True, True), (True, False, True, True), (True, True, False, True),
+                     (True, True, True, False)}  # fmt: skip
+
+
 def test_a_broken_round_is_named():
     model = dh.build(ROUNDS["two layers"]).eval()
     said = [*courants(model, torch.rand(1, 1, 16, 16))]
@@ -226,6 +266,9 @@ def test_evaluate_and_segment_take_another_number_of_rounds(tmp_path, capsys):
         ({"rounds": 2, "fewest": 3}, r"model.fewest=3: training draws from so many to model.rounds=2"),
         ({"rounds": 4, "taught": 4}, r"model.taught=4 does nothing beside model.rounds=4, no more than these"),
         ({"fewest": 2}, r"model.fewest=2: training draws"),
+        ({"late": 0.5}, r"model.late=0.5 does nothing beside model.rounds=1"),
+        ({"rounds": 2, "late": 1.5}, r"model.late=1.5: a share of the batches is needed, 0 to 1"),
+        ({"rounds": 2, "late": float("nan")}, r"model.late=nan: a share"),
         ({"rounds": 1001}, r"at most 1000 is possible"),
         ({"rounds": 2.0}, r"model.rounds=2.0 has the wrong type"),
     ],

@@ -5,6 +5,9 @@
 
 `first` is what the stem gave, which no round forgets; x is 0 before the first round. Everything here is of one pixel,
 and `norm` keeps x as large as it is, so that a round is the same however many there were and whatever the image's size.
+
+Where news has far to go it comes late, to pixels that have had nothing new for many rounds. An image as large as those
+learned from has no such pixels, unless a part of it is `covered` at first.
 """
 
 from typing import Any
@@ -81,3 +84,20 @@ def seen(layer: Any, x: Tensor, shown: Shown | None) -> tuple[Tensor, Tensor]:
 def normal(maps: int, again: bool) -> nn.Module:
     """Return a normalisation: of each pixel in layers that run again and again, else over the batch."""
     return PixelNorm(maps) if again else nn.BatchNorm2d(maps)
+
+
+def covered(images: Tensor) -> Tensor:
+    """Return images (b, k, y, x) whose first or last rows or columns are black: a quarter to three quarters of them.
+
+    Which ones is drawn once for a batch, so that processes that share it out cover the same.
+
+    Example:
+        >>> from drumhead.networks.rounds import covered
+        >>> 0.25 <= float(covered(torch.ones(1, 1, 64, 64)).mean()) <= 0.75
+        True
+    """
+    axis, last, share = -1 - int(torch.randint(2, ())), bool(torch.randint(2, ())), 0.25 + 0.5 * float(torch.rand(()))
+    length = images.shape[axis]
+    hidden, out = round(share * length), images.clone()
+    out.narrow(axis, length - hidden if last else 0, hidden).zero_()
+    return out

@@ -26,7 +26,7 @@ from drumhead.networks.controls import Control, make_control
 from drumhead.networks.layers import Closed, Start, Stepped, WaveLayer, make_layer
 from drumhead.networks.reach import Interval, convolved
 from drumhead.networks.readouts import TimeReadout
-from drumhead.networks.rounds import Shown, seen, shown
+from drumhead.networks.rounds import Shown, covered, seen, shown
 from drumhead.networks.segmenter import Segmenter, answer, normalised, pixelwise
 from drumhead.networks.timed import Timed
 from drumhead.physics.medium import Medium
@@ -64,9 +64,8 @@ class Frame(Segmenter):
     def forward(self, images: Tensor, at: Tensor | None = None) -> Tensor:
         """Return logits (b, classes, y, x) for images (b, k, y, x) in [0, 1]; any height and width."""
         self.check(images, at)
-        fine = self.fine(images)
-        first = self.stem(fine)
-        return self.logits(fine, self.through(self.begun(first), self.shown(first), self.drawn()), at)
+        fine, x, shown = self.entered(images)
+        return self.logits(fine, self.through(x, shown, self.drawn()), at)
 
     @property
     def path(self) -> list[nn.Module]:
@@ -82,10 +81,14 @@ class Frame(Segmenter):
 
     def below(self, images: Tensor, layer: int) -> tuple[Tensor, Tensor, Shown | None]:
         """Return the features at full size, those that a layer of `path` is given, and what it sees of the stem's."""
+        fine, x, shown = self.entered(images)
+        return fine, self.through(x, shown, layer, 1), shown[layer % len(shown)]
+
+    def entered(self, images: Tensor) -> tuple[Tensor, Tensor, list[Shown | None]]:
+        """Return the features at full size, what the first layer is given, and what all `layers` see of the stem's."""
         fine = self.fine(images)
         first = self.stem(fine)
-        shown = self.shown(first)
-        return fine, self.through(self.begun(first), shown, layer, 1), shown[layer % len(shown)]
+        return fine, self._late(images) if self._delays() else self.begun(first), self.shown(first)
 
     def begun(self, first: Tensor) -> Tensor:
         """Return what the first layer is given, if the stem gave this: itself, or in rounds nothing yet."""
@@ -102,6 +105,18 @@ class Frame(Segmenter):
             with torch.set_grad_enabled(torch.is_grad_enabled() and number >= free):
                 x = layer(x, shown[number % len(shown)])
         return x
+
+    def _delays(self) -> bool:
+        """Say whether a part of these images comes late: in training, in a share of the batches."""
+        return self.training and self.config.late > 0 and float(torch.rand(())) < self.config.late
+
+    @torch.no_grad()
+    def _late(self, images: Tensor) -> Tensor:
+        """Return what a random number of rounds leave that see a part of the images, and teach nothing."""
+        layers = self.drawn()
+        with self.evaluating():
+            _, x, shown = self.entered(covered(images))
+            return self.through(x, shown, layers)
 
     def _untaught(self, layers: int) -> int:
         """Return how many of so many layers no gradient goes back through: not those of the last `taught` rounds."""
@@ -266,8 +281,7 @@ class WaveStack(Timed, Frame):
         """Return the largest dt over the largest stable dt of all stepped layers; None if there is none."""
         found = []
         with torch.no_grad(), self.evaluating():
-            first = self.stem(self.fine(images))
-            x, shown = self.begun(first), self.shown(first)
+            _, x, shown = self.entered(images)
             for number, layer in enumerate(self.path):
                 own = shown[number % len(shown)]
                 if isinstance(layer, Stepped):

@@ -43,9 +43,9 @@ class Walk:
     """
 
     def __init__(self, model: Any, images: Tensor):
-        self.model, self.fine = model, model.fine(images)
-        first = model.stem(self.fine)
-        self.shown, self.x = tuple(model.shown(first)), model.begun(first)
+        self.model = model
+        self.fine, self.x, shown = model.entered(images)
+        self.shown = tuple(shown)
 
     def round(self) -> Tensor:
         """Go one round on, and return the logits after it, (b, classes, y, x)."""

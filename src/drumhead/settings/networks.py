@@ -172,6 +172,9 @@ class Stack(ModelConfig):
     taught: int = 0
     """How many of the last rounds a gradient goes back through; those before them are taken as they come, which costs
     less and teaches a round to go on from whatever it finds. 0 goes back through all."""
+    late: float = 0.0
+    """Share of the batches in training, 0 to 1, of which rounds have already seen a part, the rest being covered: what
+    comes to light then is late, as news from afar is, and a round learns not to settle on an answer before it."""
 
     def __post_init__(self) -> None:
         kinds = self._check(self.waves)
@@ -187,6 +190,10 @@ class Stack(ModelConfig):
             )
         if self.taught >= self.rounds:
             self.refuse_idle(f"model.rounds={self.rounds}, no more than these", "taught")
+        if self.rounds == 1:
+            self.refuse_idle("model.rounds=1", "late")
+        if not 0 <= self.late <= 1:
+            raise DrumheadError(f"model.late={self.late}: a share of the batches is needed, 0 to 1")
         if self.fine > self.width:
             raise DrumheadError(
                 f"model.fine={self.fine}: at most model.width={self.width}, to which the stem widens it"
