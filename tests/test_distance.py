@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import drumhead as dh
@@ -76,6 +77,26 @@ def test_scores_are_those_of_the_network_on_these_images(trained, written):
     right = (model.segment(dh.to_images(images)).numpy() == masks) & (masks > 0)
     expected = np.mean(right.sum((1, 2)) / (masks > 0).sum((1, 2)))
     assert written[1]["networks"][0]["rows"][-1]["foreground_accuracy"] == pytest.approx(expected)
+
+
+def test_a_network_in_rounds_takes_as_many_as_each_image_needs(tmp_path):
+    torch.manual_seed(0)
+    small = dh.Stack(image_channels=1, classes=3, waves=(dh.Bottleneck(maps=8, stride=2),), rounds=4, fewest=2)
+    model = dh.build(small).eval()
+    dh.save(model, tmp_path / "rounds.safetensors", task="wires")
+    settings = Settings(distances=(60, 90), images=3)
+    (network,) = distance((), tmp_path, [str(tmp_path / "rounds.safetensors")], tmp_path / "out",
+                          say=lambda _: None, settings=settings)["networks"]  # fmt: skip
+    assert [(row["distance"], row["how"]) for row in network["rows"]] == [(60, ""), (90, ""), (90, "until still")]
+    images, masks = dh.tasks.wires.arrays("test", length=90, count=3)
+    found = model.until_still(dh.to_images(images))
+    last = network["rows"][-1]
+    assert last["rounds_mean"] == pytest.approx(found.rounds.double().mean())
+    assert last["reach"] == min(-model.in_rounds(int(found.rounds.max())).reach(0)[0], last["reach"])
+    right = (found.labels.numpy() == masks) & (masks > 0)
+    expected = np.mean(right.sum((1, 2)) / (masks > 0).sum((1, 2)))
+    assert last["foreground_accuracy"] == pytest.approx(expected)
+    assert "until still" in (tmp_path / "out" / "distance.md").read_text()
 
 
 def test_what_is_kept_is_not_measured_again(trained, written, monkeypatch):

@@ -1,8 +1,8 @@
 """`drumhead reproduce distance`: networks that learned curves of one length, measured on shorter and longer ones.
 
 Each is measured as it is, and beyond the length that it knows, if it can listen for longer, also with as many times as
-many steps (`networks/listening.py`). Every number is kept as soon as it is there, under a hash of the weights and of
-the settings, and not measured again.
+many steps (`networks/listening.py`), or in as many rounds as each image needs (`networks/still.py`). Every number is
+kept as soon as it is there, under a hash of the weights and of the settings, and not measured again.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from drumhead.errors import DrumheadError
 from drumhead.files import read_json, report_folder, without_nan, write_atomic
@@ -24,6 +25,7 @@ from drumhead.learn.run import environment
 from drumhead.networks.listening import ways
 from drumhead.networks.model import find_weights, load, read_safetensors
 from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.still import UntilStill
 from drumhead.reproduce.distance_page import picture, report
 from drumhead.reproduce.plan import PlannedRun
 from drumhead.tasks import pathfinder, wires
@@ -31,6 +33,7 @@ from drumhead.tasks import pathfinder, wires
 KINDS = {"wires": wires, "pathfinder": pathfinder}
 VERSION = 1  # of what is measured: what an older version kept is measured again
 TOGETHER = 8  # images at a time
+STILL = "until still"  # how a network in rounds listens: as many as each image needs
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _plan(model: Segmenter, length: int, settings: Settings) -> Iterator[tuple[i
     known: tuple[str, ...] = ()
     with contextlib.suppress(DrumheadError):  # it has nothing that could last longer
         model.listening(2)
-        known = ways(model)
+        known = tuple(STILL if how == "rounds" else how for how in ways(model))
     for far in settings.distances:
         for how in ("", *(known if far > length else ())):
             yield far, how
@@ -149,10 +152,19 @@ def _score(model: Segmenter, subject: Subject, far: int, how: str, settings: Set
     """Return the scores at a distance, and how far the network can see then, in pixels of the image."""
     times = far / subject.length if how else 1.0
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = (model.listening(times, how) if how else model).to(device)
     images, masks = KINDS[subject.kind].arrays("test", far, settings.side, settings.images)
     split = Split(images, masks, device)
-    scores = evaluate(network, split, model.config.classes, split.at_a_time(TOGETHER))
+
+    def scores(network: nn.Module) -> dict[str, Any]:
+        return without_nan(evaluate(network, split, model.config.classes, split.at_a_time(TOGETHER)))
+
+    if how == STILL:
+        stops = UntilStill(model.to(device))
+        found = scores(stops) | stops.summary()
+        network, times = model.in_rounds(max(stops.took)), found["rounds_mean"] / model.config.rounds  # type: ignore[union-attr]
+    else:
+        network = (model.listening(times, how) if how else model).to(device)
+        found = scores(network)
     steps, reach = getattr(network, "steps", None), network.reach(0)
     return {"distance": far, "how": how, "times": times, "steps": steps, "reach": min(-reach[0], reach[1]),
-            "side": images.shape[1], "images": len(images), **without_nan(scores)}  # fmt: skip
+            "side": images.shape[1], "images": len(images), **found}  # fmt: skip

@@ -12,7 +12,7 @@ from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
 from drumhead.show.pages import Grid, Heading, Items, Picture, Text, markdown
 
 SCORE = "foreground_accuracy"
-STYLES = {"": "-", "last": "--", "stretch": "-.", "rounds": "--"}  # of lines, by how a network listens for longer
+STYLES = {"": "-", "last": "--", "stretch": "-.", "until still": "--"}  # of lines, by how a network listens for longer
 Seeds = list[dict[str, Any]]  # one network, each of its seeds
 
 
@@ -48,7 +48,8 @@ def report(whole: dict[str, Any]) -> str:
             "the largest. *Sees*: how many pixels of the image to each side an answer can depend on, the light cone of "
             "a network with waves; along a curve, which winds, that is more; *all* is the whole image. *last* and "
             "*stretch* are the same weights with as many times as many steps as the distance is longer: the readout "
-            "hears the last of them, or all in slow motion. *rounds* are the same weights in as many more rounds."
+            "hears the last of them, or all in slow motion. *until still*: the same weights in as many rounds as each "
+            "image needs, until no label has changed for five."
         ),
         Picture("distance.png", "Accuracy against distance. Dotted: how far a network sees, if the axis goes so far."),
     ]
