@@ -292,8 +292,14 @@ def test_train_on_a_folder(tmp_path, capsys):
     assert call("train", "folder/nwm-fast", "--data", write_folder(tmp_path / "data", mode="L"), *settings) == 0
     model = dh.load(tmp_path / "run")
     assert (model.config.image_channels, model.config.classes) == (1, 3)
+    capsys.readouterr()
     assert call("evaluate", tmp_path / "run") == 0
-    assert "folder/test" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "folder/test" in said
+    classes = json.loads((tmp_path / "run" / "evaluation-test.json").read_text())["classes"]
+    assert list(classes) == list(dh.tasks.get("folder", tmp_path / "data").classes)
+    assert all(name in said for name in (*classes, "recall", "precision"))
+    assert all(set(scores) == {"pixels", "recall", "precision", "iou", "dice"} for scores in classes.values())
 
 
 def test_doctor_names_what_it_finds(capsys, monkeypatch, tmp_path):

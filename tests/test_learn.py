@@ -16,7 +16,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
+from torchmetrics.classification import (
+    MulticlassF1Score,
+    MulticlassJaccardIndex,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
 
 import drumhead as dh
 from drumhead.files import hold
@@ -50,6 +55,25 @@ def test_metrics_equal_their_definitions(seed, images, classes):
     dice = MulticlassF1Score(classes, average="none")(*tensors)[[c for c in present if c]].mean()
     assert got["mean_iou"] == pytest.approx(float(iou), abs=1e-6)
     assert got["dice"] == pytest.approx(float(dice), abs=1e-6)
+    each = metric.of_classes()
+    peers = {
+        "recall": MulticlassRecall(classes, average="none")(*tensors),
+        "precision": MulticlassPrecision(classes, average="none")(*tensors),
+        "iou": MulticlassJaccardIndex(classes, average="none")(*tensors),
+        "dice": MulticlassF1Score(classes, average="none")(*tensors),
+    }
+    assert [row["pixels"] for row in each] == [int((masks == c).sum()) for c in range(classes)]
+    for name, expected in peers.items():
+        own = np.nan_to_num([row[name] for row in each])  # theirs is 0 where ours is undefined
+        np.testing.assert_allclose(own, expected, rtol=1e-6, err_msg=name)
+
+
+def test_a_class_that_does_not_occur_has_no_scores():
+    metric = Segmentation(3)
+    metric.update(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2))
+    assert metric.of_classes()[0] == {"pixels": 4, "recall": 1, "precision": 1, "iou": 1, "dice": 1}
+    assert metric.of_classes()[2]["pixels"] == 0
+    assert all(math.isnan(value) for name, value in metric.of_classes()[2].items() if name != "pixels")
 
 
 def _edge(mask):

@@ -1,6 +1,7 @@
 """`drumhead evaluate RUN`: measure a trained network on a task."""
 
 import contextlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -60,6 +61,7 @@ def evaluate(
     from drumhead.learn.crops import check_files, open_split
     from drumhead.learn.evaluate import evaluate as measure
     from drumhead.learn.evaluate import write
+    from drumhead.learn.metrics import Segmentation
     from drumhead.learn.over_time import over_time as course_of
     from drumhead.networks.model import find_weights, load, read_safetensors
     from drumhead.networks.still import MOST, UntilStill, check_most
@@ -118,7 +120,8 @@ def evaluate(
         )
     batch = batch or images.at_a_time(most)
     asked = UntilStill(model, most=model.config.rounds) if until_still else model  # type: ignore[union-attr]
-    scores: dict[str, Any] = measure(asked.to(device), images, model.config.classes, batch, tiles=tiles)
+    metric = Segmentation(model.config.classes)
+    scores: dict[str, Any] = measure(asked.to(device), images, model.config.classes, batch, tiles=tiles, metric=metric)
     took = asked.summary() if isinstance(asked, UntilStill) else {}
     rule = {"still": asked.still, "most": asked.most} if isinstance(asked, UntilStill) else {}
 
@@ -126,8 +129,10 @@ def evaluate(
     title = f"{source} on {name}/{split}, {len(images)} images{changed}"
     rows = [(key.replace("_", " "), f"{value:.4f}") for key, value in (scores | took).items()]
     print_table(Grid(("metric", "value"), rows, title))
+    classes = dict(zip(chosen.classes, metric.of_classes(), strict=True))
+    print_table(_by_class(classes))
 
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"classes": classes}
     about = (
         f"{split}{f'-rounds{rounds}' * (rounds > 0)}{'-still' * until_still}{'-cut' * cut}"
         f"{f'-first{limit}' * (limit > 0)}"
@@ -154,6 +159,20 @@ def evaluate(
         change = {"cut": cut, **({"rounds": rounds} if rounds else {}), **rule, **took}
         write(out, model, name, split, len(images), scores, str(source), {**change, **more})
         print(f"written: {out}")
+
+
+def _by_class(classes: dict[str, dict[str, float]]) -> "Grid":
+    """Return the scores of each class as a table; a class that neither occurs nor was found has none."""
+    from drumhead.show.figures import caption
+    from drumhead.show.pages import Grid
+
+    columns = ("pixels", "recall", "precision", "iou", "dice")
+    rows = [
+        (caption(name), f"{scores['pixels']:,}", *("-" if math.isnan(scores[key]) else f"{scores[key]:.4f}"
+                                                   for key in columns[1:]))
+        for name, scores in classes.items()
+    ]  # fmt: skip
+    return Grid(("class", *columns), rows, "all pixels together")
 
 
 def _over_time(steps: list[dict[str, Any]], early: list[dict[str, Any]]) -> list["Grid"]:

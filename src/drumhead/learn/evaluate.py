@@ -54,6 +54,7 @@ def evaluate(
     loss: Loss | None = None,
     tiles: Tiles = WHOLE,
     processes: Processes = ALONE,
+    metric: Segmentation | None = None,
 ) -> dict[str, Any]:
     """Return cross-entropy over all pixels that count and the scores of `Segmentation`, in evaluation mode.
 
@@ -65,11 +66,12 @@ def evaluate(
         loss: what training lowers, if its classes have weights.
         tiles: how an image that is too large is taken apart.
         processes: share the batches; all know the loss, the first one the scores as well.
+        metric: what counts, an empty one, for a caller who asks it for more afterwards.
     """
     training = model.training
     model.eval()
     # A process whose turn never comes has nothing to compute, so they do not do that together.
-    metric = Segmentation(classes, sync_on_compute=False).to(split.device)
+    metric = (metric or Segmentation(classes, sync_on_compute=False)).to(split.device)
     measure, total, weights = loss or Loss(), 0.0, 0.0
     for images, masks in split.in_order(batch or split.at_a_time(), processes):
         logits = answer(model, images, tiles).float()

@@ -93,6 +93,22 @@ class Segmentation(Metric):
             "boundary_f": float(boundary[edged].mean()),
         }
 
+    def of_classes(self) -> list[dict[str, float]]:
+        """Return the scores of each class by itself, over all pixels that were added; NaN where undefined.
+
+        pixels: that have this label; recall: the share of them that was found; precision: the share of what was called
+        so that is; iou and dice as above.
+        """
+        hit, true, guessed = self.confusion.diagonal().double(), self.confusion.sum(1), self.confusion.sum(0)
+        scores = {
+            "recall": hit / true,
+            "precision": hit / guessed,
+            "iou": hit / (true + guessed - hit),
+            "dice": 2 * hit / (true + guessed),
+        }
+        columns = {"pixels": true.tolist(), **{name: values.tolist() for name, values in scores.items()}}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
 
 def foreground_accuracy(labels: Tensor, masks: Tensor) -> Tensor:
     """Return a of each image that has foreground, float64, from labels and masks (b, pixels)."""
