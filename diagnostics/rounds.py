@@ -2,9 +2,9 @@
 
     python diagnostics/rounds.py OUT LENGTHS IMAGES NAME=SOURCE...
 
-For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images: the
-foreground accuracy and the share of the marked wire that is right after each round, one for every six pixels, and when
-labels have stopped changing, and what that costs. Writes OUT.json and OUT.png.
+For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images, or as many as
+a length asks for (480:20): the foreground accuracy and the share of the marked wire that is right after each round, one
+for every six pixels, and when labels have stopped changing, and what that costs. Writes OUT.json and OUT.png.
 """
 
 import json
@@ -52,18 +52,21 @@ def course(model, length, count):
         total += asked.sum((1, 2, 3)).numpy()
     (*foreground, all_still), (*marked, marked_still) = (right / total[:, None]).tolist()
     until_still = {"foreground": all_still, "marked": marked_still, "rounds": took, "cost": float(np.median(costs))}
-    return {"side": images.shape[1], "foreground": foreground, "marked": marked, "until_still": until_still}
+    about = {"side": images.shape[1], "images": count}
+    return {**about, "foreground": foreground, "marked": marked, "until_still": until_still}
 
 
 def main(out, lengths, count, *sources):
     """Measure and write."""
     torch.set_num_threads(1)
     keep_freed_memory()
-    lengths, named = [*map(int, lengths.split(","))], dict(source.split("=") for source in sources)
+    asked = (length.partition(":") for length in lengths.split(","))
+    counts = {int(length): int(own or count) for length, _, own in asked}
+    named = dict(source.split("=") for source in sources)
     found = {name: {} for name in named}
     for name, source in named.items():
-        for length in lengths:
-            found[name][length] = one = course(dh.load(source), length, int(count))
+        for length, images in counts.items():
+            found[name][length] = one = course(dh.load(source), length, images)
             best = int(np.argmax(one["marked"]))
             still = one["until_still"]
             print(
@@ -73,14 +76,14 @@ def main(out, lengths, count, *sources):
                 f"{still['foreground']:.4f}", flush=True,
             )  # fmt: skip
     panels, colours = [], colour_numbers([*named])
-    for length in lengths:
+    for length in counts:
         curves = [
             Curve(name, colours[name], ((np.arange(1, len(of[length]["marked"]) + 1), np.array(of[length]["marked"])),))
             for name, of in found.items()
         ]
         panels.append(Panel("rounds", "marked wire, share right", tuple(curves), title=f"{length} pixels"))
     save_curves(Path(f"{out}.png"), panels)
-    about = {"images": int(count), "networks": found, "environment": environment()}
+    about = {"networks": found, "environment": environment()}
     write_atomic(Path(f"{out}.json"), json.dumps(about, indent=1) + "\n")
 
 

@@ -45,7 +45,7 @@ def far() -> list[Point]:
     points = [point(name, values, "wires") for name, values in rows.items()]
     for name, words in (("nwm-rounds", "waves, seed"), ("frame-rounds", "7x7 kernels, seed")):
         of = [found["120"]["until_still"] for key, found in read(RESULTS / "stack" / "rounds.json")["networks"].items()
-              if key.startswith(words) and "half" not in key]  # fmt: skip
+              if key.startswith(words)]  # fmt: skip
         one = point(name, [found["foreground"] for found in of], "wires")
         points.append(replace(one, infer=statistics.fmean(found["cost"] for found in of)))
     return points

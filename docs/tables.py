@@ -45,6 +45,7 @@ NETWORKS = {
     "unet-4": "`unet-4`, a U-Net",
 }
 NONE = ""
+FAR = ("60", "120", "240", "480")  # pixels of the wires that networks in rounds are measured on
 
 
 @cache
@@ -138,21 +139,19 @@ def price(task: str, network: str, mode: str, threads: int = 1) -> dict:
 
 def rounds() -> Grid:
     """Stacks: networks in rounds on longer wires, each image taking as many rounds as it needs."""
-    found, rows = read(RESULTS / "stack" / "rounds.json")["networks"], []
-    for start, label in (("waves", "waves, `nwm-rounds`"), ("7x7 kernels", "7x7 kernels, `frame-rounds`")):
-        for end, half in (("", ""), ("first half", ", first half alone")):
-            own = [of for name, of in found.items() if name.startswith(start) and name.endswith("half") == bool(end)]
-            if not own:
-                continue
-            lengths = [*own[0]]
-            still = {length: [of[length]["until_still"] for of in own] for length in lengths}
+    rows = []
+    for file, training in (("rounds", ""), ("rounds-nothing-late", ", nothing late in training")):
+        found = read(RESULTS / "stack" / f"{file}.json")["networks"]
+        for start, label in (("waves", "waves, `nwm-rounds`"), ("7x7 kernels", "7x7 kernels, `frame-rounds`")):
+            own = [of for name, of in found.items() if name.startswith(start)]
+            still = [[of[length]["until_still"] for of in own if length in of] for length in FAR]
             rows += [
-                (f"{label}{half}, {words}", str(len(own)), *(spread(still[length], score) for length in lengths), *(
-                    " / ".join(f"{statistics.fmean(value(of) for of in still[length]):.0f}" for length in lengths)
-                    for value in (lambda of: statistics.fmean(of["rounds"]), lambda of: of["cost"]))
+                (f"{label}{training}, {words}", str(len(own)), *(spread(of, score) for of in still), *(
+                    " / ".join(f"{statistics.fmean(map(value, of)):.0f}" for of in still if of)
+                    for value in (lambda one: statistics.fmean(one["rounds"]), lambda one: one["cost"]))
                 ) for score, words in (("marked", "marked wire"), ("foreground", "all wires"))
             ]  # fmt: skip
-    columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in lengths), "rounds an image",
+    columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in FAR), "rounds an image",
                "inference over `unet-4`")  # fmt: skip
     return Grid(columns, tuple(rows))
 
