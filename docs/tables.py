@@ -99,7 +99,8 @@ def stacks() -> Grid:
     """Results of stacks: every run, and the variants on MNIST."""
     rows = []
     places = [*sorted((RESULTS / "stack").glob("*-seed-*")), *sorted(
-        path.parent for recipe in ("batch-4", "batch-16", "far-16", "long-16", "shift-4", "shift-16", "shift-16-half")
+        path.parent for recipe in ("batch-4", "batch-16", "batch-16-twice", "far-16", "late-16", "long-16", "shift-4",
+                                     "shift-16", "shift-16-half")
         for path in (RESULTS / "reproduce" / recipe).glob("**/evaluation-test.json"))]  # fmt: skip
     for place in places:
         test, where = read(place / "evaluation-test.json"), place.relative_to(RESULTS)
