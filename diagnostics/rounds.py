@@ -4,7 +4,8 @@
 
 For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images, or as many as
 a length asks for (480:20): the foreground accuracy and the share of the marked wire that is right after each round, one
-for every six pixels, and when labels have stopped changing, and what that costs. Writes OUT.json and OUT.png.
+for every six pixels, and when labels have stopped changing, and what that costs. Writes OUT.json and OUT.png. A source
+that is an earlier OUT.json gives what it has under that name.
 """
 
 import json
@@ -61,12 +62,15 @@ def main(out, lengths, count, *sources):
     torch.set_num_threads(1)
     keep_freed_memory()
     asked = (length.partition(":") for length in lengths.split(","))
-    counts = {int(length): int(own or count) for length, _, own in asked}
+    counts = {length: int(own or count) for length, _, own in asked}
     named = dict(source.split("=") for source in sources)
     found = {name: {} for name in named}
     for name, source in named.items():
+        if source.endswith(".json"):
+            found[name] = json.loads(Path(source).read_text())["networks"][name]
+            continue
         for length, images in counts.items():
-            found[name][length] = one = course(dh.load(source), length, images)
+            found[name][length] = one = course(dh.load(source), int(length), images)
             best = int(np.argmax(one["marked"]))
             still = one["until_still"]
             print(
@@ -79,8 +83,8 @@ def main(out, lengths, count, *sources):
     for length in counts:
         curves = [
             Curve(name, colours[name], ((np.arange(1, len(of[length]["marked"]) + 1), np.array(of[length]["marked"])),))
-            for name, of in found.items()
-        ]
+            for name, of in found.items() if length in of
+        ]  # fmt: skip
         panels.append(Panel("rounds", "marked wire, share right", tuple(curves), title=f"{length} pixels"))
     save_curves(Path(f"{out}.png"), panels)
     about = {"networks": found, "environment": environment()}

@@ -40,10 +40,12 @@ def far() -> list[Point]:
     """
     rows: dict[str, list[float]] = {}
     for network in read(RESULTS / "stack" / "distance" / "distance.json")["networks"]:
+        if "rounds" in network["name"]:  # below
+            continue
         (row,) = (row for row in network["rows"] if row["distance"] == 2 * network["length"] and not row["how"])
         rows.setdefault(network["name"], []).append(row["foreground_accuracy"])
     points = [point(name, values, "wires") for name, values in rows.items()]
-    for name, words in (("nwm-rounds", "waves, seed"), ("frame-rounds", "7x7 kernels, seed")):
+    for name, words in (("nwm-rounds", "waves, seed"), ("frame-rounds", "7x7 kernels")):
         of = [found["120"]["until_still"] for key, found in read(RESULTS / "stack" / "rounds.json")["networks"].items()
               if key.startswith(words)]  # fmt: skip
         one = point(name, [found["foreground"] for found in of], "wires")

@@ -99,7 +99,7 @@ def stacks() -> Grid:
     """Results of stacks: every run, and the variants on MNIST."""
     rows = []
     places = [*sorted((RESULTS / "stack").glob("*-seed-*")), *sorted(
-        path.parent for recipe in ("batch-4", "batch-16", "batch-16-twice", "far-16", "late-16", "long-16", "shift-4",
+        path.parent for recipe in ("batch-4", "batch-16", "far-16", "late-16", "late-16-twice", "long-16", "shift-4",
                                      "shift-16", "shift-16-half")
         for path in (RESULTS / "reproduce" / recipe).glob("**/evaluation-test.json"))]  # fmt: skip
     for place in places:
@@ -141,17 +141,22 @@ def price(task: str, network: str, mode: str, threads: int = 1) -> dict:
 def rounds() -> Grid:
     """Stacks: networks in rounds on longer wires, each image taking as many rounds as it needs."""
     rows = []
-    for file, training in (("rounds", ""), ("rounds-nothing-late", ", nothing late in training")):
+    for file, start, label in (
+        ("rounds", "waves, seed", "waves, `nwm-rounds`"),
+        ("rounds", "waves twice", "waves, second half twice, two worst seeds"),
+        ("rounds", "7x7 kernels", "7x7 kernels, `frame-rounds`"),
+        ("rounds-nothing-late", "waves", "waves, nothing late in training"),
+        ("rounds-nothing-late", "7x7 kernels", "7x7 kernels, nothing late in training"),
+    ):
         found = read(RESULTS / "stack" / f"{file}.json")["networks"]
-        for start, label in (("waves", "waves, `nwm-rounds`"), ("7x7 kernels", "7x7 kernels, `frame-rounds`")):
-            own = [of for name, of in found.items() if name.startswith(start)]
-            still = [[of[length]["until_still"] for of in own if length in of] for length in FAR]
-            rows += [
-                (f"{label}{training}, {words}", str(len(own)), *(spread(of, score) for of in still), *(
-                    " / ".join(f"{statistics.fmean(map(value, of)):.0f}" for of in still if of)
-                    for value in (lambda one: statistics.fmean(one["rounds"]), lambda one: one["cost"]))
-                ) for score, words in (("marked", "marked wire"), ("foreground", "all wires"))
-            ]  # fmt: skip
+        own = [of for name, of in found.items() if name.startswith(start)]
+        still = [[of[length]["until_still"] for of in own if length in of] for length in FAR]
+        rows += [
+            (f"{label}, {words}", str(len(own)), *(spread(of, score) for of in still), *(
+                " / ".join(f"{statistics.fmean(map(value, of)):.0f}" for of in still if of)
+                for value in (lambda one: statistics.fmean(one["rounds"]), lambda one: one["cost"]))
+            ) for score, words in (("marked", "marked wire"), ("foreground", "all wires"))
+        ]  # fmt: skip
     columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in FAR), "rounds an image",
                "inference over `unet-4`")  # fmt: skip
     return Grid(columns, tuple(rows))
