@@ -24,7 +24,13 @@ KINDS = {  # by how a name begins: colour, marker, words
 
 
 _COSTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
-_SHORT = {"frame-rounds": "7x7 in rounds"}
+_SHORT = {
+    "frame-rounds": "7x7 in rounds",
+    "nwm-stack-layers-1": "1 layer",
+    "nwm-stack-layers-2": "2 layers",
+    "nwm-stack-layers-4": "4 layers",
+}
+_SIZE = 6.5  # of names, in points
 _LEAST = 1e-5  # to 1, as far as is drawn
 _WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if part * 10.0**power <= 1]
 
@@ -64,8 +70,6 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
                 handles[words] = axis.errorbar(
                     x, y, [[low], [point.std]], fmt=marker, color=colour, ms=5, lw=1, label=words
                 )
-                short = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
-                axis.annotate(short, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.5)
             best = [
                 (x, max(1 - mean, _LEAST)) for x, mean in _front([*zip(costs, (p.mean for p in points), strict=True)])
             ]
@@ -77,6 +81,7 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
             _scale(axis, "x", _COSTS, [1, *costs], "{:g}".format)
             ends = [y + point.std for point, y in zip(points, wrong, strict=True)]
             _scale(axis, "y", _WRONG, [*wrong, *ends] or [0.1], lambda y: f"{1 - y:.6g}")
+            _name(axis, [*zip(points, costs, wrong, strict=True)])
             axis.axvline(1, color="0.8", lw=0.8, zorder=0)
             axis.set_xlabel(f"cost of {word} over the U-Net's", fontsize=8)
             axis.grid(alpha=0.2)
@@ -87,6 +92,22 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
     if handles:
         legend_below(figure, list(handles.values()))
     save_figure(figure, path)
+
+
+def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
+    """Write each network's name beside its point: to the right and above, or where no better one's is."""
+    inch, taken = axes.figure.dpi, []
+    for point, x, y in sorted(places, key=lambda place: place[2]):
+        words = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
+        wide, high = 0.5 * _SIZE * len(words), _SIZE
+        at_x, at_y = axes.transData.transform((x, y)) * 72 / inch  # in points, as font sizes are
+        for side, above in ((1, 3), (1, -9), (-1, 3), (-1, -9), (1, 3)):
+            left, low = at_x + (5 if side > 0 else -5 - wide), at_y + above
+            if not any(abs(left - a) < max(wide, w) and abs(low - b) < high for a, b, w in taken):
+                break
+        taken.append((left, low, wide))
+        axes.annotate(words, (x, y), xytext=(5 * side, above), textcoords="offset points", fontsize=_SIZE,
+                      ha="left" if side > 0 else "right")  # fmt: skip
 
 
 def _scale(
