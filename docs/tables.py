@@ -178,7 +178,8 @@ def better(task: str) -> dict[str, tuple[str, list[dict], float | None]]:
     found: dict[str, list[tuple[float, str, list[dict]]]] = {}
     for recipe in RECIPES:
         for place in sorted((RESULTS / "reproduce" / recipe / task).glob("*")):
-            tests = runs(f"{recipe}/{task}/{place.name}")
+            if not (tests := runs(f"{recipe}/{task}/{place.name}")):
+                continue
             mean = statistics.fmean(test["foreground_iou"] for test in tests)
             found.setdefault(place.name, []).append((mean, recipe, tests))
     return {

@@ -167,6 +167,32 @@ def test_a_share_of_the_batches_comes_late():
     assert 5 < sum(late) < 35
 
 
+def test_batches_of_which_some_come_late_are_not_alike():
+    alike = {"rounds": 2, "fewest": 2}
+    assert not dh.build(replace(ROUNDS["waves"], **alike)).varies
+    model = dh.build(replace(ROUNDS["waves"], **alike, late=0.5))
+    assert model.varies  # so that no graph keeps what one of them did
+    assert {model.drawn() for _ in range(9)} == {2}
+
+
+def test_looking_leaves_every_part_in_its_mode():
+    model = dh.build(replace(ROUNDS["waves"], late=1.0)).train()
+    model.stem.eval()
+    model(torch.rand(1, 1, 16, 16))
+    model.waves(torch.rand(1, 1, 16, 16))
+    assert model.training
+    assert model.layers.training
+    assert not any(part.training for part in model.stem.modules())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 3), (2, 2), (3, 5)])
+def test_a_small_image_is_neither_all_covered_nor_not_at_all(size):
+    for _ in range(30):
+        shown = covered(torch.ones(1, 1, *size))
+        assert shown.any()
+        assert (shown == 0).any() or min(size) == 1
+
+
 def test_a_cover_hides_one_side():
     torch.manual_seed(0)
     images, sides = torch.rand(3, 1, 40, 60) + 1, set()

@@ -89,7 +89,8 @@ def normal(maps: int, again: bool) -> nn.Module:
 def covered(images: Tensor) -> Tensor:
     """Return images (b, k, y, x) whose first or last rows or columns are black: a quarter to three quarters of them.
 
-    Which ones is drawn once for a batch, so that processes that share it out cover the same.
+    Which ones is drawn once for a batch, so that processes that share it out cover the same. At least one is black and
+    one is not, where there are two. Black is nothing in the tasks here; on a bright ground it would be an object.
 
     Example:
         >>> from drumhead.networks.rounds import covered
@@ -98,6 +99,6 @@ def covered(images: Tensor) -> Tensor:
     """
     axis, last, share = -1 - int(torch.randint(2, ())), bool(torch.randint(2, ())), 0.25 + 0.5 * float(torch.rand(()))
     length = images.shape[axis]
-    hidden, out = round(share * length), images.clone()
+    hidden, out = min(max(round(share * length), 1), length - 1), images.clone()
     out.narrow(axis, length - hidden if last else 0, hidden).zero_()
     return out

@@ -52,7 +52,7 @@ class Segmenter(nn.Module):
     Attributes:
         stride: pixels per oscillator in each direction; 1 where there are none.
         coarsest: pixels per grid point in each direction of the coarsest maps that are normalised.
-        varies: whether it takes another number of rounds for each batch in training.
+        varies: whether batches differ in what is done with them in training: the number of rounds, a part that is late.
     """
 
     stride = 1
@@ -184,12 +184,13 @@ class Segmenter(nn.Module):
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Be in evaluation mode for a while, so that looking does not move the statistics of a normalisation."""
-        training = self.training
+        modes = {module: module.training for module in self.modules()}
         self.eval()
         try:
             yield
         finally:
-            self.train(training)
+            for module, training in modes.items():  # a part may be in another mode than the whole
+                module.training = training
 
     def check(self, images: Tensor, at: Tensor | None = None) -> None:
         """Refuse what is not a batch of images for this network, and pixels that they do not have."""

@@ -57,7 +57,7 @@ class Frame(Segmenter):
         self.stem = nn.Sequential(*(_normal(inner, outer, min(grid, 2)) for inner, outer in pairwise(widths)))
         again = config.rounds > 1
         self.layers = nn.ModuleList(_make(layer, config.width, layer.stride // grid, again) for layer in config.waves)
-        self.varies = config.fewest < config.rounds
+        self.varies = config.fewest < config.rounds or config.late > 0
         self.up = nn.Conv2d(config.width, config.fine * grid**2, 1)
         self.head = nn.Sequential(*pixelwise(2 * config.fine, config.head, config.classes))
 

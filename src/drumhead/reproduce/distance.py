@@ -26,14 +26,13 @@ from drumhead.networks.listening import ways
 from drumhead.networks.model import find_weights, load, read_safetensors
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.still import UntilStill
-from drumhead.reproduce.distance_page import picture, report
+from drumhead.reproduce.distance_page import STILL, picture, report
 from drumhead.reproduce.plan import PlannedRun
 from drumhead.tasks import pathfinder, wires
 
 KINDS = {"wires": wires, "pathfinder": pathfinder}
-VERSION = 1  # of what is measured: what an older version kept is measured again
+VERSION = 1  # of what is measured, when an answer stands still included: what an older version kept is measured again
 TOGETHER = 8  # images at a time
-STILL = "until still"  # how a network in rounds listens: as many as each image needs
 
 
 @dataclass(frozen=True)

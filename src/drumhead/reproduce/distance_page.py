@@ -12,7 +12,8 @@ from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
 from drumhead.show.pages import Grid, Heading, Items, Picture, Text, markdown
 
 SCORE = "foreground_accuracy"
-STYLES = {"": "-", "last": "--", "stretch": "-.", "until still": "--"}  # of lines, by how a network listens for longer
+STILL = "until still"  # how a network in rounds listens for longer: in as many as each image needs
+STYLES = {"": "-", "last": "--", "stretch": "-.", STILL: "--"}  # of lines, by how a network listens for longer
 Seeds = list[dict[str, Any]]  # one network, each of its seeds
 
 
@@ -63,6 +64,10 @@ def report(whole: dict[str, Any]) -> str:
     blocks.append(
         Text(f"Measured on {machine}; torch {about['torch']}, drumhead {about['commit'] or about['drumhead']}.")
     )
+    for network in whole["networks"]:
+        if own := network.get("environment"):  # of numbers that were measured by themselves and put beside the others
+            text = f"`{network['name']}` by `{' '.join(own['command'])}`, drumhead {own['commit'] or own['drumhead']}."
+            blocks.append(Text(text))
     return markdown(blocks)
 
 

@@ -173,7 +173,7 @@ class Stack(ModelConfig):
     """How many of the last rounds a gradient goes back through; those before them are taken as they come, which costs
     less and teaches a round to go on from whatever it finds. 0 goes back through all."""
     late: float = 0.0
-    """Share of the batches in training, 0 to 1, of which rounds have already seen a part, the rest being covered: what
+    """Share of the batches in training, 0 to 1, of which rounds have already seen a part, the rest being black: what
     comes to light then is late, as news from afar is, and a round learns not to settle on an answer before it."""
 
     def __post_init__(self) -> None:

@@ -96,16 +96,16 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
 
 def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
     """Write each network's name beside its point: to the right and above, or where no better one's is."""
-    inch, taken = axes.figure.dpi, []
+    at = {id(point): axes.transData.transform((x, y)) * 72 / axes.figure.dpi for point, x, y in places}  # in points
+    taken = [(across - 3, up - 3, 6.0, 6.0) for across, up in at.values()]  # by markers
     for point, x, y in sorted(places, key=lambda place: place[2]):
         words = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
-        wide, high = 0.5 * _SIZE * len(words), _SIZE
-        at_x, at_y = axes.transData.transform((x, y)) * 72 / inch  # in points, as font sizes are
+        wide, (across, up) = 0.5 * _SIZE * len(words), at[id(point)]
         for side, above in ((1, 3), (1, -9), (-1, 3), (-1, -9), (1, 3)):
-            left, low = at_x + (5 if side > 0 else -5 - wide), at_y + above
-            if not any(abs(left - a) < max(wide, w) and abs(low - b) < high for a, b, w in taken):
+            left, low = across + (5 if side > 0 else -5 - wide), up + above
+            if not any(left < a + w and a < left + wide and low < b + h and b < low + _SIZE for a, b, w, h in taken):
                 break
-        taken.append((left, low, wide))
+        taken.append((left, low, wide, _SIZE))
         axes.annotate(words, (x, y), xytext=(5 * side, above), textcoords="offset points", fontsize=_SIZE,
                       ha="left" if side > 0 else "right")  # fmt: skip
 
