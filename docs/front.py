@@ -20,17 +20,20 @@ def point(name: str, values: list[float], task: str) -> Point:
     return Point(name, statistics.fmean(values), deviation, *costs)
 
 
+def points(found: dict[str, list[dict]], task: str) -> list[Point]:
+    """Return networks, given the test scores of their seeds."""
+    return [point(name, [test["foreground_iou"] for test in tests], task) for name, tests in found.items()]
+
+
 def short(task: str) -> list[Point]:
     """Return the networks of a task after 80,000 passes, each under its better recipe."""
-    found = better(task)
-    return [point(name, [test["foreground_iou"] for test in tests], task) for name, (_, tests, _) in found.items()]
+    return points({name: tests for name, (_, tests, _) in better(task).items()}, task)
 
 
 def shifted(task: str) -> list[Point]:
     """Return those after 320,000 passes of images shifted at random."""
     places = sorted((RESULTS / "reproduce" / "shift-16" / task).iterdir())
-    found = {place.name: runs(f"shift-16/{task}/{place.name}") for place in places}
-    return [point(name, [test["foreground_iou"] for test in tests], task) for name, tests in found.items()]
+    return points({place.name: runs(f"shift-16/{task}/{place.name}") for place in places}, task)
 
 
 def far() -> list[Point]:
@@ -44,13 +47,13 @@ def far() -> list[Point]:
             continue
         (row,) = (row for row in network["rows"] if row["distance"] == 2 * network["length"] and not row["how"])
         rows.setdefault(network["name"], []).append(row["foreground_accuracy"])
-    points = [point(name, values, "wires") for name, values in rows.items()]
+    found = [point(name, values, "wires") for name, values in rows.items()]
+    measured = read(RESULTS / "stack" / "rounds.json")["networks"]
     for name, words in (("nwm-rounds", "waves, seed"), ("frame-rounds", "7x7 kernels")):
-        of = [found["120"]["until_still"] for key, found in read(RESULTS / "stack" / "rounds.json")["networks"].items()
-              if key.startswith(words)]  # fmt: skip
-        one = point(name, [found["foreground"] for found in of], "wires")
-        points.append(replace(one, infer=statistics.fmean(found["cost"] for found in of)))
-    return points
+        of = [lengths["120"]["until_still"] for key, lengths in measured.items() if key.startswith(words)]
+        one = point(name, [still["foreground"] for still in of], "wires")
+        found.append(replace(one, infer=statistics.fmean(still["cost"] for still in of)))
+    return found
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ def evaluate(
     from drumhead.learn.metrics import Segmentation
     from drumhead.learn.over_time import over_time as course_of
     from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.networks.still import MOST, UntilStill, check_most
+    from drumhead.networks.still import UntilStill
+    from drumhead.networks.still import asked as asked_for
     from drumhead.networks.tiles import tiles_of
     from drumhead.networks.timed import Timed
     from drumhead.show.anytime import save_confidence, save_over_time
@@ -93,10 +94,7 @@ def evaluate(
             f"{model.config.image_channels} and {model.config.classes}"
         )
     none_ignored({"--over-time"} if over_time and until_still else (), "--until-still, which stops by itself,")
-    if until_still:
-        check_most(rounds)
-    if rounds or until_still:
-        model = model.in_rounds(rounds or MOST)
+    model = asked_for(model, rounds, until_still)
     if cut:
         model = model.cut()
     if json_out:

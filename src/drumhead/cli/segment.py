@@ -51,7 +51,7 @@ def segment(
 
     from drumhead.networks.images import to_images
     from drumhead.networks.model import find_weights, load, read_safetensors
-    from drumhead.networks.still import MOST, check_most
+    from drumhead.networks.still import asked
     from drumhead.networks.tiles import tiles_of
     from drumhead.read.classes import IGNORE, ClassList, class_names, parse
     from drumhead.read.images import read_image
@@ -61,11 +61,7 @@ def segment(
     from drumhead.show.terminal import print_table
 
     tiles = tiles_of(tile)
-    network = load(model)
-    if until_still:
-        check_most(rounds)
-    if rounds or until_still:
-        network = network.in_rounds(rounds or MOST)
+    network = asked(load(model), rounds, until_still)
     config = network.config
     metadata = read_safetensors(find_weights(model))[0]
     files = files or find_files((samples(metadata.get("task", "")),))

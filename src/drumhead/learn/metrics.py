@@ -74,11 +74,9 @@ class Segmentation(Metric):
     def compute(self) -> dict[str, float]:
         """Return the scores of all that was added."""
         accuracy, a, a_iou = (self.sums / self.counts[[0, 1, 1]]).tolist()
-        hit = self.confusion.diagonal().double()
-        true, guessed = self.confusion.sum(1).double(), self.confusion.sum(0).double()
-        occurs = true + guessed > 0
-        iou = hit / (true + guessed - hit)
-        dice = 2 * hit / (true + guessed)
+        each = self._of_each()
+        iou, dice = each["iou"], each["dice"]
+        occurs = ~iou.isnan()
         guessed_edge, guessed_near, true_edge, true_near = self.edges.double()
         precision, recall = (near / size.clamp(min=1) for near, size in
                              ((guessed_near, guessed_edge), (true_near, true_edge)))  # fmt: skip
@@ -99,15 +97,20 @@ class Segmentation(Metric):
         pixels: that have this label; recall: the share of them that was found; precision: the share of what was called
         so that is; iou and dice as above.
         """
-        hit, true, guessed = self.confusion.diagonal().double(), self.confusion.sum(1), self.confusion.sum(0)
-        scores = {
+        columns = {"pixels": self.confusion.sum(1), **self._of_each()}
+        rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def _of_each(self) -> dict[str, Tensor]:
+        """Return the scores of `of_classes` that follow from the confusion matrix, (classes,)."""
+        hit, true, guessed = (part.double() for part in
+                              (self.confusion.diagonal(), self.confusion.sum(1), self.confusion.sum(0)))  # fmt: skip
+        return {
             "recall": hit / true,
             "precision": hit / guessed,
             "iou": hit / (true + guessed - hit),
             "dice": 2 * hit / (true + guessed),
         }
-        columns = {"pixels": true.tolist(), **{name: values.tolist() for name, values in scores.items()}}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def foreground_accuracy(labels: Tensor, masks: Tensor) -> Tensor:

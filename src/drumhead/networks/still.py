@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from drumhead.errors import DrumheadError, whole
 from drumhead.networks.anytime import each
-from drumhead.networks.listening import check_rounds
+from drumhead.networks.listening import check_rounds, in_rounds
 
 STILL, MOST = 5, 200
 
@@ -90,13 +90,17 @@ def check_settings(model: Any, still: int, most: int) -> None:
         )
 
 
-def check_most(rounds: int) -> None:
-    """Refuse what a user gives as --rounds beside --until-still; 0 leaves the choice."""
-    if 0 < rounds <= STILL:
+def asked(model: Any, rounds: int, until_still: bool) -> Any:
+    """Return a network in as many rounds as --rounds asks for, which --until-still takes at most; 0 leaves the choice.
+
+    It is itself where neither asks for anything.
+    """
+    if until_still and 0 < rounds <= STILL:
         raise DrumheadError(
             f"--rounds {rounds}: with --until-still more than {STILL} are needed, since it stops when no label has "
             "changed for so many, or 0"
         )
+    return in_rounds(model, rounds or MOST) if rounds or until_still else model
 
 
 class UntilStill(nn.Module):
