@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ import torch
 import drumhead as dh
 from drumhead.learn import train, training
 from drumhead.learn.graphs import capture
-from drumhead.settings.config import RunConfig, TrainConfig
+from drumhead.settings.config import Modes, RunConfig, Stack, TrainConfig
+from drumhead.settings.layers import Edge
 from drumhead.settings.presets import get_preset
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-NETWORKS = ("nwm-linear", "nwm-fft", "nwm-max", "nwm-fast", "lstm-linear", "cnn-4", "resnet-4", "unet-2")
+ONCE = ("nwm-linear", "nwm-fft", "nwm-max", "nwm-fast", "lstm-linear", "cnn-4", "resnet-4", "unet-2", "nwm-stack",
+        "nwm-modes", "frame-7x7", "frame-pool", "frame-attention")  # fmt: skip
+ROUNDS = ("nwm-rounds", "frame-rounds")
 
 
 @pytest.fixture
@@ -38,9 +42,10 @@ def close(got, expected, tolerance):
 
 
 @needs_gpu
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ONCE + ROUNDS)
 def test_gpu_networks_are_those_of_the_processor(name, exact):
     model = dh.build(f"tetrominoes/{name}")
+    model.varies = False
     images, labels = torch.rand(3, 3, 32, 32), torch.randint(6, (3, 32, 32))
     expected = answers(model, images, labels)
     got = answers(model.cuda(), images.cuda(), labels.cuda())
@@ -48,7 +53,7 @@ def test_gpu_networks_are_those_of_the_processor(name, exact):
 
 
 @needs_gpu
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ONCE)
 def test_gpu_graphs_replay_the_same_network(name, exact):
     model = dh.build(f"tetrominoes/{name}").cuda().train()
     other = dh.build(f"tetrominoes/{name}").cuda().train()
@@ -67,6 +72,26 @@ def test_gpu_graphs_replay_the_same_network(name, exact):
         torch.testing.assert_close(value, other.state_dict()[key], rtol=1e-4, atol=1e-5)
     model.eval(), other.eval()
     torch.testing.assert_close(model(images[:1]), other(images[:1]), rtol=1e-3, atol=1e-4)  # another batch
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", ONCE + ROUNDS)
+def test_gpu_answers_are_those_of_the_processor(name, exact):
+    model, images = dh.build(f"tetrominoes/{name}").eval(), torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        expected = model(images)
+        got = model.cuda()(images.cuda()).cpu()
+    close([got], [expected], 1e-3)
+
+
+@needs_gpu
+@pytest.mark.parametrize("boundary", get_args(Edge))
+def test_gpu_closed_form_is_that_of_the_processor(boundary):
+    model, images = dh.build(Stack(waves=(Modes(boundary=boundary),))).eval(), torch.rand(2, 3, 40, 56)
+    with torch.no_grad():
+        expected = model.waves(images)
+        got = model.cuda().waves(images.cuda()).cpu()
+    close([got], [expected], 1e-4)
 
 
 @needs_gpu

@@ -198,6 +198,8 @@ class Closed(WaveLayer):
         self.speed = nn.Parameter(torch.full((c,), 0.5))
         times = torch.arange(1, layer.bins + 1) * (layer.reach / layer.bins)
         self.times = nn.Parameter(times.log()[:, None].repeat(1, c))
+        # Of the layer, so that it is where the layer is: a copy from the host breaks a CUDA graph.
+        self.register_buffer("laplacian", stability.laplacian(1), persistent=False)
         self.stored: tuple[torch.Size, Tensor, tuple[Tensor, Tensor]] | None = None
 
     def start(self, x: Tensor) -> Start:
@@ -209,7 +211,7 @@ class Closed(WaveLayer):
         """Return what becomes of y0 and z0 in each mode at times (t, c): two factors (t, c, modes in y, modes in x)."""
         learned = (self.omega, self.alpha, self.speed)
         omega, alpha, speed = (F.softplus(precise(value))[:, None, None] for value in learned)
-        kernel = stability.laplacian(1).to(times) * speed.square()[..., None] * coupling
+        kernel = self.laplacian.to(times) * speed.square()[..., None] * coupling
         stiff = spectral.squared_frequencies(kernel, omega, size, self.layer.boundary, mirrored=True)
         return spectral.exact(stiff, alpha, times[:, :, None, None])
 

@@ -97,12 +97,13 @@ def squared_frequencies(
     (ky, kx), (height, width) = kernel.shape[-2:], size
     if boundary == "periodic":
         across = width if mirrored and exporting() else width // 2 + 1
-        waves = [2 * math.pi / height * _whole(height), 2 * math.pi / width * _whole(across)]
+        waves = [2 * math.pi / height * _whole(height, kernel), 2 * math.pi / width * _whole(across, kernel)]
     elif boundary == "fixed":
-        waves = [math.pi / (n + 1) * (_whole(n) + 1) for n in (height, width)]
+        waves = [math.pi / (n + 1) * (_whole(n, kernel) + 1) for n in (height, width)]
     else:
-        waves = [math.pi / n * _whole(n) for n in (height, width)]
-    w, turns = kernel[:, 0], [k[:, None] * (_whole(side) - side // 2) for k, side in zip(waves, (ky, kx), strict=True)]
+        waves = [math.pi / n * _whole(n, kernel) for n in (height, width)]
+    w, sides = kernel[:, 0], zip(waves, (ky, kx), strict=True)
+    turns = [k[:, None] * (_whole(side, kernel) - side // 2) for k, side in sides]
     (cos_y, cos_x), (sin_y, sin_x) = ([f(turn).to(kernel) for turn in turns] for f in (torch.cos, torch.sin))
     real = _both(cos_y, w, cos_x) - _both(sin_y, w, sin_x)
     # Of a kernel that is its own image in the centre A is real, but not what it becomes when the kernel moves.
@@ -115,8 +116,9 @@ def _both(rows: Tensor, kernel: Tensor, columns: Tensor) -> Tensor:
     return rows @ kernel @ columns.mT
 
 
-def _whole(n: int) -> Tensor:
-    return torch.arange(n, dtype=torch.float64)
+def _whole(n: int, like: Tensor) -> Tensor:
+    """Return 0, .., n - 1 where a tensor is: a copy from the host breaks a CUDA graph."""
+    return torch.arange(n, dtype=torch.float64, device=like.device)
 
 
 def _differ(a: Tensor, b: Tensor) -> bool:
@@ -214,7 +216,7 @@ def back(modes: Tensor, size: Sequence[int], boundary: str, mirrored: bool = Fal
 def _turns(x: Tensor) -> Tensor:
     """Return sum_j x_j (cos + sin)(2 pi j k / n) along the last axis; twice is n times as much (Hartley)."""
     n = x.shape[-1]
-    angle = 2 * math.pi / n * (_whole(n)[:, None] * _whole(n))
+    angle = 2 * math.pi / n * (_whole(n, x)[:, None] * _whole(n, x))
     return x @ (angle.cos() + angle.sin()).to(x)
 
 
@@ -222,7 +224,7 @@ def _sines(x: Tensor) -> Tensor:
     """Return sum_j x_j sin(pi (j + 1) (k + 1) / (n + 1)) along the last axis; twice is (n + 1) / 2 times as much."""
     n = x.shape[-1]
     if exporting() or n <= SHORT:
-        whole = _whole(n) + 1
+        whole = _whole(n, x) + 1
         return x @ torch.sin(math.pi / (n + 1) * whole[:, None] * whole).to(x)
     return -torch.fft.rfft(torch.nn.functional.pad(x, (1, 0)), n=2 * (n + 1)).imag[..., 1 : n + 1]
 
@@ -231,15 +233,16 @@ def _cosines(x: Tensor) -> Tensor:
     """Return sum_j x_j cos(pi (j + 1/2) k / n) along the last axis."""
     n = x.shape[-1]
     if exporting() or n <= SHORT:
-        return x @ torch.cos(math.pi / n * (_whole(n)[:, None] + 0.5) * _whole(n)).to(x)
+        return x @ torch.cos(math.pi / n * (_whole(n, x)[:, None] + 0.5) * _whole(n, x)).to(x)
     return (torch.fft.rfft(x, n=2 * n)[..., :n] * _quarter(n, x).conj()).real
 
 
 def _from_cosines(modes: Tensor) -> Tensor:
     n = modes.shape[-1]
     if exporting() or n <= SHORT:
-        share = (1 + _whole(n).clamp(max=1)) / n  # the first one half of the others
-        turns = torch.cos(math.pi / n * _whole(n)[:, None] * (_whole(n) + 0.5)) * share[:, None]
+        whole = _whole(n, modes)
+        share = (1 + whole.clamp(max=1)) / n  # the first one half of the others
+        turns = torch.cos(math.pi / n * whole[:, None] * (whole + 0.5)) * share[:, None]
         return modes @ turns.to(modes)
     scaled = modes * _quarter(n, modes)
     scaled = torch.cat([scaled[..., :1] / 2, scaled[..., 1:]], -1)
