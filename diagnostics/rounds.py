@@ -2,10 +2,10 @@
 
     python diagnostics/rounds.py OUT LENGTHS IMAGES NAME=SOURCE...
 
-For each network in rounds and each length of wires, such as 60,120,240, on the first so many test images, or as many as
-a length asks for (480:20): the foreground accuracy and the share of the marked wire that is right after each round, one
-for every six pixels, and when labels have stopped changing, and what that costs. Writes OUT.json and OUT.png. A source
-that is an earlier OUT.json gives what it has under that name.
+For each network in rounds and each length of wires, such as 60,120,240, or of paths, pathfinder/60,120,240, on the
+first so many test images, or as many as a length asks for (480:20): the foreground accuracy and the share of the curve
+with the dot that is right after each round, one for every six pixels, and when labels have stopped changing, and what
+that costs. Writes OUT.json and OUT.png. A source that is an earlier OUT.json gives what it has under that name.
 """
 
 import json
@@ -21,20 +21,20 @@ from drumhead.files import write_atomic
 from drumhead.learn.memory import keep_freed_memory
 from drumhead.learn.run import environment
 from drumhead.networks.still import Walk
+from drumhead.reproduce.distance import KINDS
 from drumhead.show.charts import Curve, Panel, colour_numbers, save_curves
-from drumhead.tasks import wires
 
 TOGETHER = 10  # images at a time
-MARKED = 1  # the class of the wire with the dot
+MARKED = 1  # the class of the curve with the dot
 
 
 @torch.no_grad()
-def course(model, length, count):
+def course(model, kind, length, count):
     """Return both scores after each round and when nothing changes, in the share of pixels of all images together.
 
     The cost of going on until nothing changes is processor time on one thread over that of a U-Net, by turns.
     """
-    task = dh.tasks.get("wires" if length == wires.LENGTH else f"wires-{length}")
+    task = dh.tasks.get(kind if length == KINDS[kind].LENGTH else f"{kind}-{length}")
     images, masks = (part[:count] for part in task.arrays("test"))
     model, unet, rounds = model.eval(), dh.build("wires/unet-4").eval(), max(12, length // 6)
     right, total, took, costs = np.zeros((2, rounds + 1), int), np.zeros(2, int), [], []
@@ -61,6 +61,8 @@ def main(out, lengths, count, *sources):
     """Measure and write."""
     torch.set_num_threads(1)
     keep_freed_memory()
+    *kind, lengths = lengths.split("/")
+    kind = kind[0] if kind else "wires"
     asked = (length.partition(":") for length in lengths.split(","))
     counts = {length: int(own or count) for length, _, own in asked}
     named = dict(source.split("=") for source in sources)
@@ -70,7 +72,7 @@ def main(out, lengths, count, *sources):
             found[name] = json.loads(Path(source).read_text())["networks"][name]
             continue
         for length, images in counts.items():
-            found[name][length] = one = course(dh.load(source), int(length), images)
+            found[name][length] = one = course(dh.load(source), kind, int(length), images)
             best = int(np.argmax(one["marked"]))
             still = one["until_still"]
             print(
@@ -85,7 +87,14 @@ def main(out, lengths, count, *sources):
             Curve(name, colours[name], ((np.arange(1, len(of[length]["marked"]) + 1), np.array(of[length]["marked"])),))
             for name, of in found.items() if length in of
         ]  # fmt: skip
-        panels.append(Panel("rounds", "marked wire, share right", tuple(curves), title=f"{length} pixels"))
+        panels.append(
+            Panel(
+                "rounds",
+                "marked wire, share right" if kind == "wires" else "path with the dot, share right",
+                tuple(curves),
+                title=f"{length} pixels",
+            )
+        )
     save_curves(Path(f"{out}.png"), panels)
     about = {"networks": found, "environment": environment()}
     write_atomic(Path(f"{out}.json"), json.dumps(about, indent=1) + "\n")

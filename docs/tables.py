@@ -107,10 +107,11 @@ def stacks() -> Grid:
         history = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
         network = "nwm-stack" if where.parts[0] == "stack" else where.parts[-2]
         recipe = "batch-16" if where.parts[0] == "stack" else where.parts[1]  # a preset's own is that
+        time = f"{1000 * history[-1]['cpu_seconds'] / history[-1]['images']:.1f}"
         rows.append((test["task"], f"[{network}]({where})", recipe, f"{test['parameters']:,}",
                      f"{history[-1]['images']:,}",
                      *(f"{test[key]:.3f}" for key in ("foreground_accuracy", "foreground_iou", "dice", "boundary_f")),
-                     f"{1000 * history[-1]['cpu_seconds'] / history[-1]['images']:.1f}"))  # fmt: skip
+                     "GPU" if read(place / "environment.json").get("gpu") else time))  # fmt: skip
     columns = ("task", "network", "recipe", "parameters", "passes", "foreground accuracy", "foreground IoU", "Dice",
                "boundary F", "CPU ms an image")  # fmt: skip
     return Grid(columns, tuple(rows))
@@ -506,6 +507,28 @@ def gpu_steps() -> Grid:
     return Grid(columns, tuple(rows))
 
 
+def gpu_stacks() -> Grid:
+    """Stacks beside the U-Net on a GPU, under graphs in training."""
+    steps = read(RESULTS / "stack" / "gpu-steps.json")["steps"]
+    rows = []
+    for network in ("unet-4", "nwm-stack", "nwm-modes", "frame-7x7"):
+        row = [f"`{network}`"]
+        for task in ("tetrominoes", "multi-mnist"):
+            of = [step for step in steps if step["preset"] == f"{task}/{network}" and step["engine"] != "eager"]
+            alone, graphs = sorted(of, key=lambda step: step["graphs"])
+            row += [
+                number(graphs["wall_ms"]),
+                number(graphs["gpu_ms"]),
+                number(alone["wall_ms"]),
+                number(alone["infer_ms"]),
+            ]
+        rows.append(tuple(row))
+    words = ("step in graphs", "on the GPU", "step without", "answer")
+    return Grid(
+        ("ms", *(f"{title(task)}, {word}" for task in ("tetrominoes", "multi-mnist") for word in words)), tuple(rows)
+    )
+
+
 def reduced() -> Grid:
     """The shipped network of one layer with and without bfloat16."""
     found = read(RESULTS / "engine" / "reduced_accuracy.json")
@@ -688,7 +711,8 @@ TABLES: dict[str, Callable[[], Grid]] = {
     "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"), "cpu-multi-mnist": cpu("multi-mnist"),
     "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
     "hour-tetrominoes": hour_tetrominoes, "ablations": ablations, "starts": starts, "hour-others": hour_others,
-    "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps, "reduced": reduced, "every-run": every_run,
+    "tetrominoes": tetrominoes, "images": images, "gpu-steps": gpu_steps,
+    "gpu-stacks": gpu_stacks, "reduced": reduced, "every-run": every_run,
     "stacks": stacks, "variants": variants, "no-waves": no_waves, "waves": waves,
     "instrument-costs": instrument_costs, "recovery": recovery, "coverage": coverage, "others": others,
     "kills": kills, "faults": faults, "data-rate": data_rate,
