@@ -139,28 +139,35 @@ def price(task: str, network: str, mode: str, threads: int = 1) -> dict:
     return read(RESULTS / "stack" / f"prices-{task}.json")[f"{threads} threads"][network][mode]
 
 
-def rounds() -> Grid:
-    """Stacks: networks in rounds on longer wires, each image taking as many rounds as it needs."""
-    rows = []
-    for file, start, label in (
-        ("rounds", "waves, seed", "waves, `nwm-rounds`"),
-        ("rounds", "waves twice", "waves, second half twice, two worst seeds"),
-        ("rounds", "7x7 kernels", "7x7 kernels, `frame-rounds`"),
-        ("rounds-nothing-late", "waves", "waves, nothing late in training"),
-        ("rounds-nothing-late", "7x7 kernels", "7x7 kernels, nothing late in training"),
-    ):
-        found = read(RESULTS / "stack" / f"{file}.json")["networks"]
-        own = [of for name, of in found.items() if name.startswith(start)]
-        still = [[of[length]["until_still"] for of in own if length in of] for length in FAR]
-        rows += [
-            (f"{label}, {words}", str(len(own)), *(spread(of, score) for of in still), *(
-                " / ".join(f"{statistics.fmean(map(value, of)):.0f}" for of in still if of)
-                for value in (lambda one: statistics.fmean(one["rounds"]), lambda one: one["cost"]))
-            ) for score, words in (("marked", "marked wire"), ("foreground", "all wires"))
-        ]  # fmt: skip
-    columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in FAR), "rounds an image",
-               "inference over `unet-4`")  # fmt: skip
-    return Grid(columns, tuple(rows))
+def rounds(kind: str) -> Callable[[], Grid]:
+    """Stacks: networks in rounds on longer wires or paths, each image taking as many rounds as it needs."""
+    groups = {
+        "wire": (("rounds", "waves, seed", "waves, `nwm-rounds`"),
+                 ("rounds", "waves twice", "waves, second half twice, two worst seeds"),
+                 ("rounds", "7x7 kernels", "7x7 kernels, `frame-rounds`"),
+                 ("rounds-nothing-late", "waves", "waves, nothing late in training"),
+                 ("rounds-nothing-late", "7x7 kernels", "7x7 kernels, nothing late in training")),
+        "path": (("rounds-pathfinder", "waves", "waves, `nwm-rounds`"),
+                 ("rounds-pathfinder", "7x7 kernels", "7x7 kernels, `frame-rounds`")),
+    }[kind]  # fmt: skip
+
+    def table() -> Grid:
+        rows, lengths = [], FAR if kind == "wire" else FAR[:3]
+        for file, start, label in groups:
+            found = read(RESULTS / "stack" / f"{file}.json")["networks"]
+            own = [of for name, of in found.items() if name.startswith(start)]
+            still = [[of[length]["until_still"] for of in own if length in of] for length in lengths]
+            rows += [
+                (f"{label}, {words}", str(len(own)), *(spread(of, score) for of in still), *(
+                    " / ".join(f"{statistics.fmean(map(value, of)):.0f}" for of in still if of)
+                    for value in (lambda one: statistics.fmean(one["rounds"]), lambda one: one["cost"]))
+                ) for score, words in (("marked", f"marked {kind}"), ("foreground", f"all {kind}s"))
+            ]  # fmt: skip
+        columns = ("share of pixels that is right", "seeds", *(f"{length} pixels" for length in lengths),
+                   "rounds an image", "inference over `unet-4`")  # fmt: skip
+        return Grid(columns, tuple(rows))
+
+    return table
 
 
 def prices() -> Grid:
@@ -706,7 +713,8 @@ def data_rate() -> Grid:
 
 
 TABLES: dict[str, Callable[[], Grid]] = {
-    "results": results, "prices": prices, "rounds": rounds, "front-tetrominoes": front("tetrominoes"),
+    "results": results, "prices": prices, "rounds": rounds("wire"), "rounds-pathfinder": rounds("path"),
+    "front-tetrominoes": front("tetrominoes"),
     "front-mnist": front("mnist"), "front-multi-mnist": front("multi-mnist"), "costs": costs,
     "cpu-tetrominoes": cpu("tetrominoes"), "cpu-mnist": cpu("mnist"), "cpu-multi-mnist": cpu("multi-mnist"),
     "full-protocol": full_protocol, "predicted": predicted, "pilots": pilots,
