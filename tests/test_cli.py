@@ -18,7 +18,11 @@ from PIL import Image
 import drumhead as dh
 from conftest import call
 from drumhead import cli
+from drumhead.cli import hearing
 from drumhead.learn.run import Run
+from drumhead.read.classes import ClassList
+from drumhead.read.images import read_image
+from drumhead.read.masks import read_mask
 from drumhead.show.listen import listen
 
 SAMPLE = Path(dh.__file__).parent / "samples" / "pieces-1.png"
@@ -93,6 +97,9 @@ def test_segment_writes_everything_it_names(tmp_path, capsys):
     for sample in ("pieces-1", "pieces-5"):
         assert sample in shown
         assert {f"{sample}-mask.png", f"{sample}-waves.gif", f"{sample}-spectrum.png"} <= names
+        found = read_mask(tmp_path / f"{sample}-labels.png", ClassList(tuple("abcdef")))
+        expected = dh.load("tetrominoes").segment(dh.to_images(read_image(SAMPLE.with_name(f"{sample}.png"), 3)))
+        assert np.array_equal(found, expected[0])
     with Image.open(tmp_path / "pieces-1-waves.gif") as movie:
         assert movie.n_frames == sum(layer.steps for layer in dh.load("tetrominoes").config.waves)  # of every layer
     assert not [name for name in names if name.startswith(".")]
@@ -126,7 +133,24 @@ def test_a_network_without_waves_draws_its_mask(name, tmp_path, capsys):
     dh.save(dh.build(f"tetrominoes/{name}"), tmp_path / "w.safetensors", task="tetrominoes")
     Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
     assert call("segment", tmp_path / "a.png", "--model", tmp_path / "w.safetensors", "--out", tmp_path / "out") == 0
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a-mask.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-labels.png", "a-mask.png"]
+
+
+def test_an_image_that_cannot_be_read_is_said_before_anything_is_written(tmp_path, capsys):
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png")
+    (tmp_path / "z.png").write_bytes(b"no image")
+    assert call("segment", tmp_path, "--out", tmp_path / "out") == 2
+    assert "z.png" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*.*"))
+
+
+def test_samples_are_of_the_task_or_there_are_none(tmp_path, capsys):
+    of = hearing.samples
+    assert of("wires-120") == of("wires") != of("tetrominoes") == of("")
+    assert of("multi-mnist-unseen") == of("multi-mnist") != of("mnist")
+    dh.save(dh.build("pathfinder/unet-2"), tmp_path / "w.safetensors", task="pathfinder")
+    assert call("segment", "--model", tmp_path / "w.safetensors", "--out", tmp_path / "out") == 2
+    assert "there are no sample images of pathfinder; give image files" in capsys.readouterr().err
 
 
 def test_places_that_cannot_be_written_are_one_sentence(tmp_path, capsys, weights):

@@ -452,6 +452,15 @@ def test_class_weights_survive_as_settings():
         from_dict(RunConfig, {"train": {"class_weights": 3}})
 
 
+def test_masks_that_say_nothing_are_refused(mixed, tmp_path, capsys):
+    for path in (mixed / "masks").iterdir():
+        with Image.open(path) as mask:
+            Image.new("L", mask.size, 255).save(path)
+    assert call("train", "folder/nwm-stack", "--data", mixed, "--out", tmp_path / "run") == 2
+    assert "other masks of its split are ignored at every pixel" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_is_ignored_counts_in_no_score(rng):
     labels, masks = torch.from_numpy(rng.integers(0, 3, (2, 3, 8, 9)))
     masks[:, :, 5:] = IGNORE

@@ -135,6 +135,15 @@ def test_nothing_is_heard_from_beyond_its_reach(name):
     assert dh.build(STACKS["modes"]).reach(80)[1] > 10**6
 
 
+def test_a_network_of_one_layer_knows_its_number():
+    model, images = dh.build("tetrominoes/nwm-fast"), torch.rand(1, 3, 16, 16)
+    assert torch.equal(model.medium(images, layer=0).omega, model.medium(images).omega)
+    with pytest.raises(dh.DrumheadError, match="layer=1: this network has one layer"):
+        model.medium(images, layer=1)
+    with pytest.raises(dh.DrumheadError, match="0 to 5, those of 6 rounds one after another"):
+        dh.build("wires/nwm-rounds").waves(torch.rand(1, 1, 16, 16), layer=9)
+
+
 def test_the_medium_of_a_layer_is_what_its_waves_run_in():
     model, images = dh.build("wires/nwm-stack").eval(), torch.rand(2, 1, 32, 40)
     for number in range(3):

@@ -103,6 +103,8 @@ def test_the_commands_say_how_many_rounds_it_took(tmp_path, capsys):
     assert "rounds" in capsys.readouterr().out
     assert call("evaluate", "wires", "--limit", 2, "--until-still", "--over-time") == 2
     assert "which stops by itself, would ignore --over-time" in capsys.readouterr().err
+    assert call("evaluate", "wires", "--limit", 2, "--over-time") == 2
+    assert "wires runs in rounds: --until-still gives each image as many" in capsys.readouterr().err
     for command in (("segment", "--model", "tetrominoes", "--no-pictures"), ("evaluate", "mnist", "--limit", 2)):
         assert call(*command, "--until-still") == 2
         assert "runs its layers once" in capsys.readouterr().err

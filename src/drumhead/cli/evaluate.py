@@ -94,6 +94,11 @@ def evaluate(
             f"{model.config.image_channels} and {model.config.classes}"
         )
     none_ignored({"--over-time"} if over_time and until_still else (), "--until-still, which stops by itself,")
+    if over_time and getattr(model.config, "rounds", 1) > 1:
+        raise DrumheadError(
+            f"--over-time counts steps of the last layer, and {source} runs in rounds: --until-still gives each image "
+            "as many rounds as it needs, and --rounds N answers after N"
+        )
     model = asked_for(model, rounds, until_still)
     if cut:
         model = model.cut()

@@ -21,10 +21,14 @@ MOST = 36  # objects that are listened to: of more lines and sounds nobody tells
 
 
 def samples(task: str) -> Path:
-    """Return the directory of the sample images of a task: pieces where it has none of its own."""
+    """Return the directory of the sample images of a task; wires-120 has those of wires, no task those of pieces."""
     samples = Path(__file__).parent.parent / "samples"
-    own = samples / task
-    return own if task and own.is_dir() else samples
+    for kind in (path.name for path in samples.iterdir() if path.is_dir()):
+        if task == kind or task.startswith(f"{kind}-"):
+            return samples / kind
+    if task and not task.startswith("tetrominoes"):
+        raise DrumheadError(f"there are no sample images of {task}; give image files or directories of them")
+    return samples
 
 
 def find_files(images: tuple[Path, ...]) -> list[Path]:

@@ -28,9 +28,10 @@ def segment(
 ) -> None:
     """Find objects in images and show how they were heard.
 
-    For each image NAME this writes NAME-mask.png (the mask beside the image), NAME-waves.gif, NAME-spectrum.png
-    (what one pixel of each object hears, of the 36 largest) and NAME-NUMBER-CLASS.wav (the sound of that pixel). A
-    file NAME.mask.png beside an image, with its true labels, is used to measure accuracy.
+    For each image NAME this writes NAME-labels.png (the number of each pixel's class, in the colours of classes.txt if
+    it gave some), NAME-mask.png (a picture of the mask beside the image), NAME-waves.gif, NAME-spectrum.png (what one
+    pixel of each object hears, of the 36 largest) and NAME-NUMBER-CLASS.wav (the sound of that pixel). A file
+    NAME.mask.png beside an image, with its true labels, is used to measure accuracy.
 
     Args:
         images: image files or directories of them; by default the sample images of the model's task that come with
@@ -57,6 +58,8 @@ def segment(
     from drumhead.read.images import read_image
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
+    from drumhead.show.palette import class_colours
+    from drumhead.show.pictures import save_labels
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
 
@@ -70,6 +73,9 @@ def segment(
     names = class_names(metadata.get("classes", "").split("\n"), config.classes)
     shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
     names = [caption(name) for name in names]
+    colours = shown.table() if shown.colours else class_colours(len(names))
+    for path in files:  # one that cannot be read is said before anything is written
+        _truth(path, read_image(path, config.image_channels).shape[:2], shown)
     network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start
     rows = []
     for path in files:
@@ -88,13 +94,14 @@ def segment(
             accuracy = f"{(labels == truth)[counts].mean():.3f}"
         rows.append((caption(path.stem), found or "nothing", accuracy, *counted, f"{milliseconds:.1f}"))
         if pictures:
+            save_labels(out / f"{path.stem}-labels.png", labels, colours)
             _show(out / path.stem, image, labels, waves, truth, names, own)
     title = f"{model}: {len(files)} image{'s' * (len(files) != 1)}"
     counts = ("rounds",) if until_still else ()
     columns = ("image", "classes found", "foreground accuracy", *counts, "ms per image")
     print_table(Grid(columns, rows, title), left=2)
     if pictures:
-        print(f"masks, wave movies, spectra and sounds are in {out}/")
+        print(f"labels, pictures of masks, wave movies, spectra and sounds are in {out}/")
 
 
 def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndarray | None",

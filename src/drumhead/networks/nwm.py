@@ -51,9 +51,10 @@ class NeuralWaveMachine(Timed):
         inner = layer.channels * self.readout.features + (config.width if config.skip else 0)
         self.head = Head(config, inner, layer.stride, config.norm)
 
-    def medium(self, images: Tensor) -> Medium:
-        """Return omega, alpha and y0, each (b, c, y, x), that the images set."""
+    def medium(self, images: Tensor, layer: int = -1) -> Medium:
+        """Return omega, alpha and y0, each (b, c, y, x), that the images set; there is one layer."""
         with self.evaluating():
+            self.at_layer(layer)
             self.check(images)
             return self.encoder(images)[0]
 

@@ -182,7 +182,10 @@ class WaveStack(Timed, Frame):
         """Return a layer of waves, 0 nearest to the image; those of the second round come after those of the first."""
         path = self.path
         if type(layer) is not int or not -len(path) <= layer < len(path):
-            raise DrumheadError(f"layer={layer!r}: this network has the layers 0 to {len(path) - 1}, or -1, ...")
+            counted = f", those of {self.config.rounds} rounds one after another" * (self.config.rounds > 1)
+            raise DrumheadError(
+                f"layer={layer!r}: this network has the layers 0 to {len(path) - 1}{counted}, or -1, ..."
+            )
         found = path[layer]
         if not isinstance(found, Stepped | Closed):
             raise DrumheadError(f"layer={layer}: this layer has no waves, it is a control")

@@ -20,8 +20,9 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from drumhead.engine.operator import exporting
+from drumhead.engine.operator import exporting, readable
 from drumhead.errors import DrumheadError, choose
+from drumhead.physics import stability
 from drumhead.physics.contract import as_tensor, check_broadcast, check_kind, check_odd, describe
 from drumhead.settings.config import Edge
 
@@ -40,6 +41,7 @@ def propagate_exact(
     boundary: str = "periodic",
     dt: float | None = None,
     integrator: str | None = None,
+    check_stability: bool = True,
 ) -> Tensor:
     """Return linear waves in a medium that is the same at every pixel, at any times at once.
 
@@ -47,7 +49,7 @@ def propagate_exact(
 
     Args:
         y0: initial displacement, (b, c, y, x), float32 or float64; any height and width >= 1.
-        omega: squared natural frequency, a number or one a sheet (c,), in 1 / time^2.
+        omega: squared natural frequency, a number or one a sheet (c,), >= 0, in 1 / time^2.
         alpha: damping, a number or one a sheet (c,), >= 0, in 1 / time. Any amount, overdamped too.
         kernel: coupling W, (c, 1, ky, kx) depthwise, odd sizes. On a torus any; with other boundaries mirror-symmetric
             along both axes, and "fixed" takes at most three rows and columns.
@@ -57,6 +59,7 @@ def propagate_exact(
         dt: None is exact in time; else the states are those of `drumhead.propagate(..., nonlinearity="linear", dt=dt)`,
             its error of dispersion included.
         integrator: with `dt`: "euler" (default) or "verlet".
+        check_stability: refuse media with negative or non-finite values, and steps beyond the stable limit.
 
     Returns:
         (b, t, c, y, x), differentiable in y0, z0, omega, alpha, kernel and, without `dt`, in times.
@@ -77,6 +80,9 @@ def propagate_exact(
     times = as_tensor("times", times, y0).to(y0)
     if times.ndim != 1 or not times.numel() or not bool((times.isfinite() & (times >= 0)).all()):
         raise DrumheadError(f"times={times.tolist()}: one or more finite numbers >= 0 are needed")
+    if check_stability and all(map(readable, (y0, omega, alpha, kernel))):
+        step, scheme = (0.0, "euler") if dt is None else (_step(dt), integrator or "euler")
+        stability.check_values(y0, z0, omega, alpha, kernel, step, scheme, margin=False)
     stiff = squared_frequencies(kernel, omega, y0.shape[-2:], boundary)
     if dt is None:
         if integrator is not None:
@@ -255,10 +261,14 @@ def _quarter(n: int, like: Tensor) -> Tensor:
     return torch.polar(torch.ones_like(angle), angle)
 
 
-def _steps(times: Tensor, dt: float) -> Tensor:
+def _step(dt: float) -> float:
     if not (isinstance(dt, int | float) and 0 < dt < math.inf):
         raise DrumheadError(f"dt={dt!r}: a positive number is needed, or None to be exact in time")
-    steps = (times.detach() / dt).round()
+    return float(dt)
+
+
+def _steps(times: Tensor, dt: float) -> Tensor:
+    steps = (times.detach() / _step(dt)).round()
     if not torch.allclose(steps * dt, times.detach(), rtol=1e-5, atol=1e-5 * dt):
         raise DrumheadError(f"times={times.tolist()}: with dt={dt}, whole multiples of it are needed")
     return steps.long()

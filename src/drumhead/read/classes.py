@@ -41,6 +41,10 @@ class ClassList:
             lines.append(_line("ignore", self.ignored) if self.colours else f"ignore {self.ignored}")
         return "\n".join(lines)
 
+    def table(self) -> list[tuple[int, ...]]:
+        """Return red, green and blue of each class, 0 to 255."""
+        return [tuple(colour.to_bytes(3, "big")) for colour in self.colours]
+
 
 def _line(name: str, colour: int | None) -> str:
     return name if colour is None else f"{name} #{colour:06x}"

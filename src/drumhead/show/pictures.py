@@ -1,14 +1,34 @@
 """Still pictures: the mask beside its image, and the spectra heard inside objects."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image, PngImagePlugin
 
+from drumhead.files import write_atomic
 from drumhead.read.classes import IGNORE
-from drumhead.show.figures import legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
+from drumhead.show.figures import MADE_BY, legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.listen import Heard, mean_spectrum
 from drumhead.show.palette import IGNORED, LINES, class_colours, in_colours, mask_colours
+
+
+def save_labels(path: Path, labels: np.ndarray, colours: ArrayLike) -> None:
+    """Write labels as a PNG of their own size, whose pixels hold the numbers and whose palette shows the colours.
+
+    Args:
+        path: PNG to write; `drumhead.read.masks.read_mask` gives the labels back.
+        labels: numbers of classes (y, x), up to 255.
+        colours: of each class, (classes, 3), 0 to 255.
+    """
+    picture, text, content = Image.fromarray(labels.astype(np.uint8), "P"), PngImagePlugin.PngInfo(), io.BytesIO()
+    picture.putpalette(np.asarray(colours, np.uint8).tobytes())
+    for key, value in MADE_BY.items():
+        text.add_text(key, value)
+    picture.save(content, "PNG", pnginfo=text)
+    write_atomic(path, content.getvalue())
 
 
 def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence[str], heard: Sequence[Heard],

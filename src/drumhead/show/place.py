@@ -12,7 +12,7 @@ from drumhead.files import check_writable
 from drumhead.show.figures import MADE_BY
 from drumhead.show.sound import is_ours
 
-OF_AN_IMAGE = re.compile(r"(.+)-(mask\.png|spectrum\.png|waves\.gif|\d+-[^-]+\.wav)", re.DOTALL)
+OF_AN_IMAGE = re.compile(r"(.+)-(mask\.png|labels\.png|spectrum\.png|waves\.gif|\d+-[^-]+\.wav)", re.DOTALL)
 OURS = re.compile(
     r"(drum|bench|compare)\.json|(bench|compare)\.md|(speed|growth|measures|windows)\.png"
     r"|(membrane|wave|spectrum|modes|weyl|area|pair)\.png|wave\.gif|(sound|gww-[12])\.wav"
@@ -49,6 +49,7 @@ def _is_ours(path: Path) -> bool:
         return OURS.fullmatch(path.name) is not None
     if path.suffix == ".wav" and path.is_file() and is_ours(path):  # `listen` writes no mask beside it
         return True
-    with contextlib.suppress(OSError), Image.open(path.with_name(f"{found[1]}-mask.png")) as mask:
-        return mask.info.get("Software") == MADE_BY["Software"]
+    telling = path if path.name.endswith("-labels.png") else path.with_name(f"{found[1]}-mask.png")
+    with contextlib.suppress(OSError), Image.open(telling) as picture:
+        return picture.info.get("Software") == MADE_BY["Software"]
     return False

@@ -64,6 +64,8 @@ class Files(Sequence[Example]):
             except DrumheadError as error:
                 found.append(str(error))
             tick(pair.image.name)
+        if not found and self.pairs and not sum(self.classes_in(i).sum() for i in range(len(self))):
+            found.append(f"{self.pairs[0].mask} and all other masks of its split are ignored at every pixel")
         return found
 
     def _read(self, pair: Pair) -> Example:
