@@ -145,6 +145,7 @@ def rounds(kind: str) -> Callable[[], Grid]:
     groups = {
         "wire": (("rounds", "waves, seed", "waves, `nwm-rounds`"),
                  ("rounds", "waves twice", "waves, second half twice, two worst seeds"),
+                 ("rounds", "waves longer", "waves, both halves twice as long"),
                  ("rounds", "7x7 kernels", "7x7 kernels, `frame-rounds`"),
                  ("rounds-nothing-late", "waves", "waves, nothing late in training"),
                  ("rounds-nothing-late", "7x7 kernels", "7x7 kernels, nothing late in training")),
