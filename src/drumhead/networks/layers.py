@@ -188,6 +188,7 @@ class Closed(WaveLayer):
 
     dt = 0.5  # of movies: the waves themselves have no step
     per_step = EVERYWHERE  # and no light cone: every mode spans the grid
+    laplacian: Tensor
 
     def __init__(self, layer: Modes, width: int, coarser: int, again: bool = False):
         super().__init__(layer.channels, layer.bins, width, coarser, again)

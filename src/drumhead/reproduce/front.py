@@ -20,7 +20,7 @@ from drumhead.settings.config import Layer, Modes
 from drumhead.show.front import Point, save_front
 from drumhead.show.pages import Block, Grid, Heading, Picture, Text, markdown, webpage
 
-TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "polygons", "wires")
+TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "polygons", "wires", "pathfinder")
 BASE = "unet-4"  # whose cost is 1
 NONE = "-"
 _SAME = ("unet-5", "unet-4", "unet-3", "unet-2", "resnet-8", "nwm-fast", "nwm-stack", "nwm-stack-l", "nwm-modes",
