@@ -31,6 +31,8 @@ _SHORT = {
     "nwm-stack-layers-4": "4 layers",
 }
 _SIZE = 6.5  # of names, in points
+_PLACES = (*((x, y) for x in (5, -5) for y in (3, -9)), *((x, y) for x in (14, -14) for y in (12, -18)), (5, 3))
+"""Where a name may begin beside its point, in points: the first place that is free; those far off get a line."""
 _LEAST = 1e-5  # to 1, as far as is drawn
 _WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if part * 10.0**power <= 1]
 
@@ -95,29 +97,31 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
 
 
 def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
-    """Write each network's name beside its point: to the right and above, or where no better one's is."""
+    """Write each network's name beside its point, or farther off with a line to it, where no better one's is."""
     at = {id(point): axes.transData.transform((x, y)) * 72 / axes.figure.dpi for point, x, y in places}  # in points
     taken = [(across - 3, up - 3, 6.0, 6.0) for across, up in at.values()]  # by markers
     for point, x, y in sorted(places, key=lambda place: place[2]):
         words = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
         wide, (across, up) = 0.5 * _SIZE * len(words), at[id(point)]
-        for side, above in ((1, 3), (1, -9), (-1, 3), (-1, -9), (1, 3)):
-            left, low = across + (5 if side > 0 else -5 - wide), up + above
+        for beside, above in _PLACES:
+            left, low = across + (beside if beside > 0 else beside - wide), up + above
             if not any(left < a + w and a < left + wide and low < b + h and b < low + _SIZE for a, b, w, h in taken):
                 break
         taken.append((left, low, wide, _SIZE))
-        axes.annotate(words, (x, y), xytext=(5 * side, above), textcoords="offset points", fontsize=_SIZE,
-                      ha="left" if side > 0 else "right")  # fmt: skip
+        line = {"arrowstyle": "-", "lw": 0.5, "color": "0.5", "shrinkA": 0, "shrinkB": 2} if abs(beside) > 5 else None
+        axes.annotate(words, (x, y), xytext=(beside, above), textcoords="offset points", fontsize=_SIZE,
+                      ha="left" if beside > 0 else "right", arrowprops=line)  # fmt: skip
 
 
 def _scale(
     axes: "Axes", name: str, ticks: Sequence[float], values: Sequence[float], words: Callable[[float], str]
 ) -> None:
     """Make one axis logarithmic, from a tick below all values to one above; what is wrong rises downwards."""
+    room = 1.05 if name == "x" else 1.25  # for the names above points
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    low = max((tick for tick in ticks if tick < min(values) / 1.05), default=min(values) / 1.2)
-    high = min((tick for tick in ticks if tick > max(values) * 1.05), default=max(values) * 1.2)
+    low = max((tick for tick in ticks if tick < min(values) / room), default=min(values) / 1.2)
+    high = min((tick for tick in ticks if tick > max(values) * room), default=max(values) * 1.2)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
     axis: Axis = getattr(axes, f"{name}axis")
     axis.set_major_locator(FixedLocator(ticks))
