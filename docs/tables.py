@@ -101,7 +101,8 @@ def stacks() -> Grid:
     rows = []
     places = [*sorted((RESULTS / "stack").glob("*-seed-*")), *sorted(
         path.parent for recipe in ("batch-4", "batch-16", "batch-16-160k", "far-16", "late-16", "late-16-60k",
-                                     "late-16-twice", "long-16", "shift-4", "shift-16", "shift-16-half")
+                                     "late-16-small", "late-16-twice", "long-16", "shift-4", "shift-16",
+                                     "shift-16-half")
         for path in (RESULTS / "reproduce" / recipe).glob("**/evaluation-test.json"))]  # fmt: skip
     for place in places:
         test, where = read(place / "evaluation-test.json"), place.relative_to(RESULTS)
@@ -145,7 +146,8 @@ def rounds(kind: str) -> Callable[[], Grid]:
     groups = {
         "wire": (("rounds", "waves, seed", "waves, `nwm-rounds`"),
                  ("rounds", "waves twice", "waves, second half twice, two worst seeds"),
-                 ("rounds", "waves longer", "waves, both halves twice as long"),
+                 ("rounds", "waves longer", "waves, both halves twice as long, the same two"),
+                 ("rounds", "waves long and", "waves, the second at a smaller rate, one of the two"),
                  ("rounds", "7x7 kernels", "7x7 kernels, `frame-rounds`"),
                  ("rounds-nothing-late", "waves", "waves, nothing late in training"),
                  ("rounds-nothing-late", "7x7 kernels", "7x7 kernels, nothing late in training")),
