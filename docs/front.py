@@ -11,6 +11,7 @@ from tables import RESULTS, ROOT, better, price, read, runs
 from drumhead.show.front import Point, save_front
 
 SHORT = {"tetrominoes, 80,000 passes": "tetrominoes", "Multi-MNIST, 80,000": "multi-mnist"}  # title: task
+TABLE_ONLY = ("nwm-stack-identity", "nwm-stack-alike", "nwm-stack-steps-6", "nwm-stack-stride-8")  # all in one place
 
 
 def point(name: str, values: list[float], task: str) -> Point:
@@ -27,7 +28,7 @@ def points(found: dict[str, list[dict]], task: str) -> list[Point]:
 
 def short(task: str) -> list[Point]:
     """Return the networks of a task after 80,000 passes, each under its better recipe."""
-    return points({name: tests for name, (_, tests, _) in better(task).items()}, task)
+    return points({name: tests for name, (_, tests, _) in better(task).items() if name not in TABLE_ONLY}, task)
 
 
 def shifted(task: str) -> list[Point]:

@@ -31,7 +31,7 @@ _SHORT = {
     "nwm-stack-layers-4": "4 layers",
 }
 _SIZE = 6.5  # of names, in points
-_PLACES = (*((x, y) for x in (5, -5) for y in (3, -9)), *((x, y) for x in (14, -14) for y in (12, -18)), (5, 3))
+_PLACES = (*((x, y) for x in (5, -5) for y in (3, -9)), *((x, y) for x in (14, -14) for y in (12, -18)))
 """Where a name may begin beside its point, in points: the first place that is free; those far off get a line."""
 _LEAST = 1e-5  # to 1, as far as is drawn
 _WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if part * 10.0**power <= 1]
@@ -103,10 +103,13 @@ def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
     for point, x, y in sorted(places, key=lambda place: place[2]):
         words = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
         wide, (across, up) = 0.5 * _SIZE * len(words), at[id(point)]
-        for beside, above in _PLACES:
-            left, low = across + (beside if beside > 0 else beside - wide), up + above
-            if not any(left < a + w and a < left + wide and low < b + h and b < low + _SIZE for a, b, w, h in taken):
-                break
+        spots = [(x, y, across + (x if x > 0 else x - wide), up + y) for x, y in _PLACES]
+        free = (
+            place for place in spots
+            if not any(place[2] < a + w and a < place[2] + wide and place[3] < b + h and b < place[3] + _SIZE
+                       for a, b, w, h in taken)
+        )  # fmt: skip
+        beside, above, left, low = next(free, spots[0])
         taken.append((left, low, wide, _SIZE))
         line = {"arrowstyle": "-", "lw": 0.5, "color": "0.5", "shrinkA": 0, "shrinkB": 2} if abs(beside) > 5 else None
         axes.annotate(words, (x, y), xytext=(beside, above), textcoords="offset points", fontsize=_SIZE,
