@@ -58,8 +58,7 @@ def measure(preset: str, batch: int, thin: int, backend: str, graphs: bool) -> d
 @torch.no_grad()
 def inference(preset: str, batch: int) -> float:
     """Return the milliseconds of an answer to so many images."""
-    images = tasks.get(preset.split("/")[0]).arrays("test")[0][:batch]
-    x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255).cuda()
+    x = dh.to_images(tasks.get(preset.split("/")[0]).arrays("test")[0][:batch]).cuda()
     model, taken = dh.build(preset).cuda().eval(), []
     for _ in range(5 + ANSWERS):
         torch.cuda.synchronize()

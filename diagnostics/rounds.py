@@ -61,8 +61,8 @@ def main(out, lengths, count, *sources):
     """Measure and write."""
     torch.set_num_threads(1)
     keep_freed_memory()
-    *kind, lengths = lengths.split("/")
-    kind = kind[0] if kind else "wires"
+    kind, _, lengths = lengths.rpartition("/")
+    kind = kind or "wires"
     asked = (length.partition(":") for length in lengths.split(","))
     counts = {length: int(own or count) for length, _, own in asked}
     named = dict(source.split("=") for source in sources)

@@ -80,16 +80,16 @@ def propagate_exact(
     times = as_tensor("times", times, y0).to(y0)
     if times.ndim != 1 or not times.numel() or not bool((times.isfinite() & (times >= 0)).all()):
         raise DrumheadError(f"times={times.tolist()}: one or more finite numbers >= 0 are needed")
+    if dt is None and integrator is not None:
+        raise DrumheadError(f"integrator={integrator!r} does nothing without dt: leave it out, or give dt")
+    step, scheme = 0.0 if dt is None else _step(dt), integrator or "euler"
     if check_stability and all(map(readable, (y0, omega, alpha, kernel))):
-        step, scheme = (0.0, "euler") if dt is None else (_step(dt), integrator or "euler")
         stability.check_values(y0, z0, omega, alpha, kernel, step, scheme, margin=False)
     stiff = squared_frequencies(kernel, omega, y0.shape[-2:], boundary)
     if dt is None:
-        if integrator is not None:
-            raise DrumheadError(f"integrator={integrator!r} does nothing without dt: leave it out, or give dt")
         of_y, of_z = exact(stiff, alpha, times[:, None, None, None])
     else:
-        of_y, of_z = stepped(stiff, alpha, _steps(times, dt), dt, integrator or "euler")
+        of_y, of_z = stepped(stiff, alpha, _steps(times, step), step, scheme)
     modes = of_y * forth(y0, boundary)[:, None]
     if z0 is not None:
         modes = modes + of_z * forth(z0, boundary)[:, None]
@@ -268,7 +268,7 @@ def _step(dt: float) -> float:
 
 
 def _steps(times: Tensor, dt: float) -> Tensor:
-    steps = (times.detach() / _step(dt)).round()
+    steps = (times.detach() / dt).round()
     if not torch.allclose(steps * dt, times.detach(), rtol=1e-5, atol=1e-5 * dt):
         raise DrumheadError(f"times={times.tolist()}: with dt={dt}, whole multiples of it are needed")
     return steps.long()

@@ -103,10 +103,10 @@ def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
     for point, x, y in sorted(places, key=lambda place: place[2]):
         words = _SHORT.get(point.name) or point.name.removeprefix("nwm-").removeprefix("frame-")
         wide, (across, up) = 0.5 * _SIZE * len(words), at[id(point)]
-        spots = [(x, y, across + (x if x > 0 else x - wide), up + y) for x, y in _PLACES]
+        spots = [(off, above, across + (off if off > 0 else off - wide), up + above) for off, above in _PLACES]
         free = (
-            place for place in spots
-            if not any(place[2] < a + w and a < place[2] + wide and place[3] < b + h and b < place[3] + _SIZE
+            spot for spot in spots
+            if not any(spot[2] < a + w and a < spot[2] + wide and spot[3] < b + h and b < spot[3] + _SIZE
                        for a, b, w, h in taken)
         )  # fmt: skip
         beside, above, left, low = next(free, spots[0])
@@ -120,9 +120,9 @@ def _scale(
     axes: "Axes", name: str, ticks: Sequence[float], values: Sequence[float], words: Callable[[float], str]
 ) -> None:
     """Make one axis logarithmic, from a tick below all values to one above; what is wrong rises downwards."""
-    room = 1.05 if name == "x" else 1.25  # for the names above points
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+    room = 1.05 if name == "x" else 1.25  # for the names above points
     low = max((tick for tick in ticks if tick < min(values) / room), default=min(values) / 1.2)
     high = min((tick for tick in ticks if tick > max(values) * room), default=max(values) * 1.2)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
