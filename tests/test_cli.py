@@ -36,17 +36,35 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_help_does_not_load_torch():
+def _without_torch(*arguments):
     code = (
         "import sys, drumhead.cli as cli\n"
         "try: cli.main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_help_does_not_load_torch():
     for arguments in ([], ["--help"], *([verb, "--help"] for verb in cli.VERBS), ["train", "--list"]):
-        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+        assert _without_torch(*arguments).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "--model", "nowhere"],
+        ["evaluate", "nowhere"],
+        ["listen", "--model", "nowhere"],
+        ["export", "nowhere", "--out", "x"],
+        ["cite", "nowhere"],
+    ],
+)
+def test_a_wrong_name_of_weights_is_said_before_torch_comes(arguments):
+    assert "no weights at 'nowhere'" in _without_torch(*arguments).stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from drumhead.learn.crops import Crops
 from drumhead.learn.data import Split
 from drumhead.learn.processes import ALONE, Processes, of_torchrun, share_of
 from drumhead.learn.run import Run
-from drumhead.networks.model import read_safetensors
+from drumhead.networks.weights import read_safetensors
 from drumhead.settings.config import TrainConfig
 from test_learn import same, weights
 from test_tasks import write_folder

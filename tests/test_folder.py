@@ -229,6 +229,9 @@ def test_all_mistakes_are_told_at_once(mixed):
                  "3.bmp is 33 x 26 pixels, its mask 5 x 5", "4.png has the label 9"):  # fmt: skip
         assert said in text
     assert not (mixed.parent / "run").exists()
+    (mixed / "masks" / "1.jpg").write_bytes(b"smeared")
+    with pytest.raises(dh.DrumheadError, match=r"1\.jpg has no mask: .*masks/1\.jpg is none, masks are \.png"):
+        tasks.get("folder", mixed).check()
     for i in range(40):
         Image.new("L", (5, 5)).save(mixed / "masks" / f"more-{i}.png")
     with pytest.raises(dh.DrumheadError, match=r"(?s)has 45 mistakes:(\n  [^\n]*){20}\n  and 25 more$"):
@@ -388,7 +391,7 @@ def test_a_stopped_run_on_crops_resumes_to_the_same_bits(steps, mixed, tmp_path,
 
 
 def train_tensors(path):
-    from drumhead.networks.model import read_safetensors
+    from drumhead.networks.weights import read_safetensors
 
     return read_safetensors(path)[1]
 

@@ -29,7 +29,7 @@ from drumhead.learn import fabric, train, training
 from drumhead.learn.data import Split, augment
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.run import Run
-from drumhead.networks.model import read_safetensors
+from drumhead.networks.weights import read_safetensors
 from drumhead.settings.config import RunConfig, TrainConfig
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import from_dict, read_run, to_dict, to_toml

@@ -16,7 +16,7 @@ from conftest import makes_one_graph
 from drumhead.errors import DrumheadError
 from drumhead.networks.cells import GRUCell, LSTMCell
 from drumhead.networks.layers import Stepped
-from drumhead.networks.model import shipped
+from drumhead.networks.weights import shipped
 from drumhead.settings.presets import PRESETS, get_preset, overview
 
 # arXiv 2502.06034, counted without the time map that last, mean, max and fft never use (5,100 parameters).

@@ -17,7 +17,7 @@ from drumhead.files import whole_folder, write_atomic
 from drumhead.learn import train
 from drumhead.learn.run import Run
 from drumhead.learn.signals import asked_to_stop
-from drumhead.networks.model import read_safetensors
+from drumhead.networks.weights import read_safetensors
 from test_learn import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and locks of POSIX")

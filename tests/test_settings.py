@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import drumhead as dh
 from drumhead import cli
 from drumhead.networks import media
-from drumhead.networks.model import read_safetensors
 from drumhead.networks.timed import Timed
+from drumhead.networks.weights import read_safetensors
 from drumhead.reproduce.tables import TABLES
 from drumhead.settings.config import FAMILIES, ModelConfig, RunConfig
 from drumhead.settings.presets import PRESETS, get_preset

@@ -16,7 +16,7 @@ import torch
 
 from conftest import call
 from drumhead.learn import train
-from drumhead.networks.model import read_safetensors
+from drumhead.networks.weights import read_safetensors
 from drumhead.sweep import plan
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun")

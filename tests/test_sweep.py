@@ -21,7 +21,7 @@ from conftest import call
 from drumhead.files import held, hold
 from drumhead.learn import train, training
 from drumhead.learn.scores import RESULT
-from drumhead.networks.model import read_safetensors
+from drumhead.networks.weights import read_safetensors
 from drumhead.settings.config import NWM, TrainConfig, Waves
 from drumhead.settings.presets import PRESETS, get_preset
 from drumhead.settings.text import read_run, to_toml

@@ -94,12 +94,12 @@ def main() -> None:
         from drumhead.tasks import idx
 
         if kind == "safetensors":
-            from drumhead.networks import model
+            from drumhead.networks import weights
     path = Path(folder, "input.npy" if kind == "npy" else "input")
 
     def read() -> object:
         if kind == "safetensors":
-            found = model.read_safetensors(path)[0]
+            found = weights.read_safetensors(path)[0]
             values = json.loads(found.get("model", "{}"))
             return text.from_dict(text.ModelConfig, values, "model") if isinstance(values, dict) else None
         return {

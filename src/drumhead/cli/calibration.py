@@ -48,10 +48,13 @@ def opened(
     source: str, task: str, data: str, images: tuple[Path, ...], limit: int
 ) -> "tuple[Segmenter, str, list[Tensor]]":
     """Return a network, the task of its images ("" if it is not known), and batches of images."""
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.weights import find_weights, read_metadata
 
-    model = load(source)
-    name = task or read_safetensors(find_weights(source))[0].get("task", "")
+    path = find_weights(source)
+    name = task or read_metadata(path).get("task", "")
+    from drumhead.networks.model import load
+
+    model = load(path)
     return model, name, list(_images(model, name, data, images, limit))
 
 

@@ -40,10 +40,12 @@ def cited_by(source: str) -> dict[str, list[str]]:
 
     if config := _settings(source):
         return cited(config.model, config.train, config.task)
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.weights import find_weights, read_metadata
 
     path = find_weights(source)
-    return cited(load(path).config, task=read_safetensors(path)[0].get("task", ""))
+    from drumhead.networks.model import load
+
+    return cited(load(path).config, task=read_metadata(path).get("task", ""))
 
 
 def _settings(source: str) -> "RunConfig | None":

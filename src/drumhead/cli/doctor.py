@@ -55,7 +55,7 @@ def _findings() -> Iterator[tuple[str, str, str]]:
     yield from _engines()
     yield from _data()
 
-    from drumhead.networks.model import shipped
+    from drumhead.networks.weights import shipped
 
     weights = shipped()
     if weights:

@@ -54,6 +54,9 @@ def evaluate(
     at_least(0, batch, "--batch ")
     at_least(0, limit, "--limit ")
 
+    from drumhead.networks.weights import find_weights, read_metadata
+
+    path = find_weights(source)
     import torch
 
     from drumhead import tasks
@@ -63,7 +66,7 @@ def evaluate(
     from drumhead.learn.evaluate import write
     from drumhead.learn.metrics import Segmentation
     from drumhead.learn.over_time import over_time as course_of
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import load
     from drumhead.networks.still import UntilStill
     from drumhead.networks.still import asked as asked_for
     from drumhead.networks.tiles import tiles_of
@@ -73,9 +76,7 @@ def evaluate(
     from drumhead.show.terminal import Bar, print_table
 
     tiles = tiles_of(tile)
-    path = find_weights(source)
-    model = load(path)
-    metadata = read_safetensors(path)[0]
+    model, metadata = load(path), read_metadata(path)
     most, in_run = 0, (path.parent / "config.toml").is_file()
     name = task or metadata.get("task", "")
     if in_run:
@@ -94,7 +95,7 @@ def evaluate(
             f"{model.config.image_channels} and {model.config.classes}"
         )
     none_ignored({"--over-time"} if over_time and until_still else (), "--until-still, which stops by itself,")
-    if over_time and getattr(model.config, "rounds", 1) > 1:
+    if over_time and model.rounds > 1:
         raise DrumheadError(
             f"--over-time counts steps of the last layer, and {source} runs in rounds: --until-still gives each image "
             "as many rounds as it needs, and --rounds N answers after N"
@@ -122,7 +123,7 @@ def evaluate(
             f"leave out {'--tile' if tile else '--over-time'}"
         )
     batch = batch or images.at_a_time(most)
-    asked = UntilStill(model, most=model.config.rounds) if until_still else model  # type: ignore[union-attr]
+    asked = UntilStill(model, most=model.rounds) if until_still else model
     metric = Segmentation(model.config.classes)
     scores: dict[str, Any] = measure(asked.to(device), images, model.config.classes, batch, tiles=tiles, metric=metric)
     took = asked.summary() if isinstance(asked, UntilStill) else {}

@@ -27,13 +27,16 @@ def export(
         torch: write model.pt2 too, the whole network for torch.export.load.
         whole_only: write model.onnx alone, without the parts.
     """
+    from drumhead.networks.weights import find_weights, read_metadata
+
+    weights = find_weights(model)
     from drumhead.networks.export import export as write
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import load
     from drumhead.show.pages import Grid
     from drumhead.show.terminal import print_table
 
     began = time.perf_counter()
-    network, metadata = load(model), read_safetensors(find_weights(model))[0]
+    network, metadata = load(weights), read_metadata(weights)
     path = Path(model)
     manifest = write(
         network, out, name=path.resolve().name.removesuffix(".safetensors") if path.exists() else model,

@@ -67,7 +67,7 @@ def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, 
     from drumhead.networks.still import UntilStill
     from drumhead.networks.tiles import answer
 
-    stops, began = UntilStill(network, most=network.config.rounds), time.perf_counter()  # type: ignore[union-attr]
+    stops, began = UntilStill(network, most=network.rounds), time.perf_counter()
     labels = answer(stops, tensor, tiles)[0].argmax(0).numpy()
     return labels, max(stops.took), any(stops.changing), 1000 * (time.perf_counter() - began)
 
@@ -81,15 +81,14 @@ def rounds_of(network: Any, tensor: "Tensor", seen: list[int]) -> dict[str, Any]
 
     from drumhead.networks.still import Walk
 
-    rounds = getattr(network.config, "rounds", 1)
-    if rounds == 1:
+    if network.rounds == 1:
         return None
     each, walk, answers = len(network.layers), Walk(network, tensor), []
     with torch.no_grad():
         for _ in range(seen[-1] // each + 1):
             answers.append(walk.round()[0].argmax(0).numpy())
     return {
-        f"round {k // each + 1} of {rounds}" + f", layer {k % each + 1}" * (each > 1):
+        f"round {k // each + 1} of {network.rounds}" + f", layer {k % each + 1}" * (each > 1):
         answers[k // each] if k % each == each - 1 else None
         for k in seen
     }  # fmt: skip

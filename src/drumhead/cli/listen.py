@@ -40,11 +40,13 @@ def listen(
     """
     files = find_files(images)
     player = _player() if play else ""
+    from drumhead.networks.weights import find_weights, read_metadata
 
+    weights = find_weights(model)
     import torch
 
     from drumhead.networks.images import to_images
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import load
     from drumhead.networks.tiles import WHOLE
     from drumhead.networks.timed import Timed
     from drumhead.read.classes import class_names
@@ -55,13 +57,13 @@ def listen(
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
 
-    network = load(model)
+    network = load(weights)
     if not isinstance(network, Timed):
         raise DrumheadError(
             f"{model} is a {network.config.family}, which has no waves to hear; take a network with waves or cells, "
             "such as the shipped tetrominoes, mnist or wires"
         )
-    metadata = read_safetensors(find_weights(model))[0]
+    metadata = read_metadata(weights)
     files = files or find_files((samples(metadata.get("task", "")),))
     check_place(out, files)
     names = [caption(name) for name in class_names(metadata.get("classes", "").split("\n"), network.config.classes)]

@@ -61,7 +61,8 @@ def add_models(pages: "dict[str, Page]", sources: Sequence[str]) -> None:
         sources: names of shipped weights, run directories or .safetensors files.
     """
     from drumhead.networks.export import check_installed, export
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import load
+    from drumhead.networks.weights import find_weights, read_metadata
     from drumhead.show.serve import Page, read_folder
 
     check_installed()
@@ -74,7 +75,7 @@ def add_models(pages: "dict[str, Page]", sources: Sequence[str]) -> None:
                 first.append(source)
                 continue
             name = free_name(path.parent.name if path.stem == "weights" else path.stem, {*known, *first})
-            metadata, place = read_safetensors(path)[0], Path(folder, name)
+            metadata, place = read_metadata(path), Path(folder, name)
             print(f"exporting {source} as {name}", flush=True)
             export(
                 load(path), place, name=name, task=metadata.get("task", ""), preset=metadata.get("preset", ""),

@@ -38,8 +38,8 @@ class Flags:
     every finished seed."""
     models: tuple[str, ...] = ()
     """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
-    instead: presets at their initial weights, shipped names, run directories or files. distance measures run
-    directories beside those it trains."""
+    instead: presets at their initial weights, shipped names, run directories or files. distance measures shipped
+    names, run directories and files beside those it trains."""
     runs: Path = Path("runs/reproduce")
     """Where the run directories are kept."""
     out: Path | None = None
@@ -100,7 +100,9 @@ def run(arguments: list[str]) -> None:
     models = flags.models
     if flags.table == DISTANCE:
         names = DISTANCES
-        given_runs = tuple(model for model in models if Path(model).exists())
+        from drumhead.networks.weights import shipped
+
+        given_runs = tuple(model for model in models if Path(model).exists() or model in shipped())
         models = tuple(model for model in models if model not in given_runs)
     todo = []
     if models or not given_runs:

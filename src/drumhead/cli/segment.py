@@ -47,11 +47,13 @@ def segment(
             five rounds, or --rounds (200) in all.
     """
     files = find_files(images)  # what is missing is said before torch comes
+    from drumhead.networks.weights import find_weights, read_metadata
 
+    weights = find_weights(model)
     import torch
 
     from drumhead.networks.images import to_images
-    from drumhead.networks.model import find_weights, load, read_safetensors
+    from drumhead.networks.model import load
     from drumhead.networks.still import asked
     from drumhead.networks.tiles import tiles_of
     from drumhead.read.classes import IGNORE, ClassList, class_names, parse
@@ -64,9 +66,9 @@ def segment(
     from drumhead.show.terminal import print_table
 
     tiles = tiles_of(tile)
-    network = asked(load(model), rounds, until_still)
+    network = asked(load(weights), rounds, until_still)
     config = network.config
-    metadata = read_safetensors(find_weights(model))[0]
+    metadata = read_metadata(weights)
     files = files or find_files((samples(metadata.get("task", "")),))
     if pictures:
         check_place(out, files)

@@ -128,7 +128,7 @@ def _name(model: Segmenter, number: int) -> str:
     if not isinstance(model, WaveStack):
         return "the waves"
     again, layer = divmod(number, len(model.layers))
-    return f"the waves of layers.{layer}{f' in round {again + 1}' * (model.config.rounds > 1)}"
+    return f"the waves of layers.{layer}{f' in round {again + 1}' * (model.rounds > 1)}"
 
 
 def _alone(start: Any, i: int) -> Any:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from drumhead.engine.choose import multiplies_bfloat16
 from drumhead.errors import DrumheadError
 from drumhead.files import check_writable, from_json, hold, read_json, read_rows, without_nan, write_atomic
-from drumhead.networks.model import fit, read_safetensors
+from drumhead.networks.model import fit
+from drumhead.networks.weights import read_safetensors
 from drumhead.settings.config import RunConfig
 from drumhead.settings.text import read_run, to_toml
 

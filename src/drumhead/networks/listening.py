@@ -35,7 +35,7 @@ def longer(model: Any, times: float, how: str) -> Any:
     how = how or ways(model)[0]
     choose("how", how, HOW)
     if how == "rounds":
-        return in_rounds(model, round(times * getattr(model.config, "rounds", 1)))
+        return in_rounds(model, round(times * model.rounds))
     config = _config(model, times)
     if config == model.config and times != 1:
         raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
@@ -67,7 +67,7 @@ def check_rounds(model: Any) -> None:
 
 def ways(model: Any) -> tuple[str, ...]:
     """Return how a network can listen for longer, the best first, if it can at all."""
-    return ("rounds",) if getattr(model.config, "rounds", 1) > 1 else ("last", "stretch")
+    return ("rounds",) if model.rounds > 1 else ("last", "stretch")
 
 
 def extended(time_map: Tensor, steps: int, how: str) -> Tensor:

@@ -16,15 +16,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from drumhead.errors import DrumheadError, choose, reason
 from drumhead.files import from_json
-from drumhead.networks import hub
 from drumhead.networks.baselines import CNN, ResNet, UNet
 from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stack import make_stack
+from drumhead.networks.weights import find_weights, read_safetensors
 from drumhead.settings import config as settings
 from drumhead.settings.config import ModelConfig
-from drumhead.settings.presets import PRESETS, get_preset
+from drumhead.settings.presets import get_preset
 from drumhead.settings.text import from_dict, to_dict
 
 NETWORKS: dict[type[ModelConfig], Callable[[Any], Segmenter]] = {
@@ -225,38 +225,3 @@ def _compare(own: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> 
             raise DrumheadError(
                 f"{where}: tensor {name} has the shape {tuple(tensor.shape)}, the model {tuple(own[name].shape)}"
             )
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Return the metadata and the tensors of a .safetensors file."""
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except Exception as error:  # SafetensorError, and what torch has against a type or a shape
-        raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None
-
-
-def shipped() -> dict[str, Path]:
-    """Return the shipped weights by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
-
-
-def find_weights(source: str | Path) -> Path:
-    """Return the file that `load(source)` reads."""
-    names = shipped()
-    if str(source) in names:
-        return names[str(source)]
-    if str(source).startswith(hub.SCHEME):
-        return hub.fetch(str(source))
-    path = Path(source)
-    if path.is_dir():
-        path = path / "weights.safetensors"
-    if path.is_file():
-        return path
-    hint = "; that is a preset's name: train it first, or use dh.build" if str(source) in PRESETS else ""
-    raise DrumheadError(
-        f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, "
-        f"{hub.SCHEME}USER/NAME or a shipped name ({', '.join(names) or 'none in this installation'}){hint}"
-    )

@@ -63,6 +63,11 @@ class Segmenter(nn.Module):
         super().__init__()
         self.config = config
 
+    @property
+    def rounds(self) -> int:
+        """How often it runs its layers: once, unless it was built to run in rounds."""
+        return getattr(self.config, "rounds", 1)
+
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Return the label of every pixel, int64 (b, y, x), computed in evaluation mode without gradients."""

@@ -168,7 +168,7 @@ def _of_cell(model: RecurrentNetwork, whole: Part) -> Program:
 
 
 def _of_stack(model: WaveStack, whole: Part) -> Program:
-    places, stem = model.sounding, ["stem"] * (model.config.rounds > 1)
+    places, stem = model.sounding, ["stem"] * (model.rounds > 1)
 
     def begun(image: Tensor) -> tuple[Tensor, ...]:
         fine = model.fine(image)

@@ -18,11 +18,12 @@ from drumhead import tasks
 from drumhead.errors import DrumheadError
 from drumhead.files import report_folder, write_atomic
 from drumhead.learn.run import environment
-from drumhead.networks.model import build, find_weights, load, shipped
+from drumhead.networks.model import build, load
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.timed import Timed
+from drumhead.networks.weights import find_weights, shipped
 from drumhead.physics import dispersion
 from drumhead.physics.propagate import propagate
 from drumhead.physics.stability import laplacian

@@ -23,9 +23,10 @@ from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.run import environment
 from drumhead.networks.listening import ways
-from drumhead.networks.model import find_weights, load, read_safetensors
+from drumhead.networks.model import load
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.still import UntilStill
+from drumhead.networks.weights import find_weights, read_metadata
 from drumhead.reproduce.distance_page import STILL, picture, report
 from drumhead.reproduce.plan import PlannedRun
 from drumhead.tasks import pathfinder, wires
@@ -71,7 +72,7 @@ def distance(todo: Iterable[PlannedRun], runs: Path, paths: Sequence[str], out: 
     Args:
         todo: trained ones among these are measured.
         runs: directory of their runs.
-        paths: further run directories or .safetensors files, of networks trained on wires or pathfinder.
+        paths: further shipped names, run directories or .safetensors files, of networks trained on wires or pathfinder.
         out: directory to write.
         say: gets a line for each number.
         settings: what to measure; `Settings()` by default.
@@ -84,7 +85,9 @@ def distance(todo: Iterable[PlannedRun], runs: Path, paths: Sequence[str], out: 
         (done if planned.item(runs).done else missing).append(planned)
     subjects = [*(_of_planned(planned, runs) for planned in done), *map(_of_path, paths)]
     if not subjects:
-        raise DrumheadError("no network is trained yet: leave out --no-train, or name run directories with --models")
+        raise DrumheadError(
+            "no network is trained yet: leave out --no-train, or name shipped weights or run directories with --models"
+        )
     networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
     whole = {"settings": asdict(settings), "networks": networks, "missing": [*map(str, missing)]}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
@@ -103,7 +106,7 @@ def _of_planned(planned: PlannedRun, runs: Path) -> Subject:
 
 def _of_path(source: str) -> Subject:
     path = find_weights(source)
-    about = read_safetensors(path)[0]
+    about = read_metadata(path)
     task = about.get("task", "")
     if task.partition("-")[0] not in KINDS:
         raise DrumheadError(
@@ -160,7 +163,7 @@ def _score(model: Segmenter, subject: Subject, far: int, how: str, settings: Set
     if how == STILL:
         stops = UntilStill(model.to(device))
         found = scores(stops) | stops.summary()
-        network, times = model.in_rounds(max(stops.took)), found["rounds_mean"] / model.config.rounds  # type: ignore[union-attr]
+        network, times = model.in_rounds(max(stops.took)), found["rounds_mean"] / model.rounds
     else:
         network = (model.listening(times, how) if how else model).to(device)
         found = scores(network)

@@ -53,7 +53,7 @@ def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labe
                 titles = [f"{part}, {when}", " and ".join(channels)][: len(fields)]
             else:
                 titles = [f"{channels[0]},  {when}", *channels[1:]]
-            frame = _compose([left, *fields, heard], ["image", *titles, "what was heard"])
+            frame = _compose([left, *fields, heard], ["image", *titles, "what was heard"], PANEL)
             frames.append(frame.quantize(128, dither=Image.Dither.NONE))
     _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
@@ -128,14 +128,16 @@ def _panel(picture: np.ndarray, side: int = PANEL) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 
 
-def _compose(panels: list[Image.Image], titles: list[str]) -> Image.Image:
-    width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
+def _compose(panels: list[Image.Image], titles: list[str], least: int = 0) -> Image.Image:
+    """Return panels side by side with their titles below, each with at least so much room, since titles need it."""
+    rooms = [max(least, panel.width) for panel in panels]
+    width = sum(rooms) + GAP * (len(panels) - 1)
     height = max(panel.height for panel in panels)
     frame = Image.new("RGB", (width, height + FOOT), "white")
     pen, font = ImageDraw.Draw(frame), ImageFont.load_default(13)
     x = 0
-    for panel, title in zip(panels, titles, strict=True):
+    for panel, title, room in zip(panels, titles, rooms, strict=True):
         frame.paste(panel, (x, 0))
         pen.text((x + 2, height + 4), title, fill="black", font=font)
-        x += panel.width + GAP
+        x += room + GAP
     return frame

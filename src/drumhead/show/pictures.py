@@ -50,8 +50,11 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     panels = {"image": in_colours(image), "heard": colours[labels]}
     if truth is not None:
         panels["truth"] = mask_colours(truth, len(names))
-    figure = new_figure(3 * len(panels), 3.2)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    height, width = labels.shape
+    grid = (len(panels), 1) if width > 2 * height else (1, len(panels))  # wide ones one below another
+    side = 3 * grid[0] ** 0.5 / max(height, width)  # inches of a pixel
+    figure = new_figure(max(1.2, side * width) * grid[1], (max(0.2, side * height) + 0.25) * grid[0])
+    axes = figure.subplots(*grid, squeeze=False).ravel()
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         axis.imshow(panel, interpolation="nearest")
         axis.set_title(title, fontsize=11)

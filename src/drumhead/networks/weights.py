@@ -1,0 +1,57 @@
+"""Files of weights: where a name lies, and what a file says; torch comes with the tensors, not with the name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drumhead.errors import DrumheadError, reason
+from drumhead.networks import hub
+from drumhead.settings.presets import PRESETS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def shipped() -> dict[str, Path]:
+    """Return the shipped weights by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))}
+
+
+def find_weights(source: str | Path) -> Path:
+    """Return the file that `load(source)` reads."""
+    names = shipped()
+    if str(source) in names:
+        return names[str(source)]
+    if str(source).startswith(hub.SCHEME):
+        return hub.fetch(str(source))
+    path = Path(source)
+    if path.is_dir():
+        path = path / "weights.safetensors"
+    if path.is_file():
+        return path
+    hint = "; that is a preset's name: train it first, or use dh.build" if str(source) in PRESETS else ""
+    raise DrumheadError(
+        f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, "
+        f"{hub.SCHEME}USER/NAME or a shipped name ({', '.join(names) or 'none in this installation'}){hint}"
+    )
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return what a .safetensors file says of itself; none of its tensors is read."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return file.metadata() or {}
+    except Exception as error:  # SafetensorError, and what a damaged header can raise
+        raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, "Tensor"]]:
+    """Return the metadata and the tensors of a .safetensors file."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # SafetensorError, and what torch has against a type or a shape
+        raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None
