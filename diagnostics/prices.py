@@ -1,6 +1,7 @@
 """Measure networks of the front beside the U-Net by turns: `python diagnostics/prices.py OUT.json TASK NAME...`.
 
-On one and on two threads; processor time, ratios of the same round (see `drumhead.reproduce.timings`).
+On one thread by processor time and on two by real time, for which the machine should rest; ratios of the same round
+(see `drumhead.reproduce.timings`).
 """
 
 import json

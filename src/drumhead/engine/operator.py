@@ -30,7 +30,7 @@ def operator(name: str, schema: str | None = None) -> Callable[[Callable[..., An
 
 def call(op: Any, *inputs: Any) -> Any:
     """Return what an operator makes of its inputs."""
-    return (op.direct if _unseen(inputs) else op)(*inputs)
+    return (op.direct if unseen(inputs) else op)(*inputs)
 
 
 def traced() -> bool:
@@ -56,7 +56,7 @@ def readable(tensor: Tensor) -> bool:
     return not is_fake(tensor) and not wrapped(tensor)
 
 
-def _unseen(inputs: tuple[Any, ...]) -> bool:
+def unseen(inputs: tuple[Any, ...]) -> bool:
     """Say whether nobody wants more of an operation than its numbers."""
     if torch.is_grad_enabled() or traced() or is_in_torch_dispatch_mode():
         return False

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.networks import shortcut
 from drumhead.networks.chain import RELU, added, chained, told
 from drumhead.networks.encoders import Constant
 from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
@@ -86,7 +87,11 @@ class WaveLayer(nn.Module):
     def forward(self, x: Tensor, shown: Shown | None = None) -> Tensor:
         """Return the features with what the waves told added to them; `shown` is what a round sees of the stem's."""
         look, onto = seen(self, x, shown)
-        return self.add(onto, self.heard(self.start(look)))
+        return self.add(onto, self.listened(look))
+
+    def listened(self, x: Tensor) -> Tensor:
+        """Return what is heard, given the features that set the medium."""
+        return self.heard(self.start(x))
 
     def add(self, x: Tensor, heard: Tensor) -> Tensor:
         """Return the features with what was heard added to them."""
@@ -122,6 +127,7 @@ class Stepped(WaveLayer):
         c = layer.channels
         known = {"omega": layer.omega, "alpha": layer.alpha, "y0": "image", "z0": layer.velocity}
         self.parts = [part for part, source in known.items() if source == "image"]
+        self.constant = [part for part in ("omega", "alpha") if part not in self.parts]
         self.medium = nn.Conv2d(width, len(self.parts) * c, 1)
         start = torch.linspace(-5, 0, c) if layer.spread else torch.zeros(c)  # of omega, before a sigmoid
         if "omega" in self.parts:
@@ -148,7 +154,7 @@ class Stepped(WaveLayer):
     def start(self, x: Tensor) -> Start:
         """Return the medium, displacement and velocity."""
         x = shrunk(x, self.coarser)
-        constants = {part: getattr(self, part) for part in ("omega", "alpha") if part not in self.parts}
+        constants = {part: getattr(self, part) for part in self.constant}
         medium, z0 = medium_of(self.medium, x, self.parts, self.largest, constants)
         return Start(medium.y0, z0, medium)
 
@@ -166,6 +172,14 @@ class Stepped(WaveLayer):
     def heard(self, start: Start) -> Tensor:
         """Return the learned combinations over time."""
         return self.run(start, self.readout.record(), self.steps)
+
+    def listened(self, x: Tensor) -> Tensor:
+        """Return what is heard, given the features that set the medium, the short way where it can be taken."""
+        if type(self) is Stepped and not self.constant:
+            found = shortcut.heard(self, shrunk(x, self.coarser))
+            if found is not None:
+                return found
+        return super().listened(x)
 
     def courant(self, start: Start) -> float:
         """Return dt over the largest stable dt."""

@@ -63,7 +63,7 @@ def medium_of(
     Returns:
         The medium, and z0 or None, each (b, c, y, x).
     """
-    phis, offsets = [_phi(part, largest) for part in parts], [DAMPING * (part == "alpha") for part in parts]
+    phis, offsets = bends(parts, largest)
     maps = bent(x, layer, phis, offsets, largest or 0.0)
     if maps is None:
         told = zip(parts, layer(x).chunk(len(parts), dim=1), strict=True)
@@ -71,6 +71,11 @@ def medium_of(
     found = dict(zip(parts, maps, strict=True))
     found |= {part: _bend(part, constant(x), largest) for part, constant in constants.items()}
     return Medium(found["omega"], found["alpha"], found["y0"]), found.get("z0")
+
+
+def bends(parts: Sequence[str], largest: float | None) -> tuple[list[str], list[float]]:
+    """Return what the parts of a medium are bent by, as the C engine knows it, and what is added before."""
+    return [_phi(part, largest) for part in parts], [DAMPING * (part == "alpha") for part in parts]
 
 
 def _phi(part: str, largest: float | None) -> str:
