@@ -15,6 +15,8 @@ from drumhead.reproduce.timings import prices
 ROUNDS = 15
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     out, task, *names = sys.argv[1:]
     rows = [row for row in ROWS if any(fnmatchcase(row.name, name) for name in names)]
     found = {f"{threads} threads": prices(rows, task, ROUNDS, threads) for threads in (1, 2)}

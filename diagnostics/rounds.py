@@ -101,4 +101,6 @@ def main(out, lengths, count, *sources):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 5:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -93,6 +93,7 @@ def test_a_wrong_name_of_weights_is_said_before_torch_comes(arguments):
         (["reproduce", "receptive-field", "--budget", "hour"], "would ignore --budget"),
         (["reproduce", "--out", "report"], "the list of tables would ignore --out"),
         (["segment", "--no-pictures", "--out", "x"], "--no-pictures would ignore --out"),
+        (["segment", "--no-pictures", "--labels-only"], "--no-pictures would ignore --labels-only"),
         (["drum", "--no-area", "--sides", "8"], "--no-area would ignore --sides"),
         (["bench", "--quick", "--compare", "a.json", "b.json"], "would ignore --quick"),
         (["evaluate", "nowhere", "--json-out", "new/numbers.json"], "no weights at"),
@@ -312,8 +313,13 @@ def test_train_resume_evaluate_segment(tmp_path, capsys):
     assert 0 <= written["foreground_accuracy"] <= 1
     with contextlib.chdir(tmp_path):
         assert call("segment", "--model", run, "--no-pictures") == 0
-    assert not (tmp_path / "demo-out").exists()
+        assert not (tmp_path / "demo-out").exists()
+        assert call("segment", "--model", run, "--labels-only") == 0
+    assert {path.name.split("-", 2)[2] for path in (tmp_path / "demo-out").iterdir()} == {"labels.png"}
     assert "evaluation" in capsys.readouterr().out
+    (run / "weights.safetensors").unlink()
+    assert call("evaluate", run) == 2
+    assert "has no weights yet: its training ended early; drumhead train --resume" in capsys.readouterr().err
 
 
 def test_train_on_a_folder(tmp_path, capsys):

@@ -345,6 +345,26 @@ def test_damaged_files_are_named(tmp_path):
         dh.load(path)
 
 
+def test_a_network_is_written_in_the_same_bytes_again(tmp_path):
+    model = dh.build("wires/unet-2")
+    about = {name: "ä" for name in "abcdefgh"}
+    for name in ("one", "other"):
+        dh.save(model, tmp_path / name, **about)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    assert dh.load(tmp_path / "one").config == model.config
+
+
+def test_networks_without_waves_say_that_they_set_no_medium():
+    with pytest.raises(dh.DrumheadError, match="this unet sets no medium; networks with waves do"):
+        dh.build("mnist/unet-2").medium(torch.rand(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("images", [torch.rand(0, 3, 8, 8), torch.rand(1, 1, 8, 8), torch.rand(3, 8, 8)])
+def test_courant_takes_images_of_the_network_alone(images):
+    with pytest.raises(dh.DrumheadError, match="images: got"):
+        dh.build("tetrominoes/nwm-stack").courant(images)
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_weights_are_small_and_know_themselves(name):
     assert shipped()[name].stat().st_size < 1_000_000

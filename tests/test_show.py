@@ -7,7 +7,7 @@ from drumhead.show import networks
 from drumhead.show.listen import mean_spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import save_spectrum
+from drumhead.show.pictures import save_mask, save_spectrum
 from drumhead.show.sound import HZ_PER_ANGULAR, RATE_HZ, tone
 from drumhead.show.waves import save_pgd, save_speeds
 
@@ -50,6 +50,35 @@ def test_movies_have_a_frame_a_step_and_end_with_the_mask(tmp_path):
         movie.seek(6)
         last = np.asarray(movie.convert("RGB"))
     assert (np.abs(last.astype(int) - class_colours(2)[1]).sum(-1) < 30).mean() > 0.15
+
+
+def test_what_stands_still_in_a_movie_keeps_its_colours_and_labels_have_theirs(tmp_path):
+    random = np.random.default_rng(0)
+    image = random.integers(40, 200, (24, 30, 1), dtype=np.uint8)
+    labels = np.arange(24)[:, None] // 8 + np.zeros((1, 30), int)
+    layers = [random.normal(size=(6, 2, 6, 8)) for _ in range(2)]
+    save_waves(tmp_path / "a.gif", image, layers, labels, 3, dt=0.1)
+    with Image.open(tmp_path / "a.gif") as movie:
+        frames = []
+        for frame in range(movie.n_frames):
+            movie.seek(frame)
+            frames.append(np.asarray(movie.convert("RGB")))
+    panel = np.stack([frame[:170, :220] for frame in frames])
+    assert (panel == panel[0]).all()
+    assert np.ptp(panel[0].astype(int), axis=-1).max() == 0  # grey stays grey
+    seen = {tuple(colour) for colour in frames[-1][:170, -220:].reshape(-1, 3).tolist()}
+    assert seen == set(map(tuple, class_colours(3).tolist()))
+
+
+def test_wide_images_stand_one_below_another_and_tall_ones_have_room_for_titles(tmp_path):
+    for shape, wide in (((10, 60), True), ((60, 10), False)):
+        image, labels = np.zeros((*shape, 1), np.uint8), np.zeros(shape, int)
+        save_waves(tmp_path / "a.gif", image, [np.zeros((2, 2, *shape))], labels, 2, dt=0.1)
+        save_mask(tmp_path / "a.png", image, labels, ["background", "cell"], [])
+        with Image.open(tmp_path / "a.gif") as movie, Image.open(tmp_path / "a.png") as picture:
+            assert (movie.width < 500) is wide
+            assert movie.width >= 224 * (1 if wide else 4)
+            assert (picture.width > picture.height) is wide
 
 
 def test_a_spectrum_is_drawn_without_objects(tmp_path):

@@ -22,6 +22,7 @@ def segment(
     model: str = "tetrominoes",
     out: Path = Path("demo-out"),
     pictures: bool = True,
+    labels_only: bool = False,
     tile: int = 0,
     rounds: int = 0,
     until_still: bool = False,
@@ -38,7 +39,8 @@ def segment(
             drumhead: pieces, digits, polygons or wires.
         model: name of shipped weights, a run directory or a .safetensors file.
         out: directory for the pictures; it is made if it does not exist.
-        pictures: write pictures, movies and sounds; --no-pictures prints the table only.
+        pictures: write all of these; --no-pictures prints the table only.
+        labels_only: write NAME-labels.png alone, as for many images that are to be measured.
         tile: side of the squares that an image is answered in, in pixels, a multiple of 16 from 64 on, where memory
             is short; 0 takes images of up to two million pixels whole and larger ones in squares of 1024. Those have no
             movie and no sound.
@@ -70,7 +72,8 @@ def segment(
     config = network.config
     metadata = read_metadata(weights)
     files = files or find_files((samples(metadata.get("task", "")),))
-    if pictures:
+    writes, shows = pictures or labels_only, pictures and not labels_only
+    if writes:
         check_place(out, files)
     names = class_names(metadata.get("classes", "").split("\n"), config.classes)
     shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
@@ -86,24 +89,25 @@ def segment(
         if until_still:
             labels, took, changing, milliseconds = until(network, x, tiles)
             own, counted = network.in_rounds(took), (f"{took}{', still changing' * changing}",)
-            waves = one_pass(own, x, path, pictures, tiles)[1] if pictures else None  # what is shown is of as many
+            waves = one_pass(own, x, path, shows, tiles)[1] if shows else None  # what is shown is of as many
         else:
-            labels, waves, milliseconds = one_pass(network, x, path, pictures, tiles)
+            labels, waves, milliseconds = one_pass(network, x, path, shows, tiles)
         truth = _truth(path, labels.shape, shown)
         found = ", ".join(names[i] for i in sorted(set(labels.ravel().tolist())) if i)
         accuracy = "-"
         if truth is not None and (counts := (truth > 0) & (truth != IGNORE)).any():
             accuracy = f"{(labels == truth)[counts].mean():.3f}"
         rows.append((caption(path.stem), found or "nothing", accuracy, *counted, f"{milliseconds:.1f}"))
-        if pictures:
+        if writes:
             save_labels(out / f"{path.stem}-labels.png", labels, colours)
+        if shows:
             _show(out / path.stem, image, labels, waves, truth, names, own)
     title = f"{model}: {len(files)} image{'s' * (len(files) != 1)}"
     counts = ("rounds",) if until_still else ()
     columns = ("image", "classes found", "foreground accuracy", *counts, "ms per image")
     print_table(Grid(columns, rows, title), left=2)
-    if pictures:
-        print(f"labels, pictures of masks, wave movies, spectra and sounds are in {out}/")
+    if writes:
+        print(f"{'labels, pictures of masks, wave movies, spectra and sounds' if shows else 'labels'} are in {out}/")
 
 
 def _show(base: Path, image: "np.ndarray", labels: "np.ndarray", waves: "np.ndarray | None",
@@ -154,5 +158,5 @@ def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndar
 def run(arguments: list[str]) -> None:
     """Parse and call."""
     given = options(arguments)
-    none_ignored(given & {"--out"} if "--no-pictures" in given else (), "--no-pictures")
+    none_ignored(given & {"--out", "--labels-only"} if "--no-pictures" in given else (), "--no-pictures")
     tyro.cli(segment, prog="drumhead segment", args=arguments)

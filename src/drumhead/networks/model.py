@@ -21,7 +21,7 @@ from drumhead.networks.cells import RecurrentNetwork
 from drumhead.networks.nwm import NeuralWaveMachine
 from drumhead.networks.segmenter import Segmenter
 from drumhead.networks.stack import make_stack
-from drumhead.networks.weights import find_weights, read_safetensors
+from drumhead.networks.weights import find_weights, read_safetensors, to_bytes
 from drumhead.settings import config as settings
 from drumhead.settings.config import ModelConfig
 from drumhead.settings.presets import get_preset
@@ -88,8 +88,6 @@ def save(model: nn.Module, path: str | Path, **extra: str) -> None:
         >>> again.config.width
         2
     """
-    from safetensors.torch import save as to_bytes
-
     from drumhead.files import write_atomic
 
     model = _unwrapped(model)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -115,6 +115,10 @@ class Segmenter(nn.Module):
     def waves(self, images: Tensor, steps: int | None = None, layer: int = -1) -> Tensor:
         """Return the series of states, (b, t, c, y, x); a network without a time loop has none."""
         raise DrumheadError(f"this {self.config.family} has no waves; {WITH_TIME} do")
+
+    def medium(self, images: Tensor, layer: int = -1) -> Any:
+        """Return omega, alpha and y0 that images set; a network without waves has none."""
+        raise DrumheadError(f"this {self.config.family} sets no medium; networks with waves do")
 
     def cut(self) -> Self:
         """Return the same network with its coupling cut, the control that says what the waves contribute.

@@ -288,6 +288,7 @@ class WaveStack(Timed, Frame):
         """Return the largest dt over the largest stable dt of all stepped layers; None if there is none."""
         found = []
         with torch.no_grad(), self.evaluating():
+            self.check(images)
             _, x, shown = self.entered(images)
             for number, layer in enumerate(self.path):
                 own = shown[number % len(shown)]

@@ -1,5 +1,6 @@
 """Files of weights: where a name lies, and what a file says; torch comes with the tensors, not with the name."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ def find_weights(source: str | Path) -> Path:
     if str(source).startswith(hub.SCHEME):
         return hub.fetch(str(source))
     path = Path(source)
+    if (path / "config.toml").is_file() and not (path / "weights.safetensors").is_file():
+        raise DrumheadError(f"{path} has no weights yet: its training ended early; drumhead train --resume {path}")
     if path.is_dir():
         path = path / "weights.safetensors"
     if path.is_file():
@@ -33,6 +36,19 @@ def find_weights(source: str | Path) -> Path:
         f"no weights at {str(source)!r}: give a run directory with weights.safetensors, a .safetensors file, "
         f"{hub.SCHEME}USER/NAME or a shipped name ({', '.join(names) or 'none in this installation'}){hint}"
     )
+
+
+def to_bytes(tensors: dict[str, "Tensor"], metadata: dict[str, str]) -> bytes:
+    """Return a .safetensors file, the same bytes for the same network: safetensors orders metadata by chance."""
+    from safetensors.torch import save
+
+    content = save(tensors, metadata)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors are aligned
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -42,10 +42,27 @@ def _by_colour(picture: Image.Image, classes: ClassList, path: Path) -> np.ndarr
     if len(unknown):
         y, x = unknown[0]
         raise DrumheadError(
-            f"{path} has the colour #{colours[y, x]:06x} at x={x}, y={y} ({len(unknown)} such pixels), which "
-            "classes.txt does not name; draw without smooth edges, or leave the colours out if masks hold labels"
+            f"{path} has the colour #{colours[y, x]:06x} at x={x}, y={y} ({len(unknown)} such pixels"
+            f"{_others(colours[labels < 0], colours[y, x])}), which classes.txt does not name; draw without smooth "
+            "edges, or leave the colours out if masks hold labels"
         )
     return labels.astype(np.uint8)
+
+
+def _others(colours: np.ndarray, named: int) -> str:
+    """Say which further colours there are beside the one that is named."""
+    return _and([f"#{colour:06x}" for colour in np.unique(colours).tolist() if colour != named])
+
+
+def _and(found: list[str], most: int = 5) -> str:
+    """Say what was found beside something, or how much of it.
+
+    Example:
+        >>> from drumhead.read.masks import _and
+        >>> _and(["7", "8"]), _and([])
+        (' and 7, 8', '')
+    """
+    return f" and {', '.join(found)}" if 0 < len(found) <= most else f" and {len(found)} others" if found else ""
 
 
 def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colours | None) -> np.ndarray:
@@ -61,8 +78,8 @@ def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colou
         labels[classes.ignored] = IGNORE
     if unknown := sorted(others - labels.keys()):
         raise DrumheadError(
-            f"{path} has the label {unknown[-1]}; there are {len(classes.names)} classes "
-            f"(0 to {len(classes.names) - 1}). {_advice(unknown)}"
+            f"{path} has the label {unknown[-1]}{_and([*map(str, unknown[:-1])])}; there are "
+            f"{len(classes.names)} classes (0 to {len(classes.names) - 1}). {_advice(unknown)}"
         )
     table = np.zeros(used[-1] + 1, np.uint8)
     table[used] = [labels[number] for number in used.tolist()]

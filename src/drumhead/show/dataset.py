@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from drumhead.show.figures import caption, new_figure, no_ticks, save_figure
-from drumhead.show.palette import IGNORED, class_colours, in_colours, mask_colours
+from drumhead.show.palette import IGNORED, in_colours, mask_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ WIDTH = 10.5  # inches of all together, at most
 GAP = 0.12  # between two
 LINE = 0.27  # inches of a class
 DRAWN = 480  # pixels that a side is drawn with at most
+LONGEST = 4  # sides of an image: of a longer one its middle is shown
 
 Size = tuple[int, int]
 
@@ -62,40 +63,56 @@ def sizes(all_sizes: Sequence[Size]) -> str:
 
 
 def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str],
-                 parts: Sequence[Part], crop: int) -> None:  # fmt: skip
+                 colours: np.ndarray, parts: Sequence[Part], crop: int) -> None:  # fmt: skip
     """Draw images above their masks, and below them the classes with their share of each split's pixels.
 
     Args:
         path: PNG to write.
         examples: name, image uint8 (y, x, k) and mask uint8 (y, x) of each.
         names: of the classes, the background first.
+        colours: of the classes, uint8 (classes, 3).
         parts: the splits, the one of training first.
         crop: side of the squares that are trained on, drawn over each image; 0 where there are none.
     """
-    aspects = [mask.shape[1] / mask.shape[0] for _, _, mask in examples]
-    height = min(HEIGHT, WIDTH / sum(aspects))
+    seen = [(middle(image), middle(mask)) for _, image, mask in examples]
+    aspects = [mask.shape[1] / mask.shape[0] for _, mask in seen]
+    widths = [max(0.4, aspect) for aspect in aspects]  # a title needs some room
+    height = min(HEIGHT, WIDTH / sum(widths))
     ignores = any(part.ignored for part in parts)
     lines = len(names) + ignores + 1
-    figure = new_figure(max(6.5, height * sum(aspects) + GAP * len(aspects)), 2 * height + 0.5 + LINE * lines)
+    figure = new_figure(max(6.5, height * sum(widths) + GAP * len(widths)), 2 * height + 0.5 + LINE * lines)
     upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=(2 * height + 0.5, LINE * lines)))  # type: ignore[arg-type]
-    axes = upper.subplots(2, len(examples), squeeze=False, width_ratios=aspects)
-    for (name, image, mask), (above, below) in zip(examples, axes.T, strict=True):
+    axes = upper.subplots(2, len(examples), squeeze=False, width_ratios=widths)
+    for (name, _, whole), (image, mask), (above, below) in zip(examples, seen, axes.T, strict=True):
+        size = " x ".join(map(str, whole.shape)) + ", its middle" * (mask.size < whole.size)
         _draw(above, in_colours(image))
-        above.set_title(f"{caption(name, 24)}\n{mask.shape[0]} x {mask.shape[1]}", fontsize=8, color="0.25")
-        _draw(below, overlaid(image, mask, len(names)))
+        above.set_title(f"{caption(name, 24)}\n{size}", fontsize=8, color="0.25")
+        _draw(below, overlaid(image, mask, colours))
         if crop:
             _outline(above, mask.shape, crop)
-    _table(lower.subplots(), names, parts, ignores)
+    _table(lower.subplots(), names, colours, parts, ignores)
     note = f"Images of {sizes([size for part in parts for size in part.sizes])} pixels, "
     note += f"trained on in crops of {crop} x {crop} at random places: one is dashed." if crop else "trained on whole."
     save_figure(figure, path, note=note)
 
 
-def overlaid(image: np.ndarray, mask: np.ndarray, classes: int) -> np.ndarray:
+def middle(picture: np.ndarray) -> np.ndarray:
+    """Return the middle of an image (y, x, ...) that is too long to be shown whole, or all of it.
+
+    Example:
+        >>> middle(np.zeros((10, 100))).shape
+        (10, 40)
+    """
+    most = LONGEST * min(picture.shape[:2])
+    rows, columns = (slice((side - min(side, most)) // 2, (side + min(side, most)) // 2) for side in picture.shape[:2])
+    return picture[rows, columns]
+
+
+def overlaid(image: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Return an image (y, x, k) in pale grey under the colours of its mask (y, x), uint8 (y, x, 3)."""
     grey = 0.45 * image.mean(-1, keepdims=True) + 140
     strength = np.where(mask == 0, 0.0, 0.7)[..., None]
-    return (strength * mask_colours(mask, classes) + (1 - strength) * grey).astype(np.uint8)
+    return (strength * mask_colours(mask, colours) + (1 - strength) * grey).astype(np.uint8)
 
 
 def _draw(axis: "Axes", pixels: np.ndarray) -> None:
@@ -117,12 +134,11 @@ def _outline(axis: "Axes", size: Size, crop: int) -> None:
         axis.add_patch(Rectangle((x, y), crop, crop, fill=False, edgecolor=colour, linestyle=style, linewidth=1.2))
 
 
-def _table(axis: "Axes", names: Sequence[str], parts: Sequence[Part], ignores: bool) -> None:
+def _table(axis: "Axes", names: Sequence[str], colours: np.ndarray, parts: Sequence[Part], ignores: bool) -> None:
     """Draw a line for each class: its colour, its name, its share of each split, and a bar of the first one's."""
     from matplotlib.patches import Rectangle
 
-    colours = class_colours(len(names)) / 255
-    lines = [(name, tuple(colours[i]), [part.pixels[i] for part in parts]) for i, name in enumerate(names)]
+    lines = [(name, tuple(colours[i] / 255), [part.pixels[i] for part in parts]) for i, name in enumerate(names)]
     if ignores:
         lines.append(("ignored", (IGNORED / 255,) * 3, [part.ignored for part in parts]))
     axis.set(xlim=(0, 1), ylim=(len(lines) - 0.4, -1.6))

@@ -32,29 +32,33 @@ def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labe
             shown from then on; by default "layer 1", ..., whose only answer are the last one's `labels`.
     """
     parts = parts or {f"layer {number}": None for number in range(1, len(layers) + 1)}
-    left = _panel(in_colours(image))
-    waiting = Image.new("RGB", left.size, (235, 235, 235))
-    ImageDraw.Draw(waiting).text(
-        (left.width / 2, left.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
-    )
+    height, width = image.shape[:2]
+    long = max(height, width) > 2 * min(height, width)
+    side, down = PANEL * (1 + long), long and width > height  # wide ones stand one below another
+    left = _panel(in_colours(image), side)
+    heard = Image.new("RGB", left.size, (235, 235, 235))
+    if min(left.size) > FOOT:
+        ImageDraw.Draw(heard).text(
+            (left.width / 2, left.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
+        )
     frames = []
-    heard = waiting
     for number, (waves, (part, answer)) in enumerate(zip(layers, parts.items(), strict=True), 1):
         moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
         scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
         answer = labels if number == len(layers) else answer
         for t, wave in enumerate(waves, 1):
-            fields = [_panel(wave_colours(wave[c], scale)) for c, scale in zip(moving, scales, strict=True)]
+            fields = [_panel(wave_colours(wave[c], scale), side) for c, scale in zip(moving, scales, strict=True)]
             if t == len(waves) and answer is not None:
-                heard = _panel(class_colours(classes)[answer])
+                heard = _panel(class_colours(classes)[answer], side)
             when = (f"t = {t * dt:4.1f}   " if dt else "") + f"step {t * every}"
             channels = [f"channel {c}" for c in moving]
             if len(layers) > 1:  # there is no room for more
                 titles = [f"{part}, {when}", " and ".join(channels)][: len(fields)]
             else:
                 titles = [f"{channels[0]},  {when}", *channels[1:]]
-            frame = _compose([left, *fields, heard], ["image", *titles, "what was heard"], PANEL)
-            frames.append(frame.quantize(128, dither=Image.Dither.NONE))
+            frames.append(_compose([left, *fields, heard], ["image", *titles, "what was heard"], PANEL, down))
+    colours = _palette(class_colours(classes), left, frames)
+    frames = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
 
@@ -128,16 +132,33 @@ def _panel(picture: np.ndarray, side: int = PANEL) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 
 
-def _compose(panels: list[Image.Image], titles: list[str], least: int = 0) -> Image.Image:
-    """Return panels side by side with their titles below, each with at least so much room, since titles need it."""
-    rooms = [max(least, panel.width) for panel in panels]
-    width = sum(rooms) + GAP * (len(panels) - 1)
-    height = max(panel.height for panel in panels)
-    frame = Image.new("RGB", (width, height + FOOT), "white")
+def _palette(labels: np.ndarray, still: Image.Image, frames: list[Image.Image]) -> Image.Image:
+    """Return one palette for all frames, so that none flickers: of labels, of a panel that stands still, of the rest.
+
+    Of very many classes the first ones keep their colours to the shade.
+    """
+    moving = frames[:: max(1, len(frames) // 4)]
+    sheet = Image.new("RGB", (frames[0].width, frames[0].height * len(moving)))
+    for number, frame in enumerate(moving):
+        sheet.paste(frame, (0, frame.height * number))
+    found = Image.new("P", (1, 1))
+    exact = [*[0] * 3, *[128] * 3, *[235] * 3, *[255] * 3, *labels[:60].ravel().tolist()]  # and of words and paper
+    for picture, count in ((still, 96), (sheet, 96)):
+        exact += (picture.quantize(count, dither=Image.Dither.NONE).getpalette() or [])[: 3 * count]
+    found.putpalette(exact)
+    return found
+
+
+def _compose(panels: list[Image.Image], titles: list[str], least: int = 0, down: bool = False) -> Image.Image:
+    """Return panels side by side, or one below another, with titles that have at least `least` pixels of room."""
+    rooms = [(max(least, panel.width) + GAP, panel.height + FOOT) for panel in panels]
+    across, along = zip(*rooms, strict=True)
+    size = (max(across), sum(along)) if down else (sum(across), max(along))
+    frame = Image.new("RGB", (size[0] - GAP, size[1]), "white")
     pen, font = ImageDraw.Draw(frame), ImageFont.load_default(13)
-    x = 0
+    x = y = 0
     for panel, title, room in zip(panels, titles, rooms, strict=True):
-        frame.paste(panel, (x, 0))
-        pen.text((x + 2, height + 4), title, fill="black", font=font)
-        x += room + GAP
+        frame.paste(panel, (x, y))
+        pen.text((x + 2, (y + room[1] if down else size[1]) - FOOT + 4), title, fill="black", font=font)
+        x, y = (x, y + room[1]) if down else (x + room[0], y)
     return frame

@@ -27,10 +27,10 @@ def class_colours(count: int) -> np.ndarray:
     return np.concatenate([base[:1], base[1 + place] * 0.7 ** rounds[:, None]]).astype(np.uint8)
 
 
-def mask_colours(mask: np.ndarray, count: int) -> np.ndarray:
-    """Return labels (y, x) of `count` classes as colours (y, x, 3); what is ignored is grey."""
+def mask_colours(mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Return labels (y, x) in the colours (classes, 3) of their classes, (y, x, 3); what is ignored is grey."""
     table = np.full((IGNORE + 1, 3), IGNORED, np.uint8)
-    table[:count] = class_colours(count)
+    table[: len(colours)] = colours
     return table[mask]
 
 

@@ -49,11 +49,13 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
     colours = class_colours(len(names))
     panels = {"image": in_colours(image), "heard": colours[labels]}
     if truth is not None:
-        panels["truth"] = mask_colours(truth, len(names))
+        panels["truth"] = mask_colours(truth, colours)
     height, width = labels.shape
+    longest = max(height, width)
     grid = (len(panels), 1) if width > 2 * height else (1, len(panels))  # wide ones one below another
-    side = 3 * grid[0] ** 0.5 / max(height, width)  # inches of a pixel
-    figure = new_figure(max(1.2, side * width) * grid[1], (max(0.2, side * height) + 0.25) * grid[0])
+    inches = min(12.0, max(5.0, longest / 100)) if longest > 2 * min(height, width) else 3.0  # of that side
+    each = inches / longest
+    figure = new_figure(max(1.2, each * width) * grid[1], (max(0.2, each * height) + 0.25) * grid[0])
     axes = figure.subplots(*grid, squeeze=False).ravel()
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         axis.imshow(panel, interpolation="nearest")
@@ -108,5 +110,5 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     if heard:
         legend_right(figure, lines, "object (x, y)")
     else:
-        over_time.text(0.5, 0.5, "no object was found", transform=over_time.transAxes, ha="center")
+        over_time.text(0.5, 0.5, "no object of 20 or more pixels was found", transform=over_time.transAxes, ha="center")
     save_figure(figure, path)
