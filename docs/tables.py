@@ -224,14 +224,15 @@ def front(task: str) -> Callable[[], Grid]:
 
 def results() -> Grid:
     """README: networks by tasks."""
-    columns = ("network", "parameters (thousands)", "image passes", *map(title, TASKS), "ms an image")
+    columns = ("network", "parameters (thousands)", "image passes", *map(title, TASKS), "training over `unet-4`")
     rows = []
     for network, label in NETWORKS.items():
         seeds = [runs(f"cpu/{task}/{network}") for task in TASKS]
-        costs = [milliseconds(task, network) for task, tests in zip(TASKS, seeds, strict=True) if tests]
+        times = [(milliseconds(task, network), milliseconds(task, "unet-4"))
+                 for task, tests in zip(TASKS, seeds, strict=True) if tests]  # fmt: skip
         sizes = [tests[0]["parameters"] for tests in seeds if tests]
         rows.append((label, thousands(sizes), "80,000", *(spread(tests, "foreground_accuracy") for tests in seeds),
-                     " / ".join(f"{cost:.0f}" for cost in costs if cost)))  # fmt: skip
+                     " / ".join(f"{own / base:.2g}" for own, base in times if own and base)))  # fmt: skip
     short = {task: better(task) for task in TASKS}
     for passes, network, label in (
         ("80,000", "nwm-stack", "`nwm-stack`, ours, three layers of waves"),
@@ -243,7 +244,7 @@ def results() -> Grid:
         seeds = [runs(f"{LONG[task]}/{task}/{network}") if long else short[task][network][1] for task in TASKS]
         sizes = [tests[0]["parameters"] for tests in seeds]
         counts = " / ".join(str(len(tests)) for tests in seeds)
-        costs = [price(task, network, "train")["milliseconds"] for task in TASKS]
+        costs = [price(task, network, "train")["ratio"] for task in TASKS]
         rows.append((f"{label} ({counts} seeds)", thousands(sizes), passes,
                      *(spread(tests, "foreground_accuracy") for tests in seeds),
                      " / ".join(f"{cost:.2g}" for cost in costs)))  # fmt: skip
