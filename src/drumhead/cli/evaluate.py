@@ -46,7 +46,7 @@ def evaluate(
         until_still: of a network that runs in rounds, take as many as each image needs: until no label has changed for
             five rounds, or --rounds (200) in all.
         over_time: also after fewer steps, and when the network stops as soon as it is sure: scores, processor time,
-            and a picture beside the numbers.
+            and a picture beside the numbers. Of a stack it is the last layer that stops, which saves little.
         confidence: also how far its confidence can be trusted: calibration, accuracy of the surest pixels, and
             a picture beside the numbers.
         json_out: also write the numbers to this file; a run directory gets evaluation-SPLIT.json by itself.

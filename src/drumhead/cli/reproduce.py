@@ -39,7 +39,7 @@ class Flags:
     models: tuple[str, ...] = ()
     """Train only these models; '*' matches anything. By default the budget chooses. A figure measures these
     instead: presets at their initial weights, shipped names, run directories or files. distance measures shipped
-    names, run directories and files beside those it trains."""
+    names, run directories and files beside those it trains, some minutes each whatever the budget."""
     runs: Path = Path("runs/reproduce")
     """Where the run directories are kept."""
     out: Path | None = None
