@@ -38,7 +38,7 @@ def save_over_time(path: Path, steps: Sequence[Mapping[str, Any]], early: Sequen
     right.set_xlabel("processor time, share of the whole answer's", fontsize=9)
     for axis in (left, right):
         axis.grid(alpha=0.2)
-        axis.legend(frameon=False, fontsize=8, loc="lower right")
+        axis.legend(frameon=False, fontsize=8, loc="best")
         open_axes(axis)
     save_figure(figure, path)
 
