@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import wave
@@ -315,11 +316,28 @@ def test_train_resume_evaluate_segment(tmp_path, capsys):
         assert call("segment", "--model", run, "--no-pictures") == 0
         assert not (tmp_path / "demo-out").exists()
         assert call("segment", "--model", run, "--labels-only") == 0
-    assert {path.name.split("-", 2)[2] for path in (tmp_path / "demo-out").iterdir()} == {"labels.png"}
+        assert call("segment", "--model", run, "--out", "all") == 0
+    for path in (tmp_path / "demo-out").iterdir():
+        assert path.name.endswith("-labels.png")
+        assert path.read_bytes() == (tmp_path / "all" / path.name).read_bytes()
     assert "evaluation" in capsys.readouterr().out
     (run / "weights.safetensors").unlink()
     assert call("evaluate", run) == 2
-    assert "has no weights yet: its training ended early; drumhead train --resume" in capsys.readouterr().err
+    assert "no epoch of its training has ended yet; if it was stopped: drumhead train --res" in capsys.readouterr().err
+    shutil.rmtree(run / "last.ckpt")
+    assert call("evaluate", run) == 2
+    assert "is a run without weights.safetensors: they were not kept" in capsys.readouterr().err
+
+
+def test_labels_of_waves_that_are_not_finite_are_not_written(tmp_path, capsys):
+    layer = dh.Layer(integrator="euler", courant=0.0, dt=5.0, nonlinearity="linear", steps=200)
+    dh.save(dh.build(dh.Stack(waves=(layer,), image_channels=1)), tmp_path / "wild.safetensors")
+    Image.new("L", (20, 20), 99).save(tmp_path / "a.png")
+    for flag in ("--pictures", "--labels-only"):
+        assert call("segment", tmp_path / "a.png", "--model", tmp_path / "wild.safetensors", flag,
+                    "--out", tmp_path / "out") == 2  # fmt: skip
+        assert "of this network are not finite" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_train_on_a_folder(tmp_path, capsys):

@@ -164,7 +164,7 @@ def test_what_is_ignored_is_read_as_such(tmp_path):
         read_mask(path, COLOURED)
     shown[0, 0] = 7
     Image.fromarray(shown).save(path)
-    with pytest.raises(dh.DrumheadError, match=r"colour #070707 at x=0, y=0 \(5 such pixels and #808080\)"):
+    with pytest.raises(dh.DrumheadError, match=r"colour #070707 at x=0, y=0 and #808080 \(5 such pixels\)"):
         read_mask(path, COLOURED)
     assert (mask_colours(hole, class_colours(3))[1] == IGNORED).all()
     assert (mask_colours(hole, class_colours(3))[0] == class_colours(3)[hole[0]]).all()

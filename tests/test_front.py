@@ -1,13 +1,14 @@
 """Accuracy against cost: what is planned, which recipe counts, what is written, and prices by turns."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 import drumhead as dh
-from drumhead.reproduce import front
+from drumhead.reproduce import front, timings
 from drumhead.reproduce.budgets import recipes
 from drumhead.reproduce.timings import prices
 from drumhead.show.front import Point, _front, save_front
@@ -78,6 +79,14 @@ def test_prices_are_beside_the_unet():
     assert {*found} == {"unet-4", "unet-2", "frame-3x3", "about"}
     assert found["unet-4"]["train"]["ratio"] == found["unet-4"]["infer"]["ratio"] == 1
     assert found["unet-2"]["train"]["milliseconds"] > 0
+
+
+def test_two_threads_are_timed_by_the_wall_since_one_of_them_may_wait_by_spinning(monkeypatch):
+    clocks = []
+    monkeypatch.setattr(timings, "_by_turns", lambda calls, mode, rounds, tick, clock: clocks.append(clock) or [{}])
+    for threads in (1, 2):
+        prices([], "wires", 1, threads)
+    assert clocks == [time.process_time] * 2 + [time.perf_counter] * 2
 
 
 def test_better_networks_lie_higher_and_all_are_in_the_picture(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ import drumhead as dh
 from drumhead.engine.plan import planning
 from drumhead.networks import shortcut
 from drumhead.networks.layers import Stepped
+from drumhead.networks.readouts import TimeReadout
+from drumhead.networks.stack import WaveStack
 
 pytestmark = pytest.mark.skipif(dh.engine.available()["native"] != "yes", reason="the C engine is not there")
 LAYERS = {
@@ -88,6 +90,8 @@ HINDRANCES = {
     "pruning": lambda layer: prune.random_unstructured(layer.medium, "weight", 0.5),
     "a parametrization": lambda layer: parametrize.register_parametrization(layer.medium, "weight", nn.Identity()),
     "a run of its own": own_run,
+    "another readout": lambda layer: setattr(layer, "readout", TimeReadout("max", 8, layer.steps)),
+    "a record of its own": lambda layer: setattr(layer.readout, "record", lambda: dh.Max()),
     "a hook of the readout": lambda layer: layer.readout.register_forward_hook(lambda *_: None),
 }
 
@@ -99,6 +103,21 @@ def test_a_layer_that_its_user_changed_takes_the_long_way(name):
     HINDRANCES[name](layer)
     assert shortcut.heard(layer, x) is None
     assert torch.equal(layer.listened(x), the_long_way(layer, x))
+
+
+@torch.no_grad()
+def test_who_replaces_a_part_of_a_stack_is_asked():
+    class Loud(WaveStack):
+        def run(self, start, record, steps):
+            return 2 * super().run(start, record, steps)
+
+    quiet, images = dh.build("mnist/nwm-stack").eval(), torch.rand(1, 1, 16, 16)
+    loud = Loud(quiet.config).eval()
+    loud.load_state_dict(quiet.state_dict())
+    assert not torch.equal(loud(images), quiet(images))
+    finish = quiet.finish
+    quiet.finish = lambda *given: 2 * finish(*given)
+    torch.testing.assert_close(quiet(images), quiet.heard(images, dh.Last())[0], rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
@@ -138,10 +157,10 @@ def test_constants_take_the_long_way():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("part", ["kernel", "time_map"])
-def test_a_parameter_of_another_shape_is_refused(part):
+@pytest.mark.parametrize(("part", "shape"), [("kernel", (16, 1, 4, 4)), ("kernel", (3, 1, 3, 3)), ("time_map", (8, 5))])
+def test_a_parameter_of_another_shape_is_refused(part, shape):
     layer, x = made()
     owner = layer if part == "kernel" else layer.readout
-    setattr(owner, part, nn.Parameter(torch.rand(3, 1)))
-    with pytest.raises((dh.DrumheadError, IndexError)):
-        layer.listened(x)
+    setattr(owner, part, nn.Parameter(torch.rand(shape)))
+    with pytest.raises(dh.DrumheadError, match=r"kernel: got|basis: got"):
+        shortcut.heard(layer, x)

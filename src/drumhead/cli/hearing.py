@@ -59,7 +59,7 @@ def find_files(images: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, int, bool, float]:
+def until(network: "Segmenter", tensor: "Tensor", path: Path, tiles: "Tiles") -> tuple[Any, int, bool, float]:
     """Return labels (y, x) after as many rounds as an image needs, how many, whether they still changed, and the ms.
 
     There are as many rounds as the network has, at most.
@@ -68,7 +68,7 @@ def until(network: "Segmenter", tensor: "Tensor", tiles: "Tiles") -> tuple[Any, 
     from drumhead.networks.tiles import answer
 
     stops, began = UntilStill(network, most=network.rounds), time.perf_counter()
-    labels = answer(stops, tensor, tiles)[0].argmax(0).numpy()
+    labels = _labels(answer(stops, tensor, tiles), network, tensor, path)
     return labels, max(stops.took), any(stops.changing), 1000 * (time.perf_counter() - began)
 
 
@@ -110,15 +110,24 @@ def one_pass(
             logits, waves = network.heard(tensor, All())
         else:
             logits, waves = answer(network, tensor, tiles), None
-    labels = logits[0].argmax(0).numpy()
+    labels = _labels(logits, network, tensor, path)
     milliseconds = 1000 * (time.perf_counter() - began)
-    if waves is None:
-        return labels, None, milliseconds
-    if not waves.isfinite().all():
-        raise DrumheadError(
-            f"the waves of this network are not finite on {path}: its courant is {network.courant(tensor)}"
-        )
-    return labels, waves[0].numpy(), milliseconds
+    if waves is not None and not waves.isfinite().all():  # its logits may be, after a tanh
+        raise _not_finite("waves", network, tensor, path)
+    return labels, None if waves is None else waves[0].numpy(), milliseconds
+
+
+def _labels(logits: "Tensor", network: "Segmenter", tensor: "Tensor", path: Path) -> "np.ndarray":
+    """Return the labels (y, x) of an image's logits, which mean nothing if they are not finite."""
+    if not logits.isfinite().all():
+        raise _not_finite("logits", network, tensor, path)
+    return logits[0].argmax(0).numpy()
+
+
+def _not_finite(what: str, network: "Segmenter", tensor: "Tensor", path: Path) -> DrumheadError:
+    courant = network.courant(tensor)
+    why = "" if courant is None else f": its courant is {courant:.3g}, and below 1 is stable"
+    return DrumheadError(f"the {what} of this network are not finite on {path}{why}")
 
 
 def objects(name: str, labels: "np.ndarray", waves: "np.ndarray", names: list[str], stride: int) -> list["Heard"]:

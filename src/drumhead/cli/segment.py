@@ -87,7 +87,7 @@ def segment(
         image = read_image(path, config.image_channels)
         x, own, waves, counted = to_images(image), network, None, ()
         if until_still:
-            labels, took, changing, milliseconds = until(network, x, tiles)
+            labels, took, changing, milliseconds = until(network, x, path, tiles)
             own, counted = network.in_rounds(took), (f"{took}{', still changing' * changing}",)
             waves = one_pass(own, x, path, shows, tiles)[1] if shows else None  # what is shown is of as many
         else:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from drumhead.networks.chain import RELU, Chain, chained
-from drumhead.networks.layers import grown, shrunk
+from drumhead.networks.media import grown, shrunk
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.rounds import Recall, Shown, normal, seen
 from drumhead.settings.config import Attention, Bottleneck, Context

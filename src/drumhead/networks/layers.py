@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from drumhead.networks import shortcut
 from drumhead.networks.chain import RELU, added, chained, told
 from drumhead.networks.encoders import Constant
-from drumhead.networks.media import bounded, carry, laplacian, largest_omega, medium_of
+from drumhead.networks.media import bounded, carry, grown, laplacian, largest_omega, medium_of, shrunk
 from drumhead.networks.reach import EVERYWHERE
 from drumhead.networks.readouts import TimeReadout
 from drumhead.networks.rounds import Recall, Shown, normal, seen
@@ -26,16 +26,6 @@ from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record
 from drumhead.settings.config import Layer, Modes
-
-
-def shrunk(x: Tensor, coarser: int) -> Tensor:
-    """Return features as a grid so much coarser sees them."""
-    return F.avg_pool2d(x, coarser, ceil_mode=True) if coarser > 1 else x
-
-
-def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
-    """Return what a grid so much coarser found, on the grid of the features x."""
-    return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
 
 
 def precise(numbers: Tensor) -> Tensor:
@@ -127,7 +117,6 @@ class Stepped(WaveLayer):
         c = layer.channels
         known = {"omega": layer.omega, "alpha": layer.alpha, "y0": "image", "z0": layer.velocity}
         self.parts = [part for part, source in known.items() if source == "image"]
-        self.constant = [part for part in ("omega", "alpha") if part not in self.parts]
         self.medium = nn.Conv2d(width, len(self.parts) * c, 1)
         start = torch.linspace(-5, 0, c) if layer.spread else torch.zeros(c)  # of omega, before a sigmoid
         if "omega" in self.parts:
@@ -142,6 +131,11 @@ class Stepped(WaveLayer):
         if layer.coupling == "mixed":
             self.sheets = nn.Parameter(torch.eye(c) + torch.randn(c, c) * 0.1 / c**0.5)
         self.readout = TimeReadout("linear", layer.bins, layer.steps)
+
+    @property
+    def constant(self) -> list[str]:
+        """What of omega and alpha the features do not set."""
+        return [part for part in ("omega", "alpha") if part not in self.parts]
 
     def coupling(self) -> Tensor:
         """Return the coupling kernel as the waves see it: bounded if the settings say so."""
@@ -176,7 +170,7 @@ class Stepped(WaveLayer):
     def listened(self, x: Tensor) -> Tensor:
         """Return what is heard, given the features that set the medium, the short way where it can be taken."""
         if type(self) is Stepped and not self.constant and not torch.is_grad_enabled():
-            found = shortcut.heard(self, shrunk(x, self.coarser))
+            found = shortcut.heard(self, x)
             if found is not None:
                 return found
         return super().listened(x)

@@ -1,4 +1,4 @@
-"""How one layer of waves is coupled, bounded and carried on, wherever its medium comes from."""
+"""How one layer of waves is coupled, bounded, carried on and set on a grid, wherever its medium comes from."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +17,16 @@ from drumhead.settings.config import Waves
 
 DAMPING = -2.0  # added to what the features say of alpha, so that waves begin with little damping
 KERNEL_SHARE = 0.8  # of the stiffness that dt allows in a bounded medium; omega has the rest
+
+
+def shrunk(x: Tensor, coarser: int) -> Tensor:
+    """Return features as a grid so much coarser sees them."""
+    return F.avg_pool2d(x, coarser, ceil_mode=True) if coarser > 1 else x
+
+
+def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
+    """Return what a grid so much coarser found, on the grid of the features x."""
+    return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
 
 
 def laplacian(layer: Waves) -> nn.Parameter:

@@ -15,7 +15,7 @@ from drumhead.engine.eager import coefficients
 from drumhead.engine.modules import local, untouched
 from drumhead.engine.operator import traced, unseen
 from drumhead.engine.plan import Fields, Plan, planned
-from drumhead.networks.media import bends
+from drumhead.networks.media import bends, shrunk
 from drumhead.networks.readouts import TimeReadout
 from drumhead.settings.config import Layer
 
@@ -27,26 +27,32 @@ def heard(layer: Any, x: Tensor) -> Tensor | None:
 
     Args:
         layer: a `Stepped` whose features set both omega and alpha.
-        x: features on its grid, (b, width, y, x).
+        x: features, (b, width, y, x).
 
     Returns:
-        (b, k, c, y, x); None where the long way has to be taken.
+        (b, k, c, y, x) on the layer's own grid; None where the long way has to be taken.
     """
     if torch.is_grad_enabled() or traced() or planned() or torch.is_autocast_enabled("cpu"):
         return None
-    medium, own = layer.medium, layer.layer
-    built = local(medium) and untouched(layer.readout, TimeReadout) and not METHODS & layer.__dict__.keys()
-    if not built or medium.bias is None or own.boundary == "absorbing" or x.ndim != 4:
+    medium, readout = layer.medium, layer.readout
+    built = local(medium) and untouched(readout, TimeReadout) and readout.kind == "linear"
+    if not built or METHODS & layer.__dict__.keys() or "record" in readout.__dict__:
         return None
-    tensors = (x, medium.weight, medium.bias, layer.coupling(), layer.readout.time_map)
-    if not unseen(tensors) or any(tensor.dtype != x.dtype or not tensor.is_cpu for tensor in tensors):
+    if medium.bias is None or layer.layer.boundary == "absorbing" or x.ndim != 4:
         return None
-    if pick("auto", x, tensors, True) != "native":
+    tensors = (x, medium.weight, medium.bias, readout.time_map)
+    if not _plain(tensors, x) or pick("auto", x, tensors, True) != "native":
         return None
-    return _native(layer, *tensors)
+    kernel = layer.coupling()
+    return _native(layer, shrunk(x, layer.coarser), *tensors[1:], kernel) if _plain((kernel,), x) else None
 
 
-def _native(layer: Any, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, basis: Tensor) -> Tensor:
+def _plain(tensors: tuple[Tensor, ...], like: Tensor) -> bool:
+    """Say whether these are bare numbers of one type in the processor's memory, at which nobody looks."""
+    return unseen(tensors) and all(tensor.dtype == like.dtype and tensor.is_cpu for tensor in tensors)
+
+
+def _native(layer: Any, x: Tensor, weight: Tensor, bias: Tensor, basis: Tensor, kernel: Tensor) -> Tensor:
     """Read the medium, let waves run through it and listen: two calls of the C engine."""
     from drumhead.engine import ops
     from drumhead.engine.cpu import native, pointwise

@@ -234,7 +234,7 @@ class WaveStack(Timed, Frame):
     ) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the last layer's series."""
         self.check(images, at)
-        if not records and steps is None:  # nobody looks into the last layer: it runs as those below it do
+        if not records and steps is None and not self._parted():  # the last layer runs as those below it do
             layers = self.drawn()
             fine, x, shown = self.entered(images)
             return (self.logits(fine, self.through(x, shown, layers), at),)
@@ -245,6 +245,11 @@ class WaveStack(Timed, Frame):
         steps = self.steps if steps is None else checked(self, (steps,))[0]
         others = [last.run(start, record, steps) for record in records]
         return self.finish(last.heard(start), features, images.shape[-2:], at), *others
+
+    def _parted(self) -> bool:
+        """Say whether somebody replaced what runs the last layer in parts, and so shall be asked."""
+        own = {"encode", "begin", "run", "finish"}
+        return type(self) is not WaveStack or not own.isdisjoint(self.__dict__)
 
     def finish(self, kept: Tensor, features: Any, size: torch.Size, at: Tensor | None = None) -> Tensor:
         """Return the logits, given what was heard of the last layer and the features at full size and at the grid's."""

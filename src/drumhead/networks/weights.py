@@ -26,7 +26,10 @@ def find_weights(source: str | Path) -> Path:
         return hub.fetch(str(source))
     path = Path(source)
     if (path / "config.toml").is_file() and not (path / "weights.safetensors").is_file():
-        raise DrumheadError(f"{path} has no weights yet: its training ended early; drumhead train --resume {path}")
+        begun = (path / "last.ckpt").exists()
+        why = "no epoch of its training has ended yet" if begun else "they were not kept, or no training began"
+        go_on = f"; if it was stopped: drumhead train --resume {path}" if begun else ""
+        raise DrumheadError(f"{path} is a run without weights.safetensors: {why}{go_on}")
     if path.is_dir():
         path = path / "weights.safetensors"
     if path.is_file():

@@ -14,6 +14,7 @@ SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 Colours = dict[int, tuple[list[int], Path]]
 """Of each number that was seen, its colour and the mask that showed it first."""
 MOST = 2**16  # values of a mask of 16 bits
+MANY = 5  # mistakes of a mask that are named
 
 
 def read_mask(path: Path, classes: ClassList, seen: Colours | None = None) -> np.ndarray:
@@ -41,28 +42,25 @@ def _by_colour(picture: Image.Image, classes: ClassList, path: Path) -> np.ndarr
     unknown = np.argwhere(labels < 0)
     if len(unknown):
         y, x = unknown[0]
+        others = [*np.unique(colours[labels < 0]).tolist()]
+        others.remove(colours[y, x])
+        such = f"{_and([f'#{one:06x}' for one in others[:MANY]], len(others))} ({len(unknown)} such pixels)"
         raise DrumheadError(
-            f"{path} has the colour #{colours[y, x]:06x} at x={x}, y={y} ({len(unknown)} such pixels"
-            f"{_others(colours[labels < 0], colours[y, x])}), which classes.txt does not name; draw without smooth "
-            "edges, or leave the colours out if masks hold labels"
+            f"{path} has the colour #{colours[y, x]:06x} at x={x}, y={y}{such}, which classes.txt does not name; draw "
+            "without smooth edges, or leave the colours out if masks hold labels"
         )
     return labels.astype(np.uint8)
 
 
-def _others(colours: np.ndarray, named: int) -> str:
-    """Say which further colours there are beside the one that is named."""
-    return _and([f"#{colour:06x}" for colour in np.unique(colours).tolist() if colour != named])
-
-
-def _and(found: list[str], most: int = 5) -> str:
-    """Say what was found beside something, or how much of it.
+def _and(found: list[str], count: int) -> str:
+    """Say what was found beside something, or, where it is much, how much.
 
     Example:
         >>> from drumhead.read.masks import _and
-        >>> _and(["7", "8"]), _and([])
-        (' and 7, 8', '')
+        >>> _and(["7", "8"], 2), _and([], 0), _and(["1", "2", "3", "4", "5"], 99)
+        (' and 7, 8', '', ' and 99 others')
     """
-    return f" and {', '.join(found)}" if 0 < len(found) <= most else f" and {len(found)} others" if found else ""
+    return f" and {', '.join(found)}" if 0 < count <= MANY else f" and {count} others" if count else ""
 
 
 def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colours | None) -> np.ndarray:
@@ -78,7 +76,7 @@ def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colou
         labels[classes.ignored] = IGNORE
     if unknown := sorted(others - labels.keys()):
         raise DrumheadError(
-            f"{path} has the label {unknown[-1]}{_and([*map(str, unknown[:-1])])}; there are "
+            f"{path} has the label {unknown[-1]}{_and([*map(str, unknown[:-1][:MANY])], len(unknown) - 1)}; there are "
             f"{len(classes.names)} classes (0 to {len(classes.names) - 1}). {_advice(unknown)}"
         )
     table = np.zeros(used[-1] + 1, np.uint8)

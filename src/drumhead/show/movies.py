@@ -41,7 +41,7 @@ def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labe
         ImageDraw.Draw(heard).text(
             (left.width / 2, left.height / 2), "listening ...", "grey", ImageFont.load_default(15), anchor="mm"
         )
-    frames = []
+    frames, colours = [], _palette(class_colours(classes), left)
     for number, (waves, (part, answer)) in enumerate(zip(layers, parts.items(), strict=True), 1):
         moving = np.argsort([-waves[:, c].std(axis=0).mean() for c in range(waves.shape[1])])[:2]
         scales = [np.quantile(np.abs(waves[:, c]), 0.995) for c in moving]
@@ -56,9 +56,8 @@ def save_waves(path: Path, image: np.ndarray, layers: Sequence[np.ndarray], labe
                 titles = [f"{part}, {when}", " and ".join(channels)][: len(fields)]
             else:
                 titles = [f"{channels[0]},  {when}", *channels[1:]]
-            frames.append(_compose([left, *fields, heard], ["image", *titles, "what was heard"], PANEL, down))
-    colours = _palette(class_colours(classes), left, frames)
-    frames = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+            frame = _compose([left, *fields, heard], ["image", *titles, "what was heard"], PANEL, down)
+            frames.append(frame.quantize(palette=colours, dither=Image.Dither.NONE))
     _write(path, frames, [round(1000 / 6)] * (len(frames) - 1) + [2000])
 
 
@@ -132,19 +131,15 @@ def _panel(picture: np.ndarray, side: int = PANEL) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.NEAREST)
 
 
-def _palette(labels: np.ndarray, still: Image.Image, frames: list[Image.Image]) -> Image.Image:
-    """Return one palette for all frames, so that none flickers: of labels, of a panel that stands still, of the rest.
+def _palette(labels: np.ndarray, still: Image.Image) -> Image.Image:
+    """Return one palette for all frames, so that none flickers: of words and paper, labels, the image, and waves.
 
     Of very many classes the first ones keep their colours to the shade.
     """
-    moving = frames[:: max(1, len(frames) // 4)]
-    sheet = Image.new("RGB", (frames[0].width, frames[0].height * len(moving)))
-    for number, frame in enumerate(moving):
-        sheet.paste(frame, (0, frame.height * number))
+    exact = [*[0] * 3, *[128] * 3, *[235] * 3, *[255] * 3, *labels[:60].ravel().tolist()]
+    exact += (still.quantize(96, dither=Image.Dither.NONE).getpalette() or [])[: 3 * 96]
+    exact += wave_colours(np.linspace(-1, 1, 256 - len(exact) // 3), 1.0).ravel().tolist()
     found = Image.new("P", (1, 1))
-    exact = [*[0] * 3, *[128] * 3, *[235] * 3, *[255] * 3, *labels[:60].ravel().tolist()]  # and of words and paper
-    for picture, count in ((still, 96), (sheet, 96)):
-        exact += (picture.quantize(count, dither=Image.Dither.NONE).getpalette() or [])[: 3 * count]
     found.putpalette(exact)
     return found
 

@@ -29,8 +29,8 @@ def find_pairs(base: Path) -> tuple[list[Pair], list[str]]:
     for image in find_images(base / "images"):
         mine = found.get(image.stem, [])
         if not mine and image.stem in lossy:
-            mistakes.append(f"{image} has no mask: {lossy[image.stem]} is none, masks are {', '.join(masks.SUFFIXES)} "
-                            "(JPEG smears the edges of labels); draw it again as PNG")  # fmt: skip
+            mistakes.append(f"{image} has no mask: {lossy[image.stem]} is none, masks are {', '.join(masks.SUFFIXES)}, "
+                            "which keep every pixel; draw it again as PNG")  # fmt: skip
         elif not mine:
             mistakes.append(f"{image} has no mask: {base / 'masks' / image.stem}.png is missing")
         elif image.stem in of:
