@@ -127,6 +127,8 @@ def _scale(
     high = min((tick for tick in ticks if tick > max(values) * room), default=max(values) * 1.2)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
     axis: Axis = getattr(axes, f"{name}axis")
+    if name == "x" and high > 100 * low:  # there is room for fewer
+        ticks = [tick for tick in ticks if f"{tick:e}"[0] in "125" and tick != 1.5]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
