@@ -190,18 +190,23 @@ def prices() -> Grid:
 
 
 def better(task: str) -> dict[str, tuple[str, list[dict], float | None]]:
-    """Return for each network after 80,000 passes its better recipe, its scores there and its mean with the other."""
-    found: dict[str, list[tuple[float, str, list[dict]]]] = {}
+    """Return for each network after 80,000 passes its better recipe, its scores there and its mean with the other.
+
+    Recipes are compared on the seeds that both have.
+    """
+    found: dict[str, dict[str, dict[str, dict]]] = {}  # network: recipe: seed: scores
     for recipe in RECIPES:
-        for place in sorted((RESULTS / "reproduce" / recipe / task).glob("*")):
-            if not (tests := runs(f"{recipe}/{task}/{place.name}")):
-                continue
-            mean = statistics.fmean(test["foreground_iou"] for test in tests)
-            found.setdefault(place.name, []).append((mean, recipe, tests))
-    return {
-        network: (best[1], best[2], others[0][0] if others else None)
-        for network, of in found.items() for best, *others in [sorted(of, key=lambda one: -one[0])]
-    }  # fmt: skip
+        for place in sorted((RESULTS / "reproduce" / recipe / task).glob("*/seed-*/evaluation-test.json")):
+            seeds = found.setdefault(place.parts[-3], {}).setdefault(recipe, {})
+            seeds[place.parts[-2]] = read(place)
+    out = {}
+    for network, of in found.items():
+        both = set.intersection(*(set(seeds) for seeds in of.values()))
+        ious = {recipe: [one["foreground_iou"] for one in seeds.values()] for recipe, seeds in of.items()}
+        fair = {recipe: statistics.fmean(of[recipe][seed]["foreground_iou"] for seed in both) for recipe in of}
+        best, *others = sorted(of, key=lambda recipe: -fair[recipe])
+        out[network] = best, [*of[best].values()], statistics.fmean(ious[others[0]]) if others else None
+    return out
 
 
 def front(task: str) -> Callable[[], Grid]:
