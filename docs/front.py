@@ -11,7 +11,8 @@ from tables import RESULTS, ROOT, better, price, read, runs
 from drumhead.show.front import Point, save_front
 
 SHORT = {"tetrominoes, 80,000 passes": "tetrominoes", "Multi-MNIST, 80,000": "multi-mnist"}  # title: task
-TABLE_ONLY = ("nwm-stack-identity", "nwm-stack-alike", "nwm-stack-steps-6", "nwm-stack-stride-8")  # all in one place
+NEAR = ("identity", "alike", "steps-6", "stride-8", "pyramid", "bins-4")
+TABLE_ONLY = tuple(f"nwm-stack-{name}" for name in NEAR)  # all in one place
 
 
 def point(name: str, values: list[float], task: str) -> Point:
