@@ -202,11 +202,15 @@ def better(task: str) -> dict[str, tuple[str, list[dict], float | None]]:
     out = {}
     for network, of in found.items():
         both = set.intersection(*(set(seeds) for seeds in of.values()))
-        ious = {recipe: [one["foreground_iou"] for one in seeds.values()] for recipe, seeds in of.items()}
-        fair = {recipe: statistics.fmean(of[recipe][seed]["foreground_iou"] for seed in both) for recipe in of}
-        best, *others = sorted(of, key=lambda recipe: -fair[recipe])
-        out[network] = best, [*of[best].values()], statistics.fmean(ious[others[0]]) if others else None
+        fair = {recipe: iou(seeds[seed] for seed in both) for recipe, seeds in of.items()}
+        best, *others = sorted(fair, key=lambda recipe: -fair[recipe])
+        out[network] = best, [*of[best].values()], iou(of[others[0]].values()) if others else None
     return out
+
+
+def iou(tests: Iterable[dict]) -> float:
+    """Return the mean foreground IoU of seeds."""
+    return statistics.fmean(test["foreground_iou"] for test in tests)
 
 
 def front(task: str) -> Callable[[], Grid]:

@@ -53,6 +53,7 @@ def listen(
     from drumhead.read.images import read_image
     from drumhead.show import sound
     from drumhead.show.figures import caption
+    from drumhead.show.listen import SMALLEST
     from drumhead.show.pages import Grid
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
@@ -79,7 +80,9 @@ def listen(
             labels, waves, _ = one_pass(network, to_images(image), path, True, WHOLE)
         heard = objects(path.stem, labels, waves, names, network.stride)
         if not heard:
-            print(f"{caption(path.stem)}: no object of 20 or more pixels was found, so there is nothing to hear")
+            print(
+                f"{caption(path.stem)}: no object of {SMALLEST} or more pixels was found, so there is nothing to hear"
+            )
             continue
         base = out / path.stem
         for number, spot in enumerate(heard, 1):

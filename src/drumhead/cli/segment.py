@@ -62,7 +62,7 @@ def segment(
     from drumhead.read.images import read_image
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
-    from drumhead.show.palette import class_colours
+    from drumhead.show.palette import colours_of
     from drumhead.show.pictures import save_labels
     from drumhead.show.place import check_place
     from drumhead.show.terminal import print_table
@@ -78,7 +78,7 @@ def segment(
     names = class_names(metadata.get("classes", "").split("\n"), config.classes)
     shown = parse(metadata["class_list"], model) if "class_list" in metadata else ClassList(tuple(names))
     names = [caption(name) for name in names]
-    colours = shown.table() if shown.colours else class_colours(len(names))
+    colours = colours_of(shown)
     for path in files:  # one that cannot be read is said before anything is written
         _truth(path, read_image(path, config.image_channels).shape[:2], shown)
     network.segment(torch.zeros(1, config.image_channels, 16, 16))  # the first image shall not pay for the start

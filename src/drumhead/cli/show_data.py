@@ -26,7 +26,7 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     from drumhead.show.dataset import Part, save_dataset, share, sizes
     from drumhead.show.figures import caption
     from drumhead.show.pages import Grid
-    from drumhead.show.palette import class_colours
+    from drumhead.show.palette import colours_of
     from drumhead.show.terminal import Bar, print_table
     from drumhead.tasks.folder import Folder
 
@@ -43,9 +43,7 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     files = folder.images("train")
     chosen = sorted({round(i * (len(files) - 1) / 4) for i in range(5)})
     examples = [(files.pairs[i].image.name, *files[i]) for i in chosen]
-    listed = folder.class_list
-    colours = np.array(listed.table() if listed.colours else class_colours(len(folder.classes)), np.uint8)
-    save_dataset(out / "data.png", examples, folder.classes, colours, parts, crop)
+    save_dataset(out / "data.png", examples, folder.classes, colours_of(folder.class_list), parts, crop)
 
     kind = "grey" if folder.image_channels == 1 else "colour"
     title = f"{kind} images, {f'crops of {crop} x {crop}' if crop else 'taken whole'} in training"

@@ -32,7 +32,7 @@ def heard(layer: Any, x: Tensor) -> Tensor | None:
     Returns:
         (b, k, c, y, x) on the layer's own grid; None where the long way has to be taken.
     """
-    if torch.is_grad_enabled() or traced() or planned() or torch.is_autocast_enabled("cpu"):
+    if traced() or planned() or torch.is_autocast_enabled("cpu"):
         return None
     medium, readout = layer.medium, layer.readout
     built = local(medium) and untouched(readout, TimeReadout) and readout.kind == "linear"

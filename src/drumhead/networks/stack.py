@@ -233,14 +233,15 @@ class WaveStack(Timed, Frame):
         self, images: Tensor, *records: Record, at: Tensor | None = None, steps: int | None = None
     ) -> tuple[Tensor, ...]:
         """Return the logits (b, classes, y, x), and after them what each record keeps of the last layer's series."""
-        self.check(images, at)
         if not records and steps is None and not self._parted():  # the last layer runs as those below it do
+            self.check(images, at)
             layers = self.drawn()
             fine, x, shown = self.entered(images)
             return (self.logits(fine, self.through(x, shown, layers), at),)
         last = self.at_layer(-1)
         if isinstance(last, Stepped):
             return super().heard(images, *records, at=at, steps=steps)
+        self.check(images, at)
         start, features = self.encode(images)
         steps = self.steps if steps is None else checked(self, (steps,))[0]
         others = [last.run(start, record, steps) for record in records]

@@ -1,8 +1,10 @@
 """Files of weights: where a name lies, and what a file says; torch comes with the tensors, not with the name."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drumhead.errors import DrumheadError, reason
 from drumhead.networks import hub
@@ -56,21 +58,23 @@ def to_bytes(tensors: dict[str, "Tensor"], metadata: dict[str, str]) -> bytes:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Return what a .safetensors file says of itself; none of its tensors is read."""
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            return file.metadata() or {}
-    except Exception as error:  # SafetensorError, and what a damaged header can raise
-        raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None
+    with _opened(path, "np") as file:
+        return file.metadata() or {}
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, "Tensor"]]:
     """Return the metadata and the tensors of a .safetensors file."""
+    with _opened(path, "pt") as file:
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    """Open a .safetensors file; whatever is wrong with it becomes one sentence."""
     from safetensors import safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(path, framework=framework) as file:
+            yield file
     except Exception as error:  # SafetensorError, and what torch has against a type or a shape
         raise DrumheadError(f"{path} is not a readable .safetensors file: {reason(error)}") from None

@@ -24,6 +24,7 @@ KINDS = {  # by how a name begins: colour, marker, words
 
 
 _COSTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
+_BETWEEN = (0.3, 0.7, 1.5, 3, 7)  # are left out of long axes
 _SHORT = {
     "frame-rounds": "7x7 in rounds",
     "nwm-stack-layers-1": "1 layer",
@@ -128,7 +129,7 @@ def _scale(
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
     axis: Axis = getattr(axes, f"{name}axis")
     if name == "x" and high > 100 * low:  # there is room for fewer
-        ticks = [tick for tick in ticks if f"{tick:e}"[0] in "125" and tick != 1.5]
+        ticks = [tick for tick in ticks if tick not in _BETWEEN]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))

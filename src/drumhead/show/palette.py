@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drumhead.read.classes import IGNORE
+from drumhead.read.classes import IGNORE, ClassList
 
 # Okabe and Ito's palette, told apart by colour-blind eyes, then variations for more classes; 0 is the background.
 _CLASSES = (
@@ -25,6 +25,11 @@ def class_colours(count: int) -> np.ndarray:
     base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _CLASSES])
     rounds, place = divmod(np.arange(count - 1), len(base) - 1)
     return np.concatenate([base[:1], base[1 + place] * 0.7 ** rounds[:, None]]).astype(np.uint8)
+
+
+def colours_of(classes: ClassList) -> np.ndarray:
+    """Return uint8 (classes, 3): the colours that a class list gives, or ours where it gives none."""
+    return np.array(classes.table(), np.uint8) if classes.colours else class_colours(len(classes.names))
 
 
 def mask_colours(mask: np.ndarray, colours: np.ndarray) -> np.ndarray:

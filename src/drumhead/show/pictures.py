@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from drumhead.files import write_atomic
 from drumhead.read.classes import IGNORE
 from drumhead.show.figures import MADE_BY, legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
-from drumhead.show.listen import Heard, mean_spectrum
+from drumhead.show.listen import SMALLEST, Heard, mean_spectrum
 from drumhead.show.palette import IGNORED, LINES, class_colours, in_colours, mask_colours
 
 
@@ -110,5 +110,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     if heard:
         legend_right(figure, lines, "object (x, y)")
     else:
-        over_time.text(0.5, 0.5, "no object of 20 or more pixels was found", transform=over_time.transAxes, ha="center")
+        over_time.text(
+            0.5, 0.5, f"no object of {SMALLEST} or more pixels was found", transform=over_time.transAxes, ha="center"
+        )
     save_figure(figure, path)

@@ -18,18 +18,18 @@ class Pair:
 def find_pairs(base: Path) -> tuple[list[Pair], list[str]]:
     """Return the images of a directory by name, each with its mask, and what is wrong with those that have none."""
     found: dict[str, list[Path]] = {}
-    lossy: dict[str, Path] = {}  # or of another kind that is no mask
+    unfit: dict[str, Path] = {}  # images that lose pixels, or of which no mask is made
     for mask in sorted((base / "masks").glob("[!.]*")):
         if mask.suffix.lower() in masks.SUFFIXES:
             found.setdefault(mask.stem, []).append(mask)
         elif mask.suffix.lower() in images.SUFFIXES:
-            lossy[mask.stem] = mask
+            unfit[mask.stem] = mask
     of: dict[str, Path] = {}
     mistakes: list[str] = []
     for image in find_images(base / "images"):
         mine = found.get(image.stem, [])
-        if not mine and image.stem in lossy:
-            mistakes.append(f"{image} has no mask: {lossy[image.stem]} is none, masks are {', '.join(masks.SUFFIXES)}, "
+        if not mine and image.stem in unfit:
+            mistakes.append(f"{image} has no mask: {unfit[image.stem]} is none, masks are {', '.join(masks.SUFFIXES)}, "
                             "which keep every pixel; draw it again as PNG")  # fmt: skip
         elif not mine:
             mistakes.append(f"{image} has no mask: {base / 'masks' / image.stem}.png is missing")
