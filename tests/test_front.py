@@ -74,6 +74,17 @@ def test_each_network_counts_under_its_better_recipe(tmp_path, monkeypatch):
         front.plan("mnist", "hour", 1, (), "")
 
 
+def test_recipes_are_compared_on_the_seeds_that_both_have(tmp_path):
+    todo = front.plan("mnist", "cpu", 2, ("unet-4",), "")
+    scores = {("batch-4", 0): 0.9, ("batch-4", 1): 0.1, ("batch-16", 0): 0.8}  # seed 1 is hard, and batch-16 lacks it
+    for planned in todo:
+        if (known := scores.get((planned.budget.name, planned.seed))) is not None:
+            make(planned, tmp_path / "runs", known, epochs=8)
+    (unet,) = front.better(todo, tmp_path / "runs")
+    assert unet.recipe.name == "batch-4"
+    assert unet.mean < unet.others["batch-16"]  # and both stand with all their seeds
+
+
 def test_prices_are_beside_the_unet():
     found = prices([row for row in front.ROWS if row.name in ("unet-2", "frame-3x3")], "wires", 2)
     assert {*found} == {"unet-4", "unet-2", "frame-3x3", "about"}
