@@ -16,6 +16,7 @@ _INK = class_colours(6)[1:] / 255
 KINDS = {  # by how a name begins: colour, marker, words
     "nwm-stack": (_INK[0], "o", "stepped waves"),
     "nwm-rounds": (_INK[0], "P", "one layer of them in rounds"),
+    "nwm-fast": (_INK[0], "v", "one layer on the whole grid"),
     "nwm-modes": (_INK[1], "s", "waves in closed form"),
     "frame": (_INK[2], "^", "the same frame without waves"),
     "unet": (_INK[3], "D", "U-Net"),
