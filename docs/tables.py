@@ -19,6 +19,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from drumhead.reproduce.estimates import train_images
+from drumhead.reproduce.front import on_common_seeds
 from drumhead.reproduce.paper import published
 from drumhead.show.pages import Grid, markdown
 
@@ -201,8 +202,9 @@ def better(task: str) -> dict[str, tuple[str, list[dict], float | None]]:
             seeds[place.parts[-2]] = read(place)
     out = {}
     for network, of in found.items():
-        both = set.intersection(*(set(seeds) for seeds in of.values()))
-        fair = {recipe: iou(seeds[seed] for seed in both) for recipe, seeds in of.items()}
+        fair = on_common_seeds(
+            {recipe: {seed: test["foreground_iou"] for seed, test in seeds.items()} for recipe, seeds in of.items()}
+        )
         best, *others = sorted(fair, key=lambda recipe: -fair[recipe])
         out[network] = best, [*of[best].values()], iou(of[others[0]].values()) if others else None
     return out

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from drumhead.errors import DrumheadError, choose
@@ -85,22 +86,27 @@ def better(todo: Sequence[PlannedRun], runs: Path) -> list[Entry]:
     entries = []
     for found in lines.values():
         means = {name: s.mean for name, line in found.items() if (s := line.summary("foreground_iou"))}
-        fair = _on_common_seeds(found) or means  # a hard seed that one recipe alone has says nothing of the recipe
+        fair = on_common_seeds(
+            {
+                name: {
+                    r.planned.seed: iou for r in found[name].results if (iou := r.score("foreground_iou")) is not None
+                }
+                for name in means
+            }
+        )
         best = max(means, key=lambda name: fair[name])
         others = {name: mean for name, mean in means.items() if name != best}
         entries.append(Entry(found[best], budgets[best], others))
     return sorted(entries, key=lambda entry: -entry.mean)
 
 
-def _on_common_seeds(lines: Mapping[str, Line]) -> dict[str, float]:
-    """Return the mean foreground IoU of each recipe over the seeds that all have; nothing if there are none."""
-    scores = {
-        name: {result.planned.seed: result.score("foreground_iou") for result in line.results}
-        for name, line in lines.items()
-    }
+def on_common_seeds(scores: Mapping[str, Mapping[Any, float]]) -> dict[str, float]:
+    """Return the mean score of each recipe over the seeds that all have, or over its own if they share none.
+
+    A hard seed that one recipe alone has says nothing of the recipe.
+    """
     both = set.intersection(*(set(of) for of in scores.values()))
-    found = {name: summarise(of[seed] for seed in both) for name, of in scores.items()}
-    return {name: s.mean for name, s in found.items() if s} if all(found.values()) else {}
+    return {recipe: fmean(of[seed] for seed in both or of) for recipe, of in scores.items()}
 
 
 def write(
