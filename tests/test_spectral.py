@@ -85,6 +85,23 @@ def test_gradients_flow_into_everything(boundary):
         assert torch.autograd.gradcheck(lambda *x, i=integrator: run(*x, dt=0.5, integrator=i), inputs)
 
 
+@pytest.mark.parametrize("dt", [None, 0.5])
+def test_a_kernel_may_lose_its_symmetry_in_forward_mode_and_be_one_of_many(dt):
+    y0 = torch.randn(1, 1, 6, 5, dtype=torch.float64)
+    kernel, tangent = dh.laplacian(1).double(), torch.zeros(1, 1, 3, 3, dtype=torch.float64)
+    tangent[0, 0, 1, 0] = 1
+
+    def run(kernel):
+        return dh.propagate_exact(y0, 0.5, 0.1, kernel, times=[2.0], dt=dt)
+
+    _, found = torch.func.jvp(run, (kernel,), (tangent,))
+    step = 1e-4 * tangent  # less than 4e-6 counts as rounding of a symmetric kernel
+    torch.testing.assert_close(found, (run(kernel + step) - run(kernel - step)) / 2e-4, atol=1e-7, rtol=0)
+    kernels = torch.stack([kernel, kernel + 0.1 * tangent])
+    each = torch.func.vmap(run)(kernels)
+    torch.testing.assert_close(each, torch.stack([run(one) for one in kernels]), atol=1e-12, rtol=0)
+
+
 @pytest.mark.parametrize("boundary", ["fixed", "reflecting"])
 def test_fast_transforms_and_matrices_agree(boundary, monkeypatch):
     y0, z0 = torch.randn(2, 1, 2, 9, 14, dtype=torch.float64)
@@ -133,6 +150,8 @@ def test_it_reaches_the_whole_image_at_any_time_in_any_order():
         ({"omega": None}, "omega=None: a number or a tensor of numbers"),
         ({"z0": "a"}, "z0='a': a number or a tensor of numbers"),
         ({"times": [0.3], "dt": 0.5}, "whole multiples of it"),
+        ({"times": [75_000.25], "dt": 0.5}, "whole multiples of it"),
+        ({"times": [2000.004], "dt": 0.01}, "whole multiples of it"),
         ({"dt": 0.0}, "dt=0.0: a positive number is needed"),
         ({"integrator": "verlet"}, "does nothing without dt"),
         ({"integrator": "leapfrog", "dt": 0.5}, "integrator='leapfrog' is not known"),

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from drumhead.engine.operator import transformed
 from drumhead.errors import DrumheadError, choose
 
 NO_NVRTC = "there is no NVRTC to compile it"
@@ -101,7 +102,7 @@ def _obstacle(
         return "not known to be faster"  # the loop's tanh is
     if automatic and y0.is_cuda and not _compiles():
         return NO_NVRTC
-    if _transformed(tensors):
+    if transformed(tensors):
         return "torch.func transforms and forward-mode derivatives need the loop"
     if wanted == "native" and not _built():
         from drumhead.engine.cpu import build
@@ -134,11 +135,3 @@ def _built() -> bool:
     from drumhead.engine.cpu import library
 
     return library.load() is not None
-
-
-def _transformed(tensors: tuple[Tensor | None, ...]) -> bool:
-    if torch.compiler.is_dynamo_compiling():
-        return False  # neither question can be traced; inside a transform the operator itself refuses
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    given = (tensor for tensor in tensors if tensor is not None)
-    return any(map(wrapped, given)) or torch.autograd.forward_ad._current_level >= 0

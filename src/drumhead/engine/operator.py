@@ -4,11 +4,12 @@ torch's way to an operator written in Python takes 0.1 ms, as long as a small la
 compilers and other observers; where there are none, the function itself gives the same numbers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -52,8 +53,18 @@ def readable(tensor: Tensor) -> bool:
         return False
     from torch._subclasses.fake_tensor import is_fake
 
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore[reportAttributeAccessIssue]
-    return not is_fake(tensor) and not wrapped(tensor)
+    return not is_fake(tensor) and not _wrapped(tensor)
+
+
+def transformed(tensors: Iterable[Tensor | None]) -> bool:
+    """Say whether a transform of torch.func is at work on these, or a derivative in forward mode is taken."""
+    if torch.compiler.is_dynamo_compiling():
+        return False  # neither question can be traced; inside a transform an operator itself refuses
+    return any(tensor is not None and _wrapped(tensor) for tensor in tensors) or forward_ad._current_level >= 0
+
+
+def _wrapped(tensor: Tensor) -> bool:
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def unseen(inputs: tuple[Any, ...]) -> bool:
