@@ -523,6 +523,18 @@ def test_tiles_answer_as_the_whole_image_does(name):
         assert largest_courant(model, images, tiles) == (whole if whole is None else pytest.approx(whole, rel=1e-5))
 
 
+def test_tiles_answer_as_the_whole_image_does_where_a_grid_does_not_divide_it():
+    grids = (dh.Bottleneck(kernel_size=3), dh.Bottleneck(kernel_size=3, stride=8))
+    model = dh.build(dh.Stack(waves=grids, image_channels=1, classes=3)).double().eval()
+    for weight in model.parameters():
+        weight.data *= 3
+    images = torch.rand(1, 1, 601, 63, dtype=torch.double)
+    with torch.no_grad():
+        found, whole = answer(model, images, Tiles(256, 0)), model(images)
+    assert whole.std() > 0.1
+    torch.testing.assert_close(found, whole, rtol=1e-9, atol=1e-9)
+
+
 def test_tiles_that_cannot_be_are_refused():
     assert tiles_of(0) == Tiles()
     assert not Tiles().apart(1024, 1360)

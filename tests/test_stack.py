@@ -1,12 +1,14 @@
 """Stacks of wave layers: what a layer is, how far it hears, what is left without coupling, and files."""
 
+import pickle
 import tomllib
+from copy import deepcopy
 
 import pytest
 import torch
 
 import drumhead as dh
-from drumhead.networks import media
+from drumhead.networks import layers, media
 from drumhead.networks.layers import Closed, Start, Stepped
 from drumhead.settings.config import RunConfig
 from drumhead.settings.presets import get_preset
@@ -266,6 +268,26 @@ def test_kernels_see_no_farther_than_their_reach(name):
     assert int(rows.max()) <= high
 
 
+@pytest.mark.parametrize("size", [80, 82, 90, 162])
+def test_a_coarse_grid_that_does_not_divide_the_image_lies_where_it_should(size):
+    grids = (dh.Bottleneck(kernel_size=1, stride=2), dh.Bottleneck(kernel_size=1, stride=16))
+    model = dh.build(dh.Stack(waves=grids, image_channels=1, classes=3)).double().eval()
+    images = torch.rand(1, 1, size, 16, dtype=torch.double, requires_grad=True)
+    logits, widest = model(images), 0
+    for pixel in range(0, size, 3):
+        (found,) = torch.autograd.grad(logits[0, :, pixel].square().sum(), images, retain_graph=True)
+        rows = found[0, 0].abs().sum(1).nonzero()
+        low, high = model.reach(pixel)
+        assert low <= int(rows.min())
+        assert int(rows.max()) <= high
+        widest = max(widest, int(rows.max() - rows.min()))
+    assert 32 <= widest < size - 1
+    ramp = torch.arange(-(-size // 4), dtype=torch.double).expand(1, 1, 3, -1)
+    grown = media.grown(ramp, torch.zeros(1, 1, 9, size), 4)[0, 0, 0]
+    middles = (torch.arange(size).double() + 0.5) / 4 - 0.5
+    torch.testing.assert_close(grown, middles.clamp(0, ramp.shape[-1] - 1))
+
+
 def test_attention_is_that_of_its_formula():
     layer = dh.build(CONTROLS["frame-attention"]).double().eval().layers[0]
     x = torch.randn(1, 32, 3, 5, dtype=torch.float64)
@@ -324,6 +346,42 @@ def test_modes_are_stored_at_inference_and_never_stale():
     model.float().train()
     torch.nn.functional.cross_entropy(model(images), torch.randint(3, (1, 24, 20))).backward()
     assert torch.equal(before, first)
+
+
+def test_what_modes_store_stays_with_them_and_is_small(monkeypatch):
+    model, images = dh.build(STACKS["modes"]).eval(), torch.rand(1, 1, 24, 20)
+    (layer,), fresh = model.layers, len(pickle.dumps(model))
+    with torch.no_grad():
+        model(images)
+    assert layer.stored is not None
+    assert len(pickle.dumps(model)) == fresh
+    assert deepcopy(model).layers[0].stored is None
+    monkeypatch.setattr(layers, "STORED", 1000)
+    with torch.no_grad():
+        model(torch.rand(1, 1, 32, 32))
+    assert layer.stored is None
+
+
+@torch.no_grad()
+def test_modes_store_nothing_of_transforms_of_torch_func():
+    model, images = dh.build(STACKS["modes"]).eval(), torch.rand(1, 1, 24, 20)
+    plain = model(images)
+    weights = {name: torch.stack([value, value + 0.1]) for name, value in model.named_parameters()}
+    for _ in range(2):
+        each = torch.func.vmap(lambda own: torch.func.functional_call(model, own, (images,)))(weights)
+        torch.testing.assert_close(each[0], plain, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(model(images), plain, atol=0, rtol=0)
+    speed = "layers.0.speed"
+
+    def of(value):
+        return torch.func.functional_call(model, {speed: value}, (images,))
+
+    value = model.get_parameter(speed).detach()
+    _, tangent = torch.func.jvp(of, (value,), (torch.ones_like(value),))
+    with torch.enable_grad():
+        _, wanted = torch.func.jvp(of, (value,), (torch.ones_like(value),))
+    torch.testing.assert_close(tangent, wanted)
+    assert tangent.abs().max() > 1e-4
 
 
 def test_mixed_coupling_is_depthwise_and_then_a_matrix():

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from drumhead.engine.operator import transformed, unseen
 from drumhead.networks import shortcut
 from drumhead.networks.chain import RELU, added, chained, told
 from drumhead.networks.encoders import Constant
@@ -26,6 +27,8 @@ from drumhead.physics import spectral, stability
 from drumhead.physics.medium import Medium
 from drumhead.physics.records import Record
 from drumhead.settings.config import Layer, Modes
+
+STORED = 2**25  # bytes of what a closed form keeps of its last call, at the most
 
 
 def precise(numbers: Tensor) -> Tensor:
@@ -231,8 +234,12 @@ class Closed(WaveLayer):
         # Numbers of two types may be equal, what was computed of them is not.
         same = kept and kept[0] == size and kept[1].dtype == numbers.dtype and torch.equal(kept[1], numbers)
         if kept is None or not same:
-            self.stored = kept = (size, numbers, self._modes(size, times))
+            kept = (size, numbers, self._modes(size, times))
+            self.stored = kept if sum(factor.nbytes for factor in kept[2]) <= STORED else None
         return kept[2]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "stored": None}  # a copy or a file has no use for it
 
     def at(self, start: Start, times: Tensor, coupling: Tensor | None = None) -> Tensor:
         """Return the waves at precise times (t, c), one list a sheet: (b, t, c, y, x) in the type of the weights.
@@ -243,8 +250,9 @@ class Closed(WaveLayer):
             coupling: what W is multiplied by, a number; 0 cuts it, None leaves it.
         """
         boundary, size = self.layer.boundary, start.y0.shape[-2:]
-        plain = not torch.is_grad_enabled() and times.is_cpu and type(start.y0) is Tensor and coupling is None
-        asks = plain and not torch.compiler.is_compiling()  # values, which a GPU and a graph are not asked for
+        given = (start.y0, self.omega, self.alpha, self.speed, times)
+        # The values are asked, which a GPU would wait for, and a graph or a transform of torch.func has none of.
+        asks = coupling is None and times.is_cpu and unseen(given) and not transformed(given)
         with torch.autocast(start.y0.device.type, enabled=False):
             of_y, of_z = (
                 self._stored(size, times) if asks else self._modes(size, times, 1.0 if coupling is None else coupling)

@@ -26,7 +26,11 @@ def shrunk(x: Tensor, coarser: int) -> Tensor:
 
 def grown(told: Tensor, x: Tensor, coarser: int) -> Tensor:
     """Return what a grid so much coarser found, on the grid of the features x."""
-    return F.interpolate(told, size=x.shape[-2:], mode="bilinear", align_corners=False) if coarser > 1 else told
+    if coarser == 1:
+        return told
+    # By the factor and not to the size: where that is no multiple, `shrunk` has its last cell hang over the edge.
+    whole = F.interpolate(told, scale_factor=float(coarser), mode="bilinear", align_corners=False)
+    return whole[..., : x.shape[-2], : x.shape[-1]]
 
 
 def laplacian(layer: Waves) -> nn.Parameter:
