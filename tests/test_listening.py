@@ -53,6 +53,26 @@ def test_stretching_keeps_what_is_constant_and_the_share_of_the_time():
     torch.testing.assert_close(long @ pulse.repeat_interleave(4), time_map @ pulse, atol=0.2, rtol=0)
 
 
+def test_a_little_longer_is_as_many_whole_steps():
+    model, images = dh.build("wires/nwm-stack").eval(), torch.rand(1, 1, 24, 20)
+    assert torch.equal(model.listening(1.04)(images), model(images))
+    assert [layer.steps for layer in model.listening(1.05).layers] == [13, 13, 13]
+
+
+@pytest.mark.parametrize("more", [lambda model: model.listening(2), lambda model: model.in_rounds(7)])
+def test_a_copy_keeps_what_learns_and_its_modes_and_draws_no_random_number(more):
+    model = dh.build("wires/nwm-rounds").train()
+    model.fine.eval().requires_grad_(False)
+    torch.manual_seed(3)
+    copy, drawn = more(model), torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(torch.rand(1), drawn)
+    assert (copy.training, copy.fine.training) == (True, False)
+    assert [name for name, weight in copy.named_parameters() if not weight.requires_grad] == [
+        name for name, _ in model.named_parameters() if name.startswith("fine.")
+    ]
+
+
 def test_learned_times_of_a_closed_form_become_later():
     model = dh.build(dh.Stack(waves=(dh.Modes(),)))
     times = model.layers[0].times.exp()

@@ -18,6 +18,7 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,14 +37,11 @@ def longer(model: Any, times: float, how: str) -> Any:
     choose("how", how, HOW)
     if how == "rounds":
         return in_rounds(model, round(times * model.rounds))
-    config = _config(model, times)
-    if config == model.config and times != 1:
-        raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
-    out: nn.Module = type(model)(config).to(next(model.parameters()))
+    out = _like(model, _config(model, times))
     state = {name: _fitted(name, value, own.shape, times, how) for (name, value), own in
              zip(model.state_dict().items(), out.state_dict().values(), strict=True)}  # fmt: skip
     out.load_state_dict(state)
-    return out.train(model.training)
+    return out
 
 
 def in_rounds(model: Any, rounds: int) -> Any:
@@ -51,9 +49,22 @@ def in_rounds(model: Any, rounds: int) -> Any:
     check_rounds(model)
     rounds, old = whole("rounds", rounds, 2), model.config
     taught = old.taught if old.taught < rounds else 0  # all of them
-    out: nn.Module = type(model)(replace(old, rounds=rounds, fewest=min(old.fewest, rounds), taught=taught))
-    out.to(next(model.parameters())).load_state_dict(model.state_dict())
-    return out.train(model.training)
+    out = _like(model, replace(old, rounds=rounds, fewest=min(old.fewest, rounds), taught=taught))
+    out.load_state_dict(model.state_dict())
+    return out
+
+
+def _like(model: nn.Module, config: ModelConfig) -> nn.Module:
+    """Return a network of another config where a network is, with its modes and with what of it learns."""
+    with torch.random.fork_rng([]):  # the initial weights are replaced, and no number is drawn for them
+        out: nn.Module = type(model)(config).to(next(model.parameters()))
+    modes = {name: part.training for name, part in model.named_modules()}
+    learns = {name: weight.requires_grad for name, weight in model.named_parameters()}
+    for name, part in out.named_modules():
+        part.training = modes[name]
+    for name, weight in out.named_parameters():
+        weight.requires_grad_(learns[name])
+    return out
 
 
 def check_rounds(model: Any) -> None:
@@ -89,6 +100,8 @@ def extended(time_map: Tensor, steps: int, how: str) -> Tensor:
 def _config(model: Any, times: float) -> ModelConfig:
     config = model.config
     if isinstance(config, Stack):
+        if not any({"steps", "reach"} & vars(layer).keys() for layer in config.waves):
+            raise DrumheadError(f"times={times}: this {config.family} has no layer with a time that could be longer")
         return replace(config, waves=tuple(_layer(layer, times) for layer in config.waves))
     if not hasattr(config, "readout"):
         raise DrumheadError(f"this {config.family} has no waves to listen to; {WITH_TIME} do")
