@@ -1,6 +1,7 @@
 """Answers before the end, and stopping when sure: against the same network run from the start."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 import drumhead as dh
 from conftest import call
 from drumhead.learn import confidence as trust
-from drumhead.learn.confidence import Confidence
+from drumhead.learn.confidence import Confidence, confidence
 from drumhead.learn.data import Split
+from drumhead.learn.evaluate import evaluate
+from drumhead.learn.over_time import over_time
 from drumhead.learn.train import start
 from drumhead.networks.anytime import sureness
 from drumhead.networks.tiles import tiles_of
@@ -181,6 +184,39 @@ def test_confidence_of_large_images_is_measured_tile_by_tile(name, rng, monkeypa
             assert apart[kind][where]["calibration_error"] == pytest.approx(scores["calibration_error"], abs=0.02)
     if name.endswith("cnn-2"):  # its reach is within a tile's margin
         assert apart["softmax"]["pixels"]["auroc"] == pytest.approx(whole["softmax"]["pixels"]["auroc"], abs=1e-6)
+
+
+@pytest.mark.parametrize("look", [
+    lambda model, split: evaluate(model, split, 3), lambda model, split: confidence(model, split, 2),
+    lambda model, split: over_time(model, split, 3, 2),
+])  # fmt: skip
+def test_looking_leaves_each_part_in_its_mode(look):
+    model = dh.build(NETWORKS["stack"]).train()
+    model.fine.eval()
+    blank = np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 16, 16), np.uint8)
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    look(model, Split(*blank, torch.device("cpu")))
+    assert (model.training, model.fine.training, model.fine[1].training, model.stem.training) == (1, 0, 0, 1)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+
+
+def test_confidence_that_is_no_number_counts_as_none():
+    found = Confidence()
+    found.update(torch.tensor([math.nan, 1.0, 1.0, 0.5]), torch.tensor([False, True, True, True]))
+    assert found.compute()["selective"]["0.5"] == 1
+    assert found.compute()["calibration"][0] == {"confidence": 0, "accuracy": 0, "share": 0.25}
+
+
+def test_images_that_are_never_sure_take_all_steps_and_those_that_are_stop_at_the_first_look():
+    model = dh.build(NETWORKS["stack"]).eval()
+    images, masks = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8), np.zeros((3, 16, 16), np.uint8)
+    split = Split(images, masks, torch.device("cpu"))
+    last = model.head[-1]
+    for loud, steps, before in ((0.0, 9, 0), (1.0, 2, 1)):  # a quarter of nine steps is 2
+        last.weight.data.zero_()
+        last.bias.data = loud * torch.tensor([100.0, 0, 0])
+        for row in over_time(model, split, 3, 2)["early"]:
+            assert (row["mean_steps"], row["before_the_end"]) == (steps, before)
 
 
 def test_evaluate_shows_time_course_and_confidence(tmp_path, capsys):

@@ -128,6 +128,18 @@ def test_looking_rarely_gives_the_same_bits(break_at, tmp_path, monkeypatch):
         assert len(taken) == (24 if when < 0 else 23 + again[when])
 
 
+def test_steps_of_networks_in_rounds_are_taken_once_more_with_as_many_rounds(break_at, tmp_path, monkeypatch):
+    waves = (dh.Layer(channels=2, steps=2, bins=2),)
+    model = {"waves": waves, "fine": 4, "width": 8, "rounds": 4, "fewest": 2, "late": 0.5, "taught": 0}
+    config = small("wires/nwm-rounds", epochs=1, limit=24, model=model, validation_images=4)  # six batches
+    whole = train.start(config, tmp_path / "whole")
+    monkeypatch.setattr(training, "_looks_at_each", lambda device: False)
+    taken = break_at(3, without_gradient("head.0.bias"), again=False)
+    run = train.start(config, tmp_path / "run")
+    assert len(taken) == 5 + 6
+    assert all(same(a, b) for a, b in zip(weights(whole), weights(run), strict=True))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -15,6 +15,7 @@ from torchmetrics import Metric
 
 from drumhead.learn.data import Batches
 from drumhead.learn.over_time import answer_steps
+from drumhead.networks.segmenter import evaluating
 from drumhead.networks.tiles import WHOLE, Tiles, windows
 from drumhead.networks.timed import Timed
 from drumhead.read.classes import IGNORE
@@ -41,8 +42,8 @@ class Confidence(Metric):
         self.add_state("sums", torch.zeros(bins, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, confidence: Tensor, right: Tensor) -> None:
-        """Add pixels: confidence in [0, 1], and whether the label is right; both of one shape."""
-        p, right = confidence.flatten().double().clamp(0, 1), right.flatten().long()
+        """Add pixels: confidence in [0, 1], 0 if it is no number, and whether the label is right; both of one shape."""
+        p, right = confidence.flatten().double().nan_to_num(0).clamp(0, 1), right.flatten().long()
         fine = self.bins * PARTS
         place = (p * fine).long().clamp(max=fine - 1)
         self.counts += torch.bincount(right * fine + place, minlength=2 * fine).view(2, fine)
@@ -93,17 +94,17 @@ def confidence(model: torch.nn.Module, split: Batches, batch: int, tiles: Tiles 
         batch: images at a time.
         tiles: how an image that is too large is taken apart.
     """
-    model.eval()
     early = answer_steps(model) if isinstance(model, Timed) else []
     kinds = ["softmax"] + ["settled"] * (len(early) > 1)
     found = {(kind, where): Confidence().to(split.device) for kind in kinds for where in ("pixels", "objects")}
-    for images, masks in split.in_order(batch):
-        for tile, kept, own in _parts(model, images, tiles):
-            truth = masks[kept]
-            for kind, (p, labels) in _confidences(model, tile, early).items():
-                p, labels = p[own], labels[own]
-                for where, seen in (("pixels", truth != IGNORE), ("objects", (truth != IGNORE) & (labels > 0))):
-                    found[kind, where].update(p[seen], (labels == truth)[seen])
+    with evaluating(model):
+        for images, masks in split.in_order(batch):
+            for tile, kept, own in _parts(model, images, tiles):
+                truth = masks[kept]
+                for kind, (p, labels) in _confidences(model, tile, early).items():
+                    p, labels = p[own], labels[own]
+                    for where, seen in (("pixels", truth != IGNORE), ("objects", (truth != IGNORE) & (labels > 0))):
+                        found[kind, where].update(p[seen], (labels == truth)[seen])
     return {kind: {where: found[kind, where].compute() for where in ("pixels", "objects")} for kind in kinds}
 
 

@@ -15,7 +15,7 @@ from drumhead.learn.loss import Loss
 from drumhead.learn.metrics import Segmentation
 from drumhead.learn.processes import ALONE, Processes
 from drumhead.learn.run import environment
-from drumhead.networks.segmenter import Segmenter
+from drumhead.networks.segmenter import Segmenter, evaluating
 from drumhead.networks.tiles import WHOLE, Tiles, answer
 
 
@@ -68,18 +68,16 @@ def evaluate(
         processes: share the batches; all know the loss, the first one the scores as well.
         metric: what counts, an empty one, for a caller who asks it for more afterwards.
     """
-    training = model.training
-    model.eval()
     # A process whose turn never comes has nothing to compute, so they do not do that together.
     metric = (metric or Segmentation(classes, sync_on_compute=False)).to(split.device)
     measure, total, weights = loss or Loss(), 0.0, 0.0
-    for images, masks in split.in_order(batch or split.at_a_time(), processes):
-        logits = answer(model, images, tiles).float()
-        mean, weight = map(float, measure(logits, masks))
-        total += mean * weight
-        weights += weight
-        metric.update(logits.argmax(1), masks)
-    model.train(training)
+    with evaluating(model):
+        for images, masks in split.in_order(batch or split.at_a_time(), processes):
+            logits = answer(model, images, tiles).float()
+            mean, weight = map(float, measure(logits, masks))
+            total += mean * weight
+            weights += weight
+            metric.update(logits.argmax(1), masks)
     sums = processes.total(torch.tensor([total, weights], dtype=torch.float64, device=split.device))
     total, weights = sums.tolist()
     mean = total / weights if weights else math.nan

@@ -2,7 +2,8 @@
 
 On a processor each step looks before it updates. A GPU would have to wait in each step, so there a flag on the device
 remembers what was seen; if it is set at a look, all goes back to the look before. What a step learns from follows from
-its position, so the steps are taken once more, now looking at each, and the one that broke breaks again.
+its position, and the random numbers that a network draws for itself are drawn again, so the steps are taken once more,
+now looking at each, and the one that broke breaks again.
 """
 
 from collections import defaultdict
@@ -64,7 +65,7 @@ class Guard:
         self.statistics = Copy(module.buffers())  # a normalisation takes up what it sees on the way forward
         self.broken = torch.zeros((), dtype=torch.bool, device=next(module.parameters()).device)
         self.all: Copy | None = None
-        self._began = False
+        self._began, self._drawn = False, torch.get_rng_state()
 
     def begin(self) -> None:
         """Keep what the way forward of a step changes."""
@@ -94,6 +95,7 @@ class Guard:
         if self.each:
             return
         self._began = not self.optimizer.state  # it has no state before its first step
+        self._drawn = torch.get_rng_state()  # how many rounds a batch has is drawn on the host
         states = [value for state in self.optimizer.state.values() for value in state.values()]
         tensors = [*self.module.parameters(), *self.module.buffers(), *filter(torch.is_tensor, states)]
         if self.all is None or len(self.all.tensors) != len(tensors):
@@ -106,6 +108,7 @@ class Guard:
         if self.all is None or not self.processes.any(self.broken, self.broken.device):
             return False
         self.all.give_back()
+        torch.set_rng_state(self._drawn)
         if self._began:
             self.optimizer.state.clear()
         self.broken.zero_()

@@ -11,6 +11,7 @@ from torch import Tensor
 from drumhead.learn.data import Batches
 from drumhead.learn.metrics import Segmentation
 from drumhead.networks.anytime import sureness
+from drumhead.networks.segmenter import evaluating
 from drumhead.networks.timed import Timed
 
 SURE = (0.8, 0.9, 0.95, 0.98, 0.99)
@@ -32,7 +33,11 @@ def over_time(model: Timed, split: Batches, classes: int, batch: int) -> dict[st
         `early`: for each confidence, looked for after each quarter of T, the scores, the mean of steps that images
         took, the share of them that stopped before the end, and `cost` likewise.
     """
-    model.eval()
+    with evaluating(model):
+        return _over_time(model, split, classes, batch)
+
+
+def _over_time(model: Timed, split: Batches, classes: int, batch: int) -> dict[str, Any]:
     asked, few = answer_steps(model), answer_steps(model, 4)
     sample = next(split.in_order(batch))[0]
     whole = _least(lambda: model.segment(sample))

@@ -19,6 +19,18 @@ from drumhead.physics.records import at_pixels
 from drumhead.settings.config import ModelConfig
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Have a network in evaluation mode for a while; a part of it may have been in another mode than the whole."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 def answer(network: nn.Module, maps: Tensor, at: Tensor | None) -> Tensor:
     """Return what a network makes of maps, at these pixels; it sees no others where it looks at one at a time."""
     if at is not None and convolutions(network):
@@ -193,13 +205,8 @@ class Segmenter(nn.Module):
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Be in evaluation mode for a while, so that looking does not move the statistics of a normalisation."""
-        modes = {module: module.training for module in self.modules()}
-        self.eval()
-        try:
+        with evaluating(self):
             yield
-        finally:
-            for module, training in modes.items():  # a part may be in another mode than the whole
-                module.training = training
 
     def check(self, images: Tensor, at: Tensor | None = None) -> None:
         """Refuse what is not a batch of images for this network, and pixels that they do not have."""
