@@ -11,7 +11,7 @@ import torch
 
 import drumhead as dh
 from drumhead import cli
-from drumhead.learn.card import card
+from drumhead.learn.card import card, public
 from drumhead.learn.run import Run
 from drumhead.networks.hub import address
 from drumhead.settings.presets import get_preset
@@ -26,7 +26,8 @@ def trained(tmp_path):
     """Return a run directory with all its files, as training and evaluation leave them."""
     config = get_preset("tetrominoes/unet-2")
     run = Run(tmp_path / "run")
-    run.create(replace(config, data=SECRET))
+    begun = replace(config.train, weights=f"{SECRET}/first.safetensors")
+    run.create(replace(config, data=SECRET, train=begun))
     torch.manual_seed(0)
     dh.save(dh.build(config.model), run.weights, preset=config.preset, task=config.task)
     run.add_row({"epoch": 1, "images": 64, "cpu_seconds": 7200.0, "val_loss": 0.1})
@@ -149,8 +150,17 @@ def test_the_card_has_the_numbers_of_the_run(trained):
     assert "1,000 test images of tetrominoes" in text
     assert "64 image passes" in text
     assert "2.0 hours" in text
+    assert "weights first.safetensors" in text
+    assert SECRET not in text
     (trained.path / "evaluation-test.json").unlink()
     assert "Not measured on test images yet" in card(trained, "ada/pieces")
+
+
+@pytest.mark.parametrize("weights", ["", "wires", "hf://ada/pieces@wide"])
+def test_weights_that_everybody_finds_stay_in_the_settings(weights):
+    config = get_preset("wires/nwm-rounds")
+    config = replace(config, train=replace(config.train, weights=weights))
+    assert public(config) == config
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,18 @@ Every number in it comes from the run's own files. Nothing of it names a place o
 """
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from drumhead.errors import DrumheadError
 from drumhead.files import read_json
 from drumhead.learn.run import Run
 from drumhead.learn.scores import RESULT, SCORES
+from drumhead.networks.hub import SCHEME
+from drumhead.networks.weights import shipped
 from drumhead.settings.citations import cited, references
-from drumhead.settings.config import TrainConfig
+from drumhead.settings.config import RunConfig, TrainConfig
 
 
 def card(run: Run, repository: str, licence: str = "") -> str:
@@ -22,7 +26,7 @@ def card(run: Run, repository: str, licence: str = "") -> str:
         repository: USER/NAME, where it will lie.
         licence: of the weights, as the Hub names it ("mit", "cc-by-4.0"); "" leaves it out.
     """
-    config = run.config
+    config = public(run.config)
     keys = cited(config.model, config.train, config.task)
     model = config.preset.partition("/")[2] or config.model.family
     parts = [
@@ -42,6 +46,13 @@ def card(run: Run, repository: str, licence: str = "") -> str:
         "```bibtex\n" + "\n\n".join(references()[key] for key in keys) + "\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def public(config: RunConfig) -> RunConfig:
+    """Return settings without folders of this machine: of its own weights that a training began with, the name."""
+    weights = config.train.weights
+    known = weights in shipped() or weights.startswith(SCHEME)
+    return replace(config, data="", train=replace(config.train, weights=weights if known else Path(weights).name))
 
 
 def _metadata(licence: str, task: str) -> str:
@@ -83,7 +94,7 @@ def evaluated(run: Run) -> dict[str, Any]:
 
 
 def _training(run: Run) -> str:
-    config, rows = run.config, run.rows()
+    config, rows = public(run.config), run.rows()
     train = config.train
     done = (
         f"{len(rows)} of {train.epochs} epochs, {rows[-1]['images']:,} image passes" if rows else "no whole epoch yet"

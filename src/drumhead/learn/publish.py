@@ -1,11 +1,10 @@
 """A run on the Hugging Face Hub: which of its files go there, and how."""
 
 import json
-from dataclasses import replace
 
 from drumhead.errors import DrumheadError
 from drumhead.files import read_json
-from drumhead.learn.card import card
+from drumhead.learn.card import card, public
 from drumhead.learn.run import Run
 from drumhead.learn.scores import RESULT
 from drumhead.networks.hub import WEIGHTS, Address, reached
@@ -44,7 +43,7 @@ def _files(run: Run, repository: str, licence: str) -> dict[str, bytes]:
     content = {
         "README.md": card(run, repository, licence).encode(),
         WEIGHTS: run.weights.read_bytes(),
-        "config.toml": to_toml(replace(run.config, data="")).encode(),
+        "config.toml": to_toml(public(run.config)).encode(),
     }
     rows = "".join(json.dumps(row) + "\n" for row in run.rows())
     if rows:
