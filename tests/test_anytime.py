@@ -11,7 +11,7 @@ import torch
 import drumhead as dh
 from conftest import call
 from drumhead.learn import confidence as trust
-from drumhead.learn.confidence import Confidence, confidence
+from drumhead.learn.confidence import Confidence
 from drumhead.learn.data import Split
 from drumhead.learn.evaluate import evaluate
 from drumhead.learn.over_time import over_time
@@ -187,7 +187,7 @@ def test_confidence_of_large_images_is_measured_tile_by_tile(name, rng, monkeypa
 
 
 @pytest.mark.parametrize("look", [
-    lambda model, split: evaluate(model, split, 3), lambda model, split: confidence(model, split, 2),
+    lambda model, split: evaluate(model, split, 3), lambda model, split: trust.confidence(model, split, 2),
     lambda model, split: over_time(model, split, 3, 2),
 ])  # fmt: skip
 def test_looking_leaves_each_part_in_its_mode(look):

@@ -12,6 +12,7 @@ from PIL import Image
 import drumhead as dh
 from drumhead import cli
 from drumhead.reproduce import distance as module
+from drumhead.reproduce import distance_page
 from drumhead.reproduce.budgets import BUDGETS
 from drumhead.reproduce.distance import Settings, distance
 from drumhead.reproduce.plan import planned_runs
@@ -92,11 +93,19 @@ def test_a_network_in_rounds_takes_as_many_as_each_image_needs(tmp_path):
     found = model.until_still(dh.to_images(images))
     last = network["rows"][-1]
     assert last["rounds_mean"] == pytest.approx(found.rounds.double().mean())
-    assert last["reach"] == min(-model.in_rounds(int(found.rounds.max())).reach(0)[0], last["reach"])
+    low, high = model.in_rounds(int(found.rounds.max())).reach(0)
+    assert last["reach"] == min(-low, high) > network["rows"][1]["reach"]
     right = (found.labels.numpy() == masks) & (masks > 0)
     expected = np.mean(right.sum((1, 2)) / (masks > 0).sum((1, 2)))
     assert last["foreground_accuracy"] == pytest.approx(expected)
     assert "until still" in (tmp_path / "out" / "distance.md").read_text()
+
+
+def test_a_line_of_longer_listening_begins_at_the_learned_length():
+    rows = [{"distance": far, "how": how, distance_page.SCORE: far / 100} for far, how in
+            ((16, ""), (60, ""), (90, ""), (90, "last"), (120, "last"))]  # fmt: skip
+    far, scores = distance_page._line({"length": 60, "rows": rows}, "last")
+    assert (far.tolist(), scores.tolist()) == ([60, 90, 120], [0.6, 0.9, 1.2])
 
 
 def test_what_is_kept_is_not_measured_again(trained, written, monkeypatch):

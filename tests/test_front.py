@@ -85,6 +85,11 @@ def test_recipes_are_compared_on_the_seeds_that_both_have(tmp_path):
     assert unet.mean < unet.others["batch-16"]  # and both stand with all their seeds
 
 
+def test_recipes_that_share_no_seed_are_compared_on_their_own():
+    assert front.on_common_seeds({"a": {0: 0.5, 1: 0.7}, "b": {2: 0.9}}) == {"a": pytest.approx(0.6), "b": 0.9}
+    assert front.on_common_seeds({"a": {0: 0.5, 1: 0.7}, "b": {1: 0.9}}) == {"a": 0.7, "b": 0.9}
+
+
 def test_prices_are_beside_the_unet():
     found = prices([row for row in front.ROWS if row.name in ("unet-2", "frame-3x3")], "wires", 2)
     assert {*found} == {"unet-4", "unet-2", "frame-3x3", "about"}

@@ -74,9 +74,14 @@ def test_every_layer_of_an_answer_takes_it(monkeypatch):
     assert len(taken) == 2  # one of them coarser, and none in closed form
 
 
-def own_run(layer):
-    run = layer.run
-    layer.run = lambda *given: run(*given)
+def own(name):
+    """Return what replaces a method of a layer by one that calls it."""
+
+    def replaced(layer):
+        method = getattr(layer, name)
+        setattr(layer, name, lambda *given: method(*given))
+
+    return replaced
 
 
 def no_medium_bias(layer):
@@ -89,7 +94,10 @@ HINDRANCES = {
     "no bias": no_medium_bias,
     "pruning": lambda layer: prune.random_unstructured(layer.medium, "weight", 0.5),
     "a parametrization": lambda layer: parametrize.register_parametrization(layer.medium, "weight", nn.Identity()),
-    "a run of its own": own_run,
+    "a start of its own": own("start"),
+    "a run of its own": own("run"),
+    "a way to hear of its own": own("heard"),
+    "a coupling of its own": own("coupling"),
     "another readout": lambda layer: setattr(layer, "readout", TimeReadout("max", 8, layer.steps)),
     "a record of its own": lambda layer: setattr(layer.readout, "record", lambda: dh.Max()),
     "a hook of the readout": lambda layer: layer.readout.register_forward_hook(lambda *_: None),
@@ -103,6 +111,24 @@ def test_a_layer_that_its_user_changed_takes_the_long_way(name):
     HINDRANCES[name](layer)
     assert shortcut.heard(layer, x) is None
     assert torch.equal(layer.listened(x), the_long_way(layer, x))
+
+
+@torch.no_grad()
+def test_a_kernel_of_another_type_takes_the_long_way():
+    layer, x = made()
+    layer.kernel.data = layer.kernel.data.double()
+    assert shortcut.heard(layer, x) is None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["encode", "begin", "run", "finish"])
+def test_whoever_replaces_a_part_of_a_stack_is_asked_whatever_it_is(name):
+    model, images, asked = dh.build("mnist/nwm-stack").eval(), torch.rand(1, 1, 16, 16), []
+    method = getattr(model, name)
+    setattr(model, name, lambda *given, **named: (asked.append(1), method(*given, **named))[1])
+    assert model._parted()
+    model(images)
+    assert bool(asked) == (name != "begin")  # which `waves` and `time_course` ask, and an answer does not
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 Every piece of a wire looks like every other, so a pixel learns only from the dot's end, and that news has to come along
 the wire. Its length is the distance that a network must bridge; the image grows with it, so that wires lie as densely.
+Long ones leave less room: of 480 pixels and more, one image in seven has no second wire.
 """
 
 import numpy as np
