@@ -109,10 +109,10 @@ def test_better_networks_lie_higher_and_all_are_in_the_picture(tmp_path, monkeyp
     drawn = []
     monkeypatch.setattr("drumhead.show.front.save_figure", lambda figure, path: drawn.append(figure))
     points = [
-        Point("unet-4", 0.9, 0.3, 1.0, 1.0),
-        Point("nwm-stack", 0.99, 0.0, 0.4, 0.01),
-        Point("frame-7x7", 1.0, 0.0, 150.0, 2.0),
-        Point("cnn-8", 0.0, 0.0, 3.0, 3.0),
+        Point("unet-4", 0.9, 0.6, 1.0, 1.0, 1.0),
+        Point("nwm-stack", 0.99, 0.99, 0.99, 0.4, 0.01),
+        Point("frame-7x7", 1.0, 1.0, 1.0, 150.0, 2.0),
+        Point("cnn-8", 0.0, 0.0, 0.0, 3.0, 3.0),
     ]
     save_front(tmp_path / "front.png", {"wires": points})
     for axes, mode in zip(drawn[0].axes, ("train", "infer"), strict=True):
@@ -132,6 +132,11 @@ def test_better_networks_lie_higher_and_all_are_in_the_picture(tmp_path, monkeyp
 
 def test_the_front_is_what_nothing_cheaper_reaches():
     assert _front([(2, 0.9), (1, 0.8), (3, 0.85), (1, 0.7), (4, 0.95)]) == [(1, 0.8), (2, 0.9), (4, 0.95)]
+
+
+def test_minutes_are_for_three_networks_and_any_that_are_asked_for():
+    assert {planned.row.name for planned in front.plan("wires", "smoke", 1, (), "")} == set(front.SMOKE)
+    assert len(front.plan("wires", "smoke", 1, ("*",), "")) == len(front.ROWS)
 
 
 def test_one_command_trains_measures_and_reports(tmp_path, capsys):

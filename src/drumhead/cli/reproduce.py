@@ -19,6 +19,7 @@ from drumhead.reproduce.tables import DISTANCES, TABLES, abbreviate
 FIGURE = "receptive-field"  # measures networks that exist; tables train theirs
 FRONT = "front"  # trains under two recipes, and measures costs too
 DISTANCE = "distance"  # trains those of two tables, and measures them on longer and shorter curves
+QUICK = ("nwm-stack", "unet-4")  # what that trains in a budget of minutes, if nobody asks for others
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Flags:
     table: Annotated[str, tyro.conf.Positional] = ""
     """What to reproduce; leave it out for a list."""
     budget: Literal["smoke", "hour", "cpu", "paper"] = "smoke"
-    """The protocol of training, the same for every model: smoke takes minutes, hour and cpu, a night, are named after
-    what one seed of a table takes on two cores, paper needs a GPU."""
+    """The protocol of training, the same for every model: smoke takes minutes (front and distance train some of their
+    networks then), hour and cpu, a night, are named after what one seed of a table takes on two cores, paper needs a
+    GPU."""
     seeds: int = 0
     """Runs of each model, with seeds 0, 1, ..., which alone are reported; 0 trains the budget's number and reports
     every finished seed."""
@@ -104,7 +106,9 @@ def run(arguments: list[str]) -> None:
 
         given_runs = tuple(model for model in models if Path(model).exists() or model in shipped())
         models = tuple(model for model in models if model not in given_runs)
-    todo = []
+    todo, quick = [], flags.table == DISTANCE and budget.name == "smoke" and not given_runs
+    if quick and not models:
+        models = QUICK
     if models or not given_runs:
         for name in names:
             tasks.get(TABLES[name].task, flags.data or None)  # a directory that it does not take is refused
@@ -117,9 +121,10 @@ def run(arguments: list[str]) -> None:
     if not flags.report:
         return
     if flags.table == DISTANCE:
-        from drumhead.reproduce.distance import distance
+        from drumhead.reproduce.distance import Settings, distance
 
-        distance(todo, flags.runs, given_runs, out, say=partial(print, flush=True))
+        settings = Settings(distances=(16, 60, 120), images=20) if quick else Settings()
+        distance(todo, flags.runs, given_runs, out, say=partial(print, flush=True), settings=settings)
     else:
         _report(todo, flags.runs, out, shlex.join(["drumhead", "reproduce", *arguments]), not flags.seeds)
 
@@ -155,7 +160,7 @@ def _front(flags: Flags, arguments: list[str]) -> None:
         _fill(todo, flags)
     if not flags.report:
         return
-    plans = {task: front.plan(task, flags.budget, flags.seeds, (), flags.data) for task in front.TASKS}
+    plans = {task: front.plan(task, flags.budget, flags.seeds, ("*",), flags.data) for task in front.TASKS}
     entries = {task: found for task, plan in plans.items() if (found := front.better(plan, flags.runs))}
     from drumhead.reproduce.timings import prices
 
@@ -220,7 +225,8 @@ def _list(flags: Flags) -> None:
     )
     print(
         f"{FRONT}: accuracy against measured cost of stacks, of the frame without waves and of the U-Net, each under "
-        "its better recipe; --task TASK --budget smoke, cpu (80,000 passes) or paper (320,000)"
+        "its better recipe; --task TASK --budget smoke (three of them), cpu (80,000 passes; of a network, recipe and "
+        "seed 4 to 45 minutes on one core) or paper (320,000)"
     )
     print(
         f"{DISTANCE}: networks that learned curves of one length, those of {' and '.join(DISTANCES)}, on shorter and "

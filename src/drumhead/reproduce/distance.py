@@ -88,7 +88,10 @@ def distance(todo: Iterable[PlannedRun], runs: Path, paths: Sequence[str], out: 
         raise DrumheadError(
             "no network is trained yet: leave out --no-train, or name shipped weights or run directories with --models"
         )
-    networks = [_measured(subject, settings, out / "kept", say) for subject in subjects]
+    networks = []
+    for i, subject in enumerate(subjects, 1):
+        say(f"network {i} of {len(subjects)}")
+        networks.append(_measured(subject, settings, out / "kept", say))
     whole = {"settings": asdict(settings), "networks": networks, "missing": [*map(str, missing)]}
     whole["environment"] = {**environment(), "command": ["drumhead", *sys.argv[1:]]}
     whole = without_nan(whole)

@@ -23,6 +23,7 @@ from drumhead.show.pages import Block, Grid, Heading, Picture, Text, markdown, w
 
 TASKS = ("tetrominoes", "mnist", "multi-mnist", "multi-mnist-unseen", "polygons", "wires", "pathfinder")
 BASE = "unet-4"  # whose cost is 1
+SMOKE = ("nwm-stack", "frame-7x7", "unet-4")  # what a budget of minutes trains, if nobody asks for others
 NONE = "-"
 _SAME = ("unet-5", "unet-4", "unet-3", "unet-2", "resnet-8", "nwm-fast", "nwm-stack", "nwm-stack-l", "nwm-modes",
          "nwm-rounds", "frame-3x3", "frame-7x7", "frame-pool", "frame-attention", "frame-rounds")  # fmt: skip
@@ -66,7 +67,8 @@ class Entry:
 def plan(task: str, budget: str, seeds: int, models: Iterable[str], data: str, recipe: str = "") -> list[PlannedRun]:
     """Return what there is to train on a task, under one recipe after the other, or under one alone."""
     choose("--task", task, TASKS)
-    table, patterns = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS), tuple(models)
+    table = Table(f"front-{task}", f"Accuracy against cost: {task}", task, ROWS)
+    patterns = tuple(models) or (SMOKE if budget == "smoke" else ())
     known = {one.name: one for one in recipes(budget, task)}
     if recipe:
         choose("--recipe", recipe, known)
@@ -133,7 +135,8 @@ def write(
              "runs of, by the seeds that all of them have."),
         Text("Costs are processor time over the U-Net's with c = 4, medians over rounds in which all networks take "
              "turns in one process: a training step of 16 images, and inference of 8, on one thread."),
-        Picture("front.png", "Foreground IoU against the cost of a training step and of inference; whiskers: std."),
+        Picture("front.png", "Foreground IoU against the cost of a training step and of inference; a line goes from the "
+                "least to the largest seed."),
     ]  # fmt: skip
     for task, grid in grids.items():
         known = {entry.recipe.name: entry.recipe.text for entry in entries[task]}
@@ -176,7 +179,7 @@ def _points(entries: Sequence[Entry], prices: Mapping[str, Any]) -> list[Point]:
         found, price = entry.line.summary("foreground_iou"), prices.get(entry.line.row.name)
         if found and price:
             costs = {mode: price[mode]["ratio"] for mode in ("train", "infer")}
-            points.append(Point(entry.line.row.name, found.mean, found.std or 0.0, costs["train"], costs["infer"]))
+            points.append(Point(entry.line.row.name, found.mean, found.low, found.high, costs["train"], costs["infer"]))
     return points
 
 

@@ -41,11 +41,12 @@ _WRONG = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5) if 
 
 @dataclass(frozen=True)
 class Point:
-    """A network: mean foreground IoU over seeds, its std, and its costs over the U-Net's."""
+    """A network: mean, least and largest foreground IoU of its seeds, and its costs over the U-Net's."""
 
     name: str
     mean: float
-    std: float
+    low: float
+    high: float
     train: float
     infer: float
 
@@ -59,6 +60,8 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
         path: PNG to write.
         panels: networks by task; those without a price are left out by the caller.
     """
+    from matplotlib.lines import Line2D
+
     shown = {task: points for task, points in panels.items() if points} or dict(panels)
     figure = new_figure(max(4.6, 3.5 * len(shown)), 6.4)
     axes = figure.subplots(2, len(shown), squeeze=False, sharey="col")
@@ -70,10 +73,8 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
             wrong = [max(1 - point.mean, _LEAST) for point in points]
             for point, x, y in zip(points, costs, wrong, strict=True):
                 colour, marker, words = next(look for start, look in KINDS.items() if point.name.startswith(start))
-                low = min(point.std, 0.9 * y)  # a logarithm has no room for less than nothing
-                handles[words] = axis.errorbar(
-                    x, y, [[low], [point.std]], fmt=marker, color=colour, ms=5, lw=1, label=words
-                )
+                ends = [[y - min(max(1 - point.high, _LEAST), y)], [max(point.mean - point.low, 0)]]
+                handles[words] = axis.errorbar(x, y, ends, fmt=marker, color=colour, ms=5, lw=1, label=words)
             best = [
                 (x, max(1 - mean, _LEAST)) for x, mean in _front([*zip(costs, (p.mean for p in points), strict=True)])
             ]
@@ -83,7 +84,9 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
                     *zip(*best, strict=True), where="post", color="0.6", lw=0.8, zorder=0, label=words
                 )
             _scale(axis, "x", _COSTS, [1, *costs], "{:g}".format)
-            ends = [y + point.std for point, y in zip(points, wrong, strict=True)]
+            # A seed that is nearly perfect leaves the picture rather than press the others together.
+            least = min(wrong, default=1) / 5
+            ends = [max(1 - end, least) for point in points for end in (point.low, point.high)]
             _scale(axis, "y", _WRONG, [*wrong, *ends] or [0.1], lambda y: f"{1 - y:.6g}")
             _name(axis, [*zip(points, costs, wrong, strict=True)])
             axis.axvline(1, color="0.8", lw=0.8, zorder=0)
@@ -94,6 +97,9 @@ def save_front(path: Path, panels: Mapping[str, Sequence[Point]]) -> None:
     axes[0][0].set_ylabel("foreground IoU", fontsize=9)
     axes[1][0].set_ylabel("foreground IoU", fontsize=9)
     if handles:
+        handles["seeds"] = Line2D(
+            [], [], ls="", marker="|", ms=9, color="0.3", label="from the least to the largest seed"
+        )
         legend_below(figure, list(handles.values()))
     save_figure(figure, path)
 
@@ -111,7 +117,10 @@ def _name(axes: "Axes", places: Sequence[tuple[Point, float, float]]) -> None:
             if not any(spot[2] < a + w and a < spot[2] + wide and spot[3] < b + h and b < spot[3] + _SIZE
                        for a, b, w, h in taken)
         )  # fmt: skip
-        beside, above, left, low = next(free, spots[0])
+        found = next(free, None)
+        if found is None:
+            continue  # two names over each other tell nobody anything
+        beside, above, left, low = found
         taken.append((left, low, wide, _SIZE))
         line = {"arrowstyle": "-", "lw": 0.5, "color": "0.5", "shrinkA": 0, "shrinkB": 2} if abs(beside) > 5 else None
         axes.annotate(words, (x, y), xytext=(beside, above), textcoords="offset points", fontsize=_SIZE,
@@ -126,7 +135,7 @@ def _scale(
 
     room = 1.05 if name == "x" else 1.25  # for the names above points
     low = max((tick for tick in ticks if tick < min(values) / room), default=min(values) / 1.2)
-    high = min((tick for tick in ticks if tick > max(values) * room), default=max(values) * 1.2)
+    high = min((tick for tick in ticks if tick > max(values) * room), default=max(values) * room)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high) if name == "x" else (high, low)})
     axis: Axis = getattr(axes, f"{name}axis")
     if name == "x" and high > 100 * low:  # there is room for fewer

@@ -15,7 +15,8 @@ def print_table(grid: Grid, left: int = 1) -> None:
 
     console, table = Console(), Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(grid.columns):
-        table.add_column(Text(column), justify="left" if i < left else "right", overflow="fold")  # nothing is cut
+        words = i < left  # which keep their width as long as the numbers have room; nothing is cut
+        table.add_column(Text(column), justify="left" if words else "right", overflow="fold", no_wrap=words)
     for row in grid.rows:
         table.add_row(*map(Text, row))
     if grid.title:
