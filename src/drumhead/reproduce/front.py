@@ -135,7 +135,7 @@ def write(
              "runs of, by the seeds that all of them have."),
         Text("Costs are processor time over the U-Net's with c = 4, medians over rounds in which all networks take "
              "turns in one process: a training step of 16 images, and inference of 8, on one thread."),
-        Picture("front.png", "Foreground IoU against the cost of a training step and of inference; a line goes from the "
+        Picture("front.png", "Foreground IoU against the cost of a training step and of inference; lines go from the "
                 "least to the largest seed."),
     ]  # fmt: skip
     for task, grid in grids.items():
