@@ -80,6 +80,15 @@ def test_a_unet_has_no_boundary(capsys):
 
 
 @pytest.mark.parametrize(
+    ("flag", "hint"),
+    [("sheets", "did you mean channels?"), ("waves.channels", "did you mean channels, which is said without 'waves.'"),
+     ("step", "did you mean steps?"), ("colour", "late\n")],
+)  # fmt: skip
+def test_a_setting_that_is_nearly_right_is_named(flag, hint, capsys):
+    assert hint in refused("train", "wires/nwm-stack", f"--model.{flag}", "24", capsys=capsys)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: dh.ModelConfig(), "make one of NWM, Stack, Recurrent, CNN, ResNet, UNet"),

@@ -25,10 +25,22 @@ def refuse_unknown(cls: type, given: Iterable[str], where: str, known: Iterable[
     if unknown:
         kind = getattr(cls, "layer", None)
         layer = f" (each with {', '.join(item.name for item in fields(kind))})" if kind else ""
+        meant = _meant(unknown[0], [*names, *(item.name for item in fields(kind))] if kind else names)
         raise DrumheadError(
             f"{where}: unknown setting {shown(', '.join(unknown))[1:-1]}; the settings of {cls.__name__} are "
             f"{', '.join(name + layer * (name == 'waves') for name in names)}"
-        )
+            + (f"; did you mean {meant}, which is said without 'waves.' for all layers?" if "." in unknown[0] and meant
+               else f"; did you mean {meant}?" if meant else "")
+        )  # fmt: skip
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the setting that somebody may have meant, "" if none is near or it is that word itself."""
+    from difflib import get_close_matches
+
+    word = name.rpartition(".")[2]
+    near = get_close_matches({"sheets": "channels"}.get(word, word), known, 1, 0.75)
+    return near[0] if near and near[0] != name else ""
 
 
 class Settings:
