@@ -585,6 +585,28 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert "--show-data shows your own images" in capsys.readouterr().err
 
 
+def test_classes_that_no_training_mask_holds_are_named(mixed, tmp_path, capsys):
+    said = "warning: no training mask holds {}: were masks written with other values?"
+    assert tasks.get("folder", mixed).warning() == ""
+    for i in range(8):  # those of training
+        mask = np.array(Image.open(mixed / "masks" / f"{i}.png"))
+        mask[mask == 2] = 1
+        Image.fromarray(mask).save(mixed / "masks" / f"{i}.png")
+    assert tasks.get("folder", mixed).warning() == said.format("nucleus")
+    for path in (mixed / "masks").iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    arguments = ["train", "folder/nwm-fast", "--data", mixed, "--out", tmp_path / "run"]
+    assert call(*arguments, "--show-data") == 0
+    assert said.format("cell or nucleus") in capsys.readouterr().out
+    notes = []
+    progress = Progress()
+    progress.note = notes.append
+    base = get_preset("folder/resnet-2")
+    settings = replace(base.train, epochs=1, epoch_images=2, batch=2)
+    train.start(replace(base, data=str(mixed), train=settings), tmp_path / "run", progress)
+    assert said.format("cell or nucleus") in notes
+
+
 def test_the_images_of_the_guide_are_a_folder(tmp_path):
     from test_docs import ROOT, script
 

@@ -75,6 +75,8 @@ class Training:
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.processes, self.fabric = processes, fabric_of(config.train, processes)
         check_files(task, progress)
+        if isinstance(task, Folder) and (warning := task.warning()):
+            progress.note(warning)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
         progress.note(f"preparing the images of {task.name}")  # it can take half a minute
         self.train, self.validation = (

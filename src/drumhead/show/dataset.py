@@ -63,7 +63,7 @@ def sizes(all_sizes: Sequence[Size]) -> str:
 
 
 def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str],
-                 colours: np.ndarray, parts: Sequence[Part], crop: int) -> None:  # fmt: skip
+                 colours: np.ndarray, parts: Sequence[Part], crop: int, warning: str = "") -> None:  # fmt: skip
     """Draw images above their masks, and below them the classes with their share of each split's pixels.
 
     Args:
@@ -73,6 +73,7 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
         colours: of the classes, uint8 (classes, 3).
         parts: the splits, the one of training first.
         crop: side of the squares that are trained on, drawn over each image; 0 where there are none.
+        warning: a last line.
     """
     seen = [(middle(image), middle(mask)) for _, image, mask in examples]
     aspects = [mask.shape[1] / mask.shape[0] for _, mask in seen]
@@ -93,7 +94,7 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
     _table(lower.subplots(), names, colours, parts, ignores)
     note = f"Images of {sizes([size for part in parts for size in part.sizes])} pixels, "
     note += f"trained on in crops of {crop} x {crop} at random places: one is dashed." if crop else "trained on whole."
-    save_figure(figure, path, note=note)
+    save_figure(figure, path, note=f"{note}\n{warning}" if warning else note)
 
 
 def middle(picture: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, listed, printable
 from drumhead.read.classes import ClassList, read_classes
 from drumhead.read.masks import Colours
 from drumhead.tasks.files import Files, headers
@@ -56,6 +56,17 @@ class Folder(Task):
             DrumheadError: one or more files are wrong; all of them are named, of more than 20 the first.
         """
         _refuse(self.root, [*self.mistakes, *(said for split in splits for said in self.splits[split].mistakes(tick))])
+
+    def warning(self) -> str:
+        """Return a line on the classes that no mask of training holds, from which nothing is learned; "" for none."""
+        files = self.splits["train"]
+        pixels = np.sum([files.classes_in(i) for i in range(len(files))], axis=0)
+        lacking = [name for name, count in zip(self.classes[1:], pixels[1:], strict=True) if not count]
+        if not lacking:
+            return ""
+        return printable(
+            f"warning: no training mask holds {listed(lacking, 'or')}: were masks written with other values?"
+        )
 
     def stacked(self, split: str) -> Arrays:
         """Return a split whose images are all of one size as two arrays."""
