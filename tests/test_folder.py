@@ -236,7 +236,7 @@ def test_all_mistakes_are_told_at_once(mixed):
     text = str(error.value)
     assert "has 5 mistakes" in text
     for said in ("1.jpg has no mask", "of-nothing.png has no image", "2.tif is not a readable image",
-                 "3.bmp is 33 x 26 pixels, its mask 5 x 5", "4.png has the label 9"):  # fmt: skip
+                 "3.bmp is 26 x 33 pixels, its mask 5 x 5 (width x height)", "4.png has the label 9"):  # fmt: skip
         assert said in text
     assert not (mixed.parent / "run").exists()
     (mixed / "masks" / "1.jpg").write_bytes(b"smeared")
@@ -258,7 +258,7 @@ def test_images_of_different_sizes_come_one_by_one(mixed):
     for image, mask in task.images("train"):
         assert image.shape == (*mask.shape, 1)
         assert set(np.unique(mask)) == {0, 1, 2, IGNORE}
-    with pytest.raises(dh.DrumheadError, match=r"images of \(37, 21\) and of \(19, 44\) pixels.*task\.images"):
+    with pytest.raises(dh.DrumheadError, match=r"images of 21 x 37 and of 44 x 19 pixels, width.*task\.images"):
         task.arrays("train")
 
 
@@ -574,7 +574,7 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert call(*arguments) == 0
     shown = capsys.readouterr().out
     assert "grey images, crops of 16 x 16 in training" in shown
-    for word in ("train", "23 x 23 to 40 x 40", "nucleus", "ignored", "data.png"):
+    for word in ("train", "21 to 50 wide, 19 to 45 high", "nucleus", "ignored", "data.png"):
         assert word in shown
     with Image.open(tmp_path / "run" / "data.png") as picture:
         assert picture.width > 600

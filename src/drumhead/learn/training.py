@@ -113,7 +113,7 @@ class Training:
         height, width = self.train.shape
         if self.module.starved((self.share, self.task.image_channels, height, width)):
             raise DrumheadError(
-                f"images of {height} x {width} pixels in batches of {self.share} are too few "
+                f"images of {width} x {height} pixels (width x height) in batches of {self.share} are too few "
                 "for batch normalisation to learn from; use a larger --train.batch"
             )
 

@@ -35,8 +35,8 @@ def to_images(array: np.ndarray) -> Tensor:
     if array.ndim == 3 and array.shape[-1] > MOST:
         raise DrumheadError(
             f"images: got uint8 of shape {array.shape}, which would be one image of {array.shape[-1]} channels; "
-            f"allowed are (n, y, x, k), (y, x, k) of at most {MOST} channels, and (y, x): give a grey stack (n, y, x) as "
-            "stack[..., None], and one image of more channels as image[None]"
+            f"allowed are (n, y, x, k), (y, x, k) of at most {MOST} channels, and (y, x): give a grey stack (n, y, x) "
+            "as stack[..., None], and one image of more channels as image[None]"
         )
     if array.ndim == 2:
         array = array[..., None]

@@ -7,7 +7,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.read.classes import ClassList
-from drumhead.read.images import look, read_image
+from drumhead.read.images import look, read_image, width_height
 from drumhead.read.masks import Colours, read_mask
 from drumhead.tasks.pairs import Pair
 
@@ -72,8 +72,8 @@ class Files(Sequence[Example]):
         image, mask = read_image(pair.image, self.channels), read_mask(pair.mask, self.classes, self._seen)
         if image.shape[:2] != mask.shape:
             raise DrumheadError(
-                f"{pair.image} is {image.shape[0]} x {image.shape[1]} pixels, its mask {mask.shape[0]} x "
-                f"{mask.shape[1]}; the two must lie on each other"
+                f"{pair.image} is {width_height(image.shape)} pixels, its mask {width_height(mask.shape)} (width x "
+                "height); the two must lie on each other"
             )
         return image, mask
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from drumhead.errors import DrumheadError, choose, listed, printable
 from drumhead.read.classes import ClassList, read_classes
+from drumhead.read.images import width_height
 from drumhead.read.masks import Colours
 from drumhead.tasks.files import Files, headers
 from drumhead.tasks.pairs import Pair, find_pairs
@@ -74,8 +75,8 @@ class Folder(Task):
         files = self.splits[split]
         if least := next((size for size in files.sizes if size != files.sizes[0]), None):
             raise DrumheadError(
-                f"{self.root} has images of {files.sizes[0]} and of {least} pixels, which no array holds; "
-                f"task.images({split!r}) gives one after another"
+                f"{self.root} has images of {width_height(files.sizes[0])} and of {width_height(least)} pixels, width "
+                f"x height, which no array holds; task.images({split!r}) gives one after another"
             )
         images, masks = zip(*files, strict=True)
         return np.stack(images), np.stack(masks)
