@@ -164,7 +164,7 @@ def test_what_is_ignored_is_read_as_such(tmp_path):
         read_mask(path, COLOURED)
     shown[0, 0] = 7
     Image.fromarray(shown).save(path)
-    with pytest.raises(dh.DrumheadError, match=r"colour #070707 at x=0, y=0 and #808080 \(5 such pixels\)"):
+    with pytest.raises(dh.DrumheadError, match=r"colours #070707 at x=0, y=0 and #808080 \(5 such pixels\)"):
         read_mask(path, COLOURED)
     assert (mask_colours(hole, class_colours(3))[1] == IGNORED).all()
     assert (mask_colours(hole, class_colours(3))[0] == class_colours(3)[hole[0]]).all()
@@ -175,7 +175,7 @@ def test_what_is_ignored_is_read_as_such(tmp_path):
     [
         (TABLE[LABELS], "png", "has the mode RGB and shows colours; classes.txt says what they mean"),
         (LABELS, "jpg", "is a JPEG, which smears"),
-        (LABELS + np.uint8(30), "png", "has the label 32 and 30, 31; there are 3.*number of its own"),
+        (LABELS + np.uint8(30), "png", "has the labels 30, 31 and 32; there are 3.*number of its own"),
         (LABELS.astype(np.int32) - 1, "tif", "values that are no labels"),
         (LABELS + np.float32(0.5), "tif", "values that are no labels"),
     ],
@@ -244,8 +244,35 @@ def test_all_mistakes_are_told_at_once(mixed):
         tasks.get("folder", mixed).check()
     for i in range(40):
         Image.new("L", (5, 5)).save(mixed / "masks" / f"more-{i}.png")
-    with pytest.raises(dh.DrumheadError, match=r"(?s)has 45 mistakes:(\n  [^\n]*){20}\n  and 25 more$"):
+    with pytest.raises(dh.DrumheadError, match=r"(?s)has 45 mistakes:(\n  [^\n]*){5}$"):
         tasks.get("folder", mixed).check()
+
+
+def test_the_same_mistake_of_many_files_is_told_once(mixed):
+    for i in range(2, 9):
+        (mixed / "masks" / f"{i}.png").unlink()
+    for i, labels in ((0, (7, 127)), (1, (4, 3))):
+        mask = np.zeros(SIZES[i], np.uint8)
+        mask[0, :2] = labels
+        Image.fromarray(mask).save(mixed / "masks" / f"{i}.png")
+    with pytest.raises(dh.DrumheadError) as error:
+        tasks.get("folder", mixed).check()
+    masks, images = mixed / "masks", mixed / "images"
+    heading, *lines = str(error.value).split("\n  ")
+    assert heading.endswith("has 9 mistakes:")
+    assert lines[0] == (
+        f"each of 7 images in {images} (2.tif, 3.bmp, 4.png, ...) has no mask: {masks / 'NAME.png'} is missing"
+    )
+    assert lines[1].startswith(f"{masks / '0.png'} has the labels 7 and 127; there are 3 classes")
+    assert lines[1].endswith(f"; likewise, with numbers of their own, 1 more in {masks} (1.png)")
+    assert len(lines) == 2
+
+
+def test_a_directory_without_images_is_told_what_it_needs(tmp_path):
+    for _ in range(2):  # empty, then with empty directories
+        with pytest.raises(dh.DrumheadError, match=r"has no images: .*images, masks .*masks, .*classes\.txt"):
+            tasks.get("folder", tmp_path)
+        (tmp_path / "images").mkdir(exist_ok=True)
 
 
 # What is read when

@@ -382,7 +382,7 @@ def _break(how):
         ("splits and images", "holds test; either all of train, val, test are needed"),
         ("16 bits", "more than 8 bits a colour"),
         ("classes", "classes.txt is missing"),
-        ("one class", "names 1 classes"),
+        ("one class", "names 1 class;"),
         ("empty", "holds no images"),
     ],
 )

@@ -53,6 +53,16 @@ def listed(words: Sequence[str], last: str = "and", most: int = 5) -> str:
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
+def counted(number: int, word: str) -> str:
+    """Return a number of things.
+
+    Example:
+        >>> counted(1, "image"), counted(3, "class")
+        ('1 image', '3 classes')
+    """
+    return f"{number} {word}{'' if number == 1 else 'es' if word.endswith('s') else 's'}"
+
+
 def reason(error: BaseException, most: int = 160) -> str:
     r"""Return the first line of what a library says, its middle cut out where it is longer than `most` characters.
 

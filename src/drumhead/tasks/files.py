@@ -9,6 +9,7 @@ from drumhead.errors import DrumheadError
 from drumhead.read.classes import ClassList
 from drumhead.read.images import look, read_image, width_height
 from drumhead.read.masks import Colours, read_mask
+from drumhead.tasks.mistakes import Mistake, of_pair
 from drumhead.tasks.pairs import Pair
 
 CACHE = 2**29  # bytes of images and masks of a split that are kept
@@ -55,17 +56,18 @@ class Files(Sequence[Example]):
             self._counts[index] = np.bincount(self[index][1].ravel(), minlength=names)[:names]
         return self._counts[index]
 
-    def mistakes(self, tick: Callable[[str], None]) -> list[str]:
+    def mistakes(self, tick: Callable[[str], None]) -> list[Mistake]:
         """Read every file once and return what is wrong with them; `tick` hears of each."""
         found = []
         for index, pair in enumerate(self.pairs):
             try:
                 self.classes_in(index)
             except DrumheadError as error:
-                found.append(str(error))
+                found.append(of_pair(str(error), pair.image, pair.mask))
             tick(pair.image.name)
         if not found and self.pairs and not sum(self.classes_in(i).sum() for i in range(len(self))):
-            found.append(f"{self.pairs[0].mask} and all other masks of its split are ignored at every pixel")
+            first = self.pairs[0].mask
+            found.append(Mistake(first, "mask", f"{first} and all other masks of its split are ignored at every pixel"))
         return found
 
     def _read(self, pair: Pair) -> Example:
@@ -78,14 +80,14 @@ class Files(Sequence[Example]):
         return image, mask
 
 
-def headers(pairs: list[Pair]) -> tuple[list[Pair], list[Size], bool, list[str]]:
+def headers(pairs: list[Pair]) -> tuple[list[Pair], list[Size], bool, list[Mistake]]:
     """Return the pairs whose images can be opened, their sizes, whether all are grey, and what the others say."""
     good, sizes, grey, mistakes = [], [], True, []
     for pair in pairs:
         try:
             size, plain = look(pair.image)
         except DrumheadError as error:
-            mistakes.append(str(error))
+            mistakes.append(of_pair(str(error), pair.image, pair.mask))
             continue
         good.append(pair)
         sizes.append(size)
