@@ -362,8 +362,8 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
     model = config.model
     if (model.image_channels, model.classes) != (task.image_channels, len(task.classes)):
         raise DrumheadError(
-            f"task {task.name} has {counted(task.image_channels, 'image channel')} and {len(task.classes)} classes, the "
-            f"model {model.image_channels} and {model.classes}; choose a preset of that task"
+            f"task {task.name} has {counted(task.image_channels, 'image channel')} and {len(task.classes)} classes, "
+            f"the model {model.image_channels} and {model.classes}; choose a preset of that task"
         )
     if config.train.augment in ("dihedral", "wrap") and not task.symmetric:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")
