@@ -4,10 +4,9 @@ import numpy as np
 from PIL import Image
 
 from drumhead.show import networks
-from drumhead.show.listen import mean_spectrum
+from drumhead.show.listen import Heard, mean_spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.listen import Heard
 from drumhead.show.pictures import numbered, save_mask, save_spectrum
 from drumhead.show.sound import HZ_PER_ANGULAR, RATE_HZ, tone
 from drumhead.show.waves import save_pgd, save_speeds

@@ -153,6 +153,8 @@ def evaluate(
     if confidence:
         more["confidence"] = trusted = trust(asked, images, batch, tiles)
         print_table(_confidence(trusted), left=2)
+        if "settled" in trusted:
+            print("settled: the probability that the final label had, averaged over the time course")
         if beside:
             picture = beside.with_name(f"confidence-{beside.stem}.png")
             save_confidence(picture, trusted)
