@@ -188,3 +188,12 @@ def test_a_wrong_preset_names_the_nearest():
         dh.load("no-such-run")
     with pytest.raises(dh.DrumheadError, match=r"uint8 of shape \(n, y, x, k\)"):
         dh.to_images(torch.zeros(2, 2).numpy())
+
+
+def test_a_grey_stack_is_not_taken_for_one_image_of_many_channels():
+    film = np.zeros((30, 56, 56), np.uint8)
+    with pytest.raises(dh.DrumheadError, match=r"\(30, 56, 56\), which would be one image of 56 .*stack\[\.\.\., "):
+        dh.to_images(film)
+    assert dh.to_images(film[..., None]).shape == (30, 1, 56, 56)
+    assert dh.to_images(film[None]).shape == (1, 56, 30, 56)
+    assert dh.to_images(film[..., :4]).shape == (1, 4, 30, 56)

@@ -164,7 +164,7 @@ def test_what_is_ignored_is_read_as_such(tmp_path):
         read_mask(path, COLOURED)
     shown[0, 0] = 7
     Image.fromarray(shown).save(path)
-    with pytest.raises(dh.DrumheadError, match=r"colour #070707 at x=0, y=0 and #808080 \(5 such pixels\)"):
+    with pytest.raises(dh.DrumheadError, match=r"colours #070707 at x=0, y=0 and #808080 \(5 such pixels\)"):
         read_mask(path, COLOURED)
     assert (mask_colours(hole, class_colours(3))[1] == IGNORED).all()
     assert (mask_colours(hole, class_colours(3))[0] == class_colours(3)[hole[0]]).all()
@@ -175,7 +175,7 @@ def test_what_is_ignored_is_read_as_such(tmp_path):
     [
         (TABLE[LABELS], "png", "has the mode RGB and shows colours; classes.txt says what they mean"),
         (LABELS, "jpg", "is a JPEG, which smears"),
-        (LABELS + np.uint8(30), "png", "has the label 32 and 30, 31; there are 3.*number of its own"),
+        (LABELS + np.uint8(30), "png", "has the labels 30, 31 and 32; there are 3.*number of its own"),
         (LABELS.astype(np.int32) - 1, "tif", "values that are no labels"),
         (LABELS + np.float32(0.5), "tif", "values that are no labels"),
     ],
@@ -236,7 +236,7 @@ def test_all_mistakes_are_told_at_once(mixed):
     text = str(error.value)
     assert "has 5 mistakes" in text
     for said in ("1.jpg has no mask", "of-nothing.png has no image", "2.tif is not a readable image",
-                 "3.bmp is 33 x 26 pixels, its mask 5 x 5", "4.png has the label 9"):  # fmt: skip
+                 "3.bmp is 26 x 33 pixels, its mask 5 x 5 (width x height)", "4.png has the label 9"):  # fmt: skip
         assert said in text
     assert not (mixed.parent / "run").exists()
     (mixed / "masks" / "1.jpg").write_bytes(b"smeared")
@@ -244,8 +244,35 @@ def test_all_mistakes_are_told_at_once(mixed):
         tasks.get("folder", mixed).check()
     for i in range(40):
         Image.new("L", (5, 5)).save(mixed / "masks" / f"more-{i}.png")
-    with pytest.raises(dh.DrumheadError, match=r"(?s)has 45 mistakes:(\n  [^\n]*){20}\n  and 25 more$"):
+    with pytest.raises(dh.DrumheadError, match=r"(?s)has 45 mistakes:(\n  [^\n]*){5}$"):
         tasks.get("folder", mixed).check()
+
+
+def test_the_same_mistake_of_many_files_is_told_once(mixed):
+    for i in range(2, 9):
+        (mixed / "masks" / f"{i}.png").unlink()
+    for i, labels in ((0, (7, 127)), (1, (4, 3))):
+        mask = np.zeros(SIZES[i], np.uint8)
+        mask[0, :2] = labels
+        Image.fromarray(mask).save(mixed / "masks" / f"{i}.png")
+    with pytest.raises(dh.DrumheadError) as error:
+        tasks.get("folder", mixed).check()
+    masks, images = mixed / "masks", mixed / "images"
+    heading, *lines = str(error.value).split("\n  ")
+    assert heading.endswith("has 9 mistakes:")
+    assert lines[0] == (
+        f"each of 7 images in {images} (2.tif, 3.bmp, 4.png, ...) has no mask: {masks / 'NAME.png'} is missing"
+    )
+    assert lines[1].startswith(f"{masks / '0.png'} has the labels 7 and 127; there are 3 classes")
+    assert lines[1].endswith(f"; likewise, with numbers of their own, 1 more in {masks} (1.png)")
+    assert len(lines) == 2
+
+
+def test_a_directory_without_images_is_told_what_it_needs(tmp_path):
+    for _ in range(2):  # empty, then with empty directories
+        with pytest.raises(dh.DrumheadError, match=r"has no images: .*images, masks .*masks, .*classes\.txt"):
+            tasks.get("folder", tmp_path)
+        (tmp_path / "images").mkdir(exist_ok=True)
 
 
 # What is read when
@@ -258,7 +285,7 @@ def test_images_of_different_sizes_come_one_by_one(mixed):
     for image, mask in task.images("train"):
         assert image.shape == (*mask.shape, 1)
         assert set(np.unique(mask)) == {0, 1, 2, IGNORE}
-    with pytest.raises(dh.DrumheadError, match=r"images of \(37, 21\) and of \(19, 44\) pixels.*task\.images"):
+    with pytest.raises(dh.DrumheadError, match=r"images of 21 x 37 and of 44 x 19 pixels, width.*task\.images"):
         task.arrays("train")
 
 
@@ -574,7 +601,7 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert call(*arguments) == 0
     shown = capsys.readouterr().out
     assert "grey images, crops of 16 x 16 in training" in shown
-    for word in ("train", "23 x 23 to 40 x 40", "nucleus", "ignored", "data.png"):
+    for word in ("train", "21 to 50 wide, 19 to 45 high", "nucleus", "ignored", "data.png"):
         assert word in shown
     with Image.open(tmp_path / "run" / "data.png") as picture:
         assert picture.width > 600
@@ -583,6 +610,28 @@ def test_the_data_is_shown(mixed, tmp_path, capsys):
     assert "--show-data would ignore --epochs" in capsys.readouterr().err
     assert call("train", "tetrominoes/nwm-fast", "--show-data") == 2
     assert "--show-data shows your own images" in capsys.readouterr().err
+
+
+def test_classes_that_no_training_mask_holds_are_named(mixed, tmp_path, capsys):
+    said = "warning: no training mask holds {}: were masks written with other values?"
+    assert tasks.get("folder", mixed).warning() == ""
+    for i in range(8):  # those of training
+        mask = np.array(Image.open(mixed / "masks" / f"{i}.png"))
+        mask[mask == 2] = 1
+        Image.fromarray(mask).save(mixed / "masks" / f"{i}.png")
+    assert tasks.get("folder", mixed).warning() == said.format("nucleus")
+    for path in (mixed / "masks").iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    arguments = ["train", "folder/nwm-fast", "--data", mixed, "--out", tmp_path / "run"]
+    assert call(*arguments, "--show-data") == 0
+    assert said.format("cell or nucleus") in capsys.readouterr().out
+    notes = []
+    progress = Progress()
+    progress.note = notes.append
+    base = get_preset("folder/resnet-2")
+    settings = replace(base.train, epochs=1, epoch_images=2, batch=2)
+    train.start(replace(base, data=str(mixed), train=settings), tmp_path / "run", progress)
+    assert said.format("cell or nucleus") in notes
 
 
 def test_the_images_of_the_guide_are_a_folder(tmp_path):

@@ -431,7 +431,7 @@ def test_divergence_is_explained_and_keeps_the_run(tmp_path, monkeypatch):
 
 
 def test_mismatches_are_explained(tmp_path):
-    with pytest.raises(dh.DrumheadError, match="task mnist has 1 image channels and 11 classes, the model 3 and 6"):
+    with pytest.raises(dh.DrumheadError, match="task mnist has 1 image channel and 11 classes, the model 3 and 6"):
         train.start(replace(tiny(), task="mnist"), tmp_path / "run")
     config = replace(get_preset("mnist/nwm-fast"), train=TrainConfig(augment="dihedral"))
     with pytest.raises(dh.DrumheadError, match="change the labels of mnist"):

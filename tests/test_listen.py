@@ -144,7 +144,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tmp_path, capsys, monkeypat
         (["nowhere.png"], "nowhere.png does not exist"),
         (["--model", "nowhere"], "no weights at 'nowhere'"),
         (["--model", "unet.safetensors"], "unet.safetensors is a unet, which has no waves to hear"),
-        (["large.png"], "large.png has 65 x 64 pixels; images of up to 4,096 pixels are heard"),
+        (["large.png"], "large.png has 64 x 65 pixels (width x height); images of up to 4,096 pixels are heard"),
         ([sample, "--out", "mine"], "mine holds song-1-pop.wav, which drumhead did not write"),
         ([sample, "--play"], "--play needs one of paplay, aplay, afplay, and none is here"),
     ):

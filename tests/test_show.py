@@ -4,10 +4,10 @@ import numpy as np
 from PIL import Image
 
 from drumhead.show import networks
-from drumhead.show.listen import mean_spectrum
+from drumhead.show.listen import Heard, mean_spectrum
 from drumhead.show.movies import save_waves
 from drumhead.show.palette import class_colours, wave_colours
-from drumhead.show.pictures import save_mask, save_spectrum
+from drumhead.show.pictures import numbered, save_mask, save_spectrum
 from drumhead.show.sound import HZ_PER_ANGULAR, RATE_HZ, tone
 from drumhead.show.waves import save_pgd, save_speeds
 
@@ -85,6 +85,22 @@ def test_a_spectrum_is_drawn_without_objects(tmp_path):
     save_spectrum(tmp_path / "a.png", [], dt=0.1)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width > 300
+
+
+def test_spectra_of_the_largest_objects_are_drawn_apart(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "drumhead.show.pictures.save_figure", lambda figure, path, note="": drawn.append((figure, note))
+    )
+    series = np.sin(np.arange(20.0))[:, None]
+    heard = [Heard(1, "cell", 0, i, 100 - i % 3, series) for i in range(12)]
+    assert numbered(heard) == [1, 2, 4, 5, 7, 8, 10, 11]
+    save_spectrum(tmp_path / "a.png", heard, dt=0.1)
+    (figure, note), lines = drawn[0], drawn[0][0].axes[0].lines
+    assert note == "The 8 largest of 12 objects."
+    assert [text.get_text() for text in figure.legends[0].get_texts()][2] == "4 cell (3, 0)"
+    assert len({tuple(line.get_color()) for line in lines}) == len(lines) == 8
+    assert all(0 <= part <= 1 for line in lines for part in line.get_color())
 
 
 def test_states_are_drawn_evenly_from_the_first_to_the_last(tmp_path, monkeypatch):

@@ -370,7 +370,7 @@ def _break(how):
     ("how", "message"),
     [
         ("no mask", "003.png has no mask"),
-        ("size", "003.png is 9 x 9 pixels, its mask 10 x 8"),
+        ("size", "003.png is 9 x 9 pixels, its mask 8 x 10"),
         ("label", "has the label 255; there are 3 classes"),
         ("colour mask", "has the mode RGB"),
         ("not an image", "not a readable image"),
@@ -382,7 +382,7 @@ def _break(how):
         ("splits and images", "holds test; either all of train, val, test are needed"),
         ("16 bits", "more than 8 bits a colour"),
         ("classes", "classes.txt is missing"),
-        ("one class", "names 1 classes"),
+        ("one class", "names 1 class;"),
         ("empty", "holds no images"),
     ],
 )

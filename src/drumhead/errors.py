@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 
@@ -38,6 +38,29 @@ def shown(value: object, most: int = 80) -> str:
     except (ValueError, RecursionError):  # whole numbers of thousands of digits, which Python does not write
         return f"something too long to write of the type {type(value).__name__}"
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def listed(words: Sequence[str], last: str = "and", most: int = 5) -> str:
+    """Return words as a sentence has them; of more than `most`, how many others there are.
+
+    Example:
+        >>> listed(["3", "4", "5"]), listed(["cell", "nucleus"], "or"), listed([*"abcdef"], most=2)
+        ('3, 4 and 5', 'cell or nucleus', 'a, b and 4 others')
+    """
+    if len(words) > most + 1:
+        words = [*words[:most], f"{len(words) - most} others"]
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number of things.
+
+    Example:
+        >>> counted(1, "image"), counted(3, "class")
+        ('1 image', '3 classes')
+    """
+    return f"{number} {word}{'' if number == 1 else 'es' if word.endswith('s') else 's'}"
 
 
 def reason(error: BaseException, most: int = 160) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +78,8 @@ def _images(model: "Segmenter", task: str, data: str, files: tuple[Path, ...], l
     chosen = tasks.get(task, data or None)
     if chosen.image_channels != model.config.image_channels:
         raise DrumheadError(
-            f"task {task} has {chosen.image_channels} image channels, the model {model.config.image_channels}"
+            f"task {task} has {counted(chosen.image_channels, 'image channel')}, the model "
+            f"{model.config.image_channels}"
         )
     if not data and "mnist" in task and idx.find() is None:  # a look at a network is no reason to wait for a server
         raise DrumheadError(

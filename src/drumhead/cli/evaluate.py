@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from drumhead.errors import DrumheadError, at_least, none_ignored
+from drumhead.errors import DrumheadError, at_least, counted, none_ignored
 
 if TYPE_CHECKING:
     from drumhead.show.pages import Grid
@@ -91,8 +91,8 @@ def evaluate(
     chosen = tasks.get(name, data or None)
     if (chosen.image_channels, len(chosen.classes)) != (model.config.image_channels, model.config.classes):
         raise DrumheadError(
-            f"task {name} has {chosen.image_channels} image channels and {len(chosen.classes)} classes, the model "
-            f"{model.config.image_channels} and {model.config.classes}"
+            f"task {name} has {counted(chosen.image_channels, 'image channel')} and {len(chosen.classes)} classes, the "
+            f"model {model.config.image_channels} and {model.config.classes}"
         )
     none_ignored({"--over-time"} if over_time and until_still else (), "--until-still, which stops by itself,")
     if over_time and model.rounds > 1:
@@ -153,6 +153,8 @@ def evaluate(
     if confidence:
         more["confidence"] = trusted = trust(asked, images, batch, tiles)
         print_table(_confidence(trusted), left=2)
+        if "settled" in trusted:
+            print("settled: the probability that the final label had, averaged over the time course")
         if beside:
             picture = beside.with_name(f"confidence-{beside.stem}.png")
             save_confidence(picture, trusted)

@@ -50,7 +50,7 @@ def listen(
     from drumhead.networks.tiles import WHOLE
     from drumhead.networks.timed import Timed
     from drumhead.read.classes import class_names
-    from drumhead.read.images import read_image
+    from drumhead.read.images import read_image, width_height
     from drumhead.show import sound
     from drumhead.show.figures import caption
     from drumhead.show.listen import SMALLEST
@@ -73,8 +73,8 @@ def listen(
         image = read_image(path, network.config.image_channels)
         if WHOLE.apart(*image.shape[:2]):
             raise DrumheadError(
-                f"{path} has {image.shape[0]} x {image.shape[1]} pixels; images of up to {WHOLE.most:,} pixels are "
-                "heard: cut it or scale it down"
+                f"{path} has {width_height(image.shape)} pixels (width x height); images of up to {WHOLE.most:,} "
+                "pixels are heard: cut it or scale it down"
             )
         with torch.no_grad():
             labels, waves, _ = one_pass(network, to_images(image), path, True, WHOLE)

@@ -142,6 +142,7 @@ def _some(layers: list[int]) -> list[int]:
 
 def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndarray | None":
     """Return the true labels of an image if a file beside it has them."""
+    from drumhead.read.images import width_height
     from drumhead.read.masks import read_mask
 
     mask = path.with_name(path.stem + TRUTH)
@@ -150,7 +151,7 @@ def _truth(path: Path, shape: tuple[int, ...], classes: "ClassList") -> "np.ndar
     labels = read_mask(mask, classes)
     if labels.shape != shape:
         raise DrumheadError(
-            f"{mask} is {labels.shape[0]} x {labels.shape[1]} pixels, its image {shape[0]} x {shape[1]}"
+            f"{mask} is {width_height(labels.shape)} pixels, its image {width_height(shape)} (width x height)"
         )
     return labels
 

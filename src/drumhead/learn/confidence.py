@@ -83,7 +83,7 @@ class Confidence(Metric):
 
 @torch.no_grad()
 def confidence(model: torch.nn.Module, split: Batches, batch: int, tiles: Tiles = WHOLE) -> dict[str, Any]:
-    """Return how far confidence can be trusted, of all pixels and of those that are given no background.
+    """Return how far confidence can be trusted, of all pixels and of those that are called an object.
 
     softmax: the largest probability at the end. settled: of a network that answers at any time, the probability that
     the final label had, averaged over the time course; a pixel that was sure early is surer than one that came to it.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from drumhead import tasks
 from drumhead.engine.plan import SEGMENT
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, counted
 from drumhead.learn import diverged
 from drumhead.learn.crops import check_files, crop_side, open_split
 from drumhead.learn.evaluate import evaluate
@@ -75,6 +75,8 @@ class Training:
         self.run, self.config, self.settings, self.task, self.progress = run, config, config.train, task, progress
         self.processes, self.fabric = processes, fabric_of(config.train, processes)
         check_files(task, progress)
+        if isinstance(task, Folder) and (warning := task.warning()):
+            progress.note(warning)
         few = [count for count in (self.settings.limit, self.settings.validation_images) if count]
         progress.note(f"preparing the images of {task.name}")  # it can take half a minute
         self.train, self.validation = (
@@ -111,7 +113,7 @@ class Training:
         height, width = self.train.shape
         if self.module.starved((self.share, self.task.image_channels, height, width)):
             raise DrumheadError(
-                f"images of {height} x {width} pixels in batches of {self.share} are too few "
+                f"images of {width} x {height} pixels (width x height) in batches of {self.share} are too few "
                 "for batch normalisation to learn from; use a larger --train.batch"
             )
 
@@ -360,8 +362,8 @@ def _check(config: RunConfig, task: tasks.Task) -> None:
     model = config.model
     if (model.image_channels, model.classes) != (task.image_channels, len(task.classes)):
         raise DrumheadError(
-            f"task {task.name} has {task.image_channels} image channels and {len(task.classes)} classes, the model "
-            f"{model.image_channels} and {model.classes}; choose a preset of that task"
+            f"task {task.name} has {counted(task.image_channels, 'image channel')} and {len(task.classes)} classes, "
+            f"the model {model.image_channels} and {model.classes}; choose a preset of that task"
         )
     if config.train.augment in ("dihedral", "wrap") and not task.symmetric:
         raise DrumheadError(f"train.augment={config.train.augment!r}: flips and turns change the labels of {task.name}")

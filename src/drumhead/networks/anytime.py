@@ -93,7 +93,7 @@ def early(model: Any, images: Tensor, confidence: float, steps: Iterable[int]) -
 
 
 def sureness(logits: Tensor) -> Tensor:
-    """Return an image's confidence, (b,): the mean largest probability of the pixels that are given no background.
+    """Return an image's confidence, (b,): the mean largest probability of the pixels that are called an object.
 
     Background is most of an image and easy; where nothing else is seen, the mean over all pixels counts.
     """

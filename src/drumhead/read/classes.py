@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drumhead.errors import DrumheadError, shown
+from drumhead.errors import DrumheadError, counted, shown
 
 IGNORE = 255
 """The label of pixels that count in no loss and no score, in every mask that drumhead has read."""
@@ -94,7 +94,9 @@ def parse(text: str, where: str) -> ClassList:
             )
         names.append(line)
     if not 2 <= len(names) <= IGNORE:
-        raise DrumheadError(f"{where} names {len(names)} classes; 2 to {IGNORE} are possible, the background first")
+        raise DrumheadError(
+            f"{where} names {counted(len(names), 'class')}; 2 to {IGNORE} are possible, the background first"
+        )
     if colours and len(colours) < len(names):
         raise DrumheadError(
             f"{where} gives {len(colours)} of {len(names)} classes a colour; give each one, as in 'cell #ff0000', or "

@@ -3,6 +3,7 @@
 import functools
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ def look(path: Path) -> tuple[tuple[int, int], bool]:
     picture = open_image(path, decode=False)
     width, height = picture.size
     return (width, height) if picture.info["turned"] else (height, width), picture.mode.partition(";")[0] in GREY
+
+
+def width_height(shape: Sequence[int]) -> str:
+    """Return the size of an array (y, x, ...) as image programs say it.
+
+    Example:
+        >>> width_height((48, 64, 3))
+        '64 x 48'
+    """
+    return f"{shape[1]} x {shape[0]}"
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from drumhead.errors import DrumheadError
+from drumhead.errors import DrumheadError, listed
 from drumhead.read.classes import IGNORE, ClassList
 from drumhead.read.images import converted, is_deep, open_image
 
@@ -42,25 +42,13 @@ def _by_colour(picture: Image.Image, classes: ClassList, path: Path) -> np.ndarr
     unknown = np.argwhere(labels < 0)
     if len(unknown):
         y, x = unknown[0]
-        others = [*np.unique(colours[labels < 0]).tolist()]
-        others.remove(colours[y, x])
-        such = f"{_and([f'#{one:06x}' for one in others[:MANY]], len(others))} ({len(unknown)} such pixels)"
+        others = [f"#{one:06x}" for one in np.unique(colours[labels < 0]).tolist() if one != colours[y, x]]
+        found = listed([f"#{colours[y, x]:06x} at x={x}, y={y}", *others], most=1 + MANY)
         raise DrumheadError(
-            f"{path} has the colour #{colours[y, x]:06x} at x={x}, y={y}{such}, which classes.txt does not name; draw "
-            "without smooth edges, or leave the colours out if masks hold labels"
+            f"{path} has the colour{'s' * bool(others)} {found} ({len(unknown)} such pixels), which classes.txt does "
+            "not name; draw without smooth edges, or leave the colours out if masks hold labels"
         )
     return labels.astype(np.uint8)
-
-
-def _and(found: list[str], count: int) -> str:
-    """Say what was found beside something, or, where it is much, how much.
-
-    Example:
-        >>> from drumhead.read.masks import _and
-        >>> _and(["7", "8"], 2), _and([], 0), _and(["1", "2", "3", "4", "5"], 99)
-        (' and 7, 8', '', ' and 99 others')
-    """
-    return f" and {', '.join(found)}" if 0 < count <= MANY else f" and {count} others" if count else ""
 
 
 def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colours | None) -> np.ndarray:
@@ -76,7 +64,7 @@ def _by_number(picture: Image.Image, classes: ClassList, path: Path, seen: Colou
         labels[classes.ignored] = IGNORE
     if unknown := sorted(others - labels.keys()):
         raise DrumheadError(
-            f"{path} has the label {unknown[-1]}{_and([*map(str, unknown[:-1][:MANY])], len(unknown) - 1)}; there are "
+            f"{path} has the label{'s' * (len(unknown) > 1)} {listed([*map(str, unknown)], most=MANY)}; there are "
             f"{len(classes.names)} classes (0 to {len(classes.names) - 1}). {_advice(unknown)}"
         )
     table = np.zeros(used[-1] + 1, np.uint8)

@@ -28,9 +28,12 @@ def save_over_time(path: Path, steps: Sequence[Mapping[str, Any]], early: Sequen
     left.locator_params(axis="x", integer=True)
     left.set_ylabel("score", fontsize=9)
     right.plot([row["cost"] for row in steps], [row["foreground_accuracy"] for row in steps], "o", color=INK[0],
-               ms=3.5, label="all images stop after as many steps")  # fmt: skip
+               ms=3.5, label="all images stop after so many steps")  # fmt: skip
     right.plot([row["cost"] for row in early], [row["foreground_accuracy"] for row in early], "D", color=INK[2], ms=5,
-               label="each image stops when sure")  # fmt: skip
+               label="each image stops when so sure")  # fmt: skip
+    for row in _spread(steps):
+        right.annotate(str(row["steps"]), (row["cost"], row["foreground_accuracy"]), xytext=(-5, -3), ha="right",
+                       textcoords="offset points", fontsize=7.5, color=INK[0])  # fmt: skip
     for row in early[:: max(1, len(early) - 1)]:
         right.annotate(f"{row['confidence']:g}", (row["cost"], row["foreground_accuracy"]), xytext=(4, -11),
                        textcoords="offset points", fontsize=7.5, color=INK[2])  # fmt: skip
@@ -38,13 +41,29 @@ def save_over_time(path: Path, steps: Sequence[Mapping[str, Any]], early: Sequen
     right.set_xlabel("processor time, share of the whole answer's", fontsize=9)
     for axis in (left, right):
         axis.grid(alpha=0.2)
-        axis.legend(frameon=False, fontsize=8, loc="best")
         open_axes(axis)
+    legend_below(figure, [line for axis in (left, right) for line in axis.get_legend_handles_labels()[0]])
     save_figure(figure, path)
 
 
+def _spread(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return rows whose scores lie so far apart that a number has room beside each; the last one is among them.
+
+    Example:
+        >>> from drumhead.show.anytime import _spread
+        >>> [row["foreground_accuracy"] for row in _spread([{"foreground_accuracy": x} for x in (0.1, 0.5, 0.89, 0.9)])]
+        [0.9, 0.5, 0.1]
+    """
+    scores = [row["foreground_accuracy"] for row in steps]
+    room, kept = 0.05 * (max(scores) - min(scores)), []
+    for row in reversed(steps):
+        if all(abs(row["foreground_accuracy"] - other["foreground_accuracy"]) > room for other in kept):
+            kept.append(row)
+    return kept
+
+
 def save_confidence(path: Path, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Draw the calibration curve, and accuracy of the surest pixels, of those that are given no background.
+    """Draw the calibration curve, and accuracy of the surest pixels, of those that are called an object.
 
     Args:
         path: PNG to write.
@@ -70,4 +89,4 @@ def save_confidence(path: Path, found: Mapping[str, Mapping[str, Mapping[str, An
         axis.grid(alpha=0.2)
         open_axes(axis)
     legend_below(figure, left.get_legend_handles_labels()[0])
-    save_figure(figure, path, note="pixels that are given no background")
+    save_figure(figure, path, note="pixels called an object")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from drumhead.read.images import width_height
 from drumhead.show.figures import caption, new_figure, no_ticks, save_figure
 from drumhead.show.palette import IGNORED, in_colours, mask_colours
 
@@ -52,18 +53,20 @@ def share(part: Part, pixels: int) -> str:
 
 
 def sizes(all_sizes: Sequence[Size]) -> str:
-    """Return the size of images, or the smallest and the largest of them.
+    """Return the size of images (height, width), or the ranges of their widths and of their heights.
 
     Example:
-        >>> sizes([(64, 80), (64, 64)])
-        '64 x 64 to 64 x 80'
+        >>> sizes([(64, 80)]), sizes([(64, 80), (64, 48)])
+        ('80 x 64, width x height', '48 to 80 wide, 64 high')
     """
-    least, most = (choose(all_sizes, key=lambda size: size[0] * size[1]) for choose in (min, max))
-    return " to ".join(f"{y} x {x}" for y, x in dict.fromkeys((least, most)))
+    if len(set(all_sizes)) == 1:
+        return f"{width_height(all_sizes[0])}, width x height"
+    high, wide = (" to ".join(map(str, sorted({min(side), max(side)}))) for side in zip(*all_sizes, strict=True))
+    return f"{wide} wide, {high} high"
 
 
 def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarray]], names: Sequence[str],
-                 colours: np.ndarray, parts: Sequence[Part], crop: int) -> None:  # fmt: skip
+                 colours: np.ndarray, parts: Sequence[Part], crop: int, warning: str = "") -> None:  # fmt: skip
     """Draw images above their masks, and below them the classes with their share of each split's pixels.
 
     Args:
@@ -73,6 +76,7 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
         colours: of the classes, uint8 (classes, 3).
         parts: the splits, the one of training first.
         crop: side of the squares that are trained on, drawn over each image; 0 where there are none.
+        warning: a last line.
     """
     seen = [(middle(image), middle(mask)) for _, image, mask in examples]
     aspects = [mask.shape[1] / mask.shape[0] for _, mask in seen]
@@ -84,16 +88,16 @@ def save_dataset(path: Path, examples: Sequence[tuple[str, np.ndarray, np.ndarra
     upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=(2 * height + 0.5, LINE * lines)))  # type: ignore[arg-type]
     axes = upper.subplots(2, len(examples), squeeze=False, width_ratios=widths)
     for (name, _, whole), (image, mask), (above, below) in zip(examples, seen, axes.T, strict=True):
-        size = " x ".join(map(str, whole.shape)) + ", its middle" * (mask.size < whole.size)
+        size = f"{whole.shape[1]} wide, {whole.shape[0]} high{', its middle' * (mask.size < whole.size)}"
         _draw(above, in_colours(image))
         above.set_title(f"{caption(name, 24)}\n{size}", fontsize=8, color="0.25")
         _draw(below, overlaid(image, mask, colours))
         if crop:
             _outline(above, mask.shape, crop)
     _table(lower.subplots(), names, colours, parts, ignores)
-    note = f"Images of {sizes([size for part in parts for size in part.sizes])} pixels, "
+    note = f"Pixels of images: {sizes([size for part in parts for size in part.sizes])}; "
     note += f"trained on in crops of {crop} x {crop} at random places: one is dashed." if crop else "trained on whole."
-    save_figure(figure, path, note=note)
+    save_figure(figure, path, note=f"{note}\n{warning}" if warning else note)
 
 
 def middle(picture: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Still pictures: the mask beside its image, and the spectra heard inside objects."""
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from drumhead.read.classes import IGNORE
 from drumhead.show.figures import MADE_BY, legend_below, legend_right, new_figure, no_ticks, open_axes, save_figure
 from drumhead.show.listen import SMALLEST, Heard, mean_spectrum
 from drumhead.show.palette import IGNORED, LINES, class_colours, in_colours, mask_colours
+
+DRAWN = 8  # objects whose spectra are drawn: the largest
 
 
 def save_labels(path: Path, labels: np.ndarray, colours: ArrayLike) -> None:
@@ -61,8 +64,12 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
         axis.imshow(panel, interpolation="nearest")
         axis.set_title(title, fontsize=11)
         no_ticks(axis)
-    for spot in heard:
+    drawn = numbered(heard)
+    for number, spot in enumerate(heard, 1):
         axes[1].plot(spot.x, spot.y, "+", color="black", markersize=6)
+        if len(heard) > 1 and number in drawn:  # as in the picture of the spectra and the names of the sounds
+            axes[1].annotate(str(number), (spot.x, spot.y), xytext=(3, 2), textcoords="offset points", fontsize=7,
+                             annotation_clip=False)  # fmt: skip
     found = sorted(set(np.unique(labels)) | (set(np.unique(truth)) if truth is not None else set()))
     patches = [Patch(facecolor=tuple(colours[i] / 255), edgecolor="0.6", label=names[i]) for i in found if i != IGNORE]
     if IGNORE in found:
@@ -73,7 +80,7 @@ def save_mask(path: Path, image: np.ndarray, labels: np.ndarray, names: Sequence
 
 
 def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
-    """Draw the wave at one pixel of each object over time and its spectrum.
+    """Draw the wave at one pixel of each object over time and its spectrum, of the largest objects only.
 
     Args:
         path: PNG to write.
@@ -81,17 +88,25 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         dt: model time between two states.
     """
     figure = new_figure(8, 3.2)
+    if not heard:
+        figure.text(0.5, 0.5, f"no object of {SMALLEST} or more pixels was found", ha="center", va="center")
+        save_figure(figure, path)
+        return
     over_time, over_frequency = figure.subplots(1, 2)
-    top = max((spot.label for spot in heard), default=0)
+    top = max(spot.label for spot in heard)
     colours = class_colours(top + 1) / 255
-    before: list[int] = []
+    drawn = numbered(heard)
+    of_class = Counter(heard[number - 1].label for number in drawn)
+    before: Counter[int] = Counter()
     lines = []
-    channel = int(np.argmax(sum(spot.series.var(0) for spot in heard))) if heard else 0  # one scale for all objects
-    for spot in heard:
-        line = LINES[before.count(spot.label) % len(LINES)]  # objects of one class share its colour
-        before.append(spot.label)
+    channel = int(np.argmax(sum(spot.series.var(0) for spot in heard)))  # one scale for all objects
+    for number in drawn:
+        spot = heard[number - 1]
+        line = LINES[before[spot.label] % len(LINES)]
+        colour = _shade(colours[spot.label], before[spot.label], of_class[spot.label])
+        before[spot.label] += 1
         steps = len(spot.series)
-        label, colour = f"{spot.name} ({spot.x}, {spot.y})", colours[spot.label]
+        label = f"{number} {spot.name} ({spot.x}, {spot.y})"
         over_time.plot(
             dt * np.arange(1, steps + 1), spot.series[:, channel], line, color=colour, marker=".", markersize=3
         )
@@ -107,10 +122,20 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
     for axis in (over_time, over_frequency):
         axis.title.set_fontsize(10)
         open_axes(axis)
-    if heard:
-        legend_right(figure, lines, "object (x, y)")
-    else:
-        over_time.text(
-            0.5, 0.5, f"no object of {SMALLEST} or more pixels was found", transform=over_time.transAxes, ha="center"
-        )
-    save_figure(figure, path)
+    legend_right(figure, lines, "object (x, y)")
+    note = f"The {len(drawn)} largest of {len(heard)} objects." if len(drawn) < len(heard) else ""
+    save_figure(figure, path, note=note)
+
+
+def numbered(heard: Sequence[Heard]) -> list[int]:
+    """Return the numbers, from 1, of the largest objects, those whose spectra are drawn, in their order."""
+    largest = sorted(range(len(heard)), key=lambda i: -heard[i].size)[:DRAWN]
+    return [i + 1 for i in sorted(largest)]
+
+
+def _shade(colour: np.ndarray, place: int, count: int) -> np.ndarray:
+    """Return the colour of a class for one of its objects: from dark to pale, where there are several."""
+    if count == 1:
+        return colour
+    lightness = place / (count - 1)
+    return colour * (0.45 + 1.1 * lightness) if lightness < 0.5 else colour + (1 - colour) * (1.3 * lightness - 0.65)

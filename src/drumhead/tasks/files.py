@@ -7,8 +7,9 @@ import numpy as np
 
 from drumhead.errors import DrumheadError
 from drumhead.read.classes import ClassList
-from drumhead.read.images import look, read_image
+from drumhead.read.images import look, read_image, width_height
 from drumhead.read.masks import Colours, read_mask
+from drumhead.tasks.mistakes import Mistake, of_pair
 from drumhead.tasks.pairs import Pair
 
 CACHE = 2**29  # bytes of images and masks of a split that are kept
@@ -55,37 +56,38 @@ class Files(Sequence[Example]):
             self._counts[index] = np.bincount(self[index][1].ravel(), minlength=names)[:names]
         return self._counts[index]
 
-    def mistakes(self, tick: Callable[[str], None]) -> list[str]:
+    def mistakes(self, tick: Callable[[str], None]) -> list[Mistake]:
         """Read every file once and return what is wrong with them; `tick` hears of each."""
         found = []
         for index, pair in enumerate(self.pairs):
             try:
                 self.classes_in(index)
             except DrumheadError as error:
-                found.append(str(error))
+                found.append(of_pair(str(error), pair.image, pair.mask))
             tick(pair.image.name)
         if not found and self.pairs and not sum(self.classes_in(i).sum() for i in range(len(self))):
-            found.append(f"{self.pairs[0].mask} and all other masks of its split are ignored at every pixel")
+            first = self.pairs[0].mask
+            found.append(Mistake(first, "mask", f"{first} and all other masks of its split are ignored at every pixel"))
         return found
 
     def _read(self, pair: Pair) -> Example:
         image, mask = read_image(pair.image, self.channels), read_mask(pair.mask, self.classes, self._seen)
         if image.shape[:2] != mask.shape:
             raise DrumheadError(
-                f"{pair.image} is {image.shape[0]} x {image.shape[1]} pixels, its mask {mask.shape[0]} x "
-                f"{mask.shape[1]}; the two must lie on each other"
+                f"{pair.image} is {width_height(image.shape)} pixels, its mask {width_height(mask.shape)} (width x "
+                "height); the two must lie on each other"
             )
         return image, mask
 
 
-def headers(pairs: list[Pair]) -> tuple[list[Pair], list[Size], bool, list[str]]:
+def headers(pairs: list[Pair]) -> tuple[list[Pair], list[Size], bool, list[Mistake]]:
     """Return the pairs whose images can be opened, their sizes, whether all are grey, and what the others say."""
     good, sizes, grey, mistakes = [], [], True, []
     for pair in pairs:
         try:
             size, plain = look(pair.image)
         except DrumheadError as error:
-            mistakes.append(str(error))
+            mistakes.append(of_pair(str(error), pair.image, pair.mask))
             continue
         good.append(pair)
         sizes.append(size)

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from drumhead.errors import DrumheadError, choose
+from drumhead.errors import DrumheadError, choose, counted, listed, printable
 from drumhead.read.classes import ClassList, read_classes
+from drumhead.read.images import SUFFIXES, width_height
 from drumhead.read.masks import Colours
 from drumhead.tasks.files import Files, headers
+from drumhead.tasks.mistakes import Mistake, told
 from drumhead.tasks.pairs import Pair, find_pairs
 from drumhead.tasks.task import SPLITS, Arrays, Task
 
-MOST = 20  # mistakes that are told
+MOST = 20  # mistakes that differ and are told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Folder(Task):
     root: Path
     class_list: ClassList
     splits: dict[str, Files]
-    mistakes: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
     def images(self, split: str) -> Files:
         """Return the images of a split with their masks, read one by one."""
@@ -53,9 +55,20 @@ class Folder(Task):
             tick: hears the name of each image that was read.
 
         Raises:
-            DrumheadError: one or more files are wrong; all of them are named, of more than 20 the first.
+            DrumheadError: one or more files are wrong; each mistake is said once, of more than 20 the first ones.
         """
         _refuse(self.root, [*self.mistakes, *(said for split in splits for said in self.splits[split].mistakes(tick))])
+
+    def warning(self) -> str:
+        """Return a line on the classes that no mask of training holds, from which nothing is learned; "" for none."""
+        files = self.splits["train"]
+        pixels = np.sum([files.classes_in(i) for i in range(len(files))], axis=0)
+        lacking = [name for name, count in zip(self.classes[1:], pixels[1:], strict=True) if not count]
+        if not lacking:
+            return ""
+        return printable(
+            f"warning: no training mask holds {listed(lacking, 'or')}: were masks written with other values?"
+        )
 
     def stacked(self, split: str) -> Arrays:
         """Return a split whose images are all of one size as two arrays."""
@@ -63,8 +76,8 @@ class Folder(Task):
         files = self.splits[split]
         if least := next((size for size in files.sizes if size != files.sizes[0]), None):
             raise DrumheadError(
-                f"{self.root} has images of {files.sizes[0]} and of {least} pixels, which no array holds; "
-                f"task.images({split!r}) gives one after another"
+                f"{self.root} has images of {width_height(files.sizes[0])} and of {width_height(least)} pixels, width "
+                f"x height, which no array holds; task.images({split!r}) gives one after another"
             )
         images, masks = zip(*files, strict=True)
         return np.stack(images), np.stack(masks)
@@ -75,6 +88,12 @@ def task(root: Path) -> Folder:
     if not root.is_dir():
         raise DrumheadError(
             f"{root} is not a directory; the folder task needs one with classes.txt, images/ and masks/"
+        )
+    if not (root / "classes.txt").exists() and not any(_has_images(root / split) for split in ("", *SPLITS)):
+        raise DrumheadError(
+            f"{root} has no images: put them in {root / 'images'}, masks of their names in {root / 'masks'}, and one "
+            "class a line, the background first, in classes.txt; or make train/, val/ and test/, each with images/ and "
+            "masks/"
         )
     classes = read_classes(root / "classes.txt")
     pairs, mistakes = _splits(root)
@@ -93,7 +112,12 @@ def task(root: Path) -> Folder:
     return made
 
 
-def _splits(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
+def _has_images(base: Path) -> bool:
+    """Say whether a directory has an image in images/."""
+    return any(path.suffix.lower() in SUFFIXES for path in (base / "images").glob("[!.]*"))
+
+
+def _splits(root: Path) -> tuple[dict[str, list[Pair]], list[Mistake]]:
     """Return the image and mask files of each split, sorted by name, and what is wrong with them."""
     fixed = [name for name in SPLITS if (root / name).is_dir()]
     if fixed and (len(fixed) < len(SPLITS) or (root / "images").is_dir()):
@@ -108,18 +132,21 @@ def _splits(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
     pairs, mistakes = find_pairs(root)
     if len(pairs) < len(SPLITS):
         _refuse(root, mistakes)
-        raise DrumheadError(f"{root / 'images'} holds {len(pairs)} images; at least 3 are needed for three splits")
+        raise DrumheadError(
+            f"{root / 'images'} holds {counted(len(pairs), 'image')}; at least 3 are needed for three splits"
+        )
     period = min(10, len(pairs))
     kept = {period - 2: "val", period - 1: "test"}
     splits = {name: [pair for i, pair in enumerate(pairs) if kept.get(i % period, "train") == name] for name in SPLITS}
     return splits, mistakes
 
 
-def _refuse(root: Path, mistakes: list[str]) -> None:
-    """Raise what is wrong, a line for each of several mistakes."""
-    if len(mistakes) == 1:
-        raise DrumheadError(mistakes[0])
-    if mistakes:
-        more = f"\n  and {len(mistakes) - MOST} more" if len(mistakes) > MOST else ""
-        lines = "".join(f"\n  {said}" for said in mistakes[:MOST])
-        raise DrumheadError(f"{root} has {len(mistakes)} mistakes:{lines}{more}")
+def _refuse(root: Path, mistakes: list[Mistake]) -> None:
+    """Raise what is wrong, a line for each mistake that differs from the others."""
+    lines = told(mistakes)
+    if len(lines) == 1:
+        raise DrumheadError(lines[0])
+    if lines:
+        more = f"\n  and {len(lines) - MOST} more" if len(lines) > MOST else ""
+        shown = "".join(f"\n  {said}" for said in lines[:MOST])
+        raise DrumheadError(f"{root} has {len(mistakes)} mistakes:{shown}{more}")
