@@ -11,7 +11,7 @@ from tables import RESULTS, ROOT, better, price, read, runs
 from drumhead.show.front import Point, save_front
 
 SHORT = {"tetrominoes, 80,000 passes": "tetrominoes", "Multi-MNIST, 80,000": "multi-mnist"}  # title: task
-NEAR = ("identity", "alike", "layers-4", "steps-6", "steps-20", "stride-8", "pyramid", "bins-4", "bins-12", "mixed")
+NEAR = ("alike", "layers-4", "steps-6", "steps-20", "stride-8", "pyramid", "bins-4", "bins-12", "mixed")
 TABLE_ONLY = (*(f"nwm-stack-{name}" for name in NEAR), "nwm-modes-layers-2", "nwm-modes-sheets-32", "unet-2")
 
 

@@ -28,6 +28,7 @@ _COSTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
 _BETWEEN = (0.3, 0.7, 1.5, 3, 7)  # are left out of long axes
 _SHORT = {
     "frame-rounds": "7x7 in rounds",
+    "nwm-stack-identity": "linear",
     "nwm-stack-layers-1": "1 layer",
     "nwm-stack-layers-2": "2 layers",
     "nwm-stack-layers-4": "4 layers",
