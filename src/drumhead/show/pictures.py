@@ -106,7 +106,7 @@ def save_spectrum(path: Path, heard: Sequence[Heard], dt: float) -> None:
         colour = _shade(colours[spot.label], before[spot.label], of_class[spot.label])
         before[spot.label] += 1
         steps = len(spot.series)
-        label = f"{number} {spot.name} ({spot.x}, {spot.y})"
+        label = f"{number} " * (len(heard) > 1) + f"{spot.name} ({spot.x}, {spot.y})"
         over_time.plot(
             dt * np.arange(1, steps + 1), spot.series[:, channel], line, color=colour, marker=".", markersize=3
         )
