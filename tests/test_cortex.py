@@ -522,7 +522,7 @@ def test_the_verb_on_a_layer_and_files(capsys):
         (["tetrominoes", "--pitch", "0.4 Hz", "--speed", "1"], "pitch='0.4 Hz': a length"),
         (["tetrominoes-fast", "--layer", "3"], "layer=3: this network has one layer"),
         (["tetrominoes", "--limit", "0"], "--limit 0: at least 1"),
-        (["tetrominoes", "--task", "wires"], "task wires has 1 image channel,, the model 3"),
+        (["tetrominoes", "--task", "wires"], "task wires has 1 image channel, the model 3"),
         (["tetrominoes", "--task", "wires", "--images", "x.png"], "--images would ignore --task"),
         (["tetrominoes", "--images", "x.png"], "x.png is not a readable image"),
     ],
