@@ -43,8 +43,8 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     files = folder.images("train")
     chosen = sorted({round(i * (len(files) - 1) / 4) for i in range(5)})
     examples = [(files.pairs[i].image.name, *files[i]) for i in chosen]
-    save_dataset(out / "data.png", examples, folder.classes, colours_of(folder.class_list), parts, crop,
-                 folder.warning())  # fmt: skip
+    warning = folder.warning()
+    save_dataset(out / "data.png", examples, folder.classes, colours_of(folder.class_list), parts, crop, warning)
 
     kind = "grey" if folder.image_channels == 1 else "colour"
     title = f"{kind} images, {f'crops of {crop} x {crop}' if crop else 'taken whole'} in training"
@@ -57,6 +57,6 @@ def show_data(task: str, data: str, training: TrainConfig, out: Path) -> None:
     if any(part.ignored for part in parts):
         rows.append(("ignored", *(share(part, part.ignored) for part in parts)))
     print_table(Grid(("class", *(part.name for part in parts)), rows, "share of the pixels"))
-    if warning := folder.warning():
+    if warning:
         print(warning)
     print(f"written: {out / 'data.png'}")

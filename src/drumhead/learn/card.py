@@ -26,7 +26,7 @@ def card(run: Run, repository: str, licence: str = "") -> str:
         repository: USER/NAME, where it will lie.
         licence: of the weights, as the Hub names it ("mit", "cc-by-4.0"); "" leaves it out.
     """
-    config = public(run.config)
+    config = run.config
     keys = cited(config.model, config.train, config.task)
     model = config.preset.partition("/")[2] or config.model.family
     parts = [
